@@ -58,7 +58,7 @@ PLUGINS = {
     "pyveg.runners": {
         "serial": "pyveg.runners.local:SerialRunner",
         "threads": "pyveg.runners.local:ThreadRunner",
-        "processes": "pyveg.runners.local:ProcessRunner",
+        "processes": "pyveg.runners.processes:ProcessRunner",
     },
 }
 

@@ -1,0 +1,48 @@
+"""pyveg: from satellite imagery of a place to early-warning signals of its vegetation.
+
+The names below are loaded when they are first used, so that importing pyveg is fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyveg.analysis.results import load_results, load_weather
+    from pyveg.configs.load import load_pipeline
+    from pyveg.configs.run import run_pipeline
+    from pyveg.core.pipeline import Pipeline
+    from pyveg.core.report import RunReport
+
+__all__ = [
+    "Pipeline",
+    "RunReport",
+    "load_pipeline",
+    "load_results",
+    "load_weather",
+    "run_pipeline",
+]
+
+_HOMES = {
+    "Pipeline": "pyveg.core.pipeline",
+    "RunReport": "pyveg.core.report",
+    "load_pipeline": "pyveg.configs.load",
+    "load_results": "pyveg.analysis.results",
+    "load_weather": "pyveg.analysis.results",
+    "run_pipeline": "pyveg.configs.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pyveg")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'pyveg' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

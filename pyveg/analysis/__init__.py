@@ -1,0 +1,1 @@
+"""After the pipeline: results in; tables and figures out."""

@@ -1,0 +1,1 @@
+"""Configs that people run, and what turns a config into a run."""

@@ -1,0 +1,379 @@
+"""From the settings of a config to a Pipeline: defaults, precedence, and every check.
+
+Precedence, highest first: ``special_config`` of the Module, ``special_config`` of its collection,
+the top of the config, the collection's record, the Module's own default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyveg.core import params, periods, registry
+from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.layout import COMBINE
+from pyveg.core.module import MOVED, RETIRED, Module, Settings
+from pyveg.core.pipeline import Pipeline
+from pyveg.core.sequence import ModuleSpec, Sequence
+from pyveg.core.types import Collection, DateRange, Place, Scope
+
+COLLECTION_FIELDS = (
+    "collection_name",
+    "data_type",
+    "source",
+    "min_date",
+    "max_date",
+    "time_per_point",
+)
+"""What a collection's record says of itself, not of a Module or Source."""
+
+DEFAULT_SOURCE = "earth_engine"
+"""Where records that name no source come from, those of the older pyveg."""
+
+REGION = "region_size"
+"""A setting of the place, which may be given to any Module that once had it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopLevel:
+    """The names at the top of a config."""
+
+    name: str = params.setting("pyveg", doc="name of the job")
+    output_location: str = params.setting(doc="where runs are written to; a date stamp is added")
+    output_location_type: str = params.setting(
+        "local", doc='"local", "azure" or a protocol of fsspec, such as "s3"'
+    )
+    coordinates: tuple[float, float] = params.setting(doc="(longitude, latitude), degrees")
+    region_size: float | None = params.setting(
+        None, doc="side of the square region, degrees", low=1e-6, high=20
+    )
+    date_range: tuple[date, date] = params.setting(doc="first day, and the day after the last")
+    time_per_point: str | None = params.setting(None, doc='length of a period, such as "1m"')
+    data_collections: dict[str, Any] = params.setting(doc="records of the known collections")
+    collections_to_use: tuple[str, ...] = params.setting(doc="keys in data_collections")
+    modules_to_use: dict[str, Any] = params.setting(doc="collection -> names of its Modules")
+    special_config: dict[str, Any] = params.setting({}, doc="Module or collection -> settings")
+    coords_id: str | None = params.setting(None, doc="your name of the place")
+    coordinate_id: str | None = params.setting(None, doc="your name of the place")
+    pattern_type: str | None = params.setting(None, doc="your name of its pattern")
+    runner: str = params.setting("processes", doc='"processes", "threads" or "serial"')
+    n_workers: int | None = params.setting(None, doc="Tasks that may run at once", low=1)
+    analysis: bool = params.setting(False, doc="analyse the results at the end of the run")
+
+
+@dataclass
+class _Job:
+    """A config while it is being resolved."""
+
+    top: TopLevel
+    place: Place
+    dates: DateRange
+    warnings: list[str] = field(default_factory=list)
+    used: set[tuple[str, str]] = field(default_factory=set)
+    """What was taken from ``special_config``: (key, setting)."""
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def special(self, key: str) -> dict[str, Any]:
+        return dict(self.top.special_config.get(key, {}))
+
+
+def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> Pipeline:
+    """Make a Pipeline from the settings of a config.
+
+    Parameters
+    ----------
+    settings : mapping
+        Names at the top of a config and their values.
+    config_filename : str, optional
+        Kept with the results.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong, naming it and what to do.
+    """
+    top = params.build(TopLevel, settings, "config")
+    if top.analysis:
+        raise ConfigError("config: this version of pyveg has no analysis yet; set analysis = False")
+    job = _Job(top, _place(top), _dates(top))
+    _check_special_shape(top)
+    modules = _modules(top)
+    _check_special_keys(top, modules)
+    sequences = [_sequence(job, key, modules[key]) for key in top.collections_to_use]
+    sequences += _combine(job, sequences, modules.get(COMBINE))
+    _check_summary_names(sequences)
+    return Pipeline(
+        name=top.name,
+        sequences=tuple(sequences),
+        output_location=str(top.output_location),
+        output_location_type=top.output_location_type,
+        runner=top.runner,
+        n_workers=top.n_workers,
+        about={
+            "config_filename": config_filename,
+            "coords_id": top.coords_id or top.coordinate_id,
+            "pattern_type": top.pattern_type,
+        },
+        warnings=tuple(job.warnings),
+    )
+
+
+def _place(top: TopLevel) -> Place:
+    longitude, latitude = top.coordinates
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        hint = "longitude is -180..180 and latitude -90..90"
+        if -90 <= longitude <= 90 and 90 < abs(latitude) <= 180:
+            hint += f"; the longitude comes first: did you mean ({latitude}, {longitude})?"
+        raise ConfigError(
+            f"config: coordinates = ({longitude}, {latitude}) are not on earth: {hint}"
+        )
+    sizes = {special[REGION] for special in top.special_config.values() if REGION in special} or (
+        {top.region_size} if top.region_size is not None else set()
+    )
+    if len(sizes) > 1:
+        raise ConfigError(f"special_config: region_size has two values, {sorted(sizes)}; give one")
+    size = params.convert(sizes.pop(), float, REGION, "config") if sizes else None
+    return Place(longitude, latitude) if size is None else Place(longitude, latitude, size)
+
+
+def _dates(top: TopLevel) -> DateRange:
+    dates = DateRange(*top.date_range)
+    if dates.empty:
+        what = "is empty" if dates.start == dates.end else "ends before it starts"
+        raise ConfigError(
+            f"config: the date_range {dates} {what}; give (first day, day after last)"
+        )
+    return dates
+
+
+def _check_special_shape(top: TopLevel) -> None:
+    for key, special in top.special_config.items():
+        if not isinstance(special, Mapping):
+            raise ConfigError(f'special_config["{key}"] = {special!r} must be a dictionary')
+
+
+def _modules(top: TopLevel) -> dict[str, list[tuple[str, type[Module[Any]]]]]:
+    """Module names and classes of each Sequence, combiners included."""
+    if not top.collections_to_use:
+        raise ConfigError("config: collections_to_use is empty; name at least one collection")
+    if len(set(top.collections_to_use)) < len(top.collections_to_use):
+        raise ConfigError("config: collections_to_use names a collection twice")
+    for key in top.collections_to_use:
+        if key not in top.data_collections:
+            raise UnknownNameError("collection", key, top.data_collections, "collections_to_use")
+        if key not in top.modules_to_use:
+            raise ConfigError(f'modules_to_use has no entry for the collection "{key}"')
+    found = {}
+    for key, names in top.modules_to_use.items():
+        if key not in (*top.collections_to_use, COMBINE):
+            known = (*top.collections_to_use, COMBINE)
+            raise UnknownNameError("collection", key, known, "modules_to_use")
+        where = f'modules_to_use["{key}"]'
+        chosen = params.convert(names, tuple[str, ...], where, "config")
+        if not chosen:
+            raise ConfigError(f"{where} is empty; name at least one Module")
+        found[key] = [(name, registry.load("module", name, where)) for name in chosen]
+    return found
+
+
+def _check_special_keys(
+    top: TopLevel, modules: Mapping[str, list[tuple[str, type[Module[Any]]]]]
+) -> None:
+    """Every key and setting of ``special_config`` must be one that acts."""
+    used = {cls.__name__: cls for found in modules.values() for _, cls in found}
+    for key, special in top.special_config.items():
+        where = f'special_config["{key}"]'
+        if key in used:
+            for name in special:
+                _check_name(name, {*params.names(used[key].Settings)}, used[key], where)
+        elif key not in top.collections_to_use:
+            known = [*used, *top.collections_to_use]
+            raise UnknownNameError("module or collection", key, known, where)
+
+
+def _check_name(name: str, known: set[str], cls: type[Module[Any]] | None, where: str) -> None:
+    if name in MOVED:
+        raise ConfigError(f'{where}: "{name}" is no setting of a Module any more; {MOVED[name]}')
+    retired = {*RETIRED, *(cls.retired if cls else ())}
+    if name not in known | retired | {REGION}:
+        raise UnknownNameError("setting", name, known | {REGION}, where)
+
+
+def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]]) -> Sequence:
+    """One collection and its Modules, with all their settings."""
+    where = f'data_collections["{key}"]'
+    record = job.top.data_collections[key]
+    if not isinstance(record, Mapping):
+        raise ConfigError(f"{where} = {record!r} must be a dictionary")
+    given = {"source": DEFAULT_SOURCE, **record, **_top_time(job.top), **job.special(key)}
+    source = params.convert(given["source"], str, "source", where)
+    source_names = set(params.names(registry.load("source", source, where).Settings))
+    _check_collection_names(record, job.special(key), source_names, modules, key)
+    _warn_retired(job, given, (), where)
+    scope = Scope(
+        sequence=key,
+        place=job.place,
+        collection=_collection(key, given, source_names),
+        date_range=job.dates,
+    )
+    scope = _clip(job, scope)
+    for _, cls in modules:
+        if cls.data_type not in (None, scope.collection.data_type if scope.collection else None):
+            raise ConfigError(
+                f'modules_to_use["{key}"]: {cls.__name__} is for {cls.data_type} collections'
+            )
+    specs = tuple(
+        ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
+    )
+    return Sequence(scope, specs)
+
+
+def _top_time(top: TopLevel) -> dict[str, Any]:
+    return {} if top.time_per_point is None else {"time_per_point": top.time_per_point}
+
+
+def _check_collection_names(
+    record: Mapping[str, Any],
+    special: Mapping[str, Any],
+    source_names: set[str],
+    modules: Iterable[tuple[str, type[Module[Any]]]],
+    key: str,
+) -> None:
+    """A record may serve other Modules too; what is said for this run must act in it."""
+    here = {name for _, cls in modules for name in params.names(cls.Settings)}
+    here |= {*COLLECTION_FIELDS, *source_names}
+    installed = {
+        name
+        for module in registry.known("module")
+        for name in params.names(registry.load("module", module).Settings)
+    }
+    for name in record:
+        _check_name(name, here | installed, None, f'data_collections["{key}"]')
+    for name in special:
+        _check_name(name, here, None, f'special_config["{key}"]')
+
+
+def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> Collection:
+    where = f'data_collections["{key}"]'
+    fields = {name: given[name] for name in COLLECTION_FIELDS if given.get(name) is not None}
+    fields.setdefault("collection_name", key)
+    settings = {name: given[name] for name in source_names if name in given}
+    if isinstance(settings.get("path"), str | Path) and "://" not in str(settings["path"]):
+        settings["path"] = str(Path(settings["path"]).expanduser().absolute())
+    registry.open_source(given["source"], settings, where)  # checks the settings
+    collection = params.build(
+        Collection, {"key": key, "source_settings": params.plain(settings), **fields}, where
+    )
+    periods.parse_step(collection.time_per_point)
+    return collection
+
+
+def _clip(job: _Job, scope: Scope) -> Scope:
+    """Cut the date range to the collection's life, and say what is lost."""
+    collection = scope.collection
+    if collection is None or scope.date_range is None:
+        return scope
+    asked = scope.date_range
+    dates = asked.clip(collection.min_date, collection.max_date)
+    life = f"{collection.min_date or '...'}..{collection.max_date or 'today'}"
+    if dates.empty:
+        raise ConfigError(
+            f'collection "{collection.key}" has nothing in the date_range {asked}; it has {life}'
+        )
+    if dates != asked:
+        job.warn(f'"{collection.key}" has {life}: the date range is cut to {dates}')
+    if getattr(registry.load("source", collection.source), "by_period", True):
+        found, rest = periods.split(dates, collection.time_per_point)
+        step = collection.time_per_point
+        if not found:
+            raise ConfigError(
+                f'"{collection.key}": the date range {dates} is shorter than one period of {step}'
+            )
+        if rest:
+            job.warn(f'"{collection.key}": {rest} is less than {step} and left out')
+    return Scope(scope.sequence, scope.place, collection, dates)
+
+
+def _settings(
+    job: _Job,
+    cls: type[Module[Any]],
+    given: Mapping[str, Any],
+    modules: Iterable[tuple[str, type[Module[Any]]]],
+    key: str,
+) -> Settings:
+    """Settings of one Module by precedence."""
+    known = params.names(cls.Settings)
+    own = job.special(cls.__name__)
+    where = f'"{key}": {cls.__name__}'
+    _warn_retired(job, own, cls.retired, where)
+    merged = {name: value for name, value in given.items() if name in known}
+    merged |= _shared(job, cls, modules)
+    merged |= {name: value for name, value in own.items() if name in known}
+    settings: Settings = params.build(cls.Settings, merged, where)
+    if settings.run_mode != "local":
+        registry.load("runner", settings.run_mode, f"{where}: run_mode")
+    return settings
+
+
+def _shared(
+    job: _Job, cls: type[Module[Any]], modules: Iterable[tuple[str, type[Module[Any]]]]
+) -> dict[str, Any]:
+    """Settings given to another Module of the Sequence that hold for this one too."""
+    found: dict[str, Any] = {}
+    mine = params.names(cls.Settings)
+    for _, other in modules:
+        for name, value in job.special(other.__name__).items():
+            spec = mine.get(name)
+            if spec is None or not spec.metadata.get("shared"):
+                continue
+            if name in found and params.plain(found[name]) != params.plain(value):
+                raise ConfigError(f'special_config: Modules of one sequence differ in "{name}"')
+            found[name] = value
+    return found
+
+
+def _warn_retired(job: _Job, given: Iterable[str], more: Any, where: str) -> None:
+    reasons = {**RETIRED, **dict(more)}
+    for name in given:
+        if name in reasons:
+            job.warn(f'"{name}" has no effect any more: {reasons[name]} ({where})')
+
+
+def _combine(
+    job: _Job,
+    sequences: list[Sequence],
+    modules: list[tuple[str, type[Module[Any]]]] | None,
+) -> list[Sequence]:
+    """The combiner; where the config names none, the usual one if there are records."""
+    if modules is None:
+        records = any("records" in s.cls.provides for seq in sequences for s in seq.modules)
+        if not records:
+            return []
+        name = "VegAndWeatherJsonCombiner"
+        modules = [(name, registry.load("module", name))]
+    scope = Scope(COMBINE, job.place, None, job.dates)
+    specs = tuple(
+        ModuleSpec(name, _settings(job, cls, {}, modules, COMBINE)) for name, cls in modules
+    )
+    return [Sequence(scope, specs, tuple(sequence.name for sequence in sequences))]
+
+
+def _check_summary_names(sequences: Iterable[Sequence]) -> None:
+    """Two collections must not share a name in the summary."""
+    seen: dict[str, str] = {}
+    for sequence in sequences:
+        collection = sequence.scope.collection
+        if collection is None:
+            continue
+        other = seen.setdefault(collection.collection_name, collection.key)
+        if other != collection.key:
+            raise ConfigError(
+                f'"{other}" and "{collection.key}" have the same collection_name '
+                f'"{collection.collection_name}"; results need two names'
+            )

@@ -1,0 +1,342 @@
+"""Put a run together: Store, lock, engines, watchers; and start or finish it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pyveg.configs.load import load_pipeline
+from pyveg.configs.runlog import RunLog
+from pyveg.core import registry
+from pyveg.core.coordinator import Coordinator
+from pyveg.core.errors import ConfigError, NotARunError, RunLockedError
+from pyveg.core.events import Event, Observer, RunStarted, TaskEnded
+from pyveg.core.layout import (
+    COMBINE,
+    CONFIG_FILE,
+    LOCK,
+    PRIVATE,
+    RUN_FILE,
+    Layout,
+    failed_task_key,
+    sequence_folder,
+)
+from pyveg.core.manifest import versions
+from pyveg.core.pipeline import FORMAT, Pipeline
+from pyveg.core.planner import Plan
+from pyveg.core.ports import Runner, RunnerSettings, Store
+from pyveg.core.report import RunReport
+from pyveg.core.tasks import State, TaskGraph
+
+FIGURE = "series.png"
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that has been planned and checked, and not been started."""
+
+    pipeline: Pipeline
+    plan: Plan
+    config_text: str | None = None
+    resumed: Store | None = None
+    """The Store of the run that is to be finished; None for a new one."""
+
+
+def prepare(
+    config: Pipeline | str | Path | None = None,
+    *,
+    from_cache: str | Path | None = None,
+    output_location: str | None = None,
+    runner: str | None = None,
+    n_workers: int | None = None,
+) -> PreparedRun:
+    """Plan a run and check all that can be checked before anything is written.
+
+    Parameters
+    ----------
+    config : Pipeline, str or Path, optional
+        A Pipeline or the path of a config file; not needed with `from_cache`.
+    from_cache : str or Path, optional
+        Folder or URL of a run to finish.
+    output_location, runner, n_workers
+        Replace those of the config.
+
+    Raises
+    ------
+    ConfigError
+        If the job cannot work.
+    NotARunError
+        If `from_cache` is no run.
+    """
+    if config is None and from_cache is None:
+        raise ConfigError("name a config file, or with from_cache a run to finish")
+    if from_cache is not None and output_location is not None:
+        raise ConfigError("a run that is finished stays where it is: leave out output_location")
+    resumed = None if from_cache is None else open_run(from_cache)
+    text = None
+    if isinstance(config, Pipeline):
+        pipeline = config
+    elif config is not None:
+        pipeline = load_pipeline(config)
+        text = Path(config).read_text(encoding="utf-8")
+    else:
+        pipeline = _kept_pipeline(resumed)
+    pipeline = replace(
+        pipeline,
+        output_location=output_location or pipeline.output_location,
+        runner=runner or pipeline.runner,
+        n_workers=n_workers or pipeline.n_workers,
+    )
+    plan = pipeline.plan()
+    _check_engines(pipeline, plan.graph, resumed or _store_at(pipeline, "plan"))
+    return PreparedRun(pipeline, plan, text, resumed)
+
+
+def run_pipeline(
+    config: Pipeline | str | Path | None = None,
+    *,
+    from_cache: str | Path | None = None,
+    output_location: str | None = None,
+    runner: str | None = None,
+    n_workers: int | None = None,
+    observers: Iterable[Observer] = (),
+) -> RunReport:
+    """Run a Pipeline to its end, or finish one that was interrupted.
+
+    Parameters
+    ----------
+    config : Pipeline, str or Path, optional
+        A Pipeline or the path of a config file; not needed with `from_cache`.
+    from_cache : str or Path, optional
+        Folder or URL of a run to finish.
+    output_location, runner, n_workers
+        Replace those of the config.
+    observers : iterable of callable
+        Each is told of every event of the run.
+
+    Returns
+    -------
+    RunReport
+        How every Task ended. A Task that fails raises nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the job cannot work; nothing was written.
+    NotARunError, RunLockedError
+        If the run to finish is none, or another process is writing to it.
+    StoreError
+        If the run's folder cannot be written.
+    """
+    prepared = prepare(
+        config,
+        from_cache=from_cache,
+        output_location=output_location,
+        runner=runner,
+        n_workers=n_workers,
+    )
+    return start(prepared, observers)
+
+
+def start(prepared: PreparedRun, observers: Iterable[Observer] = ()) -> RunReport:
+    """Carry out what `prepare` made."""
+    begin = time.perf_counter()
+    pipeline, plan = prepared.pipeline, prepared.plan
+    with _locked_store(prepared) as store, ExitStack() as stack:
+        log = stack.enter_context(RunLog(store, plan.warnings))
+        notify = _to_all([log, *observers, *_forget_failures(prepared)])
+        runners = _engines(pipeline, plan.graph)
+        fresh = prepared.resumed is None
+        coordinator = Coordinator(plan.graph, store, runners, notify, fresh=fresh)
+        notify(RunStarted(plan.graph, store.url))
+        for engine in runners.values():
+            stack.callback(engine.close)
+            engine.start(store, coordinator.started, coordinator.report)
+        results = coordinator.run()
+        interrupted = any(result.state is State.CANCELLED for result in results.values())
+        summary, figure = _outputs(store, pipeline)
+        seconds = time.perf_counter() - begin
+        report = RunReport(
+            store.url, plan.graph, results, seconds, interrupted, plan.warnings, summary, figure
+        )
+        log.close_with(report)
+    return report
+
+
+def open_run(where: str | Path) -> Store:
+    """The Store of a run that is there.
+
+    Raises
+    ------
+    NotARunError
+        If it holds no run of pyveg.
+    """
+    text = str(where)
+    if "://" in text:
+        store = registry.load("store", "fsspec")(text)
+    else:
+        store = registry.load("store", "local")(Path(text))
+    found: Store = store
+    if found.size(RUN_FILE) is None:
+        raise NotARunError(
+            f"{text} holds no run of pyveg (there is no {RUN_FILE} in it); "
+            "give the folder that the run printed, whose name ends with its date and time"
+        )
+    return found
+
+
+def _kept_pipeline(store: Store | None) -> Pipeline:
+    """The Pipeline that a run keeps."""
+    if store is None:
+        raise TypeError("no run to take the config from")
+    try:
+        kept = json.loads(store.read(RUN_FILE))
+        if kept["pipeline"]["format"] != FORMAT:
+            raise NotARunError(
+                f"{store.url} was made by another version of pyveg "
+                f"({kept['versions'].get('pyveg')}); finish it with that one"
+            )
+        return Pipeline.from_json(kept["pipeline"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotARunError(f"{store.url}/{RUN_FILE} is damaged: {error}") from error
+
+
+def _store_at(pipeline: Pipeline, stamp: str) -> Store:
+    """The Store of a new run; nothing is written yet."""
+    location = f"{pipeline.output_location}_{stamp}"
+    kind = pipeline.output_location_type
+    if kind == "local":
+        found: Store = registry.load("store", "local")(Path(location).expanduser().absolute())
+    elif (kind in registry.known("store") and kind != "fsspec") or kind == "azure":
+        found = registry.load("store", kind, "output_location_type")(location)
+    else:
+        found = registry.load("store", "fsspec")(f"{kind}://{location}")
+    return found
+
+
+@contextmanager
+def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
+    """The Store of the run, held against other processes, with the config in it."""
+    if prepared.resumed is not None:
+        store = prepared.resumed
+        with store.lock(LOCK):
+            store.discard_partial()
+            _keep(prepared, store)
+            yield store
+        return
+    moment = datetime.now(tz=UTC).astimezone()
+    while True:
+        store = _store_at(prepared.pipeline, moment.strftime("%Y-%m-%d_%H-%M-%S"))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(store.lock(LOCK))
+                taken = store.size(RUN_FILE) is not None
+            except RunLockedError:
+                taken = True
+            if not taken:
+                _keep(prepared, store)
+                yield store
+                return
+        moment += timedelta(seconds=1)  # never share a run that began in the same second
+
+
+def _keep(prepared: PreparedRun, store: Store) -> None:
+    """Keep the config with the run, as it was written and as it was understood."""
+    if prepared.resumed is not None and prepared.config_text is None:
+        return
+    if prepared.config_text is not None:
+        store.write(CONFIG_FILE, prepared.config_text.encode())
+    kept = {"pipeline": prepared.pipeline.to_json(), "versions": versions()}
+    store.write(RUN_FILE, (json.dumps(kept, indent=1) + "\n").encode())
+
+
+def _engine_names(pipeline: Pipeline, graph: TaskGraph) -> dict[str, str]:
+    """Run mode -> name of its engine."""
+    modes = {step.run_mode for step in graph.steps}
+    return {mode: pipeline.runner if mode == "local" else mode for mode in sorted(modes)}
+
+
+def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
+    """Refuse what cannot work together."""
+    for mode, name in _engine_names(pipeline, graph).items():
+        cls = registry.runner_class(name, "runner" if mode == "local" else "run_mode")
+        if cls.needs_shared_store and not store.shared:
+            raise ConfigError(
+                f'the runner "{name}" works in other processes, which cannot reach {store.url}; '
+                'set runner = "threads" or another output_location_type'
+            )
+        limited = [s.label for s in graph.steps if s.run_mode == mode and s.timeout is not None]
+        if limited and not cls.enforces_timeout:
+            raise ConfigError(
+                f'the runner "{name}" cannot end a Task at a time limit, but {limited[0]} has '
+                'timeout; set runner = "processes" or leave out timeout'
+            )
+
+
+def _engines(pipeline: Pipeline, graph: TaskGraph) -> dict[str, Runner]:
+    modules = [registry.load("module", step.module).__module__ for step in graph.steps]
+    settings = RunnerSettings(
+        pipeline.n_workers or _cores(), {"preload": list(dict.fromkeys(modules))}
+    )
+    return {
+        mode: registry.runner_class(name)(settings)
+        for mode, name in _engine_names(pipeline, graph).items()
+    }
+
+
+def _forget_failures(prepared: PreparedRun) -> list[Observer]:
+    """When a run is finished, drop what earlier tries kept of Tasks that now are done."""
+    store = prepared.resumed
+    if store is None:
+        return []
+    kept = set(store.list(f"{PRIVATE}/failed/"))
+
+    def forget(event: Event) -> None:
+        if isinstance(event, TaskEnded) and event.result.state is not State.FAILED:
+            key = failed_task_key(event.task.id)
+            if key in kept:
+                store.delete(key)
+
+    return [forget]
+
+
+def _outputs(store: Store, pipeline: Pipeline) -> tuple[str | None, str | None]:
+    """Where the summary is, and a picture of it, drawn anew."""
+    scope = pipeline.sequences[-1].scope
+    if scope.sequence != COMBINE or scope.place is None:
+        return None, None
+    key = Layout(scope.place, COMBINE).results_summary()
+    if store.size(key) is None:
+        return None, None
+    from pyveg.analysis.figures import series_png
+    from pyveg.analysis.results import read_summary
+
+    figure = f"{sequence_folder(scope.place, COMBINE)}/{FIGURE}"
+    picture = series_png(read_summary(store.read(key)))
+    if picture is None:
+        return f"{store.url}/{key}", None
+    store.write(figure, picture)
+    return f"{store.url}/{key}", f"{store.url}/{figure}"
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _to_all(observers: Iterable[Observer]) -> Callable[[Event], None]:
+    watchers = tuple(observers)
+
+    def notify(event: Event) -> None:
+        for watcher in watchers:
+            watcher(event)
+
+    return notify

@@ -1,0 +1,183 @@
+"""The coordinator: gives each Task to its engine as soon as what it waits for has ended.
+
+It lives in one thread and sleeps until an engine reports. Engines differ in one thing only: those
+that resolve dependencies get Tasks in bulk together with those that come after them.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from pyveg.core import manifest
+from pyveg.core.events import Event, RunEnded, TaskEnded, TaskStarted
+from pyveg.core.ports import Runner, Store
+from pyveg.core.tasks import State, Task, TaskGraph, TaskResult, digest
+
+
+class Coordinator:
+    """Runs one TaskGraph to its end.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+    store : Store
+        Where results and manifests are.
+    runners : mapping of str to Runner
+        The engine of each run mode; started and closed by the caller.
+    notify : callable
+        Told of each Event, in the caller's thread.
+    fresh : bool
+        Whether the Store is known to hold no manifests yet, so that none need be looked for.
+    """
+
+    def __init__(
+        self,
+        graph: TaskGraph,
+        store: Store,
+        runners: Mapping[str, Runner],
+        notify: Callable[[Event], None],
+        *,
+        fresh: bool = False,
+    ) -> None:
+        self._fresh = fresh
+        self._graph = graph
+        self._store = store
+        self._runners = runners
+        self._notify = notify
+        self._inbox: queue.SimpleQueue[str | TaskResult] = queue.SimpleQueue()
+        self._waits = {task.id: len({*task.after, *task.after_any}) for task in graph}
+        self._submitted: set[str] = set()
+        self.results: dict[str, TaskResult] = {}
+
+    def started(self, task_id: str) -> None:
+        """For engines: a Task has begun. Any thread may call it."""
+        self._inbox.put(task_id)
+
+    def report(self, result: TaskResult) -> None:
+        """For engines: a Task has ended. Any thread may call it."""
+        self._inbox.put(result)
+
+    def run(self) -> dict[str, TaskResult]:
+        """Run until every Task has ended; a keyboard interrupt cancels what is left."""
+        interrupted = False
+        try:
+            self._release([task.id for task in self._graph if not self._waits[task.id]])
+            while len(self.results) < len(self._graph):
+                self._receive()
+        except KeyboardInterrupt:
+            interrupted = True
+            for runner in self._runners.values():
+                runner.cancel()
+            self._cancel_rest()
+        self._notify(RunEnded(interrupted))
+        return self.results
+
+    def _receive(self) -> None:
+        message = self._inbox.get()
+        if isinstance(message, str):
+            if message not in self.results:
+                self._notify(TaskStarted(self._graph[message]))
+        elif message.task_id not in self.results:
+            self._release(self._end(message))
+
+    def _cancel_rest(self) -> None:
+        """Take what engines still reported, and give up the rest."""
+        while not self._inbox.empty():
+            message = self._inbox.get()
+            if isinstance(message, TaskResult) and message.task_id not in self.results:
+                self._end(message)
+        for task in self._graph:
+            if task.id not in self.results:
+                self._set(TaskResult(task.id, State.CANCELLED, "the run was interrupted"))
+
+    def _set(self, result: TaskResult) -> None:
+        self.results[result.task_id] = result
+        self._notify(TaskEnded(self._graph[result.task_id], result))
+
+    def _end(self, result: TaskResult) -> list[str]:
+        """Note the end of a Task and of all that cannot run because of it.
+
+        Returns
+        -------
+        list of str
+            Ids of Tasks that wait for nothing any more.
+        """
+        ready: list[str] = []
+        ended = deque([result])
+        while ended:
+            current = ended.popleft()
+            if current.task_id in self.results:
+                continue
+            self._set(current)
+            for task_id in self._graph.dependants[current.task_id]:
+                if task_id in self.results:
+                    continue
+                self._waits[task_id] -= 1
+                if current.task_id in self._graph[task_id].after and not current.state.good:
+                    ended.append(self._consequence(task_id, current))
+                elif self._waits[task_id] == 0:
+                    ready.append(task_id)
+        return [task_id for task_id in ready if task_id not in self.results]
+
+    @staticmethod
+    def _consequence(task_id: str, before: TaskResult) -> TaskResult:
+        """What becomes of a Task when one that it comes after did not succeed."""
+        if before.state in (State.SKIPPED, State.CANCELLED):
+            return TaskResult(task_id, before.state, before.reason)
+        if before.state is State.BLOCKED:
+            return TaskResult(task_id, State.BLOCKED, before.reason)
+        return TaskResult(task_id, State.BLOCKED, f"{before.task_id} failed: {before.reason}")
+
+    def _release(self, ready: Iterable[str]) -> None:
+        """Give Tasks to their engines, in bulk; those that are done already end here."""
+        bulk: dict[str, list[Task]] = {}
+        waiting = deque(ready)
+        while waiting:
+            task = self._with_missing(self._graph[waiting.popleft()])
+            if task.id in self.results or task.id in self._submitted:
+                continue
+            done = None if self._fresh else manifest.valid(self._store, task)
+            if done is not None:
+                state = State.SKIPPED if done.state is State.SKIPPED else State.CACHED
+                waiting.extend(self._end(TaskResult(task.id, state, done.reason)))
+                continue
+            mode = task.step.run_mode
+            bulk.setdefault(mode, []).append(task)
+            self._submitted.add(task.id)
+            if self._runners[mode].resolves_dependencies:
+                waiting.extend(self._may_follow(task))
+        for mode, tasks in bulk.items():
+            self._runners[mode].submit(tasks)
+
+    def _with_missing(self, task: Task) -> Task:
+        """A combiner with what it now knows of the Tasks that it waited for."""
+        missing = {
+            task_id: f"{self.results[task_id].state}: {self.results[task_id].reason}"
+            for task_id in task.after_any
+            if not self.results[task_id].state.good
+        }
+        if not missing:
+            return task
+        fingerprint = digest([task.fingerprint, sorted(missing)])
+        return replace(task, missing=missing, fingerprint=fingerprint)
+
+    def _may_follow(self, task: Task) -> list[str]:
+        """Tasks that the same engine can take now, though those that they wait for still run."""
+        return [
+            task_id
+            for task_id in self._graph.dependants[task.id]
+            if not self._graph[task_id].after_any
+            and self._graph[task_id].step.run_mode == task.step.run_mode
+            and all(self._in_hand(before, task) for before in self._graph[task_id].after)
+        ]
+
+    def _in_hand(self, task_id: str, like: Task) -> bool:
+        """Whether a Task has succeeded or is with the same engine."""
+        if task_id in self.results:
+            return self.results[task_id].state.good
+        return (
+            task_id in self._submitted and self._graph[task_id].step.run_mode == like.step.run_mode
+        )

@@ -1,0 +1,102 @@
+"""The errors of pyveg, one tree.
+
+PyvegError                  everything that pyveg raises on purpose
+├── ConfigError             the config or the command line is wrong: nothing was started
+│   ├── UnknownNameError    a name that nothing goes by; names the nearest known one
+│   └── MissingPackageError a part whose package is not installed; shows the pip line
+├── RunError                a run cannot be started or resumed
+│   ├── NotARunError        a folder that holds no run of pyveg
+│   └── RunLockedError      another process is writing to the run
+├── StoreError              a Store cannot do what is asked of it
+│   └── KeyMissingError     nothing is stored under that key
+├── DataError               input of a Task that cannot be used; the Task fails with this reason
+└── TaskTimeoutError        a Task took longer than its limit
+
+SkipItem                    no error: there is nothing to do for this Item, and why
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PyvegError(Exception):
+    """Everything that pyveg raises on purpose. Its text is written for the user."""
+
+
+class ConfigError(PyvegError):
+    """The config or the command line is wrong; nothing was started."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that nothing goes by.
+
+    Parameters
+    ----------
+    what : str
+        What kind of name it is, as the user would say it: ``"module"``.
+    name : str
+        The name that was given.
+    known : iterable of str
+        The names that would have been right.
+    where : str
+        The place it was given at, to begin the message with; may be empty.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str], where: str = "") -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        if not near:  # a difference in case alone counts as near, however short the name
+            near = [other for other in known if other.lower() == name.lower()]
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known) or 'none'}"
+        super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"; {hint}')
+
+
+class MissingPackageError(ConfigError):
+    """A part of pyveg whose package is not installed."""
+
+    def __init__(self, part: str, requirement: str) -> None:
+        super().__init__(
+            f"{part} needs a package that is not installed: pip install '{requirement}'"
+        )
+
+
+class RunError(PyvegError):
+    """A run cannot be started or resumed."""
+
+
+class NotARunError(RunError):
+    """A folder that holds no run of pyveg."""
+
+
+class RunLockedError(RunError):
+    """Another process is writing to the run."""
+
+
+class StoreError(PyvegError):
+    """A Store cannot do what is asked of it."""
+
+
+class KeyMissingError(StoreError):
+    """Nothing is stored under that key."""
+
+    def __init__(self, key: str, store: str) -> None:
+        super().__init__(f"there is no {key} in {store}")
+        self.key = key
+        self.store = store
+
+    def __reduce__(self) -> tuple[type[KeyMissingError], tuple[str, str]]:
+        return type(self), (self.key, self.store)
+
+
+class DataError(PyvegError):
+    """Input of a Task that cannot be used; the Task fails with this reason."""
+
+
+class TaskTimeoutError(PyvegError):
+    """A Task took longer than its limit."""
+
+
+class SkipItem(Exception):  # noqa: N818 - no error: the Task ends as skipped
+    """There is nothing to do for this Item; the text says why."""

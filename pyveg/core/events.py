@@ -1,0 +1,42 @@
+"""What happens during a run, told to whoever watches: progress bars, the log, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyveg.core.tasks import Task, TaskGraph, TaskResult
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The plan is made and the run's folder is locked."""
+
+    graph: TaskGraph
+    url: str
+
+
+@dataclass(frozen=True)
+class TaskStarted:
+    """An engine has taken up a Task."""
+
+    task: Task
+
+
+@dataclass(frozen=True)
+class TaskEnded:
+    """A Task has reached the state that it ends in."""
+
+    task: Task
+    result: TaskResult
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """No Task is left."""
+
+    interrupted: bool
+
+
+Event = RunStarted | TaskStarted | TaskEnded | RunEnded
+Observer = Callable[[Event], None]

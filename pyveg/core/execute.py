@@ -1,0 +1,182 @@
+"""The one function by which every engine runs a Task."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+from pyveg.core import manifest, registry
+from pyveg.core.errors import PyvegError, SkipItem
+from pyveg.core.layout import failed_task_key, manifest_key
+from pyveg.core.manifest import Manifest
+from pyveg.core.module import Job, Module, settings_of
+from pyveg.core.ports import Store
+from pyveg.core.tasks import State, Task, TaskResult
+
+
+class _Recorder:
+    """A Store as a Module sees it; keeps a list of what is read and written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.shared = store.shared
+        self.url = store.url
+        self.inputs: dict[str, None] = {}
+        self.outputs: dict[str, int] = {}
+
+    def spec(self) -> dict[str, Any]:
+        return self._store.spec()
+
+    def read(self, key: str) -> bytes:
+        data = self._store.read(key)
+        self.inputs[key] = None
+        return data
+
+    def write(self, key: str, data: bytes) -> None:
+        self._store.write(key, data)
+        self.outputs[key] = len(data)
+
+    def size(self, key: str) -> int | None:
+        return self._store.size(key)
+
+    def delete(self, key: str) -> None:
+        self._store.delete(key)
+        self.outputs.pop(key, None)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        return self._store.list(prefix)
+
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[IO[bytes]]:
+        with self._store.open_read(key) as stream:
+            self.inputs[key] = None
+            yield stream
+
+    @contextmanager
+    def open_write(self, key: str) -> Iterator[IO[bytes]]:
+        with self._store.open_write(key) as stream:
+            yield stream
+        self.outputs[key] = self._store.size(key) or 0
+
+    def lock(self, key: str) -> Any:
+        return self._store.lock(key)
+
+    def discard_partial(self) -> None:
+        raise TypeError("a Module must not clear the Store")
+
+
+def run_task(task: Task, store: Store) -> TaskResult:
+    """Run one Task: read, compute, write, and then its manifest.
+
+    Whatever goes wrong becomes a state with a reason; this is the one place that catches
+    everything.
+
+    Parameters
+    ----------
+    task : Task
+    store : Store
+        The Store of the run.
+    """
+    begin = time.perf_counter()
+    recorder = _Recorder(store)
+    notes: dict[str, Any] = {}
+    try:
+        skipped = _skipped_before(task, store)
+        if skipped:
+            state, reason, details = State.SKIPPED, skipped, ""
+        else:
+            state, reason, details = _run_module(task, recorder, notes)
+        result = TaskResult(task.id, state, reason, time.perf_counter() - begin, details)
+        if state is State.FAILED:
+            _keep_failed(task, store)
+        else:
+            manifest.write(store, _manifest(task, result, recorder, notes))
+    except Exception as error:  # noqa: BLE001 - the Store fails: a reason, not a crash
+        seconds = time.perf_counter() - begin
+        reason, details = describe(error), traceback.format_exc()
+        result = TaskResult(task.id, State.FAILED, reason, seconds, details)
+    return result
+
+
+def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> tuple[State, str, str]:
+    try:
+        cls: type[Module[Any]] = registry.load("module", task.step.module)
+        settings = settings_of(cls, task.step.settings)
+        job = Job(task.step.scope, task.item, settings, store, task.missing, notes)
+        cls().run(job)
+    except SkipItem as reason:
+        return State.SKIPPED, str(reason), ""
+    except Exception as error:  # noqa: BLE001 - see run_task
+        return State.FAILED, describe(error), traceback.format_exc()
+    return State.SUCCEEDED, "", ""
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line: our own as they are written, others with their kind before them."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PyvegError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _skipped_before(task: Task, store: Store) -> str:
+    """Why a Task that this one comes after was skipped; empty where none was.
+
+    The coordinator sees to this itself; engines that order Tasks on their own rely on it.
+    """
+    for task_id in task.after:
+        found = manifest.read(store, task_id)
+        if found is not None and found.state is State.SKIPPED:
+            return found.reason
+    return ""
+
+
+def _manifest(
+    task: Task, result: TaskResult, recorder: _Recorder, notes: Mapping[str, Any]
+) -> Manifest:
+    return Manifest(
+        task_id=task.id,
+        state=result.state,
+        fingerprint=task.fingerprint,
+        reason=result.reason,
+        inputs=tuple(recorder.inputs),
+        outputs=recorder.outputs,
+        seconds=round(result.seconds, 6),
+        peak_memory_mb=peak_memory_mb(),
+        notes=notes,
+        versions=manifest.versions(),
+    )
+
+
+def peak_memory_mb() -> float | None:
+    """Largest resident size that this process had, MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return round(peak / 2**20, 1)
+
+
+def _keep_failed(task: Task, store: Store) -> None:
+    """Leave the Task where `pyveg_run_module --config_file` can run it again."""
+    store.delete(manifest_key(task.id))  # its outputs may be of two minds now
+    store.write(failed_task_key(task.id), task_file(task, store))
+
+
+def task_file(task: Task, store: Store) -> bytes:
+    """A Task and where its Store is, as `run_task_file` reads them."""
+    document = {"task": task.to_json(), "store": store.spec()}
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def read_task_file(data: bytes) -> tuple[Task, Store]:
+    """Read what `task_file` wrote, and open the Store."""
+    document = json.loads(data)
+    return Task.from_json(document["task"]), registry.open_store(document["store"])

@@ -1,0 +1,80 @@
+"""Manifests: the proof that a Task has been done, and with what."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pyveg.core.errors import KeyMissingError
+from pyveg.core.layout import manifest_key
+from pyveg.core.ports import Store
+from pyveg.core.tasks import State, Task
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a Task read, wrote and used up."""
+
+    task_id: str
+    state: State
+    fingerprint: str
+    reason: str = ""
+    inputs: tuple[str, ...] = ()
+    """Keys that it read."""
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    """Keys that it wrote -> length in bytes."""
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    """Largest resident size of its process so far, MiB; None where the system does not tell."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def write(store: Store, manifest: Manifest) -> None:
+    """Keep a manifest; from now on its Task counts as done."""
+    data = json.dumps(asdict(manifest), indent=1, default=str).encode()
+    store.write(manifest_key(manifest.task_id), data)
+
+
+def read(store: Store, task_id: str) -> Manifest | None:
+    """The manifest of a Task, or None where there is none that can be read."""
+    try:
+        data = json.loads(store.read(manifest_key(task_id)))
+        return Manifest(**{**data, "state": State(data["state"]), "inputs": tuple(data["inputs"])})
+    except KeyMissingError:
+        return None
+    except (ValueError, TypeError, KeyError):  # damaged: the Task is done again
+        return None
+
+
+def valid(store: Store, task: Task) -> Manifest | None:
+    """The manifest of a Task that need not be done again, or None.
+
+    It is valid if it was written for the same fingerprint and everything that it lists is still
+    there with the same length. A Task that was skipped is skipped again for the same reason.
+    """
+    if task.step.replace:
+        return None
+    found = read(store, task.id)
+    if found is None or found.fingerprint != task.fingerprint:
+        return None
+    whole = all(store.size(key) == size for key, size in found.outputs.items())
+    return found if whole else None
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what the numbers were made with."""
+    found = {"python": platform.python_version(), "platform": sys.platform}
+    for package in ("pyveg", "numpy", "numba", "rasterio", "pillow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

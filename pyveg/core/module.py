@@ -1,0 +1,186 @@
+"""What a Module is: one step with typed settings.
+
+A Module reads keys from the Store, calls a kernel and writes keys. Everything it needs comes with
+the `Job`; it knows no Store, Source or Runner by name. Write one by subclassing `Module`, and make
+it known by an entry point in the group ``pyveg.modules`` or as ``"package.module:Class"``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
+
+from pyveg.core import params, registry
+from pyveg.core.errors import SkipItem
+from pyveg.core.layout import Layout
+from pyveg.core.params import setting
+from pyveg.core.types import Item, Place, Scope
+
+if TYPE_CHECKING:
+    from pyveg.core.ports import Source, Store
+
+Role = Literal["start", "process", "combine"]
+"""Whether a Module makes its own Items, takes those of a Module before it, or gathers Sequences."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings that every Module has."""
+
+    run_mode: str = setting(
+        "local", doc='where its Tasks run: "local", "batch" or "dask"', results=False
+    )
+    replace_existing_files: bool = setting(
+        False, doc="do again what has been done already", results=False
+    )
+    dates_to_process: tuple[str, ...] = setting(
+        (), doc="only these dates; all where empty", results=False
+    )
+    n_batch_tasks: int = setting(
+        -1,
+        doc="how many tasks of the batch service its dates are dealt to; -1: one per date",
+        low=-1,
+        results=False,
+    )
+    timeout: float | None = setting(
+        None, doc="wall-clock limit of one Task, minutes", low=0.001, results=False
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+RETIRED = {
+    "num_files_per_point": "outputs are checked one by one, not counted",
+    "output_location_subdirs": "names inside a run are fixed",
+    "input_location_subdirs": "names inside a run are fixed",
+}
+"""Settings of the older pyveg that mean nothing any more, and why."""
+
+MOVED = {
+    "input_location": 'use a collection with "source": "folder" and "path": the folder',
+    "input_location_type": 'use a collection with "source": "folder" and "path": the folder',
+    "output_location": "set output_location at the top of the config",
+    "output_location_type": "set output_location_type at the top of the config",
+}
+"""Settings of the older pyveg whose work is done by something else now, and by what."""
+
+
+@dataclass(frozen=True)
+class SequencePlan:
+    """A Sequence as the combiners behind it see it."""
+
+    scope: Scope
+    items: tuple[Item, ...]
+    task_ids: Mapping[str, tuple[str, ...]]
+    """Name of an Item -> ids of its Tasks, in the order of the Modules."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What a Module may look at when it says its Items."""
+
+    scope: Scope
+    before: tuple[Item, ...] = ()
+    """Items of the Module that it takes its input from."""
+    upstream: tuple[SequencePlan, ...] = ()
+    """The Sequences that its own Sequence depends on."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the run: name, config file, coords_id, pattern_type ..."""
+
+
+@dataclass
+class Job(Generic[S]):
+    """What a Module is given to do one Task."""
+
+    scope: Scope
+    item: Item
+    settings: S
+    store: Store
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """For a combiner: id of a Task -> why it gave nothing."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """Facts worth keeping in the Task's manifest."""
+
+    @property
+    def place(self) -> Place:
+        """The region."""
+        if self.scope.place is None:
+            raise TypeError(f"{self.scope.sequence} has no place")
+        return self.scope.place
+
+    @property
+    def layout(self) -> Layout:
+        """Names of what its Sequence reads and writes."""
+        return self.layout_of(self.scope)
+
+    @staticmethod
+    def layout_of(scope: Scope) -> Layout:
+        """Names of what another Sequence reads and writes."""
+        if scope.place is None:
+            raise TypeError(f"{scope.sequence} has no place")
+        return Layout(scope.place, scope.sequence)
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the collection's raw bands come from."""
+        return source_of(self.scope)
+
+    def skip(self, reason: str) -> NoReturn:
+        """End the Task as skipped."""
+        raise SkipItem(reason)
+
+
+def source_of(scope: Scope) -> Source:
+    """The Source of a Sequence's collection, made from the settings it was given."""
+    if scope.collection is None:
+        raise TypeError(f"{scope.sequence} has no collection")
+    name = scope.collection.source
+    where = f'collection "{scope.collection.key}"'
+    return registry.open_source(name, scope.collection.source_settings, where)
+
+
+class Module(ABC, Generic[S]):
+    """One step of a Sequence. Subclasses say what they are by class attributes."""
+
+    Settings: ClassVar[type[Settings]] = Settings
+    """Frozen dataclass of its settings."""
+    version: ClassVar[int] = 1
+    """Raise it when the same input gives another result, so that old results are not reused."""
+    role: ClassVar[Role] = "process"
+    provides: ClassVar[tuple[str, ...]] = ()
+    """Kinds of output that Modules behind it can ask for, such as ``"images"``."""
+    consumes: ClassVar[tuple[str, ...]] = ()
+    """Kinds of input; it runs after the nearest Module that provides each. Where empty, it runs
+    after the Module that stands before it."""
+    data_type: ClassVar[Literal["vegetation", "weather"] | None] = None
+    """The only type of collection that it can work on."""
+    retired: ClassVar[Mapping[str, str]] = {}
+    """More settings that are accepted with a warning, and why they mean nothing."""
+
+    def items(self, planning: Planning, settings: S) -> Sequence[Item]:
+        """The Items it will be split by."""
+        del settings
+        return planning.before
+
+    def fingerprint(self, scope: Scope, item: Item, settings: S) -> str:
+        """What its result depends on besides settings and Tasks before it; files outside."""
+        del scope, item, settings
+        return ""
+
+    @abstractmethod
+    def run(self, job: Job[S]) -> None:
+        """Do the work for one Item.
+
+        Raises
+        ------
+        SkipItem
+            If there is nothing to do for this Item.
+        """
+
+
+def settings_of(module: type[Module[Any]], given: Mapping[str, Any]) -> Settings:
+    """Settings of a Module from plain data that has been checked before."""
+    return params.build(module.Settings, given, module.__name__)

@@ -1,0 +1,187 @@
+"""Typed settings: a frozen dataclass says what there is, this file checks what is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pyveg.core.errors import ConfigError, UnknownNameError
+
+T = TypeVar("T")
+
+
+def setting(
+    default: Any = dataclasses.MISSING,
+    *,
+    doc: str,
+    low: float | None = None,
+    high: float | None = None,
+    results: bool = True,
+    shared: bool = False,
+) -> Any:
+    """Declare one setting of a Module or Source.
+
+    Parameters
+    ----------
+    default : object
+        Its value where none is given; without one the setting must be given.
+    doc : str
+        One sentence for the user, with the unit.
+    low, high : float
+        Limits, both allowed.
+    results : bool
+        Whether it can change results; only such settings are part of a Task's fingerprint.
+    shared : bool
+        Given to one Module of a Sequence, it holds for all of them that have it.
+    """
+    metadata = {"doc": doc, "low": low, "high": high, "results": results, "shared": shared}
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def names(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """Settings of a class by name."""
+    return {f.name: f for f in dataclasses.fields(cls)}
+
+
+def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:
+    """Make an instance of `cls` from what the user gave.
+
+    Raises
+    ------
+    UnknownNameError
+        For a setting that `cls` does not have.
+    ConfigError
+        For a value of the wrong type or beyond its limits, or one that must be given and is not.
+    """
+    known = names(cls)
+    hints = typing.get_type_hints(cls)
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("setting", name, known, where)
+    values = {name: convert(value, hints[name], name, where) for name, value in given.items()}
+    for name, spec in known.items():
+        if name in values:
+            _check_limits(values[name], spec, where)
+        elif spec.default is spec.default_factory is dataclasses.MISSING:
+            raise ConfigError(f'{where}: the setting "{name}" must be given ({_doc(spec)})')
+    return cls(**values)
+
+
+def to_json(settings: Any, *, results_only: bool = False) -> dict[str, Any]:
+    """Settings as plain data that `build` reads back."""
+    return {
+        name: plain(getattr(settings, name))
+        for name, spec in names(type(settings)).items()
+        if spec.metadata.get("results", True) or not results_only
+    }
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists and dates as text, as JSON has them."""
+    if isinstance(value, tuple | list):
+        return [plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    return str(value) if isinstance(value, date) else value
+
+
+def _doc(spec: dataclasses.Field[Any]) -> str:
+    return str(spec.metadata.get("doc", spec.name))
+
+
+def _check_limits(value: Any, spec: dataclasses.Field[Any], where: str) -> None:
+    low, high = spec.metadata.get("low"), spec.metadata.get("high")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not ((low is None or value >= low) and (high is None or value <= high)):
+        limits = " and ".join(
+            f"{word} {limit:g}"
+            for word, limit in (("at least", low), ("at most", high))
+            if limit is not None
+        )
+        raise ConfigError(f"{where}: {spec.name} = {value!r} is out of range; it must be {limits}")
+
+
+def convert(value: Any, hint: Any, name: str, where: str) -> Any:
+    """Check `value` against a type; lists become tuples, text becomes dates, ints floats."""
+    found = _convert(value, hint)
+    if found is _WRONG:
+        raise ConfigError(f"{where}: {name} = {value!r} is not right; give {describe(hint)}")
+    return found
+
+
+_WRONG = object()
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        attempts = (_convert(value, arg) for arg in args)
+        return next((found for found in attempts if found is not _WRONG), _WRONG)
+    if origin is Literal:
+        return value if value in args and isinstance(value, str) else _WRONG
+    if origin is tuple:
+        return _convert_tuple(value, args)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return value if isinstance(value, Mapping) else _WRONG
+    return value if hint is Any else _convert_scalar(value, hint)
+
+
+def _convert_tuple(value: Any, args: tuple[Any, ...]) -> Any:
+    if not isinstance(value, list | tuple):
+        return _WRONG
+    hints = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
+    if len(hints) != len(value):
+        return _WRONG
+    parts = tuple(_convert(part, hint) for part, hint in zip(value, hints, strict=True))
+    return _WRONG if any(part is _WRONG for part in parts) else parts
+
+
+def _convert_scalar(value: Any, hint: Any) -> Any:
+    if hint is type(None):
+        return None if value is None else _WRONG
+    if hint is bool or isinstance(value, bool):
+        return value if hint is bool and isinstance(value, bool) else _WRONG
+    if hint is float and isinstance(value, int | float):
+        return value
+    if hint is date:
+        return _convert_date(value)
+    return value if isinstance(value, hint) else _WRONG
+
+
+def _convert_date(value: Any) -> Any:
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day)
+    try:
+        return date.fromisoformat(value) if len(value) == len("2016-01-31") else _WRONG
+    except (ValueError, TypeError):
+        return _WRONG
+
+
+def describe(hint: Any) -> str:
+    """A type in the user's words."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(arg) for arg in args)
+    if origin is Literal:
+        return " or ".join(f'"{arg}"' for arg in args)
+    if origin is tuple:
+        if args[-1] is Ellipsis:
+            return f"a list, each {describe(args[0])}"
+        return f"a list of {len(args)}: {', '.join(describe(arg) for arg in args)}"
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "True or False",
+        str: "text",
+        date: 'a date as "YYYY-MM-DD"',
+        type(None): "None",
+        dict: "a dictionary",
+    }
+    return words.get(origin or hint, "a dictionary")

@@ -1,0 +1,181 @@
+"""What the core asks of the outside: Stores, Sources and Runners, as Protocols.
+
+Adapters live in `pyveg.storage`, `pyveg.sources` and `pyveg.runners`, or in other people's
+packages, and are found by name (`pyveg.core.registry`). Each port has one suite of contract checks
+in `pyveg.testing`, which every adapter passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from pyveg.core.types import Collection, DateRange, Item, Place
+
+if TYPE_CHECKING:
+    from pyveg.core.tasks import Task, TaskResult
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Keys to bytes. A key is a relative path with "/" between its parts.
+
+    A write appears whole or not at all, also when the process is killed in the middle of it.
+    A Store can be used by many threads at once.
+    """
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes of this machine reach the same bytes."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where it is, as people write it; holds no secret."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """What `registry.open_store` needs to open it again elsewhere; plain data, no secret."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Bytes of a key; `KeyMissingError` where there is none."""
+        ...
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store bytes under a key, replacing what was there."""
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Length in bytes, or None where nothing is stored."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a key; nothing happens where there is none."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """All keys that begin with `prefix`, sorted."""
+        ...
+
+    def open_read(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """Stream a large value; `KeyMissingError` where there is none."""
+        ...
+
+    def open_write(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """Stream a large value in; it appears when the context ends without an error."""
+        ...
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Hold the only lock of that name; `RunLockedError` where another process has it.
+
+        The lock of a process that was killed frees itself.
+        """
+        ...
+
+    def discard_partial(self) -> None:
+        """Remove what interrupted writes left behind. Call it only under the lock of a run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """One period of one collection at one place, as a Module asks a Source for it."""
+
+    place: Place
+    collection: Collection
+    item: Item
+    bands: Mapping[str, str]
+    """Name of the raster to return -> name of the band in the collection."""
+    optional: tuple[str, ...] = ()
+    """Rasters that are returned where the Source has them, and not missed where it has not."""
+    scale: float = 10.0
+    """Length of a pixel's side, metres."""
+    mask_cloud: bool = True
+    cloudy_pix_frac: float = 50.0
+    """Scenes with this share of cloud or more are left out, percent."""
+    cloudy_pix_flag: str = ""
+    """The property of a scene that tells its share of cloud; the Source's own where empty."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a Source found for a Request."""
+
+    rasters: Mapping[str, bytes]
+    """Name of the raster -> a GeoTIFF of one band. Reflectance as uint16, x 10,000, 0 = no data;
+    NDVI and weather as float32. All rasters of one request have the same shape."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """Where it came from, as JSON: ids of scenes, valid fraction, seeds, files."""
+
+
+class Source(Protocol):
+    """Where raw bands come from. Made from its own typed settings; opens nothing before it must."""
+
+    Settings: ClassVar[type]
+
+    def __init__(self, settings: Any) -> None: ...
+
+    def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
+        """The Items of a collection within a date range, in order; fetches nothing."""
+        ...
+
+    def fingerprint(self, request: Request) -> str:
+        """What the answer depends on besides the request, such as the contents of files."""
+        ...
+
+    def fetch(self, request: Request) -> Scene:
+        """Get it. `SkipItem` where there is no image for that period, `DataError` for a bad one."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunnerSettings:
+    """What every engine is told."""
+
+    n_workers: int
+    """How many Tasks may run at once."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What only some engines know."""
+
+
+class Runner(Protocol):
+    """An engine that runs Tasks by `pyveg.core.execute.run_task`.
+
+    The coordinator calls it from one thread. `report` may be called from any thread, once for each
+    Task that was submitted and not cancelled before it began; engines that know when a Task begins
+    call `started` too. An engine keeps a Task's states apart from its own troubles: a worker that
+    dies fails the Task that it was busy with, or repeats it, and never the run.
+    """
+
+    resolves_dependencies: ClassVar[bool]
+    """True: takes Tasks together with those that come after them, and orders them itself."""
+    needs_shared_store: ClassVar[bool]
+    """True: Tasks run in other processes, which must reach the Store."""
+    enforces_timeout: ClassVar[bool]
+    """True: ends a Task at its time limit; a config with limits is refused otherwise."""
+
+    def __init__(self, settings: RunnerSettings) -> None: ...
+
+    def start(
+        self,
+        store: Store,
+        started: Callable[[str], None],
+        report: Callable[[TaskResult], None],
+    ) -> None:
+        """Get ready; return at once."""
+        ...
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Take Tasks, in bulk; return without waiting for them."""
+        ...
+
+    def cancel(self) -> None:
+        """Give up what has not begun and stop what runs, as soon as the engine can."""
+        ...
+
+    def close(self) -> None:
+        """Free everything. No report comes after it."""
+        ...

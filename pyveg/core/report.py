@@ -1,0 +1,93 @@
+"""What became of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyveg.core.tasks import State, TaskGraph, TaskResult
+
+EXIT_FINE = 0
+EXIT_FAILED = 1
+EXIT_WRONG = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class ModuleRow:
+    """One line of the closing table."""
+
+    label: str
+    """``<sequence>/<module>``."""
+    counts: Mapping[State, int]
+    reasons: tuple[str, ...]
+    """The first reasons why Tasks were skipped or failed, with the Items they are about."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How every Task of a run ended.
+
+    Attributes
+    ----------
+    url : str
+        Where the run is.
+    results : mapping of str to TaskResult
+        By id of the Task.
+    seconds : float
+        Wall-clock time.
+    interrupted : bool
+    warnings : tuple of str
+        What the user should know about the config.
+    summary, figure : str or None
+        Where `results_summary.json` and the picture of the series are, if they were made.
+    """
+
+    url: str
+    graph: TaskGraph
+    results: Mapping[str, TaskResult]
+    seconds: float
+    interrupted: bool = False
+    warnings: tuple[str, ...] = ()
+    summary: str | None = None
+    figure: str | None = None
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many Tasks ended in each state."""
+        return Counter(result.state for result in self.results.values())
+
+    @property
+    def exit_code(self) -> int:
+        """0 all Tasks fine, 1 some failed or blocked, 130 interrupted."""
+        if self.interrupted:
+            return EXIT_INTERRUPTED
+        bad = self.counts[State.FAILED] + self.counts[State.BLOCKED]
+        return EXIT_FAILED if bad else EXIT_FINE
+
+    def rows(self, most_reasons: int = 2) -> list[ModuleRow]:
+        """The closing table: one row per Module, in the order of the plan."""
+        counts: dict[str, Counter[State]] = {step.label: Counter() for step in self.graph.steps}
+        reasons: dict[str, dict[str, list[str]]] = {label: {} for label in counts}
+        for task in self.graph:
+            result = self.results[task.id]
+            counts[task.step.label][result.state] += 1
+            if result.reason:
+                told = f"{result.state}: {result.reason}"
+                reasons[task.step.label].setdefault(told, []).append(task.item.name)
+        return [
+            ModuleRow(label, counts[label], _first(reasons[label], most_reasons))
+            for label in counts
+        ]
+
+
+def _first(reasons: Mapping[str, list[str]], most: int) -> tuple[str, ...]:
+    """The first reasons, each with the Items that share it."""
+    lines = []
+    for reason, items in list(reasons.items())[:most]:
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        lines.append(f"{items[0]}{more} {reason}")
+    if len(reasons) > most:
+        lines.append(f"... {len(reasons) - most} other reasons in the run's log")
+    return tuple(lines)

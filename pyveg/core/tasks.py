@@ -1,0 +1,236 @@
+"""Tasks: one Module on one Item, as frozen plain data, and the graph of all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+
+from pyveg.core import params
+from pyveg.core.errors import ConfigError
+from pyveg.core.types import Collection, DateRange, Item, Place, Scope
+
+
+class State(StrEnum):
+    """How a Task ended."""
+
+    SUCCEEDED = "succeeded"
+    CACHED = "cached"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    CANCELLED = "cancelled"
+
+    @property
+    def good(self) -> bool:
+        """Whether Tasks that come after may run."""
+        return self in (State.SUCCEEDED, State.CACHED)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Module of a Sequence, settled: what all its Tasks share."""
+
+    module: str
+    """Name in the registry, or ``package.module:Class``."""
+    version: int
+    scope: Scope
+    settings: Mapping[str, Any]
+    """All settings, as plain data."""
+    result_settings: Mapping[str, Any]
+    """Those of them that can change results."""
+    run_mode: str = "local"
+    timeout: float | None = None
+    """Wall-clock limit of one Task, minutes."""
+    replace: bool = False
+    """Whether to run again what has been done already."""
+
+    @property
+    def name(self) -> str:
+        """The Module's class name."""
+        return self.module.rpartition(":")[2]
+
+    @property
+    def label(self) -> str:
+        """``<sequence>/<module>``, how people see it."""
+        return f"{self.scope.sequence}/{self.name}"
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of everything in it that can change results."""
+        scope = {**plain_scope(self.scope), "date_range": None}  # the Item says its own days
+        return digest([self.module, self.version, scope, dict(self.result_settings)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads back."""
+        return {
+            "module": self.module,
+            "version": self.version,
+            "scope": plain_scope(self.scope),
+            "settings": dict(self.settings),
+            "result_settings": dict(self.result_settings),
+            "run_mode": self.run_mode,
+            "timeout": self.timeout,
+            "replace": self.replace,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Step:
+        """Read what `to_json` wrote."""
+        return cls(**{**data, "scope": scope_from_json(data["scope"])})
+
+
+@dataclass(frozen=True)
+class Task:
+    """One Module on one Item."""
+
+    step: Step
+    item: Item
+    after: tuple[str, ...] = ()
+    """Ids of Tasks that must have succeeded."""
+    after_any: tuple[str, ...] = ()
+    """Ids of Tasks that must have ended, however."""
+    fingerprint: str = ""
+    """Digest of everything that its results depend on; equal means that they need not be redone."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Of `after_any`: id -> reason why it gave nothing. Known only when they have ended."""
+
+    @cached_property
+    def id(self) -> str:
+        """``<sequence>/<module>/<item>``, unique in a run and usable as a path."""
+        from pyveg.core.layout import item_folder
+
+        sequence = self.step.scope.sequence.replace("/", "-")
+        return f"{sequence}/{self.step.name}/{item_folder(self.item.name)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads back."""
+        return {
+            "step": self.step.to_json(),
+            "item": {"name": self.item.name, "details": dict(self.item.details)},
+            "after": list(self.after),
+            "after_any": list(self.after_any),
+            "fingerprint": self.fingerprint,
+            "missing": dict(self.missing),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Task:
+        """Read what `to_json` wrote."""
+        return cls(
+            step=Step.from_json(data["step"]),
+            item=Item(data["item"]["name"], data["item"]["details"]),
+            after=tuple(data["after"]),
+            after_any=tuple(data["after_any"]),
+            fingerprint=data["fingerprint"],
+            missing=data["missing"],
+        )
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How a Task ended, and why."""
+
+    task_id: str
+    state: State
+    reason: str = ""
+    seconds: float = 0.0
+    details: str = ""
+    """The traceback of a failure, for `--debug` and the log."""
+
+
+class TaskGraph:
+    """All Tasks of a run, in an order in which they can be done.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+
+    Raises
+    ------
+    ConfigError
+        If two Tasks have one id, one waits for a Task that is not there, or they wait in a circle.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._tasks: dict[str, Task] = {}
+        for task in tasks:
+            if task.id in self._tasks:
+                raise ConfigError(f'two tasks would have the name "{task.id}"; rename one of them')
+            self._tasks[task.id] = task
+        self._check_order()
+        self.dependants: dict[str, list[str]] = {id_: [] for id_ in self._tasks}
+        for task in self:
+            for before in dict.fromkeys((*task.after, *task.after_any)):
+                self.dependants[before].append(task.id)
+
+    def _check_order(self) -> None:
+        """Sort so that every Task stands behind those that it waits for."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self._tasks)
+        for task in self._tasks.values():
+            for before in (*task.after, *task.after_any):
+                if before not in self._tasks:
+                    raise ConfigError(f'"{task.id}" waits for "{before}", which is not there')
+                graph.add_edge(before, task.id)
+        try:
+            order = list(nx.topological_sort(graph))
+        except nx.NetworkXUnfeasible:
+            circle = " -> ".join(edge[0] for edge in nx.find_cycle(graph))
+            raise ConfigError(f"tasks wait for each other in a circle: {circle}") from None
+        self._tasks = {id_: self._tasks[id_] for id_ in order}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks.values())
+
+    def __getitem__(self, task_id: str) -> Task:
+        return self._tasks[task_id]
+
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._tasks
+
+    @property
+    def steps(self) -> list[Step]:
+        """The Modules, in the order of the plan."""
+        return list({id(task.step): task.step for task in self}.values())
+
+
+def digest(value: Any) -> str:
+    """Short digest of plain data, the same on every machine."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def plain_scope(scope: Scope) -> dict[str, Any]:
+    """A Scope as it stands in a Task's JSON."""
+    found: dict[str, Any] = params.plain(asdict(scope))
+    return found
+
+
+def scope_from_json(data: Mapping[str, Any]) -> Scope:
+    """Read a Scope as it stands in a Task's JSON."""
+    return Scope(
+        sequence=data["sequence"],
+        place=Place(**data["place"]) if data["place"] else None,
+        collection=collection_from_json(data["collection"]) if data["collection"] else None,
+        date_range=_read(DateRange, data["date_range"]) if data["date_range"] else None,
+    )
+
+
+def collection_from_json(data: Mapping[str, Any]) -> Collection:
+    """Read a Collection as it stands in a Task's JSON."""
+    found: Collection = _read(Collection, data)
+    return found
+
+
+def _read(cls: type[Any], data: Mapping[str, Any]) -> Any:
+    return params.build(cls, data, cls.__name__)

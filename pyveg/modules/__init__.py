@@ -1,0 +1,1 @@
+"""The steps: each reads keys, calls kernels and writes keys."""

@@ -1,0 +1,187 @@
+"""Downloaders: raw bands and weather from a Source into the Store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyveg import formats
+from pyveg.core import module
+from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.module import Job, Planning, source_of
+from pyveg.core.params import setting
+from pyveg.core.ports import Request
+from pyveg.core.types import Item, Scope
+from pyveg.kernels.images import valid_pixels
+from pyveg.kernels.ndvi import ndvi
+
+PRECIPITATION = "total_precipitation"
+TEMPERATURE = "mean_2m_air_temperature"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloaderSettings(module.Settings):
+    """Settings of all downloaders."""
+
+    scale: float = setting(10.0, doc="length of a pixel's side, metres", low=0.01)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VegetationDownloaderSettings(DownloaderSettings):
+    """Settings of `VegetationDownloader`."""
+
+    RGB_bands: tuple[str, ...] = setting(
+        doc='names of the red, green and blue band, such as ["B4", "B3", "B2"]', shared=True
+    )
+    NIR_band: str = setting(doc='name of the near-infrared band, such as "B8"', shared=True)
+    mask_cloud: bool = setting(True, doc="mask cloudy pixels where the source can")
+    cloudy_pix_frac: float = setting(
+        50.0, doc="leave out scenes with this share of cloud or more, percent", low=0, high=100
+    )
+    cloudy_pix_flag: str = setting("", doc="property of a scene that tells its share of cloud")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeatherDownloaderSettings(DownloaderSettings):
+    """Settings of `WeatherDownloader`."""
+
+    precipitation_band: str = setting(doc="name of the collection's precipitation band, in m")
+    temperature_band: str = setting(doc="name of the collection's air temperature band, in K")
+
+
+class _Downloader(module.Module[Any]):
+    """What downloaders share: Items and fingerprints are the Source's."""
+
+    role: ClassVar[module.Role] = "start"
+    provides: ClassVar[tuple[str, ...]] = ("rasters",)
+
+    def items(self, planning: Planning, settings: Any) -> Sequence[Item]:
+        """The dates that the Source has."""
+        del settings
+        scope = planning.scope
+        if scope.place is None or scope.collection is None or scope.date_range is None:
+            raise ConfigError(
+                f'"{scope.sequence}": a downloader needs coordinates and a date_range'
+            )
+        return source_of(scope).items(scope.collection, scope.place, scope.date_range)
+
+    def fingerprint(self, scope: Scope, item: Item, settings: Any) -> str:
+        """What the Source's answer depends on, such as the contents of files."""
+        return source_of(scope).fingerprint(self.request(scope, item, settings))
+
+    def request(self, scope: Scope, item: Item, settings: Any) -> Request:
+        """What to ask the Source for."""
+        raise NotImplementedError
+
+
+class VegetationDownloader(_Downloader):
+    """Fetch the red, green, blue and near-infrared bands of each date, and its NDVI."""
+
+    Settings = VegetationDownloaderSettings
+    data_type = "vegetation"
+
+    def request(self, scope: Scope, item: Item, settings: VegetationDownloaderSettings) -> Request:
+        """RGB and NIR; NDVI too where the Source has it ready."""
+        if scope.place is None or scope.collection is None:
+            raise TypeError("a vegetation collection has a place")
+        bands = (*check_rgb(settings.RGB_bands, scope.sequence), settings.NIR_band)
+        return Request(
+            place=scope.place,
+            collection=scope.collection,
+            item=item,
+            bands={name: name for name in (*bands, "NDVI")},
+            optional=("NDVI",),
+            scale=settings.scale,
+            mask_cloud=settings.mask_cloud,
+            cloudy_pix_frac=settings.cloudy_pix_frac,
+            cloudy_pix_flag=settings.cloudy_pix_flag,
+        )
+
+    def run(self, job: Job[VegetationDownloaderSettings]) -> None:
+        """Fetch one date; its NDVI is NaN wherever a pixel is masked, whoever made it."""
+        scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
+        rasters = dict(scene.rasters)
+        valid = add_ndvi(rasters, job.settings.RGB_bands[0], job.settings.NIR_band)
+        if not valid:
+            job.skip("every pixel is masked or empty")
+        for name, data in rasters.items():
+            job.store.write(job.layout.raw(job.item.name, name), data)
+        job.notes.update(scene.record)
+        job.notes["valid_fraction"] = valid
+        record = formats.encode_json(job.notes, indent=1)
+        job.store.write(job.layout.download_record(job.item.name), record)
+
+
+def check_rgb(bands: Sequence[str], where: str) -> tuple[str, str, str]:
+    """Red, green and blue, exactly."""
+    if len(bands) != 3:
+        raise ConfigError(f'"{where}": RGB_bands = {list(bands)} must name red, green and blue')
+    red, green, blue = bands
+    return red, green, blue
+
+
+def add_ndvi(rasters: dict[str, bytes], red: str, nir: str) -> float:
+    """Put NDVI beside the bands, on their grid, NaN where they are masked.
+
+    Parameters
+    ----------
+    rasters : dict of str to bytes
+        GeoTIFFs by name. NDVI is computed where there is none; one that is there is changed only
+        where it has a value for a masked pixel.
+    red, nir : str
+        Names of the bands that NDVI is made of.
+
+    Returns
+    -------
+    float
+        Share of pixels that are valid.
+
+    Raises
+    ------
+    DataError
+        If the rasters are not of one shape.
+    """
+    found = {name: formats.decode_geotiff(data) for name, data in rasters.items()}
+    check_shapes({name: raster.array.shape for name, raster in found.items()})
+    given = found.pop("NDVI", None)
+    values = ndvi(found[nir].array, found[red].array) if given is None else given.array
+    valid = valid_pixels([raster.array for raster in found.values()], values)
+    if given is None or np.isfinite(values[~valid]).any():
+        values = np.where(valid, values, np.nan).astype(np.float32)
+        like = given or found[nir]
+        raster = formats.Raster(values, like.crs, like.transform, nodata=float("nan"))
+        rasters["NDVI"] = formats.encode_geotiff(raster)
+    return float(valid.mean())
+
+
+def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Rasters of one date must be of one shape."""
+    (first, shape), *others = shapes.items()
+    for name, other in others:
+        if other != shape:
+            sizes = f"{shape[1]} x {shape[0]} pixels and {name} {other[1]} x {other[0]}"
+            raise DataError(f"the bands are not of one shape: {first} has {sizes}")
+
+
+class WeatherDownloader(_Downloader):
+    """Fetch precipitation (m per period) and mean air temperature (K) of each date."""
+
+    Settings = WeatherDownloaderSettings
+    data_type = "weather"
+
+    def request(self, scope: Scope, item: Item, settings: WeatherDownloaderSettings) -> Request:
+        """The two variables, under the names that results have."""
+        if scope.place is None or scope.collection is None:
+            raise TypeError("a weather collection has a place")
+        bands = {PRECIPITATION: settings.precipitation_band, TEMPERATURE: settings.temperature_band}
+        return Request(scope.place, scope.collection, item, bands, scale=settings.scale)
+
+    def run(self, job: Job[WeatherDownloaderSettings]) -> None:
+        """Fetch one date."""
+        scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
+        for name, data in scene.rasters.items():
+            job.store.write(job.layout.raw(job.item.name, name), data)
+        job.notes.update(scene.record)

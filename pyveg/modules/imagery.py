@@ -1,0 +1,89 @@
+"""From raw bands to pictures and chips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyveg import formats
+from pyveg.core import module
+from pyveg.core.module import Job
+from pyveg.core.params import setting
+from pyveg.kernels import images
+from pyveg.modules import chips
+from pyveg.modules.download import check_rgb, check_shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class VegetationImageProcessorSettings(module.Settings):
+    """Settings of `VegetationImageProcessor`."""
+
+    RGB_bands: tuple[str, ...] = setting(
+        doc='names of the red, green and blue band, such as ["B4", "B3", "B2"]', shared=True
+    )
+    RGB_limits: tuple[float, float] | None = setting(
+        None,
+        doc="reflectance shown as black and as white, x 10,000, so that pictures of several "
+        "dates can be compared; None: black is 0 and white the maximum of each date",
+    )
+    split_RGB_images: bool = setting(False, doc="write a picture of every chip too")
+    max_masked_fraction: float = setting(
+        0.05, doc="a chip is used while fewer than this share of it is masked", low=0, high=1
+    )
+
+
+class VegetationImageProcessor(module.Module[VegetationImageProcessorSettings]):
+    """Make the RGB, NDVI and black-and-white NDVI picture of each date, and lay out its chips.
+
+    In the black-and-white picture white is bare soil (NDVI at or below that around it) and black
+    is vegetation.
+    """
+
+    Settings = VegetationImageProcessorSettings
+    data_type = "vegetation"
+    consumes: ClassVar[tuple[str, ...]] = ("rasters",)
+    provides: ClassVar[tuple[str, ...]] = ("images",)
+
+    def run(self, job: Job[VegetationImageProcessorSettings]) -> None:
+        """Process one date."""
+        date, layout = job.item.name, job.layout
+        names = (*check_rgb(job.settings.RGB_bands, job.scope.sequence), "NDVI")
+        rasters = {
+            name: formats.decode_geotiff(job.store.read(layout.raw(date, name))) for name in names
+        }
+        check_shapes({name: raster.array.shape for name, raster in rasters.items()})
+        *bands, ndvi = (rasters[name].array for name in names)
+        valid = images.valid_pixels(bands, ndvi)
+        if not valid.any():
+            job.skip("every pixel is masked or empty")
+        rgb = images.rgb_stretch(*bands, limits=job.settings.RGB_limits)
+        grey = images.ndvi_grey(ndvi)
+        pictures = {"RGB": rgb, "NDVI": grey, "BWNDVI": images.bwndvi(grey)}
+        found = chips.cut(valid, rasters["NDVI"], job.place, job.settings.max_masked_fraction)
+        for kind, picture in pictures.items():
+            job.store.write(layout.processed(date, kind), encode(kind, picture))
+        job.store.write(layout.chips(date), found.encode())
+        job.notes["chips"] = len(found)
+        job.notes["usable_chips"] = sum(found.usable)
+        if job.settings.split_RGB_images:
+            _write_chips(job, found, pictures)
+
+
+def encode(kind: str, picture: NDArray[np.uint8]) -> bytes:
+    """A picture as PNG; NDVI has three equal channels, as readers of older outputs expect."""
+    return formats.encode_png(np.stack([picture] * 3, axis=-1) if kind == "NDVI" else picture)
+
+
+def _write_chips(
+    job: Job[VegetationImageProcessorSettings],
+    found: chips.Chips,
+    pictures: dict[str, NDArray[np.uint8]],
+) -> None:
+    for kind, picture in pictures.items():
+        for index, chip in enumerate(images.cut_chips(picture, chips.SIZE)):
+            longitude, latitude = found.longitude[index], found.latitude[index]
+            key = job.layout.chip(job.item.name, index, longitude, latitude, kind)
+            job.store.write(key, encode(kind, chip))

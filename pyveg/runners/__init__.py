@@ -1,0 +1,1 @@
+"""Engines that run Tasks. Each passes the checks of `pyveg.testing.runner_contract`."""

@@ -1,0 +1,167 @@
+"""`pyveg_calc_EC`: network centrality of one image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pyveg.core.errors import ConfigError, DataError
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TEXT = (".txt", ".csv")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--input_img", help="An image: png or tif (one band).")
+@click.option("--input_txt", help="A matrix of numbers: txt or csv.")
+@click.option(
+    "--sig_threshold",
+    type=float,
+    default=255.0,
+    show_default=True,
+    help="Pixels at or above this value are signal, the nodes of the network.",
+)
+@click.option("--upper_threshold", type=float, help="Pixels above this value are no signal.")
+@click.option("--use_diagonal_neighbours", is_flag=True, help="8 neighbours rather than 4.")
+@click.option(
+    "--num_quantiles",
+    type=click.IntRange(2, 1000),
+    default=20,
+    show_default=True,
+    help="Length of the feature vector.",
+)
+@click.option("--do_EC", is_flag=True, help="Always done; kept so that old command lines work.")
+@click.option("--output_csv", type=click.Path(), help="Write the feature vector to this file too.")
+@click.option(
+    "--output_png", type=click.Path(), help="Write a picture coloured by subgraph centrality."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "csv"]),
+    default="json",
+    show_default=True,
+    help="Form of what is printed.",
+)
+@debug_option
+@version_option
+def main(  # noqa: PLR0917 - click passes options by name
+    input_img: str | None,
+    input_txt: str | None,
+    sig_threshold: float,
+    upper_threshold: float | None,
+    use_diagonal_neighbours: bool,
+    num_quantiles: int,
+    do_ec: bool,
+    output_csv: str | None,
+    output_png: str | None,
+    form: str,
+    debug: bool,
+) -> None:
+    """Measure how connected the signal pixels of one image are.
+
+    Prints the feature vector (nodes minus edges of the network of the most central pixels, in
+    steps of their share) and its metrics.
+    """
+    del do_ec
+    if (input_img is None) == (input_txt is None):
+        raise click.UsageError("give one of --input_img and --input_txt")
+    with told_plainly(debug=debug):
+        from pyveg.kernels import centrality
+
+        image = read_image(Path(input_img or input_txt or ""))
+        mask = image >= sig_threshold
+        if upper_threshold is not None:
+            mask &= image <= upper_threshold
+        diagonal = use_diagonal_neighbours
+        vector = centrality.feature_vector(mask, num_quantiles=num_quantiles, diagonal=diagonal)
+        metrics = centrality.feature_vector_metrics(vector)
+        click.echo(text_of(vector, metrics, mask, form), nl=False)
+        if output_csv:
+            write(output_csv, (",".join(f"{value:g}" for value in vector) + "\n").encode())
+        if output_png:
+            values = centrality.subgraph_centrality(mask, diagonal=diagonal)
+            write(output_png, picture(values, mask))
+
+
+def read_image(path: Path) -> NDArray[np.float64]:
+    """An image or matrix as numbers; the first channel of a colour picture.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, or it is of no kind that is known.
+    DataError
+        If its content cannot be read.
+    """
+    import numpy as np
+
+    from pyveg import formats
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    kind = path.suffix.lower()
+    try:
+        if kind in TEXT:
+            return formats.decode_text_matrix(data)
+        if kind == ".png":
+            image = formats.decode_png(data)
+            return np.asarray(image if image.ndim == 2 else image[..., 0], dtype=np.float64)
+        if kind in (".tif", ".tiff"):
+            return formats.decode_geotiff(data).array.astype(np.float64)
+    except formats.FormatError as error:
+        raise DataError(f"{path}: {error}") from error
+    raise ConfigError(f"{path}: images are .png, .tif, .csv or .txt")
+
+
+def text_of(
+    vector: NDArray[np.float64],
+    metrics: dict[str, float],
+    mask: NDArray[np.bool_],
+    form: str,
+) -> str:
+    """What is printed: one JSON object, or a CSV of a header and one row."""
+    import json
+
+    values: dict[str, object] = {
+        **metrics,
+        "signal_pixels": int(mask.sum()),
+        "signal_cover": float(mask.mean()) if mask.size else 0.0,
+    }
+    if form == "json":
+        return json.dumps({**values, "feature_vec": vector.tolist()}, indent=1) + "\n"
+    shares = [f"f{100 * k / len(vector):g}" for k in range(len(vector))]
+    header = ",".join([*values, *shares])
+    row = ",".join([*(str(value) for value in values.values()), *(f"{v:g}" for v in vector)])
+    return f"{header}\n{row}\n"
+
+
+def write(path: str, data: bytes) -> None:
+    """Write a file that the user asked for."""
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def picture(values: NDArray[np.float64], mask: NDArray[np.bool_], zoom: int = 8) -> bytes:
+    """A picture of the chip, signal pixels coloured by centrality, brighter is more central."""
+    import matplotlib
+    import numpy as np
+
+    from pyveg import formats
+
+    colours = matplotlib.colormaps["viridis"]
+    high = values.max() if mask.any() else 1.0
+    shown = colours(np.log1p(values) / np.log1p(high))[..., :3]
+    shown[~mask] = 1.0
+    pixels = np.round(255 * shown).astype(np.uint8)
+    return formats.encode_png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1))

@@ -1,0 +1,102 @@
+"""`pyveg_run_pipeline`: run a config, or finish a run."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+if TYPE_CHECKING:
+    from pyveg.configs.run import PreparedRun
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config_file", help="The config to run, a Python file.")
+@click.option("--from_cache", help="Folder or URL of a run to finish; needs no --config_file.")
+@click.option("--output_location", help="Where to write to, rather than as the config says.")
+@click.option("--runner", help="processes, threads or serial, rather than as the config says.")
+@click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
+@click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
+@debug_option
+@version_option
+def main(  # noqa: PLR0917 - click passes options by name
+    config_file: str | None,
+    from_cache: str | None,
+    output_location: str | None,
+    runner: str | None,
+    n_workers: int | None,
+    dry_run: bool,
+    debug: bool,
+) -> None:
+    """Run a pipeline: fetch imagery and weather, measure each date, join the results.
+
+    Everything is written to a new folder named after the config's output_location and the time.
+    A run that was interrupted is finished with --from_cache FOLDER; what is done already is not
+    done again.
+
+    Exit code 0: all fine; 1: some tasks failed; 2: the config or command line is wrong;
+    130: interrupted.
+    """
+    if config_file is None and from_cache is None:
+        raise click.UsageError("give --config_file FILE, or --from_cache FOLDER")
+    with told_plainly(debug=debug):
+        from pyveg.configs.run import prepare
+
+        prepared = prepare(
+            config_file,
+            from_cache=from_cache,
+            output_location=output_location,
+            runner=runner,
+            n_workers=n_workers,
+        )
+        for warning in prepared.plan.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        if dry_run:
+            _print_plan(prepared)
+            return
+        sys.exit(_run(prepared, debug=debug))
+
+
+def _print_plan(prepared: PreparedRun) -> None:
+    from pyveg.scripts.progress import aligned
+
+    table = prepared.plan.states(prepared.resumed)
+    modes = {step.label: step.run_mode for step in prepared.plan.graph.steps}
+    rows = [["module", "run mode", "tasks", "to do", "cached", "skipped"]]
+    for label, counts in table.items():
+        numbers = [counts[name] for name in ("to do", "cached", "skipped")]
+        rows.append([label, modes[label], str(counts.total()), *map(str, numbers)])
+    pipeline = prepared.pipeline
+    where = f"{pipeline.output_location}_<date_stamp> ({pipeline.output_location_type})"
+    click.echo(f"plan of {pipeline.name}")
+    click.echo(f"output: {prepared.resumed.url if prepared.resumed else where}")
+    click.echo(aligned(rows))
+    click.echo(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
+
+
+def _run(prepared: PreparedRun, *, debug: bool) -> int:
+    from pyveg.configs.run import start
+    from pyveg.scripts.progress import LiveProgress, closing_table, suited_progress
+
+    progress = suited_progress()
+    try:
+        report = start(prepared, [progress])
+    finally:
+        if isinstance(progress, LiveProgress):
+            progress.close()
+    click.echo(closing_table(report))
+    if debug:
+        for result in report.results.values():
+            if result.details:
+                click.echo(result.details, err=True)
+    if report.summary:
+        click.echo(f"results: {report.summary}")
+    if report.figure:
+        click.echo(f"picture: {report.figure}")
+    click.echo(f"run: {report.url} ({report.seconds:.1f} s)")
+    if report.exit_code:
+        click.echo(f"finish it with: pyveg_run_pipeline --from_cache {report.url}", err=True)
+    return report.exit_code

@@ -1,0 +1,1 @@
+"""Where bytes are kept. Each Store passes the checks of `pyveg.testing.store_contract`."""
