@@ -3,6 +3,8 @@
 pyveg_run_pipeline --config_file pyveg/configs/demo.py
 """
 
+from pyveg.configs.collections import data_collections
+
 name = "demo"
 output_location = "demo"
 

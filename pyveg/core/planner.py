@@ -75,18 +75,19 @@ def plan(
 ) -> Plan:
     """Make and check all Tasks of some Sequences."""
     done: dict[str, SequencePlan] = {}
-    fingerprints: dict[str, str] = {}
-    tasks: list[Task] = []
+    tasks: dict[str, Task] = {}
     for sequence in _in_order(list(sequences)):
         upstream = tuple(done[name] for name in sequence.depends_on)
         progress = _Progress(sequence, upstream, about)
         for spec in sequence.modules:
-            made = _plan_module(spec, progress, fingerprints)
-            fingerprints.update((task.id, task.fingerprint) for task in made.values())
+            made = _plan_module(spec, progress, tasks)
+            twice = next((task.id for task in made.values() if task.id in tasks), None)
+            if twice:
+                raise ConfigError(f'two Modules would do "{twice}"; name each Module once')
             progress.steps.append((spec, made))
-            tasks.extend(made.values())
+            tasks.update((task.id, task) for task in made.values())
         done[sequence.name] = progress.finished()
-    return Plan(TaskGraph(tasks), tuple(warnings))
+    return Plan(TaskGraph(tasks.values()), tuple(warnings))
 
 
 def _in_order(sequences: list[Sequence]) -> list[Sequence]:
@@ -107,28 +108,31 @@ def _in_order(sequences: list[Sequence]) -> list[Sequence]:
 
 
 def _plan_module(
-    spec: ModuleSpec, progress: _Progress, fingerprints: Mapping[str, str]
+    spec: ModuleSpec, progress: _Progress, known: Mapping[str, Task]
 ) -> dict[str, Task]:
     scope = progress.sequence.scope
     cls, settings = spec.cls, spec.settings
     where = f'"{scope.sequence}": {cls.__name__}'
     providers = _providers(spec, progress, where)
-    before = _common_items(providers)
     module = cls()
-    items = module.items(Planning(scope, before, progress.upstream, progress.about), settings)
+    planning = Planning(scope, _common_items(providers), progress.upstream, progress.about)
+    items = module.items(planning, settings)
     items = _chosen(items, settings.dates_to_process, where)
     if not items:
         raise ConfigError(f"{where} has nothing to do: there is no date in the date range")
     gathers = _gathered(progress.upstream) if cls.role == "combine" else ()
-    replaced = [task.step.replace for tasks_of in providers for task in tasks_of.values()]
-    step = _step(spec, scope, replace=settings.replace_existing_files or any(replaced))
+    inputs = (*gathers, *(task.id for tasks_of in providers for task in tasks_of.values()))
+    replaced = any(known[task_id].step.replace for task_id in inputs)
+    step = _step(spec, scope, replace=settings.replace_existing_files or replaced)
     tasks: dict[str, Task] = {}
     for item in items:
+        if item.name in tasks:
+            raise ConfigError(f'{where} has two items of the name "{item.name}"')
         after = tuple(tasks_of[item.name].id for tasks_of in providers if item.name in tasks_of)
         outside = module.fingerprint(scope, item, settings)
-        inputs = [[task_id, fingerprints[task_id]] for task_id in (*after, *gathers)]
+        before = [[task_id, known[task_id].fingerprint] for task_id in (*after, *gathers)]
         about_item = [item.name, params.plain(item.details)]
-        fingerprint = digest([step.identity, about_item, outside, inputs])
+        fingerprint = digest([step.identity, about_item, outside, before])
         tasks[item.name] = Task(step, item, after, gathers, fingerprint)
     return tasks
 

@@ -14,6 +14,7 @@ K. Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -191,8 +192,7 @@ def local_threshold(grey: Grey, *, window: int = 51, offset: int = 5) -> Grey:
         raise ValueError(f"window must be odd and 1 to {WIDEST_WINDOW}, not {window}")
     if abs(offset) >= LEVELS:
         raise ValueError(f"offset must be -255 to 255, not {offset}")
-    padded = np.pad(grey, window // 2, mode="edge")
-    twice_sums = _running_sums(_running_sums(padded, window, axis=0), window, axis=1)
+    twice_sums = _window_sums(grey, window)
     twice_sums *= 2
     wanted = grey.astype(np.int32)
     wanted -= offset
@@ -354,9 +354,7 @@ def chip_centre_pixels(rows: int, columns: int, size: int = 50) -> NDArray[np.fl
     return _column_by_column((np.arange(columns) + 0.5) * size, (np.arange(rows) + 0.5) * size)
 
 
-def _column_by_column(
-    across: NDArray[np.float64], down: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _column_by_column(across: NDArray[Any], down: NDArray[Any]) -> NDArray[np.float64]:
     return np.stack([np.repeat(across, len(down)), np.tile(down, len(across))], axis=-1)
 
 
@@ -406,9 +404,7 @@ def _reflected(length: int, extended: int) -> NDArray[np.intp]:
     return np.minimum(index, period - index) if length > 1 else np.zeros(extended, np.intp)
 
 
-def _tile_tables(
-    extended: Grey, height: int, width: int, clip_limit: float
-) -> NDArray[np.float32]:
+def _tile_tables(extended: Grey, height: int, width: int, clip_limit: float) -> NDArray[np.float32]:
     """For each tile the grey levels that equalise it: shape (tiles, tiles, 256), whole numbers."""
     area = height * width
     counts = _histograms(extended, height, width)
@@ -420,8 +416,9 @@ def _tile_tables(
     bins = np.arange(LEVELS)
     step = LEVELS // np.maximum(rest, 1)
     counts += (bins % step == 0) & (bins // step < rest)
-    totals = np.cumsum(counts, axis=-1).astype(np.float32)
-    return np.minimum(np.rint(totals * (np.float32(LEVELS - 1) / np.float32(area))), LEVELS - 1)
+    tables = np.cumsum(counts, axis=-1).astype(np.float32)
+    tables *= np.float32(LEVELS - 1) / np.float32(area)
+    return np.rint(tables, out=tables)
 
 
 def _histograms(extended: Grey, height: int, width: int) -> NDArray[np.intp]:
@@ -450,7 +447,7 @@ def _tile_pairs(
     before = np.floor(position)
     weight = position - before
     starts = np.flatnonzero(np.diff(before, prepend=-2, append=tiles + 1))
-    for start, stop in zip(starts, starts[1:], strict=False):
+    for start, stop in pairwise(starts):
         first = int(before[start])
         yield (
             slice(int(start), int(stop)),
@@ -469,10 +466,10 @@ def _blend(
     return first
 
 
-def _running_sums(values: Band, window: int, axis: int) -> NDArray[np.int32]:
-    """Sums of `window` neighbours along an axis; totals that overflow cancel out."""
-    totals = np.cumsum(values, axis=axis, dtype=np.int32)
-    totals = np.moveaxis(totals, axis, 0)
-    sums = totals[window - 1 :].copy()
-    sums[1:] -= totals[:-window]
-    return np.moveaxis(sums, 0, axis)
+def _window_sums(grey: Grey, window: int) -> NDArray[np.int32]:
+    """Sums over the square around each pixel; running totals that overflow cancel out."""
+    half = window // 2
+    padded = np.pad(grey, (half + 1, half), mode="edge")
+    totals = np.cumsum(padded, axis=0, dtype=np.int32)
+    totals = np.cumsum(totals[window:] - totals[:-window], axis=1, dtype=np.int32)
+    return totals[:, window:] - totals[:, :-window]

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from datetime import timedelta
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
@@ -105,8 +106,8 @@ class ProcessRunner(PoolRunner):
             if task.step.timeout is not None and seconds >= task.step.timeout * 60
         ]
         for task in overdue:
-            minutes = f"{task.step.timeout:g} min"
-            reason = f'took longer than its time limit of {minutes}; raise "timeout" if it may'
+            limit = timedelta(minutes=task.step.timeout or 0)
+            reason = f'took longer than its time limit of {limit}; raise "timeout" if it may'
             self._report(TaskResult(task.id, State.FAILED, reason))
         others = [task for task, _ in fallen if task not in overdue]
         if overdue:

@@ -165,3 +165,7 @@ def picture(values: NDArray[np.float64], mask: NDArray[np.bool_], zoom: int = 8)
     shown[~mask] = 1.0
     pixels = np.round(255 * shown).astype(np.uint8)
     return formats.encode_png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1))
+
+
+if __name__ == "__main__":
+    main()

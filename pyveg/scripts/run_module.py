@@ -43,3 +43,7 @@ def main(config_file: str, debug: bool) -> None:
         if failed and debug:
             click.echo(result.details, err=True)
         sys.exit(EXIT_FAILED if failed else EXIT_FINE)
+
+
+if __name__ == "__main__":
+    main()

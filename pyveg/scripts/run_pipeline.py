@@ -100,3 +100,7 @@ def _run(prepared: PreparedRun, *, debug: bool) -> int:
     if report.exit_code:
         click.echo(f"finish it with: pyveg_run_pipeline --from_cache {report.url}", err=True)
     return report.exit_code
+
+
+if __name__ == "__main__":
+    main()

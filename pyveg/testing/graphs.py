@@ -1,0 +1,54 @@
+"""Small task graphs made of the fake Modules, and a way to run them on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyveg.core import params, registry
+from pyveg.core.coordinator import Coordinator
+from pyveg.core.events import Event
+from pyveg.core.pipeline import Pipeline
+from pyveg.core.ports import Runner, Store
+from pyveg.core.sequence import ModuleSpec, Sequence
+from pyveg.core.tasks import TaskGraph, TaskResult
+from pyveg.core.types import Scope
+
+FAKES = "pyveg.testing.fakes"
+
+
+def spec(name: str, **settings: Any) -> ModuleSpec:
+    """One of the fake Modules with settings."""
+    path = f"{FAKES}:{name}"
+    return ModuleSpec(path, params.build(registry.load("module", path).Settings, settings, name))
+
+
+def fake_pipeline(
+    start: Mapping[str, Any] | None = None,
+    follow: Mapping[str, Any] | None = None,
+    *,
+    output_location: str = "run",
+    **more: Any,
+) -> Pipeline:
+    """Two Modules in a Sequence "A", one in a Sequence "B", and a combiner behind both."""
+    modules = (spec("Start", **(start or {})), spec("Follow", **(follow or {})))
+    sequences = (
+        Sequence(Scope("A"), modules),
+        Sequence(Scope("B"), (spec("Start", count=2),)),
+        Sequence(Scope("combine"), (spec("Gather"),), ("A", "B")),
+    )
+    return Pipeline("fakes", sequences, output_location, **more)
+
+
+def run_graph(
+    graph: TaskGraph, store: Store, engines: Mapping[str, Runner], events: list[Event]
+) -> dict[str, TaskResult]:
+    """Run a graph to its end, noting every event."""
+    coordinator = Coordinator(graph, store, engines, events.append)
+    try:
+        for engine in engines.values():
+            engine.start(store, coordinator.started, coordinator.report)
+        return coordinator.run()
+    finally:
+        for engine in engines.values():
+            engine.close()

@@ -1,0 +1,152 @@
+"""What every engine must do, as a suite of tests to subclass.
+
+::
+
+    class TestMyRunner(RunnerContract):
+        runner_class = MyRunner
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pyveg.core import registry
+from pyveg.core.errors import DataError
+from pyveg.core.events import Event, RunEnded, TaskEnded, TaskStarted
+from pyveg.core.ports import Runner, RunnerSettings, Store
+from pyveg.core.tasks import State, TaskResult
+from pyveg.testing.graphs import fake_pipeline, run_graph
+
+
+class RunnerContract:
+    """Tests that every engine passes; pytest gives each a folder of its own."""
+
+    runner_class: ClassVar[type[Runner]]
+    n_workers: ClassVar[int] = 2
+
+    def make_runner(self) -> Runner:
+        """An engine as it is used; override where more settings are needed."""
+        return self.runner_class(RunnerSettings(self.n_workers))
+
+    def make_store(self, folder: Path) -> Store:
+        """A Store that the engine can reach."""
+        found: Store = registry.load("store", "local")(folder)
+        return found
+
+    def _run(
+        self, folder: Path, **pipeline: Any
+    ) -> tuple[dict[str, TaskResult], Store, list[Event]]:
+        store = self.make_store(folder)
+        graph = fake_pipeline(**pipeline).plan().graph
+        events: list[Event] = []
+        results = run_graph(graph, store, {"local": self.make_runner()}, events)
+        return results, store, events
+
+    def test_all_succeed(self, tmp_path: Path) -> None:
+        """Everything is done, in order, and what it wrote is there."""
+        results, store, events = self._run(tmp_path, start={"count": 20})
+        assert {result.state for result in results.values()} == {State.SUCCEEDED}
+        assert store.read("A/Follow/00007") == b"00007+"
+        lines = store.read("combine/Gather/all").decode().splitlines()
+        assert lines == [f"{number:05}+" for number in range(20)] + ["00000", "00001"]
+        ended = [event.task.id for event in events if isinstance(event, TaskEnded)]
+        assert len(ended) == len(set(ended)) == len(results) == 43
+        assert ended.index("A/Start/00007") < ended.index("A/Follow/00007")
+        assert ended[-1] == "combine/Gather/all"
+        assert isinstance(events[-1], RunEnded)
+
+    def test_each_task_starts_before_it_ends(self, tmp_path: Path) -> None:
+        """Watchers see a Task begin at most once, and before its end."""
+        _, _, events = self._run(tmp_path, start={"count": 5})
+        started = [event.task.id for event in events if isinstance(event, TaskStarted)]
+        assert len(started) == len(set(started))
+        ended: set[str] = set()
+        for event in events:
+            if isinstance(event, TaskStarted):
+                assert event.task.id not in ended
+            elif isinstance(event, TaskEnded):
+                ended.add(event.task.id)
+        assert ended >= set(started)
+
+    def test_failures_and_skips_stay_where_they_are(self, tmp_path: Path) -> None:
+        """One failure never stops independent work, and what depends on it never waits."""
+        results, store, _ = self._run(
+            tmp_path,
+            start={"count": 6, "fail": ["00001"], "skip": ["00002"]},
+            follow={"fail": ["00003"]},
+        )
+        states = {task_id: result.state for task_id, result in results.items()}
+        assert states["A/Start/00001"] is State.FAILED
+        assert results["A/Start/00001"].reason == "00001 is bad"
+        assert DataError.__name__ in results["A/Start/00001"].details
+        assert states["A/Follow/00001"] is State.BLOCKED
+        assert "A/Start/00001" in results["A/Follow/00001"].reason
+        assert states["A/Start/00002"] is states["A/Follow/00002"] is State.SKIPPED
+        assert results["A/Follow/00002"].reason == "00002 is empty"
+        assert states["A/Follow/00003"] is State.FAILED
+        assert states["combine/Gather/all"] is State.SUCCEEDED
+        text = store.read("combine/Gather/all").decode()
+        assert "00000+\n00004+\n00005+\n00000\n00001\n" in text
+        assert "missing A/Follow/00001: blocked: A/Start/00001 failed: 00001 is bad" in text
+        assert "missing A/Follow/00002: skipped: 00002 is empty" in text
+
+    def test_names_arrive_as_they_are(self, tmp_path: Path) -> None:
+        """Names of Items are never interpreted on their way."""
+        names = ["a b", "-x", "$(touch gone)", "ä€", "'\"", "a/b", "..", "%41", "a;b|c&d"]
+        results, store, _ = self._run(tmp_path, start={"names": names})
+        assert {result.state for result in results.values()} == {State.SUCCEEDED}
+        lines = store.read("combine/Gather/all").decode().splitlines()
+        assert lines[: len(names)] == [f"{name}+" for name in names]
+
+    def test_submit_does_not_wait(self, tmp_path: Path) -> None:
+        """The coordinator must stay free for other engines."""
+        runner, store = self.make_runner(), self.make_store(tmp_path)
+        graph = fake_pipeline(start={"count": 3, "seconds": 0.4}).plan().graph
+        reports: list[TaskResult] = []
+        runner.start(store, _ignore, reports.append)
+        try:
+            begin = time.monotonic()
+            runner.submit([task for task in graph if task.id.startswith("A/Start")])
+            assert time.monotonic() - begin < 0.35
+            assert not reports
+            _wait(lambda: len(reports) == 3)
+        finally:
+            runner.close()
+        assert {report.state for report in reports} == {State.SUCCEEDED}
+
+    def test_cancel_gives_up_the_rest(self, tmp_path: Path) -> None:
+        """A cancelled engine ends soon and reports no Task that had not begun."""
+        runner, store = self.make_runner(), self.make_store(tmp_path)
+        graph = fake_pipeline(start={"count": 40, "seconds": 0.2}).plan().graph
+        reports: list[TaskResult] = []
+        runner.start(store, _ignore, reports.append)
+        runner.submit([task for task in graph if task.id.startswith("A/Start")])
+        _wait(lambda: len(reports) >= 1)
+        begin = time.monotonic()
+        runner.cancel()
+        runner.close()
+        assert time.monotonic() - begin < 5
+        count = len(reports)
+        assert count < 40
+        time.sleep(0.5)
+        assert len(reports) == count
+
+    def test_an_idle_engine_closes(self, tmp_path: Path) -> None:
+        """Nothing hangs where nothing was done."""
+        runner = self.make_runner()
+        runner.start(self.make_store(tmp_path), _ignore, _ignore)
+        runner.close()
+
+
+def _ignore(_: object) -> None:
+    """Nobody watches."""
+
+
+def _wait(until: Any, seconds: float = 60.0) -> None:
+    """Wait for another thread."""
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, "nothing happened for a long time"
+        time.sleep(0.01)

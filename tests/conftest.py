@@ -1,0 +1,125 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyveg import formats
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run it with --slow"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data with known answers, which lie beside a developer's checkout."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the developers' data are not here ({SHARED})")
+    return SHARED
+
+
+class ConfigWriter:
+    """Writes config files for a small simulated place, with changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, drop: tuple[str, ...] = (), **changes: Any) -> Path:
+        settings: dict[str, Any] = {
+            "name": "small",
+            "output_location": str(self.folder / "out"),
+            "coordinates": (27.95, 11.57),
+            "region_size": 0.011,
+            "date_range": ["2016-01-01", "2016-05-01"],
+            "collections_to_use": ["SimulatedSentinel2", "SimulatedWeather"],
+            "modules_to_use": {
+                "SimulatedSentinel2": [
+                    "VegetationDownloader",
+                    "VegetationImageProcessor",
+                    "NetworkCentralityCalculator",
+                    "NDVICalculator",
+                ],
+                "SimulatedWeather": ["WeatherDownloader", "WeatherImageToJSON"],
+                "combine": ["VegAndWeatherJsonCombiner"],
+            },
+            "special_config": {"SimulatedSentinel2": {"spin_up": 200}},
+            **changes,
+        }
+        lines = ["from pyveg.configs.collections import data_collections"]
+        lines += [f"{name} = {value!r}" for name, value in settings.items() if name not in drop]
+        path = self.folder / "config.py"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def runs(self) -> list[Path]:
+        """Folders of the runs that were made."""
+        return sorted(self.folder.glob("out_*"))
+
+
+@pytest.fixture
+def write_config(tmp_path: Path) -> ConfigWriter:
+    """Writes a config into the test's folder; runs go there too."""
+    return ConfigWriter(tmp_path)
+
+
+@pytest.fixture
+def make_place(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder of GeoTIFFs as a user may have them."""
+
+    def make(
+        dates: Sequence[str] = ("2020-01-16", "2020-02-15", "2020-03-16"),
+        shape: tuple[int, int] = (110, 160),
+        name: str = "place",
+        seed: int = 1,
+    ) -> Path:
+        folder = tmp_path / name
+        for number, date in enumerate(dates):
+            rng = np.random.default_rng([seed, number])
+            write_bands(folder / date / "RAW", random_bands(rng, shape))
+        return folder
+
+    return make
+
+
+def random_bands(rng: np.random.Generator, shape: tuple[int, int]) -> dict[str, Any]:
+    """Reflectance x 10,000 with a pattern of patches."""
+    coarse = rng.random((shape[0] // 5 + 2, shape[1] // 5 + 2))
+    plants = np.kron(coarse, np.ones((5, 5)))[: shape[0], : shape[1]]
+    noise = rng.normal(0, 60, (4, *shape))
+    bases = {"B2": (1200, 500), "B3": (1700, 800), "B4": (2600, 700), "B8": (3000, 3600)}
+    return {
+        band: np.clip(soil + (green - soil) * plants + noise[i], 1, 9999).astype(np.uint16)
+        for i, (band, (soil, green)) in enumerate(bases.items())
+    }
+
+
+def write_bands(folder: Path, bands: dict[str, Any], georeferenced: bool = True) -> None:
+    """Write each band as ``download.<BAND>.tif`` on a 10 m UTM grid."""
+    folder.mkdir(parents=True, exist_ok=True)
+    transform = (10.0, 0.0, 500_000.0, 0.0, -10.0, 1_280_000.0) if georeferenced else None
+    for band, values in bands.items():
+        raster = formats.Raster(values, "EPSG:32635" if georeferenced else None, transform, None)
+        (folder / f"download.{band}.tif").write_bytes(formats.encode_geotiff(raster))
+
+
+@pytest.fixture
+def bands() -> SimpleNamespace:
+    """Functions that make and write bands."""
+    return SimpleNamespace(random=random_bands, write=write_bands)

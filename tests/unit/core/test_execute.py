@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pyveg.core import manifest
+from pyveg.core.execute import describe, read_task_file, run_task, task_file
+from pyveg.core.layout import failed_task_key, manifest_key
+from pyveg.core.tasks import State, Task
+from pyveg.storage.local import LocalStore
+from pyveg.storage.memory import MemoryStore
+from pyveg.testing.graphs import fake_pipeline
+
+
+def _tasks(**pipeline: object) -> dict[str, Task]:
+    return {task.id: task for task in fake_pipeline(**pipeline).plan().graph}  # type: ignore[arg-type]
+
+
+def test_a_manifest_tells_what_was_read_and_written(tmp_path: Path) -> None:
+    store, tasks = LocalStore(tmp_path), _tasks()
+    assert run_task(tasks["A/Start/00001"], store).state is State.SUCCEEDED
+    assert run_task(tasks["A/Follow/00001"], store).state is State.SUCCEEDED
+    found = manifest.read(store, "A/Follow/00001")
+    assert found is not None
+    assert found.inputs == ("A/Start/00001",)
+    assert found.outputs == {"A/Follow/00001": 6}
+    assert found.fingerprint == tasks["A/Follow/00001"].fingerprint
+    assert found.seconds > 0
+    assert found.peak_memory_mb is None or found.peak_memory_mb > 1
+    assert {"python", "pyveg", "numpy"} <= set(found.versions)
+
+
+def test_a_manifest_is_valid_for_the_same_work_only(tmp_path: Path) -> None:
+    store, task = LocalStore(tmp_path), _tasks()["A/Start/00001"]
+    assert manifest.valid(store, task) is None
+    run_task(task, store)
+    assert manifest.valid(store, task) is not None
+    other = _tasks(start={"count": 4})["A/Start/00001"]
+    assert manifest.valid(store, other) is None
+
+
+def test_a_manifest_is_void_without_its_outputs(tmp_path: Path) -> None:
+    store, task = LocalStore(tmp_path), _tasks()["A/Start/00001"]
+    run_task(task, store)
+    store.write("A/Start/00001", b"longer than before")
+    assert manifest.valid(store, task) is None
+    store.delete("A/Start/00001")
+    assert manifest.valid(store, task) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"state": "odd"}', b"\xff\xfe"])
+def test_a_damaged_manifest_counts_as_none(tmp_path: Path, damage: bytes) -> None:
+    store, task = LocalStore(tmp_path), _tasks()["A/Start/00001"]
+    run_task(task, store)
+    store.write(manifest_key(task.id), damage)
+    assert manifest.valid(store, task) is None
+
+
+def test_replacing_reaches_those_behind() -> None:
+    tasks = _tasks(start={"replace_existing_files": True})
+    assert tasks["A/Follow/00001"].step.replace
+    assert not tasks["B/Start/00001"].step.replace
+    assert not _tasks(follow={"replace_existing_files": True})["A/Start/00001"].step.replace
+
+
+def test_a_failed_task_can_be_run_again_from_its_file(tmp_path: Path) -> None:
+    store, task = LocalStore(tmp_path), _tasks(start={"fail": ["00001"]})["A/Start/00001"]
+    result = run_task(task, store)
+    assert (result.state, result.reason) == (State.FAILED, "00001 is bad")
+    assert manifest.read(store, task.id) is None
+    again, where = read_task_file(store.read(failed_task_key(task.id)))
+    assert again == task
+    assert where.url == store.url
+
+
+def test_a_failure_voids_what_was_done_before(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    run_task(_tasks()["A/Start/00001"], store)
+    failing = _tasks(start={"fail": ["00001"]})["A/Start/00001"]
+    assert run_task(failing, store).state is State.FAILED
+    assert manifest.read(store, failing.id) is None
+
+
+def test_a_task_behind_a_skipped_one_is_skipped(tmp_path: Path) -> None:
+    store, tasks = LocalStore(tmp_path), _tasks(start={"skip": ["00001"]})
+    assert run_task(tasks["A/Start/00001"], store).state is State.SKIPPED
+    result = run_task(tasks["A/Follow/00001"], store)
+    assert (result.state, result.reason) == (State.SKIPPED, "00001 is empty")
+
+
+class BrokenStore(MemoryStore):
+    """Takes nothing any more."""
+
+    def write(self, key: str, data: bytes) -> None:
+        raise OSError(28, f"No space left on device for {len(data)} bytes", key)
+
+
+def test_a_store_that_fails_fails_the_task() -> None:
+    result = run_task(_tasks()["A/Start/00001"], BrokenStore())
+    assert result.state is State.FAILED
+    assert "No space left on device" in result.reason
+
+
+def test_a_missing_input_fails_with_its_name() -> None:
+    result = run_task(_tasks()["A/Follow/00001"], MemoryStore())
+    assert result.state is State.FAILED
+    assert "A/Start/00001" in result.reason
+
+
+def test_errors_are_told_in_one_line() -> None:
+    assert describe(ValueError("a\n  b")) == "ValueError: a b"
+    assert describe(KeyError()) == "KeyError"
+
+
+def test_a_task_file_is_json_without_secrets(tmp_path: Path) -> None:
+    data = json.loads(task_file(_tasks()["A/Start/00001"], LocalStore(tmp_path)))
+    assert set(data) == {"task", "store"}
+    assert data["store"] == {"type": "local", "path": str(tmp_path)}

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyveg.core.errors import ConfigError
+from pyveg.core.layout import Layout, item_folder
+from pyveg.core.tasks import Step, Task, TaskGraph
+from pyveg.core.types import Collection, DateRange, Item, Place, Scope
+
+
+def _step(module: str = "Thing", **changes: object) -> Step:
+    step = Step(module, 1, Scope("S"), {"a": 1, "run_mode": "local"}, {"a": 1})
+    return replace(step, **changes)  # type: ignore[arg-type]
+
+
+def _task(name: str, after: tuple[str, ...] = (), **more: object) -> Task:
+    return Task(_step(), Item(name), after, **more)  # type: ignore[arg-type]
+
+
+def test_an_id_tells_sequence_module_and_item() -> None:
+    step = _step("package.module:Thing", scope=Scope("a/b"))
+    assert Task(step, Item("2020-01-16")).id == "a-b/Thing/2020-01-16"
+
+
+def test_json_both_ways() -> None:
+    collection = Collection("S2", "COPERNICUS/S2", "vegetation", "folder", {"path": "/x"})
+    dates = DateRange(date(2020, 1, 1), date(2021, 1, 1))
+    scope = Scope("S2", Place(27, 11.5, 0.1), collection, dates)
+    task = Task(
+        _step(scope=scope, timeout=2.5),
+        Item("2020-01-16", {"start": "2020-01-01", "end": "2020-02-01"}),
+        after=("S2/Other/2020-01-16",),
+        after_any=("x/y/z",),
+        fingerprint="abc",
+        missing={"x/y/z": "failed: why"},
+    )
+    again = Task.from_json(json.loads(json.dumps(task.to_json())))
+    assert again == task
+    assert again.id == task.id
+    assert again.step.identity == task.step.identity
+    assert again.step.scope.place is not None
+    assert again.step.scope.place.label == "27_11.5"
+
+
+def test_identity_changes_with_what_can_change_results() -> None:
+    base = _step()
+    assert _step(settings={"a": 1, "run_mode": "batch"}).identity == base.identity
+    assert _step(timeout=3.0, replace=True, run_mode="dask").identity == base.identity
+    assert _step(version=2).identity != base.identity
+    assert _step(result_settings={"a": 2}).identity != base.identity
+    assert _step(scope=Scope("S", Place(1, 2))).identity != base.identity
+    range_ = DateRange(date(2020, 1, 1), date(2021, 1, 1))
+    assert _step(scope=Scope("S", date_range=range_)).identity == base.identity
+
+
+def test_tasks_stand_behind_those_they_wait_for() -> None:
+    graph = TaskGraph([_task("b", ("S/Thing/a",)), _task("a")])
+    assert [task.item.name for task in graph] == ["a", "b"]
+    assert graph.dependants["S/Thing/a"] == ["S/Thing/b"]
+    assert len(graph.steps) == 2
+
+
+def test_two_tasks_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match='"S/Thing/a"'):
+        TaskGraph([_task("a"), _task("a")])
+
+
+def test_waiting_for_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="which is not there"):
+        TaskGraph([_task("a", ("S/Thing/x",))])
+
+
+def test_a_circle_is_refused() -> None:
+    with pytest.raises(ConfigError, match="in a circle"):
+        TaskGraph([_task("a", ("S/Thing/b",)), _task("b", ("S/Thing/a",))])
+
+
+@given(st.text(min_size=1).filter(lambda text: "\x00" not in text and text.isprintable()))
+def test_any_item_is_one_safe_path_part(name: str) -> None:
+    folder = item_folder(name)
+    assert folder
+    assert "/" not in folder
+    assert "\\" not in folder
+    assert set(folder) != {"."}
+
+
+def test_dates_are_folders_as_they_are() -> None:
+    layout = Layout(Place(27.95, 11.57), "Sentinel2")
+    folder = "gee_27.95_11.57_Sentinel2/2020-01-16"
+    assert layout.raw("2020-01-16", "B4") == f"{folder}/RAW/download.B4.tif"
+    assert layout.processed("2020-01-16", "RGB") == (
+        f"{folder}/PROCESSED/2020-01-16_27.95_11.57_RGB.png"
+    )
+    assert layout.chip("2020-01-16", 3, 27.9, 11.5, "NDVI") == (
+        f"{folder}/SPLIT/sub3_27.900_11.500_2020-01-16_NDVI.png"
+    )
+    assert layout.network_centralities("d").endswith("/d/JSON/NC/network_centralities.json")
+    assert layout.ndvi_values("d").endswith("/d/JSON/NDVI/ndvi_values.json")
+    assert layout.weather_data("d").endswith("/d/JSON/WEATHER/weather_data.json")
+    assert Layout(Place(1, 2), "a/b").root == "gee_1_2_a-b"
