@@ -73,6 +73,12 @@ class ConfigWriter:
         return sorted(self.folder.glob("out_*"))
 
 
+@pytest.fixture(scope="session")
+def config_writer() -> type[ConfigWriter]:
+    """For fixtures that make a run once."""
+    return ConfigWriter
+
+
 @pytest.fixture
 def write_config(tmp_path: Path) -> ConfigWriter:
     """Writes a config into the test's folder; runs go there too."""

@@ -79,4 +79,4 @@ def _where(error: BaseException, path: Path, source: str) -> str:
     number = own[-1].lineno if own and own[-1].lineno else 0
     lines = source.splitlines()
     line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-    return f"{path}, line {number}: {line}\n{type(error).__name__}: {error}"
+    return f"{path}, line {number}: {line} ({type(error).__name__}: {error})"

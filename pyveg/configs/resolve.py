@@ -101,8 +101,8 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     top = params.build(TopLevel, settings, "config")
     if top.analysis:
         raise ConfigError("config: this version of pyveg has no analysis yet; set analysis = False")
-    job = _Job(top, _place(top), _dates(top))
     _check_special_shape(top)
+    job = _Job(top, _place(top), _dates(top))
     modules = _modules(top)
     _check_special_keys(top, modules)
     sequences = [_sequence(job, key, modules[key]) for key in top.collections_to_use]

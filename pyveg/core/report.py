@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyveg.core.tasks import State, TaskGraph, TaskResult
+from pyveg.core.tasks import State, Task, TaskGraph, TaskResult
 
 EXIT_FINE = 0
 EXIT_FAILED = 1
@@ -66,6 +66,10 @@ class RunReport:
         bad = self.counts[State.FAILED] + self.counts[State.BLOCKED]
         return EXIT_FAILED if bad else EXIT_FINE
 
+    def _inherited(self, task: Task) -> bool:
+        """Whether a Task ended as it did only because one that it comes after did."""
+        return any(not self.results[before].state.good for before in task.after)
+
     def rows(self, most_reasons: int = 2) -> list[ModuleRow]:
         """The closing table: one row per Module, in the order of the plan."""
         counts: dict[str, Counter[State]] = {step.label: Counter() for step in self.graph.steps}
@@ -73,7 +77,7 @@ class RunReport:
         for task in self.graph:
             result = self.results[task.id]
             counts[task.step.label][result.state] += 1
-            if result.reason:
+            if result.reason and not self._inherited(task):
                 told = f"{result.state}: {result.reason}"
                 reasons[task.step.label].setdefault(told, []).append(task.item.name)
         return [

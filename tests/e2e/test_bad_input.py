@@ -22,7 +22,7 @@ def _refused(result: Result, *words: str) -> None:
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
-    assert result.output.count("Error: ") == 1
+    assert sum(line.startswith("Error: ") for line in result.output.splitlines()) == 1
     for word in words:
         assert word in result.output
 
@@ -70,7 +70,6 @@ def _modules(*names: str) -> dict[str, Any]:
         ({"special_config": {"NDVICalculator": 3}}, ["must be a dictionary"]),
         ({"coordinates": (27.95, 111.57)}, ["coordinates = (27.95, 111.57)", "(111.57, 27.95)"]),
         ({"coordinates": (200, 10)}, ["longitude is -180..180"]),
-        ({"coordinates": (1, float("nan"))}, ["eval"]),
         ({"coordinates": [27.95]}, ["a list of 2"]),
         ({"date_range": ["2016-05-01", "2016-01-01"]}, ["ends before it starts"]),
         ({"date_range": ["2016-05-01", "2016-05-01"]}, ["is empty"]),
@@ -101,10 +100,14 @@ def _modules(*names: str) -> dict[str, Any]:
     ],
 )
 def test_a_wrong_setting(write_config: Any, changes: dict[str, Any], words: list[str]) -> None:
-    if "nan" in repr(changes.get("coordinates")):
-        changes, words = {"coordinates": "float('nan')"}, ["coordinates = "]
     _refused(_run("--config_file", str(write_config(**changes))), *words)
     assert not write_config.runs()
+
+
+def test_coordinates_that_are_no_numbers(write_config: Any) -> None:
+    path = write_config()
+    path.write_text(path.read_text() + "coordinates = (1, float('nan'))\n")
+    _refused(_run("--config_file", str(path)), "coordinates = (1, nan) are not on earth")
 
 
 @pytest.mark.parametrize("name", ["coordinates", "date_range", "output_location"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -83,11 +84,39 @@ def graph_of(mask: Mask, *, diagonal: bool) -> nx.Graph:
 
 
 def by_expm(mask: Mask, *, diagonal: bool) -> NDArray[np.float64]:
-    """Diagonal of SciPy's matrix exponential."""
+    """Diagonal of SciPy's matrix exponential, good to 5e-13."""
     centrality = np.zeros(mask.shape)
     graph = graph_of(mask, diagonal=diagonal)
     if graph:
         centrality[mask] = expm(nx.to_numpy_array(graph)).diagonal()
+    return centrality
+
+
+def by_eigh(mask: Mask, *, diagonal: bool) -> NDArray[np.float64]:
+    """Dense eigendecomposition, good to 1e-14."""
+    centrality = np.zeros(mask.shape)
+    graph = graph_of(mask, diagonal=diagonal)
+    if graph:
+        values, vectors = np.linalg.eigh(nx.to_numpy_array(graph))
+        centrality[mask] = vectors**2 @ np.exp(values)
+    return centrality
+
+
+def by_whole_numbers(mask: Mask, *, diagonal: bool) -> NDArray[np.float64]:
+    """All closed walks of up to 60 steps, counted without rounding."""
+    graph = graph_of(mask, diagonal=diagonal)
+    whole = math.factorial(60)
+    centrality = np.zeros(mask.shape)
+    for start in graph:
+        counts, total = {start: 1}, 0
+        for n in range(61):
+            total += counts.get(start, 0) * (whole // math.factorial(n))
+            after: dict[tuple[int, int], int] = {}
+            for node, count in counts.items():
+                for neighbour in graph[node]:
+                    after[neighbour] = after.get(neighbour, 0) + count
+            counts = after
+        centrality[start] = float(Fraction(total, whole))
     return centrality
 
 
@@ -124,13 +153,23 @@ def vector_by_loops(
 
 @diagonals
 @given(mask=masks)
+@settings(deadline=None, max_examples=12)
+def test_centrality_is_exact_to_the_last_bits(mask: Mask, diagonal: bool) -> None:
+    expected = by_whole_numbers(mask, diagonal=diagonal)
+    np.testing.assert_allclose(
+        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=1e-15, atol=0
+    )
+
+
+@diagonals
+@given(mask=masks)
 @settings(deadline=None, max_examples=60)
 def test_centrality_is_the_diagonal_of_scipys_matrix_exponential(
     mask: Mask, diagonal: bool
 ) -> None:
     expected = by_expm(mask, diagonal=diagonal)
     np.testing.assert_allclose(
-        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=2e-13, atol=0
+        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=1e-12, atol=0
     )
 
 
@@ -140,7 +179,7 @@ def test_centrality_is_the_diagonal_of_scipys_matrix_exponential(
 def test_centrality_is_that_of_networkx(mask: Mask, diagonal: bool) -> None:
     expected = by_networkx(mask, diagonal=diagonal)
     np.testing.assert_allclose(
-        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=5e-13, atol=0
+        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=1e-12, atol=0
     )
 
 
@@ -151,7 +190,7 @@ def test_centrality_of_regular_masks(mask: Mask, diagonal: bool) -> None:
     assert centrality.shape == mask.shape
     assert centrality.dtype == np.float64
     expected = by_expm(mask, diagonal=diagonal)
-    np.testing.assert_allclose(centrality, expected, rtol=2e-13, atol=0)
+    np.testing.assert_allclose(centrality, expected, rtol=1e-12, atol=0)
 
 
 @diagonals
@@ -160,9 +199,9 @@ def test_centrality_of_shapes_around_the_stencil_and_block_sizes(
     height: int, width: int, diagonal: bool
 ) -> None:
     mask = noise(height, width, 0.85)
-    expected = by_expm(mask, diagonal=diagonal)
+    expected = by_eigh(mask, diagonal=diagonal)
     np.testing.assert_allclose(
-        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=3e-13, atol=0
+        subgraph_centrality(mask, diagonal=diagonal), expected, rtol=3e-14, atol=0
     )
 
 
@@ -270,9 +309,9 @@ def test_vector_is_that_of_the_loops(mask: Mask, num_quantiles: int, diagonal: b
 def test_vector_of_regular_masks_from_an_independent_centrality(
     mask: Mask, num_quantiles: int, diagonal: bool
 ) -> None:
-    # SciPy's rounding (1e-15) is far below the 1e-12 of the tie rule
+    # the solver's rounding (1e-14) is far below the 1e-12 of the tie rule
     expected = vector_by_loops(
-        mask, by_expm(mask, diagonal=diagonal), num_quantiles=num_quantiles, diagonal=diagonal
+        mask, by_eigh(mask, diagonal=diagonal), num_quantiles=num_quantiles, diagonal=diagonal
     )
     vector = feature_vector(mask, num_quantiles=num_quantiles, diagonal=diagonal)
     assert vector.tolist() == expected
@@ -300,7 +339,7 @@ def test_ties_fall_in_row_major_order() -> None:
 
 
 def test_full_chip_counts() -> None:
-    # 50 x 50: V - E = 2500 - 4900 = -2400 for all pixels, 5 % fewer in the vector's last element
+    # 50 x 50: V - E = 2500 - 4900 = -2400
     mask = np.ones((50, 50), bool)
     most = feature_vector(mask, num_quantiles=10**5)[-1]  # all but round(0.025) pixels: all
     assert most == -2400.0
@@ -317,7 +356,7 @@ def test_vector_of_full_and_empty_and_single() -> None:
 
 def test_offset50_of_regular_stripes() -> None:
     # measured apart from this code with exact walk counts and row-major ties
-    mask = stripes(50, 50)
+    mask = stripes(50, 50, period=10, thick=4)
     assert mask.sum() == 1000
     assert feature_vector_metrics(feature_vector(mask))["offset50"] == -450.0
 
