@@ -93,23 +93,23 @@ class RietkerkParameters:
                 raise ValueError(f"{spec.name} must be above 0")
 
     def _check_stability(self) -> None:
-        for name in ("plant_diffusion", "soil_water_diffusion", "surface_water_diffusion"):
-            share = getattr(self, name) / self.cell_size**2
-            if share > 0.25:
-                raise ValueError(
-                    f"{name} = {getattr(self, name):g} m2/day is unstable on cells of "
-                    f"{self.cell_size:g} m: D dt / dx2 = {share:.3g} is above 0.25; "
-                    "take larger cells"
-                )
-        self._check_losses("infiltration")
-        self._check_losses("evaporation", spread=self.soil_water_diffusion)
-        self._check_losses("mortality", "grazing", spread=self.plant_diffusion)
+        """Neither neighbours that take turns nor a field that empties may run away."""
+        self._check_field("surface_water_diffusion", "infiltration")
+        self._check_field("soil_water_diffusion", "evaporation")
+        self._check_field("plant_diffusion", "mortality", "grazing")
 
-    def _check_losses(self, *names: str, spread: float = 0.0) -> None:
-        """No field can lose more than all of it in one step."""
-        share = sum(getattr(self, name) for name in names) + 4 * spread / self.cell_size**2
-        if share > 1:
-            raise ValueError(f"{' + '.join(names)} takes more than there is, {share:g} per day")
+    def _check_field(self, diffusion: str, *losses: str) -> None:
+        lost = sum(getattr(self, name) for name in losses)
+        if lost > 1:
+            raise ValueError(f"{' + '.join(losses)} = {lost:g} takes more than there is per day")
+        share = getattr(self, diffusion) / self.cell_size**2
+        limit = (2 - lost) / 8  # 0.25 for diffusion alone
+        if share > limit:
+            raise ValueError(
+                f"{diffusion} = {getattr(self, diffusion):g} m2/day is unstable on cells of "
+                f"{self.cell_size:g} m: D dt / dx2 = {share:.4g} is above {limit:.4g}; "
+                "take larger cells"
+            )
 
 
 class State(NamedTuple):
@@ -267,7 +267,7 @@ def binary_pattern(plants: ArrayLike) -> NDArray[np.uint8]:
 
 def _field(values: ArrayLike, name: str) -> Field:
     """A copy as float64, checked."""
-    array = np.array(values, dtype=np.float64)
+    array = np.array(values, dtype=np.float64, order="C")
     if array.ndim != 2 or not array.size:
         raise ValueError(f"{name} must be an array of rows and columns, not {array.shape}")
     if not np.isfinite(array).all():
@@ -333,7 +333,7 @@ def _run(
     (uptake_max, half_uptake, conversion, loss, evaporation) = numbers[6:]
     rows, columns = plants.shape
     new = np.empty((3, 2, columns))
-    left = 1.0 - evaporation - 4.0 * spread_soil
+    left = max(1.0 - evaporation - 4.0 * spread_soil, 0.0)
     for day in range(rain.size):
         _close_edges(plants)
         _close_edges(soil)

@@ -59,7 +59,8 @@ class VegetationImageProcessor(module.Module[VegetationImageProcessorSettings]):
         valid = images.valid_pixels(bands, ndvi)
         if not valid.any():
             job.skip("every pixel is masked or empty")
-        rgb = images.rgb_stretch(*bands, limits=job.settings.RGB_limits)
+        red, green, blue = (np.where(valid, band, 0) for band in bands)
+        rgb = images.rgb_stretch(red, green, blue, limits=job.settings.RGB_limits)
         grey = images.ndvi_grey(ndvi)
         pictures = {"RGB": rgb, "NDVI": grey, "BWNDVI": images.bwndvi(grey)}
         found = chips.cut(valid, rasters["NDVI"], job.place, job.settings.max_masked_fraction)

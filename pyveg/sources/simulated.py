@@ -99,7 +99,7 @@ class SimulatedSettings:
         1500, doc="days of usual rain before the epoch, in which patterns form", low=0, high=100000
     )
     cell_size: float = setting(
-        21.0, doc="length of a cell's side in the vegetation model, metres", low=20, high=1000
+        21.0, doc="length of a cell's side in the vegetation model, metres", low=21, high=1000
     )
     epoch: date = setting(date(2015, 1, 1), doc="first day there is; all histories begin on it")
 
@@ -452,7 +452,7 @@ def _cloud_share(mean: float, rng: np.random.Generator) -> float:
 
 
 def _blobs(grid: Grid, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Smooth patches that cover that share of the grid, to the pixel."""
+    """Smooth patches that cover that share of the grid."""
     rows, columns = (np.arange(side, dtype=np.float64) * grid.scale for side in grid.shape)
     height = np.zeros(grid.shape)
     for length, weight in CLOUD_LENGTHS:
@@ -460,9 +460,10 @@ def _blobs(grid: Grid, share: float, rng: np.random.Generator) -> NDArray[np.boo
         coarse = rng.standard_normal(nodes)
         height += weight * _bilinear(coarse, rows / length, columns / length)
     count = round(share * height.size)
-    covered = np.zeros(height.size, dtype=np.bool_)
-    covered[np.argsort(height, axis=None, kind="stable")[height.size - count :]] = True
-    return covered.reshape(grid.shape)
+    if count == 0:
+        return np.zeros(grid.shape, dtype=np.bool_)
+    lowest = np.partition(height, height.size - count, axis=None)[height.size - count]
+    return height >= lowest
 
 
 def _resample(field: Array, cells: Grid, pixels: Grid) -> Array:

@@ -3,7 +3,7 @@
 Run ``python tests/benchmarks/bench_centrality.py [chip_BWNDVI.png]``. Both routes use one core.
 """
 
-# ruff: noqa: T201 (a script: it prints its result)
+
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from typing import Any
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = "1"  # read when NumPy is imported
 
-import numpy as np  # noqa: E402 (the environment comes first)
-from numpy.typing import NDArray  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from pyveg.kernels.centrality import feature_vector, feature_vectors  # noqa: E402
+from pyveg.kernels.centrality import feature_vector, feature_vectors
 
 Mask = NDArray[np.bool_]
 

@@ -125,7 +125,7 @@ def test_the_ndvi_of_the_truth_is_found(simulated: tuple[Path, Result]) -> None:
         path.parent.parent.name: json.loads(path.read_text())["truth"]
         for path in folder.glob("*SimulatedSentinel2/*/RAW/download.json")
     }
-    biomass = [next(iter(truth[str(date.date())].values())) for date in table.index]
+    biomass = [truth[str(date.date())]["mean_biomass"] for date in table.index]
     assert np.corrcoef(biomass, table)[0, 1] > 0.9
 
 
@@ -365,6 +365,27 @@ def test_masked_chips_are_left_out(
     records = _summary(write_config.runs()[0])["Mine"]["time-series-data"]["2020-01-16"]
     assert [record["chip"] for record in records] == [0, 2]
     assert records[0]["valid_fraction"] == pytest.approx(1 - 124 / 2500)
+
+
+def test_a_mark_for_no_data_is_heeded(
+    write_config: Any, make_place: Callable[..., Path], bands: Any
+) -> None:
+    """Bands with 65535 outside the scene: those pixels are masked, and do not darken the rest."""
+    place = make_place(dates=["2020-01-16"])
+    found = bands.random(np.random.default_rng(3), (50, 100))
+    for name, values in found.items():
+        values[:, :50] = 65535
+        raster = formats.Raster(values, nodata=65535)
+        path = place / f"2020-01-16/RAW/download.{name}.tif"
+        path.write_bytes(formats.encode_geotiff(raster))
+    result = _run("--config_file", str(_folder_config(write_config, place)))
+    assert result.exit_code == 0, result.output
+    table = pyveg.load_results(write_config.runs()[0])
+    assert table["chip"].tolist() == [1]
+    (path,) = write_config.runs()[0].glob("gee_*/2020-01-16/PROCESSED/*_RGB.png")
+    picture = formats.decode_png(path.read_bytes())
+    assert picture[:, :50].max() == 0
+    assert picture.max() == 254
 
 
 def test_an_image_smaller_than_a_chip_fails(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,15 +64,18 @@ def test_killed_at_ten_random_moments(write_config: Any) -> None:
     expected = _results(whole)
     assert json.loads(next(v for k, v in expected.items() if k.endswith("results_summary.json")))
     rng = random.Random(20261121)
-    for number in range(10):
+    resumed = 0
+    for _ in range(10):
         _kill_and_resume(write_config, config, whole, rng.uniform(0.15, 0.95) * usual)
-        killed = [folder for folder in write_config.runs() if folder != whole]
-        assert len(killed) <= 1, number
-        for folder in killed:
+        for folder in _others(write_config, whole):
             assert _results(folder) == expected
-            for path in sorted(folder.rglob("*"), reverse=True):
-                path.unlink() if path.is_file() else path.rmdir()
-            folder.rmdir()
+            shutil.rmtree(folder)
+            resumed += 1
+    assert resumed >= 5, "most kills came before there was anything to resume"
+
+
+def _others(write_config: Any, whole: Path) -> list[Path]:
+    return [folder for folder in write_config.runs() if folder != whole]
 
 
 def _kill_and_resume(write_config: Any, config: str, whole: Path, seconds: float) -> None:
@@ -82,16 +86,15 @@ def _kill_and_resume(write_config: Any, config: str, whole: Path, seconds: float
     process.communicate()
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive, "workers outlived the coordinator"
-    killed = [folder for folder in write_config.runs() if folder != whole]
+    killed = _others(write_config, whole)
     if not killed or not (killed[0] / "_pyveg" / "run.json").is_file():
         for folder in killed:  # killed before there was anything to resume
-            for path in sorted(folder.rglob("*"), reverse=True):
-                path.unlink() if path.is_file() else path.rmdir()
-            folder.rmdir()
+            shutil.rmtree(folder)
         return
-    done = _manifests(killed[0])
-    _finish("--from_cache", str(killed[0]))
-    after = _manifests(killed[0])
+    (folder,) = killed
+    done = _manifests(folder)
+    _finish("--from_cache", str(folder))
+    after = _manifests(folder)
     again = [path for path, moment in done.items() if after[path] != moment]
     assert not [path for path in again if "/combine/" not in path]
 

@@ -1,0 +1,1 @@
+"""How numbers are made: arrays in, arrays out; no files, no logging, no settings objects."""
