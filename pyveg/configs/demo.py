@@ -23,3 +23,7 @@ modules_to_use = {
     "SimulatedWeather": ["WeatherDownloader", "WeatherImageToJSON"],
     "combine": ["VegAndWeatherJsonCombiner"],
 }
+
+# Every year brings 0.15 mm of rain per day less: the labyrinth of plants breaks into spots.
+drought = {"decline": 0.15, "decline_from": "2016-01-01"}
+special_config = {"SimulatedSentinel2": drought, "SimulatedWeather": drought}

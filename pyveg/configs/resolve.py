@@ -108,6 +108,7 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     sequences = [_sequence(job, key, modules[key]) for key in top.collections_to_use]
     sequences += _combine(job, sequences, modules.get(COMBINE))
     _check_summary_names(sequences)
+    _check_agreement(sequences)
     return Pipeline(
         name=top.name,
         sequences=tuple(sequences),
@@ -288,7 +289,7 @@ def _clip(job: _Job, scope: Scope) -> Scope:
         )
     if dates != asked:
         job.warn(f'"{collection.key}" has {life}: the date range is cut to {dates}')
-    if getattr(registry.load("source", collection.source), "by_period", True):
+    if registry.load("source", collection.source).by_period:
         found, rest = periods.split(dates, collection.time_per_point)
         step = collection.time_per_point
         if not found:
@@ -377,3 +378,22 @@ def _check_summary_names(sequences: Iterable[Sequence]) -> None:
                 f'"{other}" and "{collection.key}" have the same collection_name '
                 f'"{collection.collection_name}"; results need two names'
             )
+
+
+def _check_agreement(sequences: Iterable[Sequence]) -> None:
+    """Collections that tell of one world must be given the same one."""
+    seen: dict[tuple[str, str], tuple[str, Any]] = {}
+    for sequence in sequences:
+        collection = sequence.scope.collection
+        if collection is None:
+            continue
+        cls = registry.load("source", collection.source)
+        settings = params.build(cls.Settings, collection.source_settings, collection.key)
+        for name in cls.must_agree:
+            value = getattr(settings, name)
+            other, first = seen.setdefault((collection.source, name), (collection.key, value))
+            if value != first:
+                raise ConfigError(
+                    f'special_config: "{other}" and "{collection.key}" differ in "{name}" '
+                    f"({first!r} and {value!r}), but they tell of one place; give both the same"
+                )

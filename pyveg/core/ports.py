@@ -115,6 +115,10 @@ class Source(Protocol):
     """Where raw bands come from. Made from its own typed settings; opens nothing before it must."""
 
     Settings: ClassVar[type]
+    by_period: ClassVar[bool]
+    """True: its Items are the periods of the date range. False: the dates of what is there."""
+    must_agree: ClassVar[tuple[str, ...]]
+    """Settings that all collections of one run that come from it must have in common."""
 
     def __init__(self, settings: Any) -> None: ...
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyveg import formats
 from pyveg.core import module
@@ -150,20 +149,13 @@ def add_ndvi(rasters: dict[str, bytes], red: str, nir: str) -> float:
     check_shapes({name: raster.array.shape for name, raster in found.items()})
     given = found.pop("NDVI", None)
     values = ndvi(found[nir].array, found[red].array) if given is None else given.array
-    valid = valid_pixels([known(raster) for raster in found.values()], values)
+    valid = valid_pixels([raster.array for raster in found.values()], values)
     if given is None or np.isfinite(values[~valid]).any():
         values = np.where(valid, values, np.nan).astype(np.float32)
         like = given or found[nir]
         raster = formats.Raster(values, like.crs, like.transform, nodata=float("nan"))
         rasters["NDVI"] = formats.encode_geotiff(raster)
     return float(valid.mean())
-
-
-def known(raster: formats.Raster) -> NDArray[Any]:
-    """Its pixels, NaN where they hold the raster's own mark for no data; 0 is told by all bands."""
-    if not raster.nodata or np.isnan(raster.nodata):
-        return raster.array
-    return np.where(raster.array == raster.nodata, np.nan, raster.array)
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from pyveg import formats
 from pyveg.core import module
 from pyveg.core.module import Job
-from pyveg.modules.download import PRECIPITATION, TEMPERATURE, known
+from pyveg.modules.download import PRECIPITATION, TEMPERATURE
 
 
 class WeatherImageToJSON(module.Module[module.Settings]):
@@ -25,8 +25,7 @@ class WeatherImageToJSON(module.Module[module.Settings]):
         values: dict[str, float] = {}
         for variable in (PRECIPITATION, TEMPERATURE):
             raster = formats.decode_geotiff(job.store.read(layout.raw(date, variable)))
-            pixels = known(raster)
-            found = pixels[np.isfinite(pixels)].astype(np.float64)
+            found = raster.array[np.isfinite(raster.array)].astype(np.float64)
             if not found.size:
                 job.skip(f"{variable} has no value")
             values[variable] = float(found.mean())

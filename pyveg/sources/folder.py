@@ -66,6 +66,7 @@ class FolderSource:
 
     Settings: ClassVar[type] = FolderSettings
     by_period: ClassVar[bool] = False
+    must_agree: ClassVar[tuple[str, ...]] = ()
     """Its Items are the dates that are there, not the periods of the date range."""
 
     def __init__(self, settings: FolderSettings) -> None:

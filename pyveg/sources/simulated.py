@@ -298,6 +298,16 @@ class SimulatedSource:
         Where model states are kept; without one, all Sources of the process share theirs.
     """
 
+    by_period: ClassVar[bool] = True
+    must_agree: ClassVar[tuple[str, ...]] = (
+        "seed",
+        "rainfall",
+        "seasonality",
+        "decline",
+        "decline_from",
+        "rainfall_noise",
+        "epoch",
+    )
     Settings: ClassVar[type] = SimulatedSettings
 
     def __init__(self, settings: SimulatedSettings, states: StateCache | None = None) -> None:
@@ -463,7 +473,8 @@ def _blobs(grid: Grid, share: float, rng: np.random.Generator) -> NDArray[np.boo
     if count == 0:
         return np.zeros(grid.shape, dtype=np.bool_)
     lowest = np.partition(height, height.size - count, axis=None)[height.size - count]
-    return height >= lowest
+    covered: NDArray[np.bool_] = height >= lowest
+    return covered
 
 
 def _resample(field: Array, cells: Grid, pixels: Grid) -> Array:

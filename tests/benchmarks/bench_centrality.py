@@ -3,8 +3,6 @@
 Run ``python tests/benchmarks/bench_centrality.py [chip_BWNDVI.png]``. Both routes use one core.
 """
 
-
-
 from __future__ import annotations
 
 import argparse

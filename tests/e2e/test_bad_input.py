@@ -88,6 +88,10 @@ def _modules(*names: str) -> dict[str, Any]:
         ({"output_location_type": "memory"}, ['runner = "threads"']),
         ({"output_location_type": "loca"}, ["loca"]),
         ({"analysis": True}, ["analysis = False"]),
+        (
+            {"special_config": {"SimulatedSentinel2": {"seed": 5}}},
+            ['"SimulatedSentinel2" and "SimulatedWeather" differ in "seed" (5 and 0)'],
+        ),
         ({"region_size": -1}, ["region_size = -1", "at least"]),
         (
             {"special_config": {"SimulatedSentinel2": {"source": "simulate"}}},

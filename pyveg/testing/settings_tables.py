@@ -1,0 +1,68 @@
+"""The tables of settings in docs/config.md, made from the settings themselves.
+
+``python -m pyveg.testing.settings_tables docs/config.md`` brings them up to date.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from pyveg.core import params, registry
+from pyveg.core.module import RETIRED, Settings
+
+MARK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        return "must be given"
+    value = params.plain(field.default)
+    return f"`{value!r}`"
+
+
+def _rows(cls: type, leave_out: set[str]) -> list[str]:
+    return [
+        f"| `{name}` | {_default(field)} | {field.metadata['doc']} |"
+        for name, field in params.names(cls).items()
+        if name not in leave_out
+    ]
+
+
+def modules() -> str:
+    """One table per Module."""
+    common = set(params.names(Settings))
+    parts = []
+    for name in registry.known("module"):
+        cls = registry.load("module", name)
+        summary = cls.__doc__.strip().split("\n\n")[0].replace("\n    ", " ")
+        rows = _rows(cls.Settings, common)
+        head = ["| setting | default | meaning |", "|---|---|---|"] if rows else []
+        parts.append("\n".join([f"### `{name}`", "", summary, "", *head, *rows]).strip() + "\n")
+    return "\n".join(parts)
+
+
+def simulated() -> str:
+    """Settings of the simulator."""
+    rows = _rows(registry.load("source", "simulated").Settings, set())
+    return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def retired() -> str:
+    """Settings that mean nothing any more."""
+    rows = [f"| `{name}` | {why} |" for name, why in sorted(RETIRED.items())]
+    return "\n".join(["| setting | why |", "|---|---|", *rows]) + "\n"
+
+
+def updated(text: str) -> str:
+    """A page with its tables made anew."""
+    makers = {"modules": modules, "simulated": simulated, "retired": retired}
+    return MARK.sub(lambda found: found[1] + makers[found[2]]() + found[3], text)
+
+
+if __name__ == "__main__":
+    page = Path(sys.argv[1])
+    page.write_text(updated(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,50 @@
+"""What the docs say is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pyveg.configs.resolve import COLLECTION_FIELDS, TopLevel
+from pyveg.core import params, registry
+from pyveg.core.module import MOVED
+from pyveg.scripts import calc_EC, run_module, run_pipeline
+from pyveg.testing.settings_tables import updated
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_tables_of_settings_are_up_to_date() -> None:
+    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+    assert updated(text) == text, "python -m pyveg.testing.settings_tables docs/config.md"
+
+
+def test_every_name_of_a_config_is_documented() -> None:
+    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+    folder = params.names(registry.load("source", "folder").Settings)
+    for name in (*params.names(TopLevel), *COLLECTION_FIELDS, *folder, *MOVED):
+        assert f"`{name}`" in text, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("command", [run_pipeline, run_module, calc_EC])
+def test_options_in_the_docs_exist(command: object) -> None:
+    """Every option that a page shows behind a command is one that the command has."""
+    name = f"pyveg_{command.__name__.rpartition('.')[2]}"  # type: ignore[attr-defined]
+    help_ = CliRunner().invoke(command.main, ["--help"]).output  # type: ignore[attr-defined]
+    for page in PAGES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            shown = line.partition(name)[2]
+            for option in re.findall(r"(?<![\w-])--\w+", shown):
+                assert option in help_, f"{page.name}: {name} {option}"
