@@ -12,7 +12,7 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -252,6 +252,23 @@ def encode_json(value: Any, *, indent: int | None = None) -> bytes:
         For a value of another kind.
     """
     return f"{json.dumps(value, indent=indent, default=_plain)}\n".encode("ascii")
+
+
+def encode_records(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Encode a list of records as JSON, one record per line; see `encode_json`.
+
+    Much faster than an indented text, and still readable.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+
+    Returns
+    -------
+    bytes
+    """
+    lines = b",\n".join(encode_json(record).rstrip() for record in records)
+    return b"[\n" + lines + b"\n]\n"
 
 
 def decode_json(data: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,20 @@ def read_summary(data: bytes) -> Results:
         _tidy(weather, ["date", "collection", "total_precipitation", "mean_2m_air_temperature"]),
         metadata,
     )
+
+
+def read_series(data: bytes) -> pd.DataFrame:
+    """Read the bytes of a `series.csv`.
+
+    Returns
+    -------
+    DataFrame
+        One row per collection and date: `date` (datetime64), `collection`, `chips`, and for each
+        metric its median and quartiles (`offset50`, `offset50_q25`, `offset50_q75` ...), or the
+        weather.
+    """
+    table = pd.read_csv(io.BytesIO(data), parse_dates=["date"], dtype={"collection": str})
+    return table.sort_values(["collection", "date"], kind="stable", ignore_index=True)
 
 
 def _rows(summary: Mapping[str, Any], data_type: str) -> Iterator[dict[str, Any]]:

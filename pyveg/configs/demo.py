@@ -25,5 +25,5 @@ modules_to_use = {
 }
 
 # Every year brings 0.15 mm of rain per day less: the labyrinth of plants breaks into spots.
-drought = {"decline": 0.15, "decline_from": "2016-01-01"}
-special_config = {"SimulatedSentinel2": drought, "SimulatedWeather": drought}
+_drought = {"decline": 0.15, "decline_from": "2016-01-01"}
+special_config = {"SimulatedSentinel2": _drought, "SimulatedWeather": _drought}

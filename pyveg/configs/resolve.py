@@ -98,7 +98,10 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     ConfigError
         For the first thing that is wrong, naming it and what to do.
     """
-    top = params.build(TopLevel, settings, "config")
+    try:
+        top = params.build(TopLevel, settings, "config")
+    except UnknownNameError as error:
+        raise ConfigError(f'{error} (names of your own begin with "_")') from None
     if top.analysis:
         raise ConfigError("config: this version of pyveg has no analysis yet; set analysis = False")
     _check_special_shape(top)

@@ -25,7 +25,6 @@ from pyveg.core.layout import (
     RUN_FILE,
     Layout,
     failed_task_key,
-    sequence_folder,
 )
 from pyveg.core.manifest import versions
 from pyveg.core.pipeline import FORMAT, Pipeline
@@ -33,8 +32,6 @@ from pyveg.core.planner import Plan
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph
-
-FIGURE = "series.png"
 
 
 @dataclass(frozen=True)
@@ -155,10 +152,11 @@ def start(prepared: PreparedRun, observers: Iterable[Observer] = ()) -> RunRepor
         fresh = prepared.resumed is None
         coordinator = Coordinator(plan.graph, store, runners, notify, fresh=fresh)
         notify(RunStarted(plan.graph, store.url))
-        for engine in runners.values():
-            stack.callback(engine.close)
-            engine.start(store, coordinator.started, coordinator.report)
-        results = coordinator.run()
+        with ExitStack() as engines:
+            for engine in runners.values():
+                engines.callback(engine.close)
+                engine.start(store, coordinator.started, coordinator.report)
+            results = coordinator.run()
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline)
         seconds = time.perf_counter() - begin
@@ -280,9 +278,10 @@ def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
 
 
 def _engines(pipeline: Pipeline, graph: TaskGraph) -> dict[str, Runner]:
-    modules = [registry.load("module", step.module).__module__ for step in graph.steps]
+    classes = [registry.load("module", step.module) for step in graph.steps]
+    preload = [name for cls in classes for name in (cls.__module__, *cls.preload)]
     settings = RunnerSettings(
-        pipeline.n_workers or _cores(), {"preload": list(dict.fromkeys(modules))}
+        pipeline.n_workers or _cores(), {"preload": list(dict.fromkeys(preload))}
     )
     return {
         mode: registry.runner_class(name)(settings)
@@ -311,18 +310,19 @@ def _outputs(store: Store, pipeline: Pipeline) -> tuple[str | None, str | None]:
     scope = pipeline.sequences[-1].scope
     if scope.sequence != COMBINE or scope.place is None:
         return None, None
-    key = Layout(scope.place, COMBINE).results_summary()
-    if store.size(key) is None:
+    layout = Layout(scope.place, COMBINE)
+    if store.size(layout.results_summary()) is None or store.size(layout.series()) is None:
         return None, None
     from pyveg.analysis.figures import series_png
-    from pyveg.analysis.results import read_summary
+    from pyveg.analysis.results import read_series
 
-    figure = f"{sequence_folder(scope.place, COMBINE)}/{FIGURE}"
-    picture = series_png(read_summary(store.read(key)))
+    summary = f"{store.url}/{layout.results_summary()}"
+    title = f"{scope.place.latitude}° N, {scope.place.longitude}° E,"
+    picture = series_png(read_series(store.read(layout.series())), title)
     if picture is None:
-        return f"{store.url}/{key}", None
-    store.write(figure, picture)
-    return f"{store.url}/{key}", f"{store.url}/{figure}"
+        return summary, None
+    store.write(layout.figure(), picture)
+    return summary, f"{store.url}/{layout.figure()}"
 
 
 def _cores() -> int:

@@ -89,3 +89,11 @@ class Layout:
     def results_summary(self) -> str:
         """What the run found, all dates and collections together."""
         return f"{self.root}/results_summary.json"
+
+    def series(self) -> str:
+        """The series as a table: median and quartiles of each date."""
+        return f"{self.root}/series.csv"
+
+    def figure(self) -> str:
+        """A picture of the series."""
+        return f"{self.root}/series.png"

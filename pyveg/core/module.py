@@ -157,6 +157,8 @@ class Module(ABC, Generic[S]):
     after the Module that stands before it."""
     data_type: ClassVar[Literal["vegetation", "weather"] | None] = None
     """The only type of collection that it can work on."""
+    preload: ClassVar[tuple[str, ...]] = ()
+    """Heavy Python modules that `run` imports; worker processes share one copy of them."""
     retired: ClassVar[Mapping[str, str]] = {}
     """More settings that are accepted with a warning, and why they mean nothing."""
 

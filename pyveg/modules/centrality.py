@@ -12,7 +12,6 @@ from pyveg.core import module
 from pyveg.core.module import Job
 from pyveg.core.params import setting
 from pyveg.kernels import images
-from pyveg.kernels.centrality import feature_vector_metrics, feature_vectors
 from pyveg.modules.chips import SIZE, Chips
 
 
@@ -38,9 +37,12 @@ class NetworkCentralityCalculator(module.Module[NetworkCentralityCalculatorSetti
     data_type = "vegetation"
     consumes: ClassVar[tuple[str, ...]] = ("images",)
     provides: ClassVar[tuple[str, ...]] = ("records",)
+    preload: ClassVar[tuple[str, ...]] = ("pyveg.kernels.centrality",)
 
     def run(self, job: Job[NetworkCentralityCalculatorSettings]) -> None:
         """Process one date."""
+        from pyveg.kernels.centrality import feature_vector_metrics, feature_vectors
+
         date, layout, settings = job.item.name, job.layout, job.settings
         found = Chips.decode(job.store.read(layout.chips(date)))
         picture = formats.decode_png(job.store.read(layout.processed(date, "BWNDVI")))
@@ -67,4 +69,4 @@ class NetworkCentralityCalculator(module.Module[NetworkCentralityCalculatorSetti
             for index, vector, cover in zip(chosen, vectors, covers, strict=True)
         ]
         key = layout.network_centralities(date)
-        job.store.write(key, formats.encode_json(records, indent=1))
+        job.store.write(key, formats.encode_records(records))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from typing import Any, ClassVar
+
+import numpy as np
 
 from pyveg import formats
 from pyveg.core import module, params
@@ -15,8 +19,20 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.module import Job, Planning, SequencePlan
 from pyveg.core.tasks import plain_scope, scope_from_json
 from pyveg.core.types import DateRange, Item, Scope
+from pyveg.modules.download import PRECIPITATION, TEMPERATURE
 
 Record = dict[str, Any]
+
+METRICS = ("offset50", "ndvi_mean", "cover", "signal_cover", "ndvi", "valid_fraction")
+"""What `series.csv` tells of each date, beside the weather."""
+COLUMNS = (
+    "date",
+    "collection",
+    "chips",
+    *(f"{metric}{part}" for metric in METRICS for part in ("", "_q25", "_q75")),
+    PRECIPITATION,
+    TEMPERATURE,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class Series:
 
 
 class VegAndWeatherJsonCombiner(module.Module[module.Settings]):
-    """Join the records of all collections and dates in `results_summary.json`.
+    """Join the records of all collections and dates in `results_summary.json` and `series.csv`.
 
     It runs on what there is, and the summary says what is missing and why.
     """
@@ -53,22 +69,77 @@ class VegAndWeatherJsonCombiner(module.Module[module.Settings]):
         return [Item("all", {"series": series, "about": dict(planning.about)})]
 
     def run(self, job: Job[module.Settings]) -> None:
-        """Write the summary."""
+        """Write the summary, date by date, so that memory does not grow with their number."""
         series = [_unpack(data) for data in job.item.details["series"]]
-        found = {one.name: _read(job, one) for one in series}
-        missing = {one.name: _missing(job, one, found[one.name]) for one in series}
-        summary: dict[str, Any] = {
-            one.name: {
-                "type": one.data_type,
-                "time-series-data": found[one.name],
-                "periods": _periods(one.items),
-            }
-            for one in sorted(series, key=lambda one: one.data_type != "weather")
-        }
-        summary["metadata"] = _metadata(job, series, found)
-        summary["missing"] = {name: reasons for name, reasons in missing.items() if reasons}
-        job.notes["missing"] = {name: len(reasons) for name, reasons in missing.items()}
-        job.store.write(job.layout.results_summary(), formats.encode_json(summary, indent=2))
+        series.sort(key=lambda one: one.data_type != "weather")
+        found = Found()
+        with job.store.open_write(job.layout.results_summary()) as stream:
+            for part in _summary(job, series, found):
+                stream.write(part.encode())
+        job.store.write(job.layout.series(), found.table())
+        job.notes["missing"] = {name: len(reasons) for name, reasons in found.missing.items()}
+
+
+@dataclass
+class Found:
+    """What is remembered of the dates that have been written."""
+
+    dates: dict[str, list[Item]] = field(default_factory=dict)
+    """Name of a collection -> Items that have data."""
+    missing: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Name of a collection -> date -> why it gave nothing, or not everything."""
+    rows: list[Record] = field(default_factory=list)
+
+    def add(self, series: Series, item: Item, data: Any, reason: str) -> None:
+        """Remember one date."""
+        if reason:
+            self.missing.setdefault(series.name, {})[item.name] = reason
+        if data is None:
+            return
+        self.dates.setdefault(series.name, []).append(item)
+        row = {"date": item.name, "collection": series.name}
+        self.rows.append(row | (data if series.data_type == "weather" else _quartiles(data)))
+
+    def table(self) -> bytes:
+        """The series, a row per collection and date, as CSV."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue().encode()
+
+
+def _quartiles(records: Sequence[Record]) -> Record:
+    """Median and quartiles over the chips of a date."""
+    row: Record = {"chips": len(records)}
+    for metric in METRICS:
+        values = [record[metric] for record in records if metric in record]
+        known = np.array(values, dtype=np.float64)
+        known = known[np.isfinite(known)]
+        if known.size:
+            quarters = np.quantile(known, [0.25, 0.5, 0.75])
+            names = (f"{metric}_q25", metric, f"{metric}_q75")
+            row |= dict(zip(names, np.round(quarters, 6).tolist(), strict=True))
+    return row
+
+
+def _summary(job: Job[Any], series: Sequence[Series], found: Found) -> Iterator[str]:
+    """The parts of the JSON text, one date at a time."""
+    yield "{\n"
+    for one in series:
+        yield f'{_text(one.name)}: {{\n"type": {_text(one.data_type)},\n"time-series-data": {{\n'
+        for number, item in enumerate(one.items):
+            data = _read(job, one, item.name)
+            found.add(one, item, data, _reason(job, one, item.name, data))
+            lines = formats.encode_records(data).decode() if isinstance(data, list) else _text(data)
+            yield f"{',' if number else ''}{_text(item.name)}: {lines.strip()}\n"
+        yield f'}},\n"periods": {_text(_periods(one.items))}\n}},\n'
+    yield f'"metadata": {_text(_metadata(job, series, found), indent=1)},\n'
+    yield f'"missing": {_text(found.missing, indent=1)}\n}}\n'
+
+
+def _text(value: Any, indent: int | None = None) -> str:
+    return formats.encode_json(value, indent=indent).decode().strip()
 
 
 def _pack(plan: SequencePlan) -> dict[str, Any]:
@@ -85,10 +156,10 @@ def _unpack(data: Mapping[str, Any]) -> Series:
     return Series(scope_from_json(data["scope"]), items, task_ids)
 
 
-def _read(job: Job[Any], series: Series) -> dict[str, Any]:
-    """What was found for each date; None where there is nothing."""
+def _read(job: Job[Any], series: Series, item: str) -> Any:
+    """What was found for one date; None where there is nothing."""
     read = _weather if series.data_type == "weather" else _chips
-    return {item.name: read(job, series.scope, item.name) for item in series.items}
+    return read(job, series.scope, item)
 
 
 def _weather(job: Job[Any], scope: Scope, item: str) -> Record | None:
@@ -114,16 +185,12 @@ def _json(job: Job[Any], key: str) -> Any:
         return None
 
 
-def _missing(job: Job[Any], series: Series, found: Mapping[str, Any]) -> dict[str, str]:
-    """Date -> why it gave nothing, or not everything."""
-    reasons: dict[str, str] = {}
-    for name, task_ids in series.task_ids.items():
-        told = [job.missing[task_id] for task_id in task_ids if task_id in job.missing]
-        if told:
-            reasons[name] = told[0]
-        elif found[name] is None:
-            reasons[name] = "no Module of the sequence made records"
-    return reasons
+def _reason(job: Job[Any], series: Series, item: str, data: Any) -> str:
+    """Why a date gave nothing, or not everything; empty where nothing is missing."""
+    for task_id in series.task_ids[item]:
+        if task_id in job.missing:
+            return job.missing[task_id]
+    return "no Module of the sequence made records" if data is None else ""
 
 
 def _periods(items: Iterable[Item]) -> dict[str, list[str]]:
@@ -131,46 +198,39 @@ def _periods(items: Iterable[Item]) -> dict[str, list[str]]:
     return {item.name: [str(item.period.start), str(item.period.end)] for item in items}
 
 
-def _metadata(
-    job: Job[Any], series: Sequence[Series], found: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    vegetation = [one for one in series if one.data_type == "vegetation"]
-    weather = [one for one in series if one.data_type == "weather"]
-    main = (vegetation or weather)[0]
-    dates = main.scope.date_range
+def _metadata(job: Job[Any], series: Sequence[Series], found: Found) -> Record:
+    main = next((one for one in series if one.data_type == "vegetation"), series[0])
+    dates, collection = main.scope.date_range, main.scope.collection
     about = {key: value for key, value in job.item.details["about"].items() if value is not None}
     return {
         "start_date": str(dates.start) if dates else None,
         "end_date": str(dates.end) if dates else None,
-        "time_per_point": main.scope.collection.time_per_point if main.scope.collection else None,
+        "time_per_point": collection.time_per_point if collection else None,
         "longitude": job.place.longitude,
         "latitude": job.place.latitude,
         "region_size": job.place.region_size,
         "collection": main.name,
-        "num_data_points": _data_points(vegetation, weather, found),
+        "num_data_points": _data_points(series, found),
         **about,
         "tag": f"pyveg-{version('pyveg')}",
     }
 
 
-def _data_points(
-    vegetation: Sequence[Series],
-    weather: Sequence[Series],
-    found: Mapping[str, Mapping[str, Any]],
-) -> int:
+def _data_points(series: Sequence[Series], found: Found) -> int:
     """Dates that have vegetation and, where there is weather at all, weather of their period."""
-    periods = sorted(
-        (item.period for one in weather for item in one.items if found[one.name][item.name]),
-        key=lambda period: period.start,
-    )
-    dates = [item for one in vegetation for item in one.items if found[one.name][item.name]]
-    if not weather or not vegetation:
-        return len(dates) or len(periods)
-    return sum(_within(item, periods) for item in dates)
+    items: dict[str, list[Item]] = {"vegetation": [], "weather": []}
+    for one in series:
+        items[one.data_type] += found.dates.get(one.name, [])
+    types = {one.data_type for one in series}
+    if len(types) == 1:
+        return len(items[types.pop()])
+    periods = sorted((item.period for item in items["weather"]), key=lambda period: period.start)
+    starts = [period.start for period in periods]
+    return sum(_within(item, starts, periods) for item in items["vegetation"])
 
 
-def _within(item: Item, periods: Sequence[DateRange]) -> bool:
+def _within(item: Item, starts: Sequence[date], periods: Sequence[DateRange]) -> bool:
     """Whether the middle day of an Item lies in one of some periods, which do not overlap."""
     day = date.fromisoformat(item.name)
-    index = bisect_right([period.start for period in periods], day) - 1
+    index = bisect_right(starts, day) - 1
     return index >= 0 and day < periods[index].end

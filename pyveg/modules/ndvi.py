@@ -48,4 +48,4 @@ class NDVICalculator(module.Module[NDVICalculatorSettings]):
             | {name: float(values[row]) for name, values in statistics.items()}
             for row, index in enumerate(chosen)
         ]
-        store.write(layout.ndvi_values(date), formats.encode_json(records, indent=1))
+        store.write(layout.ndvi_values(date), formats.encode_records(records))

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 import pyveg
 from pyveg import formats
+from pyveg.analysis.results import read_series
 from pyveg.core.tasks import State
 from pyveg.scripts.run_module import main as run_module
 from pyveg.scripts.run_pipeline import main as run_command
@@ -104,6 +105,22 @@ def test_the_summary_has_the_old_schema(simulated: tuple[Path, Result]) -> None:
         "config_filename": "config.py",
         "tag": "",
     }
+
+
+def test_the_series_are_medians_over_chips(simulated: tuple[Path, Result]) -> None:
+    """Equal to what pandas makes of the summary."""
+    (path,) = simulated[0].glob("gee_*_combine/series.csv")
+    series = read_series(path.read_bytes())
+    chips = pyveg.load_results(simulated[0])
+    rows = series[series["collection"] == "SimulatedSentinel2"].set_index("date")
+    assert rows["chips"].tolist() == chips.groupby("date").size().tolist()
+    for metric in ("offset50", "ndvi_mean", "cover"):
+        by_date = chips.groupby("date")[metric]
+        assert np.allclose(rows[metric], by_date.median(), atol=1e-6)
+        assert np.allclose(rows[f"{metric}_q25"], by_date.quantile(0.25), atol=1e-6)
+    weather = series[series["collection"] == "SimulatedWeather"]
+    expected = pyveg.load_weather(simulated[0])["total_precipitation"]
+    assert np.allclose(weather["total_precipitation"], expected)
 
 
 def test_chips_lie_where_the_raster_says(simulated: tuple[Path, Result]) -> None:

@@ -1,0 +1,54 @@
+"""The public surface, and what importing it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import pyveg
+
+HEAVY = ("numpy", "numba", "pandas", "rasterio", "matplotlib", "skimage", "networkx", "rich")
+CLOUD = ("azure", "ee", "distributed", "dask", "odc", "pystac_client", "fsspec")
+
+
+def test_the_public_names() -> None:
+    assert pyveg.__all__ == [
+        "Pipeline",
+        "RunReport",
+        "load_pipeline",
+        "load_results",
+        "load_weather",
+        "run_pipeline",
+    ]
+    for name in pyveg.__all__:
+        assert getattr(pyveg, name).__doc__
+        assert name in dir(pyveg)
+    assert pyveg.__version__.startswith("2.")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = pyveg.nothing
+
+
+def _loaded(code: str) -> set[str]:
+    code += "; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+
+
+def test_importing_pyveg_loads_nothing_else() -> None:
+    assert not _loaded("import pyveg") & {*HEAVY, *CLOUD, "click"}
+
+
+@pytest.mark.parametrize("command", ["run_pipeline", "run_module", "calc_EC"])
+def test_help_loads_little(command: str) -> None:
+    code = (
+        f"from click.testing import CliRunner; from pyveg.scripts.{command} import main; "
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0"
+    )
+    assert not _loaded(code) & ({*HEAVY, *CLOUD} - {"networkx"})
+
+
+def test_a_dry_run_needs_no_cloud_package() -> None:
+    code = "from pyveg import load_pipeline; load_pipeline('pyveg/configs/demo.py').plan()"
+    assert not _loaded(code) & set(CLOUD)
