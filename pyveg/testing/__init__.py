@@ -1,0 +1,1 @@
+"""Fakes and contract checks, for our tests and for authors of plugins."""

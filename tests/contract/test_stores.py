@@ -1,0 +1,32 @@
+"""Every Store passes the same suite."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from pyveg.core.ports import Store
+from pyveg.storage.local import LocalStore
+from pyveg.storage.memory import MemoryStore
+from pyveg.storage.remote import FsspecStore
+from pyveg.testing.store_contract import StoreContract
+
+
+class TestMemory(StoreContract):
+    def make_store(self, folder: Path) -> Store:
+        return MemoryStore(str(folder))
+
+
+class TestLocal(StoreContract):
+    def make_store(self, folder: Path) -> Store:
+        return LocalStore(folder)
+
+
+class TestFsspecFile(StoreContract):
+    def make_store(self, folder: Path) -> Store:
+        return FsspecStore(f"file://{folder}")
+
+
+class TestFsspecMemory(StoreContract):
+    def make_store(self, folder: Path) -> Store:
+        return FsspecStore(f"memory://{folder.name}-{uuid.uuid4().hex}")
