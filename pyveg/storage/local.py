@@ -215,7 +215,8 @@ def _replace(partial: Path, target: Path) -> None:
 def _keys_below(folder: Path | str, prefix: str) -> Iterator[str]:
     """Keys of all files below a folder, in no order; links to folders are not followed."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as scan:
+            entries = tuple(scan)
     except (FileNotFoundError, NotADirectoryError):  # or removed by someone else meanwhile
         return
     for entry in entries:
