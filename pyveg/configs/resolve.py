@@ -219,7 +219,7 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
     source = params.convert(given["source"], str, "source", where)
     source_names = set(params.names(registry.load("source", source, where).Settings))
     _check_collection_names(record, job.special(key), source_names, modules, key)
-    _warn_retired(job, given, (), where)
+    _warn_retired(job, given, ())
     scope = Scope(
         sequence=key,
         place=job.place,
@@ -232,10 +232,22 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
             raise ConfigError(
                 f'modules_to_use["{key}"]: {cls.__name__} is for {cls.data_type} collections'
             )
+    _check_ignored(job, source, (key, *(cls.__name__ for _, cls in modules)))
     specs = tuple(
         ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
     )
     return Sequence(scope, specs)
+
+
+def _check_ignored(job: _Job, source: str, keys: Iterable[str]) -> None:
+    """What is said for this run must act; a record may say more than its source heeds."""
+    for key in keys:
+        for name in job.special(key):
+            if name in registry.load("source", source).ignores:
+                raise ConfigError(
+                    f'special_config["{key}"]: "{name}" has no effect with the source '
+                    f'"{source}"; leave it out'
+                )
 
 
 def _top_time(top: TopLevel) -> dict[str, Any]:
@@ -315,13 +327,15 @@ def _settings(
     known = params.names(cls.Settings)
     own = job.special(cls.__name__)
     where = f'"{key}": {cls.__name__}'
-    _warn_retired(job, own, cls.retired, where)
+    _warn_retired(job, own, cls.retired)
     merged = {name: value for name, value in given.items() if name in known}
     merged |= _shared(job, cls, modules)
     merged |= {name: value for name, value in own.items() if name in known}
     settings: Settings = params.build(cls.Settings, merged, where)
     if settings.run_mode != "local":
         registry.load("runner", settings.run_mode, f"{where}: run_mode")
+    if settings.run_mode != "batch" and settings.n_batch_tasks != -1:
+        job.warn(f'"n_batch_tasks" has an effect with run_mode = "batch" only ({where})')
     return settings
 
 
@@ -342,11 +356,11 @@ def _shared(
     return found
 
 
-def _warn_retired(job: _Job, given: Iterable[str], more: Any, where: str) -> None:
+def _warn_retired(job: _Job, given: Iterable[str], more: Any) -> None:
     reasons = {**RETIRED, **dict(more)}
     for name in given:
         if name in reasons:
-            job.warn(f'"{name}" has no effect any more: {reasons[name]} ({where})')
+            job.warn(f'"{name}" has no effect any more: {reasons[name]}')
 
 
 def _combine(

@@ -119,6 +119,8 @@ class Source(Protocol):
     """True: its Items are the periods of the date range. False: the dates of what is there."""
     must_agree: ClassVar[tuple[str, ...]]
     """Settings that all collections of one run that come from it must have in common."""
+    ignores: ClassVar[tuple[str, ...]]
+    """Settings of downloaders and records that have no effect with it; refused in a config."""
 
     def __init__(self, settings: Any) -> None: ...
 

@@ -24,16 +24,10 @@ TEMPERATURE = "mean_2m_air_temperature"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DownloaderSettings(module.Settings):
-    """Settings of all downloaders."""
-
-    scale: float = setting(10.0, doc="length of a pixel's side, metres", low=0.01)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VegetationDownloaderSettings(DownloaderSettings):
+class VegetationDownloaderSettings(module.Settings):
     """Settings of `VegetationDownloader`."""
 
+    scale: float = setting(10.0, doc="length of a pixel's side, metres", low=0.01)
     RGB_bands: tuple[str, ...] = setting(
         doc='names of the red, green and blue band, such as ["B4", "B3", "B2"]', shared=True
     )
@@ -46,7 +40,7 @@ class VegetationDownloaderSettings(DownloaderSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeatherDownloaderSettings(DownloaderSettings):
+class WeatherDownloaderSettings(module.Settings):
     """Settings of `WeatherDownloader`."""
 
     precipitation_band: str = setting(doc="name of the collection's precipitation band, in m")
@@ -172,13 +166,14 @@ class WeatherDownloader(_Downloader):
 
     Settings = WeatherDownloaderSettings
     data_type = "weather"
+    retired: ClassVar[Mapping[str, str]] = {"scale": "weather comes on the grid that it has"}
 
     def request(self, scope: Scope, item: Item, settings: WeatherDownloaderSettings) -> Request:
         """The two variables, under the names that results have."""
         if scope.place is None or scope.collection is None:
             raise TypeError("a weather collection has a place")
         bands = {PRECIPITATION: settings.precipitation_band, TEMPERATURE: settings.temperature_band}
-        return Request(scope.place, scope.collection, item, bands, scale=settings.scale)
+        return Request(scope.place, scope.collection, item, bands)
 
     def run(self, job: Job[WeatherDownloaderSettings]) -> None:
         """Fetch one date."""

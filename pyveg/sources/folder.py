@@ -67,6 +67,13 @@ class FolderSource:
     Settings: ClassVar[type] = FolderSettings
     by_period: ClassVar[bool] = False
     must_agree: ClassVar[tuple[str, ...]] = ()
+    ignores: ClassVar[tuple[str, ...]] = (
+        "scale",
+        "mask_cloud",
+        "cloudy_pix_frac",
+        "cloudy_pix_flag",
+        "time_per_point",
+    )
     """Its Items are the dates that are there, not the periods of the date range."""
 
     def __init__(self, settings: FolderSettings) -> None:

@@ -308,6 +308,7 @@ class SimulatedSource:
         "rainfall_noise",
         "epoch",
     )
+    ignores: ClassVar[tuple[str, ...]] = ("cloudy_pix_flag",)
     Settings: ClassVar[type] = SimulatedSettings
 
     def __init__(self, settings: SimulatedSettings, states: StateCache | None = None) -> None:

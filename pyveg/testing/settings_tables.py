@@ -53,7 +53,11 @@ def simulated() -> str:
 
 def retired() -> str:
     """Settings that mean nothing any more."""
-    rows = [f"| `{name}` | {why} |" for name, why in sorted(RETIRED.items())]
+    found = dict(RETIRED)
+    for name in registry.known("module"):
+        for setting, why in registry.load("module", name).retired.items():
+            found[f"{setting}` of `{name}"] = why
+    rows = [f"| `{name}` | {why} |" for name, why in sorted(found.items())]
     return "\n".join(["| setting | why |", "|---|---|", *rows]) + "\n"
 
 

@@ -92,6 +92,10 @@ def _modules(*names: str) -> dict[str, Any]:
             {"special_config": {"SimulatedSentinel2": {"seed": 5}}},
             ['"SimulatedSentinel2" and "SimulatedWeather" differ in "seed" (5 and 0)'],
         ),
+        (
+            {"special_config": {"VegetationDownloader": {"cloudy_pix_flag": "CLOUD"}}},
+            ['"cloudy_pix_flag" has no effect with the source "simulated"'],
+        ),
         ({"region_size": -1}, ["region_size = -1", "at least"]),
         (
             {"special_config": {"SimulatedSentinel2": {"source": "simulate"}}},

@@ -192,12 +192,18 @@ def test_a_dry_run_of_a_resume_tells_what_is_done(simulated: tuple[Path, Result]
 def test_warnings_are_told(write_config: Any) -> None:
     path = write_config(
         date_range=["2016-01-01", "2016-03-10"],
-        special_config={"VegetationDownloader": {"num_files_per_point": 4}},
+        special_config={
+            "VegetationDownloader": {"num_files_per_point": 4},
+            "WeatherDownloader": {"num_files_per_point": 2, "scale": 10},
+            "NDVICalculator": {"n_batch_tasks": 3},
+        },
         runner="serial",
     )
     result = _run("--config_file", str(path), "--dry_run")
     assert result.exit_code == 0
     assert result.output.count('warning: "num_files_per_point" has no effect any more') == 1
+    assert 'warning: "scale" has no effect any more' in result.output
+    assert '"n_batch_tasks" has an effect with run_mode = "batch" only' in result.output
     assert "2016-03-01..2016-03-10 is less than 1m and left out" in result.output
 
 
