@@ -71,7 +71,7 @@ class Store(Protocol):
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold the only lock of that name; `RunLockedError` where another process has it.
 
-        The lock of a process that was killed frees itself.
+        The lock of a process that was killed frees itself, at once or when its lease has run out.
         """
         ...
 

@@ -1,105 +1,135 @@
-"""A lock for storage without locks: a small object that its holder renews while it lives."""
+"""A lock where there are only objects: one that says until when it is held."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import time
 import uuid
-from dataclasses import asdict
-from typing import Any
+from contextlib import suppress
+from typing import Protocol
 
-from pyveg.core.errors import RunLockedError
+from pyveg.core.errors import KeyMissingError, RunLockedError, StoreError
 from pyveg.storage.holder import Holder, locked
 
-_SETTLE_SECONDS = 0.2
-"""How long two that take over an old lease at once wait to see whose write came last."""
+_taking = threading.Lock()
+"""Threads of one process take leases one after the other."""
+
+
+class LeaseObjects(Protocol):
+    """What a lease needs of a Store."""
+
+    url: str
+
+    def read(self, key: str) -> bytes:
+        """Bytes of a key; `KeyMissingError` where there is none."""
+        ...
+
+    def write(self, key: str, data: bytes) -> None:
+        """Put bytes under a key."""
+        ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Put bytes under a key; False, where it is there or it is unsure that it was not."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a key."""
+        ...
 
 
 class Lease:
-    """One lease at one path.
+    """The right to write, which a thread renews until it is given back.
 
-    Taken by an exclusive write where the file system can, otherwise by writing and looking whose
-    write came last. One that has run out is taken over the second way. Clocks of machines that
-    share a run must agree to much less than `seconds`.
+    A process that was killed renews nothing, and after `seconds` anybody may take over. Clocks of
+    the machines must agree to much better than that.
 
     Parameters
     ----------
-    fs : fsspec file system
-    path : str
-    where : str
-        The Store, for the message.
+    objects : LeaseObjects
+        Where it is kept.
+    key : str
+        Under which key.
     seconds : float
-        How long it lasts without being renewed; it is renewed three times as often.
+        How long it is valid if nobody renews it; it is renewed every third of that.
     """
 
-    def __init__(self, fs: Any, path: str, where: str, seconds: float) -> None:
-        self._fs, self._path, self._where, self._seconds = fs, path, where, seconds
+    def __init__(self, objects: LeaseObjects, key: str, seconds: float) -> None:
+        self._objects = objects
+        self._key = key
+        self._seconds = seconds
+        self._settle = min(seconds / 20, 2.0)  # longer than a write takes to be seen
         self._token = uuid.uuid4().hex
         self._holder = Holder()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._renew, daemon=True, name="pyveg-lease")
+        self._stop = threading.Event()
+        self._taken_over: RunLockedError | None = None
+        self._thread = threading.Thread(target=self._renew, name="pyveg-lease", daemon=True)
 
     def acquire(self) -> None:
-        """Take it, or raise `RunLockedError`."""
-        if not self._create():
-            found = self._read()
-            if found is not None and found["expires"] > time.time():
-                raise self._refused(found)
-            self._write()
-            time.sleep(_SETTLE_SECONDS)
-            now = self._read()
-            if now is None or now["token"] != self._token:
-                raise self._refused(now)
+        """Take it; `RunLockedError` where someone else has it."""
+        with _taking:
+            self._take()
         self._thread.start()
 
     def release(self) -> None:
-        """Give it back, unless somebody else has it by now."""
-        self._done.set()
+        """Give it back."""
+        self._stop.set()
         self._thread.join()
-        if self._is_mine():
-            with contextlib.suppress(FileNotFoundError):
-                self._fs.rm_file(self._path)
+        with suppress(StoreError):  # then it expires
+            self._refuse_others()
+            self._objects.delete(self._key)
 
-    def _refused(self, found: dict[str, Any] | None) -> RunLockedError:
-        holder = Holder.from_json(json.dumps(found)) if found else None
-        error = locked(self._where, holder)
-        return RunLockedError(f"{error} (if it was killed, wait {self._seconds:g} seconds)")
+    def check(self) -> None:
+        """Raise `RunLockedError` if someone took over while it was held.
 
-    def _document(self) -> bytes:
-        expires = time.time() + self._seconds
-        return json.dumps(
-            {**asdict(self._holder), "token": self._token, "expires": expires}
-        ).encode()
+        That happens when this process could not renew it in time: it was suspended, or had no
+        connection.
+        """
+        if self._taken_over:
+            raise self._taken_over
 
-    def _create(self) -> bool:
-        """Write it where there is none; False where there is one already."""
-        try:
-            self._fs.pipe_file(self._path, self._document(), mode="create")
-        except FileExistsError:
-            return False
-        except (TypeError, NotImplementedError, ValueError):  # this file system cannot do that
-            return False
-        return self._is_mine()
-
-    def _write(self) -> None:
-        self._fs.pipe_file(self._path, self._document())
-
-    def _read(self) -> dict[str, Any] | None:
-        """The lease that is there; None where there is none or it cannot be understood."""
-        try:
-            found = json.loads(self._fs.cat_file(self._path))
-            return {**found, "expires": float(found["expires"]), "token": str(found["token"])}
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
-
-    def _is_mine(self) -> bool:
-        found = self._read()
-        return found is not None and found["token"] == self._token
+    def _take(self) -> None:
+        if self._objects.create(self._key, self._record()):
+            return
+        self._refuse_others()
+        self._objects.write(self._key, self._record())
+        time.sleep(self._settle)  # if others found it free too, the last of us has it
+        self._refuse_others()
 
     def _renew(self) -> None:
-        while not self._done.wait(self._seconds / 3):
-            with contextlib.suppress(Exception):  # the network may be back next time
-                if self._is_mine():
-                    self._write()
+        while not self._stop.wait(self._seconds / 3):
+            try:
+                self._refuse_others()
+                self._objects.write(self._key, self._record())
+            except RunLockedError as error:
+                self._taken_over = error
+                return
+            except StoreError:  # no connection just now
+                continue
+
+    def _refuse_others(self) -> None:
+        """Raise `RunLockedError` where a valid lease is somebody else's."""
+        text = self._read()
+        holder = Holder.from_json(text)
+        if text and holder is None:  # being written, unless its writer was killed then
+            time.sleep(self._settle)
+            text = self._read()
+            holder = Holder.from_json(text)
+        if holder is None:
+            return
+        document = json.loads(text)
+        if document.get("token") != self._token and document.get("expires", 0) > time.time():
+            error = locked(self._objects.url, holder)
+            raise RunLockedError(f"{error} (if it was killed, wait {self._seconds:g} seconds)")
+
+    def _read(self) -> str:
+        """Text of the lease as it is now; empty where there is none."""
+        try:
+            return self._objects.read(self._key).decode(errors="replace") or " "
+        except KeyMissingError:
+            return ""
+
+    def _record(self) -> bytes:
+        expires = time.time() + self._seconds
+        document = {**json.loads(self._holder.to_json()), "token": self._token, "expires": expires}
+        return json.dumps(document).encode()

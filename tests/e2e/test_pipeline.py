@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 import pyveg
 from pyveg import formats
 from pyveg.analysis.results import read_series
+from pyveg.core.execute import run_task
 from pyveg.core.tasks import State
 from pyveg.scripts.run_module import main as run_module
 from pyveg.scripts.run_pipeline import main as run_command
+from pyveg.storage.memory import MemoryStore
 
 VEGETATION = [
     "VegetationDownloader",
@@ -453,3 +455,23 @@ def _compare_with_old(folder: Path, old: Path, date: str) -> None:
         vector = np.array(record["feature_vec"])
         distances = [np.abs(vector - np.array(r["feature_vec"])).max() for r in ours_nc]
         assert min(distances) <= 8  # elements that lie in a group of ties
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_results_do_not_depend_on_the_order_of_tasks(
+    simulated: tuple[Path, Result], write_config: Any, seed: int
+) -> None:
+    """Any order in which nothing runs before what it waits for, here drawn by lot."""
+    tasks = list(pyveg.load_pipeline(write_config()).plan().graph)
+    rng, store, done = np.random.default_rng(seed), MemoryStore(), set[str]()
+    order = []
+    while tasks:
+        ready = [task for task in tasks if done.issuperset((*task.after, *task.after_any))]
+        task = ready[rng.integers(len(ready))]
+        assert run_task(task, store).state in (State.SUCCEEDED, State.SKIPPED)
+        tasks.remove(task)
+        done.add(task.id)
+        order.append(task.id)
+    assert order != sorted(order)
+    for key in store.list("gee_"):
+        assert store.read(key) == (simulated[0] / key).read_bytes(), key

@@ -5,15 +5,25 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import subprocess
+import sys
+import threading
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
 
-from pyveg.core.errors import MissingPackageError, RunLockedError, StoreError, UnknownNameError
-from pyveg.storage.remote import FsspecStore, _package
+from pyveg.core.errors import (
+    ConfigError,
+    MissingPackageError,
+    RunLockedError,
+    StoreError,
+    UnknownNameError,
+)
+from pyveg.storage.remote import FsspecStore
 
 
 @pytest.fixture
@@ -27,13 +37,12 @@ def url() -> str:
         ("s3", "s3fs", "s3fs"),
         ("gs", "gcsfs", "gcsfs"),
         ("abfs", "adlfs", "adlfs"),
-        ("sftp", "paramiko", "fsspec[sftp]"),
+        ("sftp", "paramiko", "paramiko"),
     ],
 )
 def test_a_missing_package_is_told_with_the_pip_line(
     protocol: str, package: str, requirement: str
 ) -> None:
-    assert _package(protocol) == requirement
     if importlib.util.find_spec(package) is None:
         with pytest.raises(MissingPackageError, match=re.escape(f"pip install '{requirement}'")):
             FsspecStore(f"{protocol}://place/folder")
@@ -56,8 +65,8 @@ def test_errors_of_clients_are_told_with_the_address(url: str, monkeypatch: Any)
     def refuse(*_: Any, **__: Any) -> None:
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(store._fs, "cat_file", refuse)
-    with pytest.raises(StoreError, match=f"{url}: ConnectionError: no route: check the address"):
+    monkeypatch.setattr(store._objects._fs, "cat_file", refuse)
+    with pytest.raises(StoreError, match=f"{url}/a: ConnectionError: no route; check the address"):
         store.read("a")
 
 
@@ -95,22 +104,87 @@ def test_a_lease_is_renewed_while_its_holder_lives(url: str) -> None:
         pass
 
 
-def test_a_lease_that_was_taken_over_is_left_alone(url: str) -> None:
-    store = FsspecStore(url)
-    with store.lock("lock"):
-        _leave_behind(url, time.time() + 100)
+def test_a_lease_that_was_taken_over_is_told_and_left_alone(url: str) -> None:
+    store = FsspecStore(url, lease_seconds=0.3)
+
+    def lose() -> None:
+        with store.lock("lock"):
+            _leave_behind(url, time.time() + 100)
+            time.sleep(0.3)
+
+    with pytest.raises(RunLockedError, match="host far"):
+        lose()
     assert _lease(url)["token"] == "other"
 
 
+def test_a_lease_that_is_just_being_written_is_not_free(url: str) -> None:
+    store = FsspecStore(url, lease_seconds=10)
+    fs, root = fsspec.core.url_to_fs(url)
+    fs.pipe_file(f"{root}/.locks/lock", b"")
+    writer = threading.Timer(0.1, _leave_behind, (url, time.time() + 100))
+    writer.start()
+    with pytest.raises(RunLockedError, match="host far"):
+        store.lock("lock").__enter__()
+    writer.join()
+
+
+def test_a_damaged_lease_does_not_last_for_ever(url: str) -> None:
+    store = FsspecStore(url, lease_seconds=0.5)
+    fs, root = fsspec.core.url_to_fs(url)
+    fs.pipe_file(f"{root}/.locks/lock", b"{half of i")
+    with store.lock("lock"):
+        assert _lease(url)["pid"] > 0
+
+
 def test_a_file_system_without_exclusive_writes(url: str, monkeypatch: Any) -> None:
-    store = FsspecStore(url)
-    write = store._fs.pipe_file
+    store = FsspecStore(url, lease_seconds=2)
+    open_ = store._objects._fs.open
 
-    def pipe_file(path: str, data: bytes, mode: str = "overwrite") -> None:
-        if mode == "create":
-            raise NotImplementedError
-        write(path, data)
+    def refuse(path: str, mode: str = "rb", **more: Any) -> Any:
+        if mode == "xb":
+            raise ValueError(mode)
+        return open_(path, mode, **more)
 
-    monkeypatch.setattr(store._fs, "pipe_file", pipe_file)
+    monkeypatch.setattr(store._objects._fs, "open", refuse)
     with store.lock("lock"), pytest.raises(RunLockedError):
         store.lock("lock").__enter__()
+
+
+@pytest.mark.parametrize("address", ["sftp://me:hush@host/folder", "s3://a:hush@bucket"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(ConfigError, match="leave the password out") as caught:
+        FsspecStore(address)
+    assert "hush" not in str(caught.value)
+
+
+def test_two_readers_do_not_share_a_position(url: str) -> None:
+    store = FsspecStore(url)
+    store.write("a", b"0123456789")
+    with store.open_read("a") as one, store.open_read("a") as other:
+        assert one.read(5) == b"01234"
+        assert other.read(5) == b"01234"
+        assert one.read() == b"56789"
+
+
+TAKER = """
+import sys, time
+from pyveg.core.errors import RunLockedError
+from pyveg.storage.remote import FsspecStore
+store, start = FsspecStore(sys.argv[1]), float(sys.argv[2])
+time.sleep(max(0, start - time.time()))
+try:
+    with store.lock("lock"):
+        print("held", flush=True)
+        time.sleep(1.5)
+except RunLockedError:
+    print("refused")
+"""
+
+
+def test_of_processes_that_start_at_once_one_gets_the_lock(tmp_path: Path) -> None:
+    for number in range(3):
+        folder, start = f"file://{tmp_path / str(number)}", str(time.time() + 1.5)
+        command = [sys.executable, "-c", TAKER, folder, start]
+        takers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        said = sorted(taker.communicate(timeout=60)[0].strip() for taker in takers)
+        assert said == ["held", "refused", "refused", "refused"]
