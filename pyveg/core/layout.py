@@ -29,7 +29,9 @@ def failed_task_key(task_id: str) -> str:
 def item_folder(item: str) -> str:
     """An Item's name as one path part: dates as they are, other characters percent-encoded."""
     encoded = quote(item, safe=" ")
-    return encoded.replace(".", "%2E") if set(encoded) == {"."} else encoded
+    if encoded[-1:] in (".", " "):  # "." and "..", and what Windows would cut off
+        encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
+    return encoded
 
 
 def sequence_folder(place: Place | None, sequence: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,13 @@ def test_any_item_is_one_safe_path_part(name: str) -> None:
     assert folder
     assert "/" not in folder
     assert "\\" not in folder
-    assert set(folder) != {"."}
+    assert folder[-1] not in ". "
+    assert unquote(folder) == name
+
+
+@given(st.lists(st.text(min_size=1).filter(str.isprintable), unique=True))
+def test_items_of_different_names_have_different_folders(names: list[str]) -> None:
+    assert len({item_folder(name) for name in names}) == len(names)
 
 
 def test_dates_are_folders_as_they_are() -> None:
