@@ -15,8 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,11 +29,8 @@ from pyveg.core.errors import ConfigError, SkipItem
 from pyveg.core.params import setting
 from pyveg.core.ports import Request, Scene
 from pyveg.core.types import Collection, DateRange, Item, Place
-from pyveg.kernels import patterns
 from pyveg.sources.grid import Grid, grid_of
-
-VERSION = 1
-"""Raise it when the same settings give other numbers."""
+from pyveg.sources.world import STATES, VERSION, Array, StateCache, World
 
 SOIL = {"B2": 0.12, "B3": 0.18, "B4": 0.26, "B8": 0.34}
 """Reflectance of dry, sandy soil in the bands of Sentinel-2 (NDVI 0.13). A typical, rounded
@@ -53,26 +48,11 @@ PRECIPITATION, TEMPERATURE = "total_precipitation", "mean_2m_air_temperature"
 BANDS = (*SOIL, PRECIPITATION, TEMPERATURE)
 """The bands there are."""
 
-YEAR = 365.2425
-"""Days."""
-WETTEST_DAY = date(2015, 8, 15).toordinal()
-"""Height of the rains in the north, as in the Sahel; half a year later in the south."""
-WARMEST_DAY = date(2015, 5, 1).toordinal()
-"""Height of the heat, before the rains; likewise."""
-TEMPERATURE_SWING, TEMPERATURE_NOISE = 5.0, 0.8
-"""Half the yearly range, and spread of whole months, K."""
 CLOUD_CONTRAST = 1.5
 """Sum of the two parameters of the beta distribution of a scene's cloud share: below 2, so that
 most scenes are nearly clear or nearly covered."""
 CLOUD_LENGTHS = ((500.0, 1.0), (150.0, 0.35))
 """Size of the waves that clouds are made of, m, and their weights."""
-
-CHECKPOINT = 365
-"""Days between states that are kept for dates asked for out of order."""
-CACHE_BYTES, CACHE_STATES = 96 * 2**20, 128
-"""Bounds of what one process keeps of model states."""
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,184 +84,20 @@ class SimulatedSettings:
     epoch: date = setting(date(2015, 1, 1), doc="first day there is; all histories begin on it")
 
 
-@dataclass(frozen=True)
-class _World:
-    """All that weather and vegetation depend on besides the date; the key of kept states."""
-
-    place: tuple[float, float, float]
-    seed: int
-    rainfall: float
-    seasonality: float
-    decline: float
-    decline_from: int
-    rainfall_noise: float
-    spin_up: int
-    cell_size: float
-    epoch: int
-
-    @classmethod
-    def of(cls, place: Place, settings: SimulatedSettings) -> _World:
-        """Numbers only, so that 27 and 27.0 are one place."""
-        return cls(
-            (float(place.longitude), float(place.latitude), float(place.region_size)),
-            settings.seed,
-            float(settings.rainfall),
-            float(settings.seasonality),
-            float(settings.decline),
-            settings.decline_from.toordinal(),
-            float(settings.rainfall_noise),
-            settings.spin_up,
-            float(settings.cell_size),
-            settings.epoch.toordinal(),
-        )
-
-    def rng(self, *purpose: object) -> np.random.Generator:
-        """Random numbers for one purpose, always the same."""
-        return _generator("pyveg", VERSION, self.seed, self.place, *purpose)
-
-    def season(self, day: int, height: int) -> float:
-        """From -1 to 1 over the year; the southern half of the earth is half a year late."""
-        late = YEAR / 2 if self.place[1] < 0 else 0.0
-        return math.cos(2 * math.pi * (day - height - late) / YEAR)
-
-    def usual_rain(self, first: int, end: int) -> Array:
-        """Rain without chance or change of each day from `first` up to `end`, mm per day."""
-        shares = [self.seasonality * self.season(day, WETTEST_DAY) for day in range(first, end)]
-        return self.rainfall * (1 + np.array(shares))
-
-    def rain(self, first: int, end: int) -> Array:
-        """Rain of each day from `first` up to `end`, ordinals, mm per day.
-
-        By the scalar functions of `math`: those of NumPy may round a value differently by its
-        place in the array, and results would depend on where a history was taken up again.
-        """
-        values = []
-        for day, chance in zip(range(first, end), self.monthly("rain", first, end), strict=True):
-            years = max(day - self.decline_from, 0) / YEAR
-            mean = max(self.rainfall - self.decline * years, 0.0)
-            season = 1 + self.seasonality * self.season(day, WETTEST_DAY)
-            sigma = self.rainfall_noise
-            values.append(mean * season * math.exp(sigma * chance - sigma**2 / 2))
-        return np.array(values, dtype=np.float64)
-
-    def temperature(self, first: int, end: int, mean: float) -> Array:
-        """Air temperature of each day, K."""
-        chances = self.monthly("temperature", first, end)
-        days = zip(range(first, end), chances, strict=True)
-        swing, spread = TEMPERATURE_SWING, TEMPERATURE_NOISE
-        values = [mean + swing * self.season(day, WARMEST_DAY) + spread * z for day, z in days]
-        return np.array(values, dtype=np.float64)
-
-    def monthly(self, purpose: str, first: int, end: int) -> list[float]:
-        """A standard normal number per calendar month, for each day."""
-        found: dict[tuple[int, int], float] = {}
-        values = []
-        for day in range(first, end):
-            when = date.fromordinal(day)
-            month = (when.year, when.month)
-            if month not in found:
-                found[month] = float(self.rng(purpose, *month).standard_normal())
-            values.append(found[month])
-        return values
-
-    def grid(self) -> Grid:
-        """Cells of the vegetation model."""
-        return grid_of(Place(*self.place), self.cell_size)
-
-
-def _generator(*purpose: object) -> np.random.Generator:
-    text = json.dumps(purpose)
-    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    return np.random.default_rng(int.from_bytes(digest, "big"))
-
-
-class StateCache:
-    """States of the model that this process has reached, so that later dates continue from them.
-
-    A run of m days and then n gives the same bits as one of m + n, so it does not matter for
-    results which states are kept. Threads that need the same history wait for one another
-    instead of making it twice.
-
-    Parameters
-    ----------
-    max_bytes, max_states : int
-        The least recently used states beyond these are dropped.
-    """
-
-    def __init__(self, max_bytes: int = CACHE_BYTES, max_states: int = CACHE_STATES) -> None:
-        self.max_bytes, self.max_states = max_bytes, max_states
-        self._states: OrderedDict[tuple[_World, int], patterns.State] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-        self._histories = tuple(threading.Lock() for _ in range(16))
-
-    def __len__(self) -> int:
-        return len(self._states)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all states that are kept."""
-        return self._bytes
-
-    def at(self, world: _World, day: int) -> patterns.State:
-        """State of a world at the beginning of a day, an ordinal not before its epoch."""
-        with self._histories[hash(world) % len(self._histories)]:
-            return self._reach(world, day)
-
-    def _reach(self, world: _World, day: int) -> patterns.State:
-        found = self._nearest(world, day)
-        if found is None:
-            now, state = world.epoch, _spun_up(world)
-            self._keep(world, now, state)
-        else:
-            now, state = found
-        parameters = _parameters(world)
-        while now < day:
-            until = min(day, now + CHECKPOINT - (now - world.epoch) % CHECKPOINT)
-            state = patterns.step(state, world.rain(now, until), parameters, until - now)
-            now = until
-            self._keep(world, now, state)
-        return state
-
-    def _nearest(self, world: _World, day: int) -> tuple[int, patterns.State] | None:
-        """The latest state that is kept and not later than a day."""
-        with self._lock:
-            days = [when for other, when in self._states if other == world and when <= day]
-            if not days:
-                return None
-            key = (world, max(days))
-            self._states.move_to_end(key)
-            return max(days), self._states[key]
-
-    def _keep(self, world: _World, day: int, state: patterns.State) -> None:
-        with self._lock:
-            old = self._states.pop((world, day), None)
-            self._bytes += _size(state) - (_size(old) if old else 0)
-            self._states[world, day] = state
-            while self._states and (
-                self._bytes > self.max_bytes or len(self._states) > self.max_states
-            ):
-                self._bytes -= _size(self._states.popitem(last=False)[1])
-
-
-def _size(state: patterns.State) -> int:
-    return sum(field.nbytes for field in state)
-
-
-def _parameters(world: _World) -> patterns.RietkerkParameters:
-    return patterns.RietkerkParameters(cell_size=world.cell_size)
-
-
-def _spun_up(world: _World) -> patterns.State:
-    """The landscape at the epoch: random plants, left to themselves under the usual rain."""
-    parameters = _parameters(world)
-    plants = patterns.random_plants(world.grid().shape, world.rng("plants"))
-    state = patterns.initial_state(plants, world.rainfall, parameters)
-    rain = world.usual_rain(world.epoch - world.spin_up, world.epoch)
-    return patterns.step(state, rain, parameters, world.spin_up)
-
-
-_STATES = StateCache()
+def world_of(place: Place, settings: SimulatedSettings) -> World:
+    """Weather and vegetation of a place, by numbers only, so that 27 and 27.0 are one place."""
+    return World(
+        (float(place.longitude), float(place.latitude), float(place.region_size)),
+        settings.seed,
+        float(settings.rainfall),
+        float(settings.seasonality),
+        float(settings.decline),
+        settings.decline_from.toordinal(),
+        float(settings.rainfall_noise),
+        settings.spin_up,
+        float(settings.cell_size),
+        settings.epoch.toordinal(),
+    )
 
 
 class SimulatedSource:
@@ -313,7 +129,7 @@ class SimulatedSource:
 
     def __init__(self, settings: SimulatedSettings, states: StateCache | None = None) -> None:
         self.settings = settings
-        self._states = _STATES if states is None else states
+        self._states = STATES if states is None else states
 
     def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
         """Whole periods of the date range; every place has all of them."""
@@ -383,9 +199,9 @@ class SimulatedSource:
                 )
         return {name: band for name, band in request.bands.items() if band in BANDS}
 
-    def _world(self, request: Request) -> _World:
+    def _world(self, request: Request) -> World:
         self._check_epoch(request.item.period.start)
-        return _World.of(request.place, self.settings)
+        return world_of(request.place, self.settings)
 
     def _check_epoch(self, day: date) -> None:
         if day < self.settings.epoch:
@@ -394,7 +210,7 @@ class SimulatedSource:
                 "begin the date_range later or set an earlier epoch (which makes another history)"
             )
 
-    def _weather(self, band: str, world: _World, period: DateRange, rain: Array) -> float:
+    def _weather(self, band: str, world: World, period: DateRange, rain: Array) -> float:
         if band == PRECIPITATION:
             return float(rain.sum()) / 1000
         days = world.temperature(*_ordinals(period), float(self.settings.temperature))
@@ -403,7 +219,7 @@ class SimulatedSource:
     def _image(
         self,
         request: Request,
-        world: _World,
+        world: World,
         grid: Grid,
         wanted: Mapping[str, str],
         record: dict[str, Any],
@@ -428,7 +244,7 @@ class SimulatedSource:
                 found[name] = np.where(masked, 0, counts).astype(np.uint16)
         return found
 
-    def _clouds(self, request: Request, world: _World, grid: Grid) -> NDArray[np.bool_]:
+    def _clouds(self, request: Request, world: World, grid: Grid) -> NDArray[np.bool_]:
         """Pixels under cloud, unless there is no image or too cloudy a one."""
         middle, settings = _middle(request.item), self.settings
         if world.rng("gap", str(middle)).random() < settings.gap_fraction:

@@ -19,9 +19,11 @@ from pyveg.core.errors import ConfigError, SkipItem
 from pyveg.core.ports import Request, Scene
 from pyveg.core.types import Collection, DateRange, Item, Place
 from pyveg.sources import simulated
+from pyveg.sources import world as world_module
 from pyveg.sources.collections import data_collections
 from pyveg.sources.grid import grid_of
-from pyveg.sources.simulated import SimulatedSettings, SimulatedSource, StateCache, _World
+from pyveg.sources.simulated import SimulatedSettings, SimulatedSource, world_of
+from pyveg.sources.world import StateCache
 
 IMAGES = Collection("Sim", "Sim", "vegetation", "simulated")
 WEATHER = Collection("SimW", "SimW", "weather", "simulated")
@@ -109,18 +111,18 @@ def test_states_are_bounded() -> None:
         assert len(cache) <= 9
         assert cache.nbytes <= 200_000
     assert len(cache) > 1
-    assert cache.nbytes == sum(simulated._size(state) for state in cache._states.values())
+    assert cache.nbytes == sum(world_module._size(state) for state in cache._states.values())
 
 
 def test_continuing_is_cheaper_than_beginning_again(monkeypatch: pytest.MonkeyPatch) -> None:
     days: list[int] = []
-    real = simulated.patterns.step
+    real = world_module.patterns.step
 
     def counted(state: Any, rain: Any, parameters: Any, n_steps: int) -> Any:
         days.append(n_steps)
         return real(state, rain, parameters, n_steps)
 
-    monkeypatch.setattr(simulated.patterns, "step", counted)
+    monkeypatch.setattr(world_module.patterns, "step", counted)
     made = source(StateCache(), spin_up=100)
     for i in range(24):
         made.truth(ask(month(2016 + i // 12, i % 12 + 1)))
@@ -134,8 +136,8 @@ def test_continuing_is_cheaper_than_beginning_again(monkeypatch: pytest.MonkeyPa
 
 def test_threads_share_one_history(monkeypatch: pytest.MonkeyPatch) -> None:
     spins: list[int] = []
-    real = simulated._spun_up
-    monkeypatch.setattr(simulated, "_spun_up", lambda world: spins.append(1) or real(world))
+    real = world_module._spun_up
+    monkeypatch.setattr(world_module, "_spun_up", lambda world: spins.append(1) or real(world))
     cache = StateCache()
     found: dict[int, Any] = {}
 
@@ -154,7 +156,7 @@ def test_threads_share_one_history(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rain_does_not_depend_on_where_it_is_cut() -> None:
-    world = _World.of(PLACE, SimulatedSettings(decline=0.1))
+    world = world_of(PLACE, SimulatedSettings(decline=0.1))
     first = date(2015, 11, 20).toordinal()
     whole = world.rain(first, first + 90)
     for cut in (1, 11, 42, 89):
@@ -252,7 +254,7 @@ def test_pixels_show_the_cells_below_them() -> None:
     """At the scale of the cells, the truth is the model's own field."""
     made = source(StateCache(), spin_up=200)
     found = made.truth(ask(month(2016, 3), scale=21.0))
-    world = _World.of(PLACE, made.settings)
+    world = world_of(PLACE, made.settings)
     state = made._states.at(world, date(2016, 3, 16).toordinal())
     np.testing.assert_array_equal(found, state.plants)
 
