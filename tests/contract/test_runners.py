@@ -43,15 +43,15 @@ class TestProcesses(RunnerContract):
 
     def test_a_task_beyond_its_time_limit_is_ended(self, tmp_path: Path) -> None:
         store = LocalStore(tmp_path)
-        pipeline = fake_pipeline(start={"count": 4, "timeout": 0.5 / 60, "seconds": 0.05})
-        slow = spec("Start", count=1, timeout=0.5 / 60, seconds=30.0)
+        pipeline = fake_pipeline(start={"count": 4, "timeout": 2 / 60, "seconds": 0.05})
+        slow = spec("Start", count=1, timeout=2 / 60, seconds=90.0)
         first, second, combine = pipeline.sequences
         sequences = (first, type(second)(second.scope, (slow,)), combine)
         graph = type(pipeline)("t", sequences, "x").plan().graph
         results = run_graph(graph, store, {"local": ProcessRunner(RunnerSettings(2))}, [])
         bad = {id_: r.reason for id_, r in results.items() if r.state is not State.SUCCEEDED}
         assert list(bad) == ["B/Start/00000"]
-        assert "time limit of 0:00:00.5" in bad["B/Start/00000"]
+        assert "time limit of 0:00:02" in bad["B/Start/00000"]
 
     def test_a_script_without_a_main_guard_is_not_run_again(self, tmp_path: Path) -> None:
         import subprocess
