@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -167,24 +168,36 @@ def test_two_readers_do_not_share_a_position(url: str) -> None:
 
 
 TAKER = """
-import sys, time
+import sys
 from pyveg.core.errors import RunLockedError
 from pyveg.storage.remote import FsspecStore
-store, start = FsspecStore(sys.argv[1]), float(sys.argv[2])
-time.sleep(max(0, start - time.time()))
+store = FsspecStore(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
 try:
     with store.lock("lock"):
         print("held", flush=True)
-        time.sleep(1.5)
+        sys.stdin.read()
 except RunLockedError:
-    print("refused")
+    print("refused", flush=True)
 """
 
 
 def test_of_processes_that_start_at_once_one_gets_the_lock(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
     for number in range(3):
-        folder, start = f"file://{tmp_path / str(number)}", str(time.time() + 1.5)
-        command = [sys.executable, "-c", TAKER, folder, start]
-        takers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-        said = sorted(taker.communicate(timeout=60)[0].strip() for taker in takers)
+        command = [sys.executable, "-c", TAKER, f"file://{tmp_path / str(number)}"]
+        with ExitStack() as stack:
+            takers = [
+                stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
+                for _ in range(4)
+            ]
+            for taker in takers:
+                assert taker.stdout.readline() == "ready\n"
+            for taker in takers:
+                taker.stdin.write("go\n")
+                taker.stdin.flush()
+            said = sorted(taker.stdout.readline().strip() for taker in takers)
+            for taker in takers:  # the one that has it holds it until now
+                taker.stdin.close()
         assert said == ["held", "refused", "refused", "refused"]

