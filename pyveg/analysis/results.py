@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -89,8 +89,7 @@ def load_summary(path: str | Path) -> Results:
 
 
 def _store(where: str) -> Store:
-    kind = "fsspec" if "://" in where else "local"
-    return cast(Store, registry.load("store", kind)(where))
+    return registry.store_at(where)
 
 
 def _read(store: Store, key: str, text: str) -> bytes:

@@ -10,7 +10,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
+from pyveg.configs import azure, batch
 from pyveg.configs.load import load_pipeline
 from pyveg.configs.runlog import RunLog
 from pyveg.core import registry
@@ -32,6 +34,8 @@ from pyveg.core.planner import Plan
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph
+
+OnInterrupt = Literal["cancel", "detach"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def prepare(
     config : Pipeline, str or Path, optional
         A Pipeline or the path of a config file; not needed with `from_cache`.
     from_cache : str or Path, optional
-        Folder or URL of a run to finish.
+        Folder, URL or container of a run to finish.
     output_location, runner, n_workers
         Replace those of the config.
 
@@ -92,6 +96,7 @@ def prepare(
     )
     plan = pipeline.plan()
     _check_engines(pipeline, plan.graph, resumed or _store_at(pipeline, "plan"))
+    plan = replace(plan, warnings=(*plan.warnings, *batch.check(pipeline, plan.graph)))
     return PreparedRun(pipeline, plan, text, resumed)
 
 
@@ -103,6 +108,7 @@ def run_pipeline(
     runner: str | None = None,
     n_workers: int | None = None,
     observers: Iterable[Observer] = (),
+    on_interrupt: OnInterrupt = "cancel",
 ) -> RunReport:
     """Run a Pipeline to its end, or finish one that was interrupted.
 
@@ -111,11 +117,13 @@ def run_pipeline(
     config : Pipeline, str or Path, optional
         A Pipeline or the path of a config file; not needed with `from_cache`.
     from_cache : str or Path, optional
-        Folder or URL of a run to finish.
+        Folder, URL or container of a run to finish.
     output_location, runner, n_workers
         Replace those of the config.
     observers : iterable of callable
         Each is told of every event of the run.
+    on_interrupt : {"cancel", "detach"}
+        Whether an interrupt ends what runs elsewhere, or leaves it to go on.
 
     Returns
     -------
@@ -138,25 +146,36 @@ def run_pipeline(
         runner=runner,
         n_workers=n_workers,
     )
-    return start(prepared, observers)
+    return start(prepared, observers, on_interrupt)
 
 
-def start(prepared: PreparedRun, observers: Iterable[Observer] = ()) -> RunReport:
+def start(
+    prepared: PreparedRun,
+    observers: Iterable[Observer] = (),
+    on_interrupt: OnInterrupt = "cancel",
+) -> RunReport:
     """Carry out what `prepare` made."""
     begin = time.perf_counter()
     pipeline, plan = prepared.pipeline, prepared.plan
     with _locked_store(prepared) as store, ExitStack() as stack:
         log = stack.enter_context(RunLog(store, plan.warnings))
         notify = _to_all([log, *observers, *_forget_failures(prepared)])
-        runners = _engines(pipeline, plan.graph)
-        fresh = prepared.resumed is None
-        coordinator = Coordinator(plan.graph, store, runners, notify, fresh=fresh)
+        runners = _engines(pipeline, plan.graph, store)
+        coordinator = Coordinator(
+            plan.graph,
+            store,
+            runners,
+            notify,
+            fresh=prepared.resumed is None,
+            detach=on_interrupt == "detach",
+        )
         notify(RunStarted(plan.graph, store.url))
         with ExitStack() as engines:
             for engine in runners.values():
                 engines.callback(engine.close)
-                engine.start(store, coordinator.started, coordinator.report)
+                engine.start(store, coordinator)
             results = coordinator.run()
+        coordinator.tell_rest()
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline)
         seconds = time.perf_counter() - begin
@@ -176,12 +195,9 @@ def open_run(where: str | Path) -> Store:
         If it holds no run of pyveg.
     """
     text = str(where)
-    if "://" in text:
-        store = registry.load("store", "fsspec")(text)
-    else:
-        store = registry.load("store", "local")(Path(text))
-    found: Store = store
+    found = azure.container_named(text) or registry.store_at(text)
     if found.size(RUN_FILE) is None:
+        azure.refuse_missing(found)
         raise NotARunError(
             f"{text} holds no run of pyveg (there is no {RUN_FILE} in it); "
             "give the folder that the run printed, whose name ends with its date and time"
@@ -234,7 +250,7 @@ def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
         with ExitStack() as stack:
             try:
                 stack.enter_context(store.lock(LOCK))
-                taken = store.size(RUN_FILE) is not None
+                taken = any(True for _ in store.list())
             except RunLockedError:
                 taken = True
             if not taken:
@@ -250,7 +266,11 @@ def _keep(prepared: PreparedRun, store: Store) -> None:
         return
     if prepared.config_text is not None:
         store.write(CONFIG_FILE, prepared.config_text.encode())
-    kept = {"pipeline": prepared.pipeline.to_json(), "versions": versions()}
+    kept = {
+        "pipeline": prepared.pipeline.to_json(),
+        "versions": versions(),
+        "written_to": store.url,
+    }
     store.write(RUN_FILE, (json.dumps(kept, indent=1) + "\n").encode())
 
 
@@ -277,16 +297,19 @@ def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
             )
 
 
-def _engines(pipeline: Pipeline, graph: TaskGraph) -> dict[str, Runner]:
+def _engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Runner]:
     classes = [registry.load("module", step.module) for step in graph.steps]
     preload = [name for cls in classes for name in (cls.__module__, *cls.preload)]
-    settings = RunnerSettings(
-        pipeline.n_workers or _cores(), {"preload": list(dict.fromkeys(preload))}
-    )
-    return {
-        mode: registry.runner_class(name)(settings)
-        for mode, name in _engine_names(pipeline, graph).items()
-    }
+    engines = {}
+    for mode, name in _engine_names(pipeline, graph).items():
+        if mode == batch.MODE:
+            options: dict[str, object] = {"batch": batch.settings(store, graph)}
+        else:
+            environment = azure.environment_for(store)
+            options = {"preload": list(dict.fromkeys(preload)), "environment": environment}
+        settings = RunnerSettings(pipeline.n_workers or _cores(), options)
+        engines[mode] = registry.runner_class(name)(settings)
+    return engines
 
 
 def _forget_failures(prepared: PreparedRun) -> list[Observer]:

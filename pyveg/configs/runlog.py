@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from pyveg.core.errors import KeyMissingError
-from pyveg.core.events import Event, RunEnded, RunStarted, TaskEnded, TaskStarted
+from pyveg.core.events import EngineStatus, Event, RunEnded, RunStarted, TaskEnded, TaskStarted
 from pyveg.core.layout import PRIVATE
 from pyveg.core.ports import Store
 from pyveg.core.report import RunReport
@@ -56,6 +56,8 @@ class RunLog:
             self._task_ended(event)
         elif isinstance(event, RunEnded):
             self._line("interrupted" if event.interrupted else "all tasks have ended")
+        elif isinstance(event, EngineStatus):
+            self._line(event.text)
         elif isinstance(event, TaskStarted):
             return
         if time.monotonic() - self._written > self._every:

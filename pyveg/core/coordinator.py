@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from pyveg.core import manifest
-from pyveg.core.events import Event, RunEnded, TaskEnded, TaskStarted
+from pyveg.core import bulk, manifest
+from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStarted
+from pyveg.core.manifest import Manifest
 from pyveg.core.ports import Runner, Store
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult, digest
 
@@ -31,6 +32,8 @@ class Coordinator:
         Told of each Event, in the caller's thread.
     fresh : bool
         Whether the Store is known to hold no manifests yet, so that none need be looked for.
+    detach : bool
+        Whether an interrupt leaves alone what goes on without this process.
     """
 
     def __init__(
@@ -41,15 +44,18 @@ class Coordinator:
         notify: Callable[[Event], None],
         *,
         fresh: bool = False,
+        detach: bool = False,
     ) -> None:
         self._fresh = fresh
+        self._detach = detach
         self._graph = graph
         self._store = store
         self._runners = runners
         self._notify = notify
-        self._inbox: queue.SimpleQueue[str | TaskResult] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[str | TaskResult | EngineStatus] = queue.SimpleQueue()
         self._waits = {task.id: len({*task.after, *task.after_any}) for task in graph}
         self._submitted: set[str] = set()
+        self._manifests: dict[str, Manifest | None] = {}
         self.results: dict[str, TaskResult] = {}
 
     def started(self, task_id: str) -> None:
@@ -60,24 +66,38 @@ class Coordinator:
         """For engines: a Task has ended. Any thread may call it."""
         self._inbox.put(result)
 
+    def tell(self, status: EngineStatus) -> None:
+        """For engines: how they are. Any thread may call it."""
+        self._inbox.put(status)
+
     def run(self) -> dict[str, TaskResult]:
-        """Run until every Task has ended; a keyboard interrupt cancels what is left."""
+        """Run until every Task has ended; a keyboard interrupt gives up what is left."""
         interrupted = False
         try:
+            self._look_ahead()
             self._release([task.id for task in self._graph if not self._waits[task.id]])
             while len(self.results) < len(self._graph):
                 self._receive()
         except KeyboardInterrupt:
             interrupted = True
             for runner in self._runners.values():
-                runner.cancel()
+                (runner.detach if self._detach else runner.cancel)()
             self._cancel_rest()
         self._notify(RunEnded(interrupted))
         return self.results
 
+    def tell_rest(self) -> None:
+        """Pass on what engines told while they were closed."""
+        while not self._inbox.empty():
+            message = self._inbox.get()
+            if isinstance(message, EngineStatus):
+                self._notify(message)
+
     def _receive(self) -> None:
         message = self._inbox.get()
-        if isinstance(message, str):
+        if isinstance(message, EngineStatus):
+            self._notify(message)
+        elif isinstance(message, str):
             if message not in self.results:
                 self._notify(TaskStarted(self._graph[message]))
         elif message.task_id not in self.results:
@@ -139,7 +159,7 @@ class Coordinator:
             task = self._with_missing(self._graph[waiting.popleft()])
             if task.id in self.results or task.id in self._submitted:
                 continue
-            done = None if self._fresh else manifest.valid(self._store, task)
+            done = self._done_before(task)
             if done is not None:
                 state = State.SKIPPED if done.state is State.SKIPPED else State.CACHED
                 waiting.extend(self._end(TaskResult(task.id, state, done.reason)))
@@ -151,6 +171,22 @@ class Coordinator:
                 waiting.extend(self._may_follow(task))
         for mode, tasks in bulk.items():
             self._runners[mode].submit(tasks)
+
+    def _look_ahead(self) -> None:
+        """Read the manifests of a run to be finished, many at once where that is faster."""
+        if self._fresh or self._store.transfers == 1:
+            return
+        tasks = [task for task in self._graph if not task.after_any]
+        found = bulk.each(self._store, lambda task: manifest.valid(self._store, task), tasks)
+        self._manifests = {task.id: one for task, one in zip(tasks, found, strict=True)}
+
+    def _done_before(self, task: Task) -> Manifest | None:
+        """The manifest of a Task that an earlier try has done."""
+        if self._fresh:
+            return None
+        if task.id in self._manifests:
+            return self._manifests[task.id]
+        return manifest.valid(self._store, task)
 
     def _with_missing(self, task: Task) -> Task:
         """A combiner with what it now knows of the Tasks that it waited for."""
@@ -175,9 +211,12 @@ class Coordinator:
         ]
 
     def _in_hand(self, task_id: str, like: Task) -> bool:
-        """Whether a Task has succeeded or is with the same engine."""
+        """Whether a Task has succeeded, or is with the same engine as part of its Sequence."""
         if task_id in self.results:
             return self.results[task_id].state.good
+        step = self._graph[task_id].step
         return (
-            task_id in self._submitted and self._graph[task_id].step.run_mode == like.step.run_mode
+            task_id in self._submitted
+            and step.run_mode == like.step.run_mode
+            and step.scope.sequence == like.step.scope.sequence
         )

@@ -7,6 +7,7 @@ PyvegError                  everything that pyveg raises on purpose
 ├── RunError                a run cannot be started or resumed
 │   ├── NotARunError        a folder that holds no run of pyveg
 │   └── RunLockedError      another process is writing to the run
+├── EngineError             a service that runs Tasks refuses to be used
 ├── StoreError              a Store cannot do what is asked of it
 │   └── KeyMissingError     nothing is stored under that key
 ├── DataError               input of a Task that cannot be used; the Task fails with this reason
@@ -72,6 +73,10 @@ class NotARunError(RunError):
 
 class RunLockedError(RunError):
     """Another process is writing to the run."""
+
+
+class EngineError(PyvegError):
+    """A service that runs Tasks refuses to be used; the text says what to do about it."""
 
 
 class StoreError(PyvegError):

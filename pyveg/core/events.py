@@ -32,11 +32,21 @@ class TaskEnded:
 
 
 @dataclass(frozen=True)
+class EngineStatus:
+    """How an engine is that works elsewhere."""
+
+    text: str
+    """One line, such as ``nodes: 2 starting, 3 running``."""
+    urgent: bool = False
+    """Whether somebody should do something about it."""
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """No Task is left."""
 
     interrupted: bool
 
 
-Event = RunStarted | TaskStarted | TaskEnded | RunEnded
+Event = RunStarted | TaskStarted | TaskEnded | EngineStatus | RunEnded
 Observer = Callable[[Event], None]

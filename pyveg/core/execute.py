@@ -6,7 +6,7 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -25,6 +25,7 @@ class _Recorder:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.shared = store.shared
+        self.transfers = store.transfers
         self.url = store.url
         self.inputs: dict[str, None] = {}
         self.outputs: dict[str, int] = {}
@@ -86,15 +87,11 @@ def run_task(task: Task, store: Store) -> TaskResult:
     recorder = _Recorder(store)
     notes: dict[str, Any] = {}
     try:
-        skipped = _skipped_before(task, store)
-        if skipped:
-            state, reason, details = State.SKIPPED, skipped, ""
-        else:
-            state, reason, details = _run_module(task, recorder, notes)
+        state, reason, details = _inherited(task, store) or _run_module(task, recorder, notes)
         result = TaskResult(task.id, state, reason, time.perf_counter() - begin, details)
         if state is State.FAILED:
-            _keep_failed(task, store)
-        else:
+            _keep_failed(task, result, store)
+        elif state is not State.BLOCKED:
             manifest.write(store, _manifest(task, result, recorder, notes))
     except Exception as error:  # noqa: BLE001 - the Store fails: a reason, not a crash
         seconds = time.perf_counter() - begin
@@ -124,16 +121,18 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _skipped_before(task: Task, store: Store) -> str:
-    """Why a Task that this one comes after was skipped; empty where none was.
+def _inherited(task: Task, store: Store) -> tuple[State, str, str] | None:
+    """The state of a Task that cannot run because of one that it comes after; None if it can.
 
     The coordinator sees to this itself; engines that order Tasks on their own rely on it.
     """
     for task_id in task.after:
         found = manifest.read(store, task_id)
-        if found is not None and found.state is State.SKIPPED:
-            return found.reason
-    return ""
+        if found is None:
+            return State.BLOCKED, f"{task_id} has not been done", ""
+        if found.state is State.SKIPPED:
+            return State.SKIPPED, found.reason, ""
+    return None
 
 
 def _manifest(
@@ -164,19 +163,25 @@ def peak_memory_mb() -> float | None:
     return round(peak / 2**20, 1)
 
 
-def _keep_failed(task: Task, store: Store) -> None:
-    """Leave the Task where `pyveg_run_module --config_file` can run it again."""
+def _keep_failed(task: Task, result: TaskResult, store: Store) -> None:
+    """Leave the Task where `pyveg_run_module --config_file` can run it again, and why it failed."""
     store.delete(manifest_key(task.id))  # its outputs may be of two minds now
-    store.write(failed_task_key(task.id), task_file(task, store))
+    why = {"reason": result.reason, "seconds": result.seconds, "details": result.details}
+    store.write(failed_task_key(task.id), task_file([task], store, result=why))
 
 
-def task_file(task: Task, store: Store) -> bytes:
-    """A Task and where its Store is, as `run_task_file` reads them."""
-    document = {"task": task.to_json(), "store": store.spec()}
+def task_file(tasks: Sequence[Task], store: Store, **more: Any) -> bytes:
+    """Tasks and where their Store is, as `read_task_file` reads them."""
+    document = {"tasks": [task.to_json() for task in tasks], "store": store.spec(), **more}
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
-def read_task_file(data: bytes) -> tuple[Task, Store]:
+def read_task_file(data: bytes) -> tuple[list[Task], Store]:
     """Read what `task_file` wrote, and open the Store."""
     document = json.loads(data)
-    return Task.from_json(document["task"]), registry.open_store(document["store"])
+    return tasks_in(document), registry.open_store(document["store"])
+
+
+def tasks_in(document: Mapping[str, Any]) -> list[Task]:
+    """The Tasks of a task file."""
+    return [Task.from_json(task) for task in document["tasks"]]

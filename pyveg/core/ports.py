@@ -7,7 +7,7 @@ in `pyveg.testing`, which every adapter passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from pyveg.core.types import Collection, DateRange, Item, Place
 
 if TYPE_CHECKING:
+    from pyveg.core.events import EngineStatus
     from pyveg.core.tasks import Task, TaskResult
 
 
@@ -29,6 +30,11 @@ class Store(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other processes of this machine reach the same bytes."""
+        ...
+
+    @property
+    def transfers(self) -> int:
+        """How many keys are best read or written at once; 1 where each costs no waiting."""
         ...
 
     @property
@@ -147,17 +153,33 @@ class RunnerSettings:
     """What only some engines know."""
 
 
+class Listener(Protocol):
+    """Who an engine talks to. Any thread may call it, at any time."""
+
+    def started(self, task_id: str) -> None:
+        """A Task has begun; for engines that know."""
+        ...
+
+    def report(self, result: TaskResult) -> None:
+        """A Task has ended: once for each that was submitted and not cancelled before it began."""
+        ...
+
+    def tell(self, status: EngineStatus) -> None:
+        """How the engine is: nodes that come up, requests that are refused."""
+        ...
+
+
 class Runner(Protocol):
     """An engine that runs Tasks by `pyveg.core.execute.run_task`.
 
-    The coordinator calls it from one thread. `report` may be called from any thread, once for each
-    Task that was submitted and not cancelled before it began; engines that know when a Task begins
-    call `started` too. An engine keeps a Task's states apart from its own troubles: a worker that
-    dies fails the Task that it was busy with, or repeats it, and never the run.
+    The coordinator calls it from one thread. An engine keeps a Task's states apart from its own
+    troubles: a worker that dies fails the Task that it was busy with, or repeats it, and never the
+    run.
     """
 
     resolves_dependencies: ClassVar[bool]
-    """True: takes Tasks together with those that come after them, and orders them itself."""
+    """True: takes Tasks together with those of their Sequence that come after them, and orders
+    them itself."""
     needs_shared_store: ClassVar[bool]
     """True: Tasks run in other processes, which must reach the Store."""
     enforces_timeout: ClassVar[bool]
@@ -165,13 +187,8 @@ class Runner(Protocol):
 
     def __init__(self, settings: RunnerSettings) -> None: ...
 
-    def start(
-        self,
-        store: Store,
-        started: Callable[[str], None],
-        report: Callable[[TaskResult], None],
-    ) -> None:
-        """Get ready; return at once."""
+    def start(self, store: Store, listener: Listener) -> None:
+        """Get ready; return at once. `EngineError` where its service refuses to be used at all."""
         ...
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -180,6 +197,10 @@ class Runner(Protocol):
 
     def cancel(self) -> None:
         """Give up what has not begun and stop what runs, as soon as the engine can."""
+        ...
+
+    def detach(self) -> None:
+        """Let go of what goes on without this process; the same as `cancel` where nothing does."""
         ...
 
     def close(self) -> None:

@@ -106,6 +106,19 @@ def open_store(spec: Mapping[str, Any]) -> Store:
     return cast(Store, load("store", spec["type"])(**options))
 
 
+def store_at(where: str) -> Store:
+    """The Store at a path or URL, such as ``"runs/a"``, ``"s3://bucket/a"``, ``"azure://name"``.
+
+    A protocol that is the name of a Store belongs to that; others are fsspec's.
+    """
+    protocol, found, rest = where.partition("://")
+    if not found:
+        return cast(Store, load("store", "local")(where))
+    if protocol in set(known("store")) - {"fsspec", "local", "memory"}:
+        return cast(Store, load("store", protocol)(rest))
+    return cast(Store, load("store", "fsspec")(where))
+
+
 def open_source(name: str, settings: Mapping[str, Any], where: str) -> Source:
     """Make a Source from its name and the settings that were given for it."""
     from pyveg.core import params

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyveg import formats
-from pyveg.core import module
+from pyveg.core import bulk, module
 from pyveg.core.errors import ConfigError, DataError
 from pyveg.core.module import Job, Planning, source_of
 from pyveg.core.params import setting
@@ -102,8 +102,10 @@ class VegetationDownloader(_Downloader):
         valid = add_ndvi(rasters, job.settings.RGB_bands[0], job.settings.NIR_band)
         if not valid:
             job.skip("every pixel is masked or empty")
-        for name, data in rasters.items():
-            job.store.write(job.layout.raw(job.item.name, name), data)
+        bulk.write_many(
+            job.store,
+            {job.layout.raw(job.item.name, name): data for name, data in rasters.items()},
+        )
         job.notes.update(scene.record)
         job.notes["valid_fraction"] = valid
         record = formats.encode_json(job.notes, indent=1)
@@ -178,6 +180,8 @@ class WeatherDownloader(_Downloader):
     def run(self, job: Job[WeatherDownloaderSettings]) -> None:
         """Fetch one date."""
         scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
-        for name, data in scene.rasters.items():
-            job.store.write(job.layout.raw(job.item.name, name), data)
+        bulk.write_many(
+            job.store,
+            {job.layout.raw(job.item.name, name): data for name, data in scene.rasters.items()},
+        )
         job.notes.update(scene.record)

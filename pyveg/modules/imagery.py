@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import module
+from pyveg.core import bulk, module
 from pyveg.core.module import Job
 from pyveg.core.params import setting
 from pyveg.kernels import images
@@ -51,9 +51,8 @@ class VegetationImageProcessor(module.Module[VegetationImageProcessorSettings]):
         """Process one date."""
         date, layout = job.item.name, job.layout
         names = (*check_rgb(job.settings.RGB_bands, job.scope.sequence), "NDVI")
-        rasters = {
-            name: formats.decode_geotiff(job.store.read(layout.raw(date, name))) for name in names
-        }
+        files = bulk.read_many(job.store, [layout.raw(date, name) for name in names])
+        rasters = {name: formats.decode_geotiff(files[layout.raw(date, name)]) for name in names}
         check_shapes({name: raster.array.shape for name, raster in rasters.items()})
         *bands, ndvi = (rasters[name].array for name in names)
         valid = images.valid_pixels(bands, ndvi)
@@ -64,9 +63,8 @@ class VegetationImageProcessor(module.Module[VegetationImageProcessorSettings]):
         grey = images.ndvi_grey(ndvi)
         pictures = {"RGB": rgb, "NDVI": grey, "BWNDVI": images.bwndvi(grey)}
         found = chips.cut(valid, rasters["NDVI"], job.place, job.settings.max_masked_fraction)
-        for kind, picture in pictures.items():
-            job.store.write(layout.processed(date, kind), encode(kind, picture))
-        job.store.write(layout.chips(date), found.encode())
+        written = {layout.processed(date, kind): encode(kind, p) for kind, p in pictures.items()}
+        bulk.write_many(job.store, {**written, layout.chips(date): found.encode()})
         job.notes["chips"] = len(found)
         job.notes["usable_chips"] = sum(found.usable)
         if job.settings.split_RGB_images:
@@ -83,8 +81,10 @@ def _write_chips(
     found: chips.Chips,
     pictures: dict[str, NDArray[np.uint8]],
 ) -> None:
+    written = {}
     for kind, picture in pictures.items():
         for index, chip in enumerate(images.cut_chips(picture, chips.SIZE)):
             longitude, latitude = found.longitude[index], found.latitude[index]
             key = job.layout.chip(job.item.name, index, longitude, latitude, kind)
-            job.store.write(key, encode(kind, chip))
+            written[key] = encode(kind, chip)
+    bulk.write_many(job.store, written)

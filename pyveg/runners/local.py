@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import ClassVar
 
 from pyveg.core.execute import describe, run_task
-from pyveg.core.ports import RunnerSettings, Store
+from pyveg.core.ports import Listener, RunnerSettings, Store
 from pyveg.core.tasks import State, Task, TaskResult
 
 
@@ -29,16 +29,10 @@ class PoolRunner(ABC):
         self._closed = False
         self._executor: Executor | None = None
 
-    def start(
-        self,
-        store: Store,
-        started: Callable[[str], None],
-        report: Callable[[TaskResult], None],
-    ) -> None:
+    def start(self, store: Store, listener: Listener) -> None:
         """Remember whom to tell; workers begin with the first Task."""
         self._store = store
-        self._started = started
-        self._report = report
+        self._listener = listener
 
     @abstractmethod
     def _make_executor(self) -> Executor: ...
@@ -67,7 +61,7 @@ class PoolRunner(ABC):
                 task = self._waiting.popleft()
                 future = self._hand_over(self._executor, task)
             if future is not None:
-                self._started(task.id)
+                self._listener.started(task.id)
                 future.add_done_callback(self._done)
 
     def _hand_over(self, executor: Executor, task: Task) -> Future[TaskResult] | None:
@@ -83,8 +77,9 @@ class PoolRunner(ABC):
             return
         error = future.exception()
         result = self._failed(task, error) if error is not None else future.result()
-        if result is not None and not self._closed:
-            self._report(result)
+        with self._lock:  # no report may come once it is closed
+            if result is not None and not self._closed:
+                self._listener.report(result)
         self._feed()
 
     def _failed(self, task: Task, error: BaseException) -> TaskResult | None:
@@ -98,6 +93,10 @@ class PoolRunner(ABC):
             self._waiting.clear()
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def detach(self) -> None:
+        """Cancel: nothing goes on without this process."""
+        self.cancel()
 
     def close(self) -> None:
         """Wait for what runs, and free the workers."""

@@ -44,6 +44,7 @@ class ProcessRunner(PoolRunner):
     def __init__(self, settings: RunnerSettings) -> None:
         super().__init__(settings)
         self._preload: list[str] = list(settings.options.get("preload", ()))
+        self._variables: dict[str, str] = dict(settings.options.get("environment", {}))
         self._begun: dict[str, float] = {}
         self._suspects: deque[Task] = deque()
         self._alone: set[str] = set()
@@ -58,7 +59,7 @@ class ProcessRunner(PoolRunner):
             self._n_workers,
             mp_context=context,
             initializer=_begin_worker,
-            initargs=(self._store.spec(), reader),
+            initargs=(self._store.spec(), self._variables, reader),
         )
 
     def _ahead(self) -> int:
@@ -69,7 +70,7 @@ class ProcessRunner(PoolRunner):
 
     def _feed(self) -> None:
         with self._lock:
-            if self._fallen and not self._running:
+            if self._fallen and not self._running and not self._closed:
                 self._bury()
             if self._suspects and not self._running:
                 self._alone = {self._suspects[0].id}
@@ -108,13 +109,13 @@ class ProcessRunner(PoolRunner):
         for task in overdue:
             limit = timedelta(minutes=task.step.timeout or 0)
             reason = f'took longer than its time limit of {limit}; raise "timeout" if it may'
-            self._report(TaskResult(task.id, State.FAILED, reason))
+            self._listener.report(TaskResult(task.id, State.FAILED, reason))
         others = [task for task, _ in fallen if task not in overdue]
         if overdue:
             self._waiting.extendleft(reversed(others))
         elif len(fallen) == 1:
             reason = "its worker process died (killed, out of memory, or a crash in a library)"
-            self._report(TaskResult(others[0].id, State.FAILED, reason))
+            self._listener.report(TaskResult(others[0].id, State.FAILED, reason))
         else:
             self._suspects.extend(others)
 
@@ -180,11 +181,13 @@ if sys.platform != "win32":
 _store: Store
 
 
-def _begin_worker(store_spec: Mapping[str, Any], lifeline: Connection) -> None:
+def _begin_worker(
+    store_spec: Mapping[str, Any], variables: Mapping[str, str], lifeline: Connection
+) -> None:
     """Open the Store, and end with the coordinator, however that ends."""
     global _store  # noqa: PLW0603 - one Store per worker process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the coordinator's to handle
-    os.environ.update(_ONE_THREAD)
+    os.environ.update({**variables, **_ONE_THREAD})
     threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
     _store = open_store(store_spec)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,16 @@ def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def version_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--version``, looked up only when it is asked for."""
     return click.version_option(package_name="pyveg", message="pyveg %(version)s")(command)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Take a request to end (SIGTERM) for an interrupt, so that nothing is left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.core.events import Event, RunEnded, RunStarted, TaskEnded
+from pyveg.core.events import EngineStatus, Event, RunEnded, RunStarted, TaskEnded, TaskStarted
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
     from rich.progress import Progress, TaskID
 
 SHOWN = (State.SUCCEEDED, State.CACHED, State.SKIPPED, State.FAILED, State.BLOCKED)
@@ -25,6 +28,7 @@ class PlainProgress:
     def __init__(self, every: float = 10.0) -> None:
         self._every = every
         self._last = time.monotonic()
+        self._told = float("-inf")
         self._total: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
 
@@ -35,8 +39,16 @@ class PlainProgress:
             self._total = Counter(task.step.label for task in event.graph)
         elif isinstance(event, TaskEnded):
             self._task_ended(event)
+        elif isinstance(event, EngineStatus):
+            self._status(event)
         elif isinstance(event, RunEnded) and event.interrupted:
             click.echo("interrupted: finish it with --from_cache")
+
+    def _status(self, event: EngineStatus) -> None:
+        """Print how an engine is: at once where it matters, else now and then."""
+        if event.urgent or time.monotonic() - self._told > self._every:
+            self._told = time.monotonic()
+            click.echo(event.text)
 
     def _task_ended(self, event: TaskEnded) -> None:
         label, result = event.task.step.label, event.result
@@ -50,50 +62,84 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """An observer that keeps one bar per Module on the screen."""
+    """An observer that keeps one bar per Module on the screen, and a line about other machines."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
+        self._status = ""
         self._bars: dict[str, TaskID] = {}
-        self._failed: Counter[str] = Counter()
+        self._counts: dict[str, Counter[str]] = {}
+        self._running: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Move the bars."""
         if isinstance(event, RunStarted):
             click.echo(f"run: {event.url}")
             self._begin(event.graph)
+        elif isinstance(event, TaskStarted):
+            self._running.add(event.task.id)
+            self._count(event.task.step.label, "running", 1)
         elif isinstance(event, TaskEnded):
             self._advance(event)
-        elif isinstance(event, RunEnded) and self._progress is not None:
-            self._progress.stop()
+        elif isinstance(event, EngineStatus):
+            self._tell(event)
+        elif isinstance(event, RunEnded):
+            self.close()
 
     def _begin(self, graph: TaskGraph) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.progress import TimeElapsedColumn as Elapsed
         from rich.progress import TimeRemainingColumn as Remaining
 
-        text = TextColumn("{task.description}"), TextColumn("[red]{task.fields[failed]}")
-        self._progress = Progress(
+        live = self
+
+        class Bars(Progress):
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield self.make_tasks_table(self.tasks)
+                if live._status:
+                    yield live._status
+
+        text = TextColumn("{task.description}"), TextColumn("{task.fields[note]}")
+        self._progress = Bars(
             text[0], BarColumn(), MofNCompleteColumn(), Elapsed(), Remaining(), text[1]
         )
         totals = Counter(task.step.label for task in graph)
         for label, total in totals.items():
-            self._bars[label] = self._progress.add_task(label, total=total, failed="")
+            self._bars[label] = self._progress.add_task(label, total=total, note="")
+            self._counts[label] = Counter()
         self._progress.start()
 
     def _advance(self, event: TaskEnded) -> None:
+        label, state = event.task.step.label, event.result.state
+        if self._progress is not None:
+            self._progress.advance(self._bars[label])
+        if event.task.id in self._running:
+            self._running.discard(event.task.id)
+            self._count(label, "running", -1)
+        if state in (State.FAILED, State.BLOCKED):
+            self._count(label, str(state), 1)
+
+    def _count(self, label: str, name: str, by: int) -> None:
         if self._progress is None:
             return
-        label = event.task.step.label
-        self._progress.advance(self._bars[label])
-        if event.result.state is State.FAILED:
-            self._failed[label] += 1
-            self._progress.update(self._bars[label], failed=f"{self._failed[label]} failed")
+        counts = self._counts[label]
+        counts[name] += by
+        note = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        self._progress.update(self._bars[label], note=note)
+
+    def _tell(self, event: EngineStatus) -> None:
+        if event.urgent and self._progress is not None:
+            self._progress.console.print(event.text, markup=False, highlight=False)
+        elif event.urgent:
+            click.echo(event.text)
+        else:
+            self._status = event.text
 
     def close(self) -> None:
         """Leave the screen in order, also after an error."""
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
 
 
 def suited_progress() -> PlainProgress | LiveProgress:

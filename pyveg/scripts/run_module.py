@@ -5,20 +5,32 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
+from pyveg.core.tasks import State
 from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+if TYPE_CHECKING:
+    from pyveg.core.ports import Store
+    from pyveg.core.tasks import Task, TaskResult
+
+_BAD = (State.FAILED, State.BLOCKED)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config_file", required=True, help="The Task, a JSON file that pyveg wrote.")
+@click.option(
+    "--config_file",
+    required=True,
+    help="The task, a JSON file that pyveg wrote, or the address of one in a container of Azure.",
+)
 @debug_option
 @version_option
 def main(config_file: str, debug: bool) -> None:
-    """Run one task of a run and write its results where they belong.
+    """Run one task of a run, or a few, and write the results where they belong.
 
     A failed task leaves its file under _pyveg/failed/ in the run's folder. Batch nodes run all
     their tasks by this command.
@@ -26,23 +38,39 @@ def main(config_file: str, debug: bool) -> None:
     Exit code 0: succeeded or skipped; 1: failed; 2: the file is wrong.
     """
     with told_plainly(debug=debug):
-        from pyveg.core.execute import read_task_file, run_task
-        from pyveg.core.tasks import State
+        tasks, store = _read(config_file)
+        from pyveg.core.execute import run_task
 
-        try:
-            task, store = read_task_file(Path(config_file).read_bytes())
-        except OSError as error:
-            raise ConfigError(f"the task file {config_file} cannot be read: {error}") from error
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-            raise ConfigError(f"{config_file} is no task file of pyveg: {error!r}") from error
-        result = run_task(task, store)
-        reason = f": {result.reason}" if result.reason else ""
-        failed = result.state is State.FAILED
-        text = f"{task.id} {result.state} in {result.seconds:.2f} s{reason}"
-        click.echo(text, err=failed)
-        if failed and debug:
-            click.echo(result.details, err=True)
-        sys.exit(EXIT_FAILED if failed else EXIT_FINE)
+        results = [run_task(task, store) for task in tasks]
+        for result in results:
+            _tell(result, debug=debug)
+        bad = any(result.state in _BAD for result in results)
+        sys.exit(EXIT_FAILED if bad else EXIT_FINE)
+
+
+def _read(config_file: str) -> tuple[list[Task], Store]:
+    from pyveg.core.execute import read_task_file
+
+    try:
+        if config_file.startswith(("https://", "http://")):
+            from pyveg.configs.azure import read_url
+
+            data = read_url(config_file)
+        else:
+            data = Path(config_file).read_bytes()
+        return read_task_file(data)
+    except OSError as error:
+        raise ConfigError(f"the task file {config_file} cannot be read: {error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ConfigError(f"{config_file} is no task file of pyveg: {error!r}") from error
+
+
+def _tell(result: TaskResult, *, debug: bool) -> None:
+    reason = f": {result.reason}" if result.reason else ""
+    bad = result.state in _BAD
+    click.echo(f"{result.task_id} {result.state} in {result.seconds:.2f} s{reason}", err=bad)
+    if result.details and debug:
+        click.echo(result.details, err=True)
 
 
 if __name__ == "__main__":

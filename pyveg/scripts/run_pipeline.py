@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
 
 if TYPE_CHECKING:
-    from pyveg.configs.run import PreparedRun
+    from pyveg.configs.run import OnInterrupt, PreparedRun
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config_file", help="The config to run, a Python file.")
-@click.option("--from_cache", help="Folder or URL of a run to finish; needs no --config_file.")
+@click.option(
+    "--from_cache", help="Folder, URL or container of a run to finish; needs no --config_file."
+)
 @click.option("--output_location", help="Where to write to, rather than as the config says.")
 @click.option("--runner", help="processes, threads or serial, rather than as the config says.")
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
+@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@click.option(
+    "--on_interrupt",
+    type=click.Choice(["cancel", "detach"]),
+    default="cancel",
+    show_default=True,
+    help="What Ctrl-C does to tasks on Azure Batch: end them, or let them go on.",
+)
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
 @debug_option
 @version_option
@@ -28,23 +38,27 @@ def main(  # noqa: PLR0917 - click passes options by name
     output_location: str | None,
     runner: str | None,
     n_workers: int | None,
+    azure_config: str | None,
+    on_interrupt: OnInterrupt,
     dry_run: bool,
     debug: bool,
 ) -> None:
     """Run a pipeline: fetch imagery and weather, measure each date, join the results.
 
-    Everything is written to a new folder named after the config's output_location and the time.
-    A run that was interrupted is finished with --from_cache FOLDER; what is done already is not
-    done again.
+    Everything is written to a new folder (or container) named after the config's output_location
+    and the time. A run that was interrupted is finished with --from_cache FOLDER; what is done
+    already is not done again.
 
     Exit code 0: all fine; 1: some tasks failed; 2: the config or command line is wrong;
     130: interrupted.
     """
     if config_file is None and from_cache is None:
         raise click.UsageError("give --config_file FILE, or --from_cache FOLDER")
-    with told_plainly(debug=debug):
+    with told_plainly(debug=debug), ended_in_order():
+        from pyveg.configs import azure
         from pyveg.configs.run import prepare
 
+        azure.use(azure_config)
         prepared = prepare(
             config_file,
             from_cache=from_cache,
@@ -57,7 +71,7 @@ def main(  # noqa: PLR0917 - click passes options by name
         if dry_run:
             _print_plan(prepared)
             return
-        sys.exit(_run(prepared, debug=debug))
+        sys.exit(_run(prepared, on_interrupt, debug=debug))
 
 
 def _print_plan(prepared: PreparedRun) -> None:
@@ -77,13 +91,13 @@ def _print_plan(prepared: PreparedRun) -> None:
     click.echo(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
 
 
-def _run(prepared: PreparedRun, *, debug: bool) -> int:
+def _run(prepared: PreparedRun, on_interrupt: OnInterrupt, *, debug: bool) -> int:
     from pyveg.configs.run import start
     from pyveg.scripts.progress import LiveProgress, closing_table, suited_progress
 
     progress = suited_progress()
     try:
-        report = start(prepared, [progress])
+        report = start(prepared, [progress], on_interrupt)
     finally:
         if isinstance(progress, LiveProgress):
             progress.close()

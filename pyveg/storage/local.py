@@ -59,6 +59,7 @@ class LocalStore:
     """
 
     shared: ClassVar[bool] = True
+    transfers: ClassVar[int] = 1
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = Path(path).expanduser().absolute()

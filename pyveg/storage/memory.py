@@ -39,6 +39,7 @@ class MemoryStore:
     """
 
     shared: ClassVar[bool] = False
+    transfers: ClassVar[int] = 1
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or uuid.uuid4().hex

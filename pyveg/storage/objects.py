@@ -53,6 +53,7 @@ class Objects:
         self._root = root.rstrip("/")
         protocols = {self._fs.protocol} if isinstance(self._fs.protocol, str) else self._fs.protocol
         self.in_memory = "memory" in protocols
+        self.is_async = bool(getattr(self._fs, "async_impl", False))
         self._is_local = "file" in protocols
         self._is_file_like = not _FILE_LIKE.isdisjoint(protocols)
         self.url = self._fs.unstrip_protocol(root) if self._is_local else url.rstrip("/")

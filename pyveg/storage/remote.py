@@ -49,6 +49,11 @@ class FsspecStore:
         self.url = self._objects.url
 
     @property
+    def transfers(self) -> int:
+        """More than one where each costs the time of a request."""
+        return 8 if self._objects.is_async else 1
+
+    @property
     def shared(self) -> bool:
         """Whether other processes of this machine reach the same bytes."""
         return not self._objects.in_memory

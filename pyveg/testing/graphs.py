@@ -47,7 +47,7 @@ def run_graph(
     coordinator = Coordinator(graph, store, engines, events.append)
     try:
         for engine in engines.values():
-            engine.start(store, coordinator.started, coordinator.report)
+            engine.start(store, coordinator)
         return coordinator.run()
     finally:
         for engine in engines.values():

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from pyveg.core import registry
 from pyveg.core.errors import DataError
-from pyveg.core.events import Event, RunEnded, TaskEnded, TaskStarted
+from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStarted
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.tasks import State, TaskResult
 from pyveg.testing.graphs import fake_pipeline, run_graph
@@ -104,40 +104,53 @@ class RunnerContract:
         """The coordinator must stay free for other engines."""
         runner, store = self.make_runner(), self.make_store(tmp_path)
         graph = fake_pipeline(start={"count": 2, "seconds": 1.5}).plan().graph
-        reports: list[TaskResult] = []
-        runner.start(store, _ignore, reports.append)
+        listener = Reports()
+        runner.start(store, listener)
         try:
             runner.submit([task for task in graph if task.id.startswith("A/Start")])
-            assert not reports
-            _wait(lambda: len(reports) == 2)
+            assert not listener.reports
+            _wait(lambda: len(listener.reports) == 2)
         finally:
             runner.close()
-        assert {report.state for report in reports} == {State.SUCCEEDED}
+        assert {report.state for report in listener.reports} == {State.SUCCEEDED}
 
     def test_cancel_gives_up_the_rest(self, tmp_path: Path) -> None:
         """A cancelled engine ends soon and reports no Task that had not begun."""
         runner, store = self.make_runner(), self.make_store(tmp_path)
         graph = fake_pipeline(start={"count": 40, "seconds": 0.2}).plan().graph
-        reports: list[TaskResult] = []
-        runner.start(store, _ignore, reports.append)
+        listener = Reports()
+        runner.start(store, listener)
         runner.submit([task for task in graph if task.id.startswith("A/Start")])
-        _wait(lambda: len(reports) >= 1)
+        _wait(lambda: len(listener.reports) >= 1)
         runner.cancel()
         runner.close()
-        count = len(reports)
+        count = len(listener.reports)
         assert count < 40
         time.sleep(0.5)
-        assert len(reports) == count
+        assert len(listener.reports) == count
 
     def test_an_idle_engine_closes(self, tmp_path: Path) -> None:
         """Nothing hangs where nothing was done."""
         runner = self.make_runner()
-        runner.start(self.make_store(tmp_path), _ignore, _ignore)
+        runner.start(self.make_store(tmp_path), Reports())
         runner.close()
 
 
-def _ignore(_: object) -> None:
-    """Nobody watches."""
+class Reports:
+    """A Listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.reports: list[TaskResult] = []
+
+    def started(self, task_id: str) -> None:
+        """Let it pass."""
+
+    def report(self, result: TaskResult) -> None:
+        """Keep it."""
+        self.reports.append(result)
+
+    def tell(self, status: EngineStatus) -> None:
+        """Let it pass."""
 
 
 def _wait(until: Any, seconds: float = 60.0) -> None:

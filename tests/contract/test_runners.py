@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,8 +12,8 @@ import pytest
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.execute import run_task
-from pyveg.core.ports import RunnerSettings, Store
-from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.ports import Listener, RunnerSettings, Store
+from pyveg.core.tasks import State, Task
 from pyveg.runners.local import SerialRunner, ThreadRunner
 from pyveg.runners.processes import ProcessRunner
 from pyveg.storage.local import LocalStore
@@ -88,13 +88,8 @@ class OrderingRunner:
         self.bulks: list[list[str]] = []
         del settings
 
-    def start(
-        self,
-        store: Store,
-        started: Callable[[str], None],
-        report: Callable[[TaskResult], None],
-    ) -> None:
-        self._store, self._started, self._report = store, started, report
+    def start(self, store: Store, listener: Listener) -> None:
+        self._store, self._listener = store, listener
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
 
@@ -118,18 +113,21 @@ class OrderingRunner:
                 task = self._next()
                 if self._stop or task is None:
                     return
-            self._started(task.id)
+            self._listener.started(task.id)
             result = run_task(task, self._store)
             with self._lock:
                 del self._waiting[task.id]
                 (self._bad if result.state is State.FAILED else self._good).add(task.id)
             if not self._stop:
-                self._report(result)
+                self._listener.report(result)
 
     def cancel(self) -> None:
         with self._lock:
             self._stop = True
             self._lock.notify()
+
+    def detach(self) -> None:
+        self.cancel()
 
     def close(self) -> None:
         self.cancel()

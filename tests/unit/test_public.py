@@ -40,7 +40,9 @@ def test_importing_pyveg_loads_nothing_else() -> None:
     assert not _loaded("import pyveg") & {*HEAVY, *CLOUD, "click"}
 
 
-@pytest.mark.parametrize("command", ["run_pipeline", "run_module", "calc_EC"])
+@pytest.mark.parametrize(
+    "command", ["run_pipeline", "run_module", "calc_EC", "azure_config", "azure_download"]
+)
 def test_help_loads_little(command: str) -> None:
     code = (
         f"from click.testing import CliRunner; from pyveg.scripts.{command} import main; "

@@ -71,7 +71,7 @@ def test_a_failed_task_can_be_run_again_from_its_file(tmp_path: Path) -> None:
     assert (result.state, result.reason) == (State.FAILED, "00001 is bad")
     assert manifest.read(store, task.id) is None
     again, where = read_task_file(store.read(failed_task_key(task.id)))
-    assert again == task
+    assert again == [task]
     assert where.url == store.url
 
 
@@ -103,8 +103,18 @@ def test_a_store_that_fails_fails_the_task() -> None:
     assert "No space left on device" in result.reason
 
 
+def test_a_task_whose_input_was_never_made_is_blocked() -> None:
+    store = MemoryStore()
+    result = run_task(_tasks()["A/Follow/00001"], store)
+    assert (result.state, result.reason) == (State.BLOCKED, "A/Start/00001 has not been done")
+    assert not list(store.list())
+
+
 def test_a_missing_input_fails_with_its_name() -> None:
-    result = run_task(_tasks()["A/Follow/00001"], MemoryStore())
+    store, tasks = MemoryStore(), _tasks()
+    run_task(tasks["A/Start/00001"], store)
+    store.delete("A/Start/00001")
+    result = run_task(tasks["A/Follow/00001"], store)
     assert result.state is State.FAILED
     assert "A/Start/00001" in result.reason
 
@@ -115,6 +125,6 @@ def test_errors_are_told_in_one_line() -> None:
 
 
 def test_a_task_file_is_json_without_secrets(tmp_path: Path) -> None:
-    data = json.loads(task_file(_tasks()["A/Start/00001"], LocalStore(tmp_path)))
-    assert set(data) == {"task", "store"}
+    data = json.loads(task_file([_tasks()["A/Start/00001"]], LocalStore(tmp_path)))
+    assert set(data) == {"tasks", "store"}
     assert data["store"] == {"type": "local", "path": str(tmp_path)}

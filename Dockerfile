@@ -1,0 +1,14 @@
+# The image for `container_image` in azure_config.py: tasks of Azure Batch run in it.
+#
+#   docker build -t my.azurecr.io/pyveg:2 .
+#   docker push my.azurecr.io/pyveg:2
+FROM python:3.12-slim
+
+COPY . /src
+RUN pip install --no-cache-dir '/src[azure]' && rm -rf /src
+
+# Kernels are compiled here, once, and any user may add what another processor needs.
+ENV NUMBA_CACHE_DIR=/var/cache/pyveg
+RUN mkdir -p "$NUMBA_CACHE_DIR" \
+    && python -c "import numpy; from pyveg.kernels.centrality import feature_vector; feature_vector(numpy.ones((50, 50), dtype=bool))" \
+    && chmod -R a+rwX "$NUMBA_CACHE_DIR"

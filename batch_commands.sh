@@ -1,0 +1,1 @@
+pyveg/scripts/batch_commands.sh

@@ -1,0 +1,87 @@
+"""What runs have left at a Batch account: pools and jobs that carry the tag of a run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pyveg.core.errors import EngineError
+from pyveg.runners.azure_batch import advice, models
+from pyveg.runners.azure_batch.service import BatchService, state_of
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A pool or a job that a run has made."""
+
+    kind: Literal["pool", "job"]
+    id: str
+    run: str
+    """The container of the run."""
+    state: str
+    made: datetime | None
+    nodes: int = 0
+    """Nodes of a pool, which cost money."""
+
+
+class Account:
+    """A Batch account, to look at and to tidy.
+
+    Parameters
+    ----------
+    account_url : str
+    credential
+        What the SDK takes.
+    """
+
+    def __init__(self, account_url: str, credential: Any) -> None:
+        self._account_url = account_url
+        self._service = BatchService(account_url, credential, threading.Event())
+
+    def leftovers(self) -> list[Leftover]:
+        """All pools and jobs that runs of pyveg have made and not removed.
+
+        Raises
+        ------
+        EngineError
+            If the account cannot be used, with what to do.
+        """
+        from azure.core.exceptions import AzureError
+
+        try:
+            return [*self._jobs(), *self._pools()]
+        except AzureError as error:
+            raise EngineError(f"{self._account_url}: {advice.of_error(error)}") from error
+
+    def remove(self, found: Leftover) -> bool:
+        """Remove it; False where it was gone already."""
+        from azure.core.exceptions import AzureError
+
+        delete = self._service.delete_job if found.kind == "job" else self._service.delete_pool
+        try:
+            return delete(found.id)
+        except AzureError as error:
+            raise EngineError(f"{found.kind} {found.id}: {advice.of_error(error)}") from error
+
+    def _jobs(self) -> list[Leftover]:
+        return [
+            Leftover("job", job.id, run, state_of(job), job.creation_time)
+            for job in self._service.jobs()
+            if (run := models.tag_of(job.metadata)) is not None
+        ]
+
+    def _pools(self) -> list[Leftover]:
+        return [
+            Leftover(
+                "pool",
+                pool.id,
+                run,
+                state_of(pool),
+                pool.creation_time,
+                (pool.current_dedicated_nodes or 0) + (pool.current_low_priority_nodes or 0),
+            )
+            for pool in self._service.pools()
+            if (run := models.tag_of(pool.metadata)) is not None
+        ]

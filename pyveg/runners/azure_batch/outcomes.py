@@ -1,0 +1,79 @@
+"""How Tasks ended that a node has done: read from the Store, where they left their proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+from pyveg.core import manifest
+from pyveg.core.errors import KeyMissingError
+from pyveg.core.layout import failed_task_key
+from pyveg.core.ports import Store
+from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.runners.azure_batch import advice
+from pyveg.runners.azure_batch.bundles import Bundle
+from pyveg.runners.azure_batch.models import EXIT_TASK_FAILED
+from pyveg.runners.azure_batch.service import Change
+
+_LAST_LINES = 3
+
+
+def results(store: Store, bundle: Bundle, change: Change, log: str) -> Iterator[TaskResult]:
+    """The result of each Task of a task of the service that has ended.
+
+    Parameters
+    ----------
+    store : Store
+        Where manifests are.
+    bundle : Bundle
+    change : Change
+        How the service saw it end.
+    log : str
+        The end of its stderr; needed only where its process died.
+    """
+    for task in bundle.tasks:
+        yield _result(store, bundle, task, change, log)
+
+
+def process_died(change: Change) -> bool:
+    """Whether the command ended without being able to say how its Tasks ended."""
+    return not change.succeeded and change.exit_code not in (0, EXIT_TASK_FAILED)
+
+
+def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) -> TaskResult:
+    died = process_died(change)
+    found = manifest.read(store, task.id)
+    # Of a Task that is to be done again, a manifest may be from the time before.
+    if found and found.fingerprint == task.fingerprint and not (died and task.step.replace):
+        return TaskResult(task.id, found.state, found.reason, found.seconds)
+    if not died:
+        failed = _failed(store, task)
+        if failed is not None:
+            return failed
+    return TaskResult(task.id, State.FAILED, _why(bundle, change, log), details=log)
+
+
+def _failed(store: Store, task: Task) -> TaskResult | None:
+    """What a Task that failed has left behind."""
+    try:
+        document = json.loads(store.read(failed_task_key(task.id)))
+        result = document["result"]
+        return TaskResult(
+            task.id, State.FAILED, result["reason"], result["seconds"], result["details"]
+        )
+    except (KeyMissingError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _why(bundle: Bundle, change: Change, log: str) -> str:
+    """Why a process ended that has left no word."""
+    code = str(change.failure.code) if change.failure is not None else ""
+    if code == "TaskEnded" and bundle.minutes is not None:
+        limit = timedelta(minutes=bundle.minutes)
+        return f'took longer than its time limit of {limit}; raise "timeout" if it may'
+    if change.succeeded:
+        return "its command ended well but left no manifest; is the container the right one?"
+    why = f"its process on the node died: {advice.of_failure(change.failure, change.exit_code)}"
+    said = " | ".join(log.splitlines()[-_LAST_LINES:])
+    return f"{why}; it said: {said}" if said else why

@@ -1,0 +1,138 @@
+"""Jobs that an earlier try of the same run has left at the service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pyveg.core import bulk
+from pyveg.core.errors import StoreError
+from pyveg.core.execute import tasks_in
+from pyveg.core.ports import Store
+from pyveg.core.tasks import Task
+from pyveg.runners.azure_batch import models
+from pyveg.runners.azure_batch.bundles import Bundle, task_file_key
+from pyveg.runners.azure_batch.service import state_of
+
+if TYPE_CHECKING:
+    from azure.batch import models as m
+
+    from pyveg.runners.azure_batch.service import BatchService, Change
+
+_BEGUN = ("preparing", "running")
+
+
+@dataclass(frozen=True)
+class OldJob:
+    """A job of this run that was there before."""
+
+    id: str
+    sequence: str
+    attempt: int
+    usable: bool
+    """Whether Tasks may go on in it: it is active, and its SAS lasts for a while."""
+    tasks: dict[str, Change] = field(default_factory=dict)
+    """Id of a task -> what the service knows of it."""
+
+
+def old_jobs(service: BatchService, run: str, hours: float) -> dict[str, OldJob]:
+    """Sequence -> the latest job that this run has made for it.
+
+    Parameters
+    ----------
+    service : BatchService
+    run : str
+    hours : float
+        How long a job may last; in its second half nothing new is begun in it.
+    """
+    found: dict[str, OldJob] = {}
+    for job in service.jobs():
+        tags = {item.name: item.value for item in job.metadata or ()}
+        if tags.get(models.TAG) != run or models.SEQUENCE not in tags:
+            continue
+        sequence, attempt = tags[models.SEQUENCE], int(tags[models.ATTEMPT])
+        if sequence in found and found[sequence].attempt > attempt:
+            continue
+        usable = state_of(job) == "active" and _is_fresh(job, hours)
+        tasks = {task.id: task for task in service.all_tasks(job.id)} if usable else {}
+        found[sequence] = OldJob(job.id, sequence, attempt, usable, tasks)
+    return found
+
+
+def still_alive(store: Store, old: OldJob, tasks: Sequence[Task]) -> tuple[list[Bundle], list[str]]:
+    """What still runs or will run of an old job, and what should not.
+
+    Parameters
+    ----------
+    store : Store
+        Has the descriptions of the job's tasks.
+    old : OldJob
+    tasks : sequence of Task
+        Those that are to be done now.
+
+    Returns
+    -------
+    alive : list of Bundle
+        Tasks of the service that do nothing but what is to be done.
+    dead : list of str
+        Ids of tasks that wait for a failed one, or do what nobody wants any more.
+    """
+    unfinished = [task for task in old.tasks.values() if task.state != "completed"]
+    going = _going(old, unfinished)
+    candidates = [task for task in unfinished if task.id in going]
+    wanted = {task.id: task for task in tasks}
+    bundles = bulk.each(store, lambda task: _bundle(store, old.id, task, wanted), candidates)
+    alive = [bundle for bundle in bundles if bundle is not None]
+    kept = {bundle.id for bundle in alive}
+    # What waits for something that is given up must be given up too.
+    while lost := [b for b in alive if any(_lost(id_, old, kept) for id_ in b.after)]:
+        kept -= {bundle.id for bundle in lost}
+        alive = [bundle for bundle in alive if bundle.id in kept]
+    return alive, [task.id for task in unfinished if task.id not in kept]
+
+
+def _is_fresh(job: m.BatchJob, hours: float) -> bool:
+    made = job.creation_time
+    return made is not None and datetime.now(UTC) - made < timedelta(hours=hours / 2)
+
+
+def _going(old: OldJob, unfinished: Sequence[Change]) -> set[str]:
+    """Ids of tasks that run, or will because all that they wait for did well or is going."""
+    going = {task.id for task in unfinished if task.state in _BEGUN}
+    waiting = [task for task in unfinished if task.id not in going]
+    grown = True
+    while grown:
+        ready = [
+            task
+            for task in waiting
+            if all(id_ in going or _did_well(old, id_) for id_ in task.after)
+        ]
+        going.update(task.id for task in ready)
+        waiting = [task for task in waiting if task.id not in going]
+        grown = bool(ready)
+    return going
+
+
+def _did_well(old: OldJob, id_: str) -> bool:
+    task = old.tasks.get(id_)
+    return task is not None and task.state == "completed" and task.succeeded
+
+
+def _lost(id_: str, old: OldJob, kept: set[str]) -> bool:
+    return id_ not in kept and not _did_well(old, id_)
+
+
+def _bundle(store: Store, job: str, old: Change, wanted: dict[str, Task]) -> Bundle | None:
+    """The Tasks of a task of the service; None where it does others than are wanted."""
+    try:
+        described = tasks_in(json.loads(store.read(task_file_key(job, old.id))))
+    except (StoreError, ValueError, KeyError, TypeError):
+        return None
+    now = [wanted[task.id] for task in described if task.id in wanted]
+    before = {task.id: task.fingerprint for task in described}
+    if not now or any(before[task.id] != task.fingerprint for task in now):
+        return None
+    return Bundle(old.id, tuple(now), old.after)

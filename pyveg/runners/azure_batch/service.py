@@ -1,0 +1,309 @@
+"""The one class that talks to Azure Batch: requests, their repetition, their errors."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pyveg.core.errors import EngineError
+from pyveg.runners.azure_batch import advice
+
+if TYPE_CHECKING:
+    from azure.batch import BatchClient
+    from azure.batch import models as m
+
+T = TypeVar("T")
+
+BULK = 100
+"""Most tasks of one request."""
+PARALLEL = 4
+"""Requests that add tasks at once."""
+_TRIES = 8
+_LONGEST_PAUSE = 30.0
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+_SELECT = ["id", "state", "stateTransitionTime", "executionInfo"]
+_TAIL = 2000
+"""Characters of a log that are shown."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A task that has changed its state."""
+
+    id: str
+    state: str
+    moment: datetime
+    succeeded: bool = False
+    exit_code: int | None = None
+    after: tuple[str, ...] = ()
+    """Ids of tasks that it waits for, where they were asked for."""
+    failure: m.BatchTaskFailureInfo | None = None
+
+
+class BatchService:
+    """A Batch account.
+
+    The SDK's own repetition is switched off: it has none for a request to add that is told to come
+    again later, and none of its waits can be interrupted.
+
+    Parameters
+    ----------
+    account_url : str
+    credential
+        What the SDK takes.
+    stop : threading.Event
+        Set to end all waiting.
+    """
+
+    def __init__(self, account_url: str, credential: Any, stop: threading.Event) -> None:
+        self._account_url = account_url
+        self._credential = credential
+        self._stop = stop
+        self._made: BatchClient | None = None
+
+    @property
+    def _client(self) -> BatchClient:
+        if self._made is None:
+            from azure.batch import BatchClient
+
+            self._made = BatchClient(self._account_url, self._credential, retry_total=0)
+        return self._made
+
+    # Pools
+
+    def pool(self, id_: str) -> m.BatchPool | None:
+        """A pool, or None where there is none."""
+        return self._or_none(lambda: self._client.get_pool(id_))
+
+    def add_pool(self, pool: m.BatchPoolCreateOptions) -> None:
+        """Make a pool."""
+        self._call(lambda: self._client.create_pool(pool), f"pool {pool.id}")
+
+    def delete_pool(self, id_: str) -> bool:
+        """Remove a pool; False where it was gone already."""
+        return self._deleted(lambda: self._client.begin_delete_pool(id_, polling_interval=1))
+
+    def pools(self) -> list[m.BatchPool]:
+        """All pools of the account."""
+        return self._call(lambda: list(self._client.list_pools()), "the pools")
+
+    def image(self, wanted: dict[str, str]) -> m.BatchSupportedImage | None:
+        """What the service says of an image for nodes; None where it knows none such."""
+        images = self._call(lambda: list(self._client.list_supported_images()), "the images")
+        keys = ("publisher", "offer", "sku")
+        for found in images:
+            if all(getattr(found.image_reference, key) == wanted.get(key) for key in keys):
+                return found
+        return None
+
+    def node_counts(self, pool: str) -> dict[str, int]:
+        """State -> how many nodes of a pool are in it; those with none are left out."""
+        counts: dict[str, int] = {}
+        text = f"poolId eq '{pool}'"
+        for found in self._call(
+            lambda: list(self._client.list_pool_node_counts(filter=text)), f"pool {pool}"
+        ):
+            for kind in (found.dedicated, found.low_priority):
+                for name, count in (kind or {}).items():
+                    if name != "total" and count:
+                        counts[name] = counts.get(name, 0) + int(count)
+        return counts
+
+    def broken_nodes(self, pool: str) -> list[m.BatchNode]:
+        """Nodes that cannot work."""
+        text = "state eq 'unusable' or state eq 'starttaskfailed'"
+        return self._call(
+            lambda: list(self._client.list_nodes(pool, filter=text)), f"nodes of {pool}"
+        )
+
+    def start_task_log(self, pool: str, node: str) -> str:
+        """The end of what a node's start task said."""
+        path = "startup/stderr.txt"
+        return self._tail(lambda: self._client.download_node_file(pool, node, path))
+
+    # Jobs and tasks
+
+    def jobs(self) -> list[m.BatchJob]:
+        """All jobs of the account."""
+        return self._call(lambda: list(self._client.list_jobs()), "the jobs")
+
+    def job(self, id_: str) -> m.BatchJob | None:
+        """A job, or None where there is none."""
+        return self._or_none(lambda: self._client.get_job(id_))
+
+    def add_job(self, job: m.BatchJobCreateOptions) -> None:
+        """Make a job."""
+        self._call(lambda: self._client.create_job(job), f"job {job.id}")
+
+    def delete_job(self, id_: str) -> bool:
+        """Remove a job with all its tasks; False where it was gone already."""
+        return self._deleted(lambda: self._client.begin_delete_job(id_, polling_interval=1))
+
+    def terminate_task(self, job: str, task: str) -> None:
+        """End a task; nothing happens where it has ended."""
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        try:
+            self._call(lambda: self._client.terminate_task(job, task), f"task {task}")
+        except (ResourceExistsError, ResourceNotFoundError):
+            return
+
+    def add_tasks(self, job: str, tasks: Sequence[m.BatchTaskCreateOptions]) -> dict[str, str]:
+        """Add tasks, 100 with each request, some requests at once.
+
+        Returns
+        -------
+        dict of str to str
+            Id -> why the service did not take it.
+        """
+        chunks = [tasks[begin : begin + BULK] for begin in range(0, len(tasks), BULK)]
+        refused: dict[str, str] = {}
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="batch-add") as pool:
+            for found in pool.map(lambda chunk: self._add(job, chunk), chunks):
+                refused.update(found)
+        return refused
+
+    def _add(self, job: str, chunk: Sequence[m.BatchTaskCreateOptions]) -> dict[str, str]:
+        from azure.batch import models as m
+        from azure.core.exceptions import HttpResponseError
+
+        waiting = {task.id: task for task in chunk}
+        refused: dict[str, str] = {}
+        for attempt in range(_TRIES):
+            group = m.BatchTaskGroup(task_values=list(waiting.values()))
+            try:
+                reply = self._call(
+                    lambda: self._client.create_task_collection(job, group),  # noqa: B023
+                    f"job {job}",
+                )
+            except HttpResponseError as error:
+                if error.status_code == 413 and len(chunk) > 1:
+                    half = len(chunk) // 2
+                    return self._add(job, chunk[:half]) | self._add(job, chunk[half:])
+                raise
+            for result in reply.result_values or ():
+                if result.status == "success" or code_is(result.error, "TaskExists"):
+                    waiting.pop(result.task_id, None)
+                elif result.status == "clienterror":
+                    waiting.pop(result.task_id, None)
+                    code = result.error.code if result.error else None
+                    refused[result.task_id] = advice.of_code(code)
+            if not waiting:
+                return refused
+            self._pause(attempt, None)
+        return refused | dict.fromkeys(waiting, "Azure Batch did not take it in many tries")
+
+    def counts(self, job: str) -> m.BatchTaskCounts:
+        """How many tasks are in each state."""
+        return self._call(lambda: self._client.get_job_task_counts(job).task_counts, f"job {job}")
+
+    def changes(self, job: str, since: datetime | None) -> list[Change]:
+        """Tasks that have changed their state since then; all where None."""
+        text = None
+        if since is not None:
+            text = f"stateTransitionTime ge DateTime'{since:%Y-%m-%dT%H:%M:%S.%f}Z'"
+        return self._tasks(job, text, _SELECT)
+
+    def all_tasks(self, job: str) -> list[Change]:
+        """All tasks, and what they wait for."""
+        return self._tasks(job, None, [*_SELECT, "dependsOn"])
+
+    def _tasks(self, job: str, text: str | None, select: list[str]) -> list[Change]:
+        found = self._call(
+            lambda: list(self._client.list_tasks(job, filter=text, select=select)), f"job {job}"
+        )
+        return [_change(task) for task in found]
+
+    def task_log(self, job: str, task: str) -> str:
+        """The end of what a task wrote to stderr; empty where its node is gone."""
+        return self._tail(lambda: self._client.download_task_file(job, task, "stderr.txt"))
+
+    # Requests
+
+    def _tail(self, fetch: Callable[[], Iterator[bytes]]) -> str:
+        from azure.core.exceptions import AzureError
+
+        try:
+            text = b"".join(fetch()).decode(errors="replace")
+        except AzureError:  # the node is gone, or was never there
+            return ""
+        return text[-_TAIL:].strip()
+
+    def _deleted(self, act: Callable[[], Any]) -> bool:
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+
+        try:
+            self._call(act, "removal")
+        except ResourceNotFoundError:
+            return False
+        except ResourceExistsError:  # it is being removed
+            return True
+        return True
+
+    def _or_none(self, act: Callable[[], T]) -> T | None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return self._call(act, "")
+        except ResourceNotFoundError:
+            return None
+
+    def _call(self, act: Callable[[], T], what: str) -> T:
+        """Do it, again where the service is busy; other errors pass."""
+        from azure.core.exceptions import (
+            HttpResponseError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
+
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1 or self._stop.is_set()
+            try:
+                return act()
+            except HttpResponseError as error:
+                if error.status_code not in _BUSY or last:
+                    raise
+                headers: Mapping[str, str] = getattr(error.response, "headers", {})
+                self._pause(attempt, headers.get("Retry-After"))
+            except (ServiceRequestError, ServiceResponseError):
+                if last or attempt >= 2:  # whoever polls comes again anyway
+                    raise
+                self._pause(attempt, None)
+        raise EngineError(f"{what}: Azure Batch did not answer")
+
+    def _pause(self, attempt: int, retry_after: str | None) -> None:
+        """Wait, longer from try to try, never in step with others; a stop ends it."""
+        try:
+            least = float(retry_after or 0)
+        except ValueError:  # a date
+            least = 1.0
+        pause = min(_LONGEST_PAUSE, 0.25 * 2**attempt) * (0.5 + random.random())
+        self._stop.wait(max(least, pause))
+
+
+def state_of(thing: Any) -> str:
+    """The state of a pool, job or task in the service's own word."""
+    return str(getattr(thing.state, "value", thing.state))
+
+
+def code_is(error: Any, code: str) -> bool:
+    """Whether the error of one result has that code."""
+    return error is not None and error.code == code
+
+
+def _change(task: m.BatchTask) -> Change:
+    info = task.execution_info
+    return Change(
+        task.id,
+        state_of(task),
+        task.state_transition_time,
+        info is not None and info.result == "success",
+        info.exit_code if info is not None else None,
+        tuple(task.depends_on.task_ids or ()) if task.depends_on is not None else (),
+        info.failure_info if info is not None else None,
+    )

@@ -1,0 +1,77 @@
+"""`pyveg_azure_cleanup`: list and remove what runs have left at Azure Batch."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pyveg.core.report import EXIT_FAILED, EXIT_FINE
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+if TYPE_CHECKING:
+    from pyveg.runners.azure_batch.cleanup import Account, Leftover
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--remove", is_flag=True, help="Remove what is listed.")
+@click.option("--run", help="Only what the run in that container has made.")
+@click.option("--going_on", is_flag=True, help="Also of runs that a process is working on.")
+@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@debug_option
+@version_option
+def main(
+    remove: bool, run: str | None, going_on: bool, azure_config: str | None, debug: bool
+) -> None:
+    """List the pools and jobs that runs of pyveg have made and not removed.
+
+    A run removes what it has made when it ends; one that was killed could not. Pools and jobs that
+    pyveg has not made are never touched; results stay in their containers.
+
+    Exit code 0: done; 1: something could not be removed; 2: the account cannot be used.
+    """
+    with told_plainly(debug=debug):
+        from pyveg.configs import azure, batch
+
+        azure.use(azure_config)
+        account = batch.account(azure.load())
+        found = [item for item in account.leftovers() if run in (None, item.run)]
+        busy = (
+            set() if going_on else {name for name in {i.run for i in found} if batch.is_busy(name)}
+        )
+        for item in found:
+            click.echo(_line(item, busy=item.run in busy))
+        idle = [item for item in found if item.run not in busy]
+        if not found:
+            click.echo("nothing was left behind")
+        elif not remove:
+            click.echo(f"{len(idle)} of {len(found)} can be removed: pyveg_azure_cleanup --remove")
+        else:
+            sys.exit(_remove(account, idle))
+
+
+def _line(item: Leftover, *, busy: bool) -> str:
+    nodes = f", {item.nodes} nodes" if item.kind == "pool" else ""
+    made = f", made {item.made:%Y-%m-%d %H:%M} UTC" if item.made is not None else ""
+    note = " (its run goes on)" if busy else ""
+    return f"{item.kind} {item.id}: {item.state}{nodes}{made}, run {item.run}{note}"
+
+
+def _remove(account: Account, items: list[Leftover]) -> int:
+    from pyveg.core.errors import EngineError
+
+    code = EXIT_FINE
+    for item in items:
+        try:
+            gone = not account.remove(item)
+        except EngineError as error:
+            click.echo(f"Error: {error}", err=True)
+            code = EXIT_FAILED
+        else:
+            click.echo(f"{item.kind} {item.id}: {'was gone already' if gone else 'removed'}")
+    return code
+
+
+if __name__ == "__main__":
+    main()

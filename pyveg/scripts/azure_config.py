@@ -1,0 +1,32 @@
+"""`pyveg_azure_config`: write an azure_config.py to fill in."""
+
+from __future__ import annotations
+
+import click
+
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--output_file", default="azure_config.py", show_default=True, help="The file to write."
+)
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@debug_option
+@version_option
+def main(output_file: str, force: bool, debug: bool) -> None:
+    """Write an azure_config.py to fill in: your storage and Batch accounts, and the pool.
+
+    It is found in the working directory, by --azure_config FILE, or by the environment variable
+    PYVEG_AZURE_CONFIG. Keep it out of version control.
+    """
+    with told_plainly(debug=debug):
+        from pyveg.configs import azure_template
+
+        path = azure_template.write(output_file, force=force)
+        click.echo(f"written: {path}")
+        click.echo("fill it in, and keep it out of version control")
+
+
+if __name__ == "__main__":
+    main()

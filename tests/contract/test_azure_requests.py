@@ -1,0 +1,69 @@
+"""What a run costs in requests to Azure Batch, counted at the emulator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from azure.core.credentials import AzureNamedKeyCredential
+
+from pyveg.core.ports import RunnerSettings
+from pyveg.runners.azure_batch.runner import AzureBatchRunner
+from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
+from pyveg.runners.azure_batch.watch import MARGIN
+from pyveg.storage.memory import MemoryStore
+from pyveg.testing.azure_batch import Emulator, Faults, Settings
+from pyveg.testing.graphs import fake_pipeline
+from pyveg.testing.runner_contract import Reports
+
+IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2204"}
+
+
+def _runner(emulator: Emulator) -> AzureBatchRunner:
+    settings = BatchSettings(
+        account_url=emulator.url,
+        credential=lambda: AzureNamedKeyCredential(emulator.account, emulator.key),
+        run="run",
+        pool=PoolSettings(id="p", vm_size="standard_d2s_v5", dedicated=2, image=IMAGE),
+        blob_url="http://127.0.0.1:9/account/run",
+        read_sas="a=b",
+        write_sas="a=b",
+        poll_seconds=0.2,
+    )
+    return AzureBatchRunner(RunnerSettings(2, {"batch": settings}))
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "what the test waits for did not come"
+        time.sleep(0.02)
+
+
+def test_many_tasks_cost_few_requests() -> None:
+    """5,000 dates go out in 50 requests, and a look at them costs three."""
+    tasks = list(fake_pipeline(start={"count": 5000}).plan().graph)
+    ready = [task for task in tasks if task.id.startswith("A/Start/")]
+    with Emulator(Settings(faults=Faults(node_start_seconds=600))) as emulator:
+        runner = _runner(emulator)
+        store: Any = MemoryStore()
+        runner.start(store, Reports())
+        try:
+            runner.submit(ready)
+            _until(lambda: emulator.requests.counts["create_task_collection"] == 50)
+            counts = emulator.requests.counts
+            looks = ("get_job_task_counts", "list_pool_node_counts", "list_tasks", "get_job")
+            assert sum(n for name, n in counts.items() if name not in looks) <= 60
+            assert len(list(store.list("_pyveg/tasks/"))) == 5000
+
+            time.sleep(MARGIN.total_seconds() + 1)  # from now on no change can be listed late
+            before = emulator.requests.counts
+            _until(lambda: (emulator.requests.counts - before)["list_pool_node_counts"] >= 5)
+            spent = emulator.requests.counts - before
+            rounds = spent.pop("list_pool_node_counts")
+            assert spent.total() <= 2 * (rounds + 1)
+            assert set(spent) <= set(looks)
+        finally:
+            runner.close()
+        assert emulator.requests.counts["delete_job"] == 1

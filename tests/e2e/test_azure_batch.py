@@ -1,0 +1,293 @@
+"""The main job on nodes of Azure Batch, rehearsed on this machine, through the commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from click.testing import CliRunner, Result
+
+from pyveg.configs import azure
+from pyveg.core.errors import KeyMissingError
+from pyveg.scripts.azure_cleanup import main as cleanup_command
+from pyveg.scripts.run_pipeline import main as run_command
+from pyveg.storage.azure_blob import AzureBlobStore
+from pyveg.testing.azure_cloud import LocalCloud
+from pyveg.testing.azurite import Azurite
+
+SUMMARY = "gee_27.95_11.57_combine/results_summary.json"
+BATCH = {"run_mode": "batch"}
+ON_NODES = {
+    "VegetationImageProcessor": BATCH,
+    "NetworkCentralityCalculator": {"n_sub_images": 10, "n_threads": 1, **BATCH},
+    "NDVICalculator": BATCH,
+    "SimulatedSentinel2": {"spin_up": 200},
+}
+
+
+def _invoke(command: Any, *arguments: str) -> Result:
+    result = CliRunner().invoke(command, list(arguments))
+    assert not result.exception or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def _config(write_config: Any, special: dict[str, Any], **more: Any) -> str:
+    location = f"place-{uuid.uuid4().hex[:8]}"
+    settings = {"output_location": location, "output_location_type": "azure", **more}
+    return str(write_config(special_config=special, **settings))
+
+
+def _container(output: str) -> str:
+    (name,) = set(re.findall("azure://([a-z0-9-]+)", output))
+    return str(name)
+
+
+def _client(cloud: LocalCloud) -> BatchClient:
+    credential = AzureNamedKeyCredential(cloud.batch.account, cloud.batch.key)
+    return BatchClient(cloud.batch.url, credential)
+
+
+def _left(cloud: LocalCloud) -> list[str]:
+    client = _client(cloud)
+    return [*(pool.id for pool in client.list_pools()), *(job.id for job in client.list_jobs())]
+
+
+@contextmanager
+def _started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command as a process of its own."""
+    command = [sys.executable, "-m", "pyveg.scripts.run_pipeline", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "what the test waits for did not come"
+        time.sleep(0.1)
+    return found
+
+
+def _first_line(process: subprocess.Popen[str]) -> AzureBlobStore:
+    """The container that a run prints first."""
+    assert process.stdout is not None
+    line = ""
+    while not line.startswith("run: "):
+        line = process.stdout.readline()
+        assert line, "the run ended early"
+    return azure.open_store(_container(line))
+
+
+def test_nodes_give_the_numbers_of_this_machine(make_cloud: Any, write_config: Any) -> None:
+    cloud = make_cloud()
+    on_nodes = _invoke(run_command, "--config_file", _config(write_config, ON_NODES))
+    assert on_nodes.exit_code == 0, on_nodes.output
+    store = azure.open_store(_container(on_nodes.output))
+    _nothing_secret(cloud, store, on_nodes.output)
+    assert _left(cloud) == []
+
+    special = {
+        "NetworkCentralityCalculator": {"n_sub_images": 10},
+        "SimulatedSentinel2": {"spin_up": 200},
+    }
+    here = _invoke(run_command, "--config_file", str(write_config(special_config=special)))
+    assert here.exit_code == 0, here.output
+    (folder,) = write_config.runs()
+    local = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.glob("gee_*/**/*")
+        if path.is_file()
+    }
+    assert SUMMARY in local
+    assert {key: store.read(key) for key in store.list("gee_")} == local
+    _few_blobs(store, dates=4)
+
+
+def _few_blobs(store: AzureBlobStore, dates: int) -> None:
+    """Each blob is a request that is paid for."""
+    keys = list(store.list())
+    imagery = [key for key in keys if key.startswith("gee_") and "Sentinel2/" in key]
+    assert 0 < len(imagery) <= 12 * dates
+    tasks = [key for key in keys if key.startswith("_pyveg/tasks/")]
+    logs = [key for key in keys if key.startswith("_pyveg/logs/")]
+    assert len(tasks) == 3 * dates
+    assert len(logs) == 2 * len(tasks)
+
+
+def _nothing_secret(cloud: LocalCloud, store: AzureBlobStore, output: str) -> None:
+    """No key anywhere; a SAS only where the service needs it."""
+    texts = {f"blob {key}": store.read(key) for key in store.list()}
+    texts["output"] = output.encode()
+    texts |= {
+        f"node {path}": path.read_bytes()
+        for path in cloud.node_folders.rglob("*")
+        if path.is_file() and path.stat().st_size < 10_000_000
+    }
+    assert len(texts) > 50
+    for name, data in texts.items():
+        for secret in (Azurite.key.encode(), cloud.batch.key.encode(), b"sig="):
+            assert secret not in data, name
+
+
+def test_weather_goes_on_while_nodes_work(make_cloud: Any, write_config: Any) -> None:
+    """Submission returns at once, and the combiner waits for all."""
+    make_cloud()
+    result = _invoke(run_command, "--config_file", _config(write_config, ON_NODES))
+    log = azure.open_store(_container(result.output)).read("_pyveg/run.log").decode()
+    ended = re.findall(r" (\w+)/(\w+)/[\d-]+ succeeded", log)
+    modules = [module for _, module in ended]
+    assert max(i for i, m in enumerate(modules) if m == "WeatherImageToJSON") < min(
+        i for i, m in enumerate(modules) if m == "NDVICalculator"
+    )
+    assert log.index("combine/VegAndWeatherJsonCombiner") > log.rindex("NDVICalculator/")
+
+
+def test_a_pool_that_was_there_is_used_and_left(make_cloud: Any, write_config: Any) -> None:
+    """Its nodes lack this pyveg: the job prepares them."""
+    from azure.batch import models as m
+
+    cloud = make_cloud(batch_pool_id="ours")
+    client = _client(cloud)
+    image = m.BatchVmImageReference(**azure.IMAGE)
+    machine = m.VirtualMachineConfiguration(
+        image_reference=image, node_agent_sku_id="batch.node.ubuntu 22.04"
+    )
+    client.create_pool(
+        m.BatchPoolCreateOptions(
+            id="ours",
+            vm_size="standard_d2s_v5",
+            virtual_machine_configuration=machine,
+            target_dedicated_nodes=1,
+            task_slots_per_node=2,
+        )
+    )
+    special = {"NDVICalculator": BATCH, "SimulatedSentinel2": {"spin_up": 200}}
+    result = _invoke(run_command, "--config_file", _config(write_config, special))
+    assert result.exit_code == 0, result.output
+    assert _left(cloud) == ["ours"]
+
+
+def test_a_pool_to_be_kept_is_kept_and_used_again(make_cloud: Any, write_config: Any) -> None:
+    cloud = make_cloud(batch_pool_id="kept", keep_pool=True)
+    special = {"NDVICalculator": BATCH, "SimulatedSentinel2": {"spin_up": 200}}
+    for _ in range(2):
+        result = _invoke(run_command, "--config_file", _config(write_config, special))
+        assert result.exit_code == 0, result.output
+        assert _left(cloud) == ["kept"]
+    assert cloud.batch.requests.counts["create_pool"] == 1
+
+
+SLOW = {
+    **ON_NODES,
+    "NetworkCentralityCalculator": {"n_threads": 1, **BATCH},
+}
+
+
+def _done(store: AzureBlobStore) -> dict[str, str]:
+    """Manifests and their versions."""
+    return {
+        blob.key: blob.etag
+        for blob in store.inventory()
+        if blob.key.startswith("_pyveg/manifests/")
+    }
+
+
+def test_a_client_that_is_killed(make_cloud: Any, write_config: Any) -> None:
+    """Nodes go on; the next try joins them, and nothing that was done is done again."""
+    cloud = make_cloud(task_slots_per_node=1)
+    config = _config(write_config, SLOW, date_range=["2016-01-01", "2016-09-01"])
+    with _started("--config_file", config) as process:
+        store = _first_line(process)
+        _until(lambda: any("VegetationImage" in key for key in _done(store)))
+        process.kill()
+        process.wait()
+    assert len(_left(cloud)) == 2
+
+    refused = _invoke(run_command, "--from_cache", store.container)
+    assert refused.exit_code == 2
+    assert "if it was killed, wait" in refused.output
+    _until(lambda: not _locked(store))
+    before = _done(store)
+    again = _invoke(run_command, "--from_cache", store.container)
+    assert again.exit_code == 0, again.output
+    assert before.items() <= _done(store).items()
+    assert _left(cloud) == []
+
+    whole = _invoke(run_command, "--config_file", config)
+    assert whole.exit_code == 0, whole.output
+    other = azure.open_store(_container(whole.output))
+    assert store.read(SUMMARY) == other.read(SUMMARY)
+
+
+def _locked(store: AzureBlobStore) -> bool:
+    from pyveg.core.errors import RunLockedError
+    from pyveg.core.layout import LOCK
+
+    try:
+        with store.lock(LOCK):
+            return False
+    except RunLockedError:
+        return True
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for other processes")
+@pytest.mark.parametrize(
+    ("how", "number"),
+    [("cancel", signal.SIGINT), ("detach", signal.SIGINT), ("cancel", signal.SIGTERM)],
+)
+def test_an_interrupt(make_cloud: Any, write_config: Any, how: str, number: int) -> None:
+    """Ctrl-C, or a request to end, removes everything, or leaves it and says how to come back."""
+    cloud = make_cloud()
+    config = _config(write_config, SLOW)
+    with _started("--config_file", config, "--on_interrupt", how) as process:
+        store = _first_line(process)
+        _until(lambda: any("VegetationImage" in key for key in _done(store)))
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"pyveg_run_pipeline --from_cache {store.url}" in output
+    assert len(_left(cloud)) == (2 if how == "detach" else 0)
+    again = _invoke(run_command, "--from_cache", store.container)
+    assert again.exit_code == 0, again.output
+    assert store.size(SUMMARY)
+    assert _left(cloud) == []
+
+
+def test_cleanup_removes_what_a_killed_run_left(make_cloud: Any, write_config: Any) -> None:
+    """And nothing of a run that goes on, unless it is told to."""
+    cloud = make_cloud()
+    config = _config(write_config, SLOW)
+    with _started("--config_file", config) as process:
+        store = _first_line(process)
+        _until(lambda: len(_left(cloud)) == 2)
+        busy = _invoke(cleanup_command, "--remove")
+        assert busy.output.count("(its run goes on)") == 2
+        assert len(_left(cloud)) == 2
+        process.kill()
+        process.wait()
+    listed = _invoke(cleanup_command, "--going_on")
+    assert f"pool pyveg_{store.container}: active, " in listed.output
+    assert "2 of 2 can be removed" in listed.output
+    removed = _invoke(cleanup_command, "--remove", "--going_on")
+    assert removed.exit_code == 0, removed.output
+    assert removed.output.count(": removed") == 2
+    assert _left(cloud) == []
+    assert "nothing was left behind" in _invoke(cleanup_command).output
+    with pytest.raises(KeyMissingError):
+        store.read(SUMMARY)
