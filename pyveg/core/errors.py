@@ -11,6 +11,7 @@ PyvegError                  everything that pyveg raises on purpose
 ├── StoreError              a Store cannot do what is asked of it
 │   └── KeyMissingError     nothing is stored under that key
 ├── DataError               input of a Task that cannot be used; the Task fails with this reason
+├── ServiceError            a service did not give what it was asked for; the same
 └── TaskTimeoutError        a Task took longer than its limit
 
 SkipItem                    no error: there is nothing to do for this Item, and why
@@ -97,6 +98,10 @@ class KeyMissingError(StoreError):
 
 class DataError(PyvegError):
     """Input of a Task that cannot be used; the Task fails with this reason."""
+
+
+class ServiceError(PyvegError):
+    """A service did not give what it was asked for; the text says what to do."""
 
 
 class TaskTimeoutError(PyvegError):

@@ -118,7 +118,11 @@ class Scene:
 
 
 class Source(Protocol):
-    """Where raw bands come from. Made from its own typed settings; opens nothing before it must."""
+    """Where raw bands come from. Made from its own typed settings; opens nothing before it must.
+
+    One with a class attribute ``waits = True`` mostly waits for a service, and can be used by many
+    threads at once: its downloads run in threads, more of them than there are cores.
+    """
 
     Settings: ClassVar[type]
     by_period: ClassVar[bool]

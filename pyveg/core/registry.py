@@ -29,6 +29,7 @@ _EXTRAS = {
     ("store", "azure"): ("azure.storage.blob", "pyveg[azure]"),
     ("source", "earth_engine"): ("ee", "pyveg[earthengine]"),
     ("source", "stac"): ("odc.stac", "pyveg[stac]"),
+    ("source", "open_meteo"): ("requests", "pyveg[stac]"),
 }
 """Parts of pyveg that need an extra: the package that shows whether it is there, and the extra."""
 
@@ -74,6 +75,12 @@ def load(kind: str, name: str, where: str = "") -> Any:
         return point.load()
     except ImportError as error:
         raise ConfigError(f'{prefix}the {kind} "{name}" cannot be imported: {error}') from error
+
+
+def extra_of(kind: str, name: str) -> str:
+    """The extra of pyveg that a part needs, such as ``"azure"``; empty where it needs none."""
+    requirement = _EXTRAS.get((kind, name), ("", ""))[1]
+    return requirement.removeprefix("pyveg[").removesuffix("]")
 
 
 def _require_extra(kind: str, name: str, prefix: str) -> None:

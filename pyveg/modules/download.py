@@ -44,7 +44,9 @@ class WeatherDownloaderSettings(module.Settings):
     """Settings of `WeatherDownloader`."""
 
     precipitation_band: str = setting(doc="name of the collection's precipitation band, in m")
-    temperature_band: str = setting(doc="name of the collection's air temperature band, in K")
+    temperature_band: str | None = setting(
+        doc="name of the collection's air temperature band, in K; None where it has none"
+    )
 
 
 class _Downloader(module.Module[Any]):
@@ -171,10 +173,12 @@ class WeatherDownloader(_Downloader):
     retired: ClassVar[Mapping[str, str]] = {"scale": "weather comes on the grid that it has"}
 
     def request(self, scope: Scope, item: Item, settings: WeatherDownloaderSettings) -> Request:
-        """The two variables, under the names that results have."""
+        """Rain, and temperature where there is one, under the names that results have."""
         if scope.place is None or scope.collection is None:
             raise TypeError("a weather collection has a place")
-        bands = {PRECIPITATION: settings.precipitation_band, TEMPERATURE: settings.temperature_band}
+        bands = {PRECIPITATION: settings.precipitation_band}
+        if settings.temperature_band is not None:
+            bands[TEMPERATURE] = settings.temperature_band
         return Request(scope.place, scope.collection, item, bands)
 
     def run(self, job: Job[WeatherDownloaderSettings]) -> None:

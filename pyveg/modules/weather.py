@@ -24,7 +24,10 @@ class WeatherImageToJSON(module.Module[module.Settings]):
         date, layout = job.item.name, job.layout
         values: dict[str, float] = {}
         for variable in (PRECIPITATION, TEMPERATURE):
-            raster = formats.decode_geotiff(job.store.read(layout.raw(date, variable)))
+            key = layout.raw(date, variable)
+            if variable == TEMPERATURE and job.store.size(key) is None:
+                continue  # rain gauges and satellites tell rain alone
+            raster = formats.decode_geotiff(job.store.read(key))
             found = raster.array[np.isfinite(raster.array)].astype(np.float64)
             if not found.size:
                 job.skip(f"{variable} has no value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What Ctrl-C does to tasks on Azure Batch: end them, or let them go on.",
 )
+@click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
 @debug_option
 @version_option
@@ -40,6 +42,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     n_workers: int | None,
     azure_config: str | None,
     on_interrupt: OnInterrupt,
+    project: str | None,
     dry_run: bool,
     debug: bool,
 ) -> None:
@@ -54,6 +57,8 @@ def main(  # noqa: PLR0917 - click passes options by name
     """
     if config_file is None and from_cache is None:
         raise click.UsageError("give --config_file FILE, or --from_cache FOLDER")
+    if project is not None:
+        os.environ["EE_PROJECT"] = project  # so that worker processes have it too
     with told_plainly(debug=debug), ended_in_order():
         from pyveg.configs import azure
         from pyveg.configs.run import prepare

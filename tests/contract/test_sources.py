@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pytest
 
 from pyveg import formats
-from pyveg.core.types import Collection
+from pyveg.core.types import Collection, Place
+from pyveg.sources.earth_engine.grids import native_grid
+from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 from pyveg.sources.folder import FolderSettings, FolderSource
+from pyveg.sources.open_meteo import OpenMeteoSettings, OpenMeteoSource
+from pyveg.sources.products import CLOUD_SCORE, PRODUCTS
 from pyveg.sources.simulated import SimulatedSettings, SimulatedSource
+from pyveg.sources.stac.settings import StacSettings
+from pyveg.sources.stac.source import StacSource
+from pyveg.sources.utm import utm_grid
+from pyveg.testing.earth_engine import StandIn
+from pyveg.testing.ee_graphs import write_scene
 from pyveg.testing.source_contract import SourceContract
+from pyveg.testing.stac_world import StacServer, StacWorld, every
 
 WEATHER = {
     "total_precipitation": "total_precipitation",
@@ -61,6 +73,130 @@ class TestFolderOfWeather(SourceContract):
         for number, day in enumerate(("2018-01-16", "2018-02-15")):
             write(folder / day / "RAW", dict.fromkeys(WEATHER, number), "float32", "4f2c1")
         return FolderSettings(path=str(folder), pattern="{date}/RAW/*.{band}.tif")
+
+
+class EarthEngineContract(SourceContract):
+    """Behind the true client, and with nothing in the cache."""
+
+    source_class = EarthEngineSource
+
+    @pytest.fixture(autouse=True)
+    def _stand_in(self) -> Iterator[None]:
+        self.service = StandIn()
+        with self.service.instead():
+            yield
+
+
+class TestEarthEngineImages(EarthEngineContract):
+    collection = Collection("S2", "COPERNICUS/S2_SR_HARMONIZED", "vegetation", "earth_engine")
+
+    def make_settings(self, folder: Path) -> EarthEngineSettings:
+        """Two scenes a month, but none in February; some pixels under cloud."""
+        grid = utm_grid(self.place, 10)
+        rng = np.random.default_rng(2)
+        self.service.scenes.clear()
+        for day in ("2018-01-04", "2018-01-19", "2018-03-04", "2018-03-19", "2018-04-04"):
+            bands = {b: rng.integers(1, 9999, grid.shape).astype(np.uint16) for b in self.bands}
+            score = {"cs_cdf": rng.random(grid.shape).astype(np.float32)}
+            name = self.collection.collection_name
+            facts = {"CLOUDY_PIXEL_PERCENTAGE": 40.0, "PROCESSING_BASELINE": "02.06"}
+            self.service.scenes += [
+                write_scene(folder, name, day, day, bands, grid, **facts),
+                write_scene(folder, CLOUD_SCORE, day, day, score, grid),
+            ]
+        return EarthEngineSettings(cache="")
+
+
+class TestEarthEngineWeather(EarthEngineContract):
+    collection = Collection("E", "ECMWF/ERA5_LAND/DAILY_AGGR", "weather", "earth_engine")
+    bands: ClassVar[Mapping[str, str]] = {
+        "total_precipitation": "total_precipitation_sum",
+        "mean_2m_air_temperature": "temperature_2m",
+    }
+
+    def make_settings(self, folder: Path) -> EarthEngineSettings:
+        """Every day until the middle of March."""
+        product = PRODUCTS[self.collection.collection_name]
+        assert product.grid is not None
+        grid = native_grid(self.place, product.grid, product.title)
+        rng = np.random.default_rng(2)
+        self.service.scenes.clear()
+        for number in range(75):
+            day = str(self.dates.start + timedelta(days=number))
+            bands = {band: rng.random(grid.shape) for band in self.bands.values()}
+            self.service.scenes.append(write_scene(folder, product.id, day, day, bands, grid))
+        return EarthEngineSettings(cache="")
+
+
+class TestStacSearch(SourceContract):
+    """Through a service that fails now and then; nothing is kept between two requests."""
+
+    source_class = StacSource
+    collection = Collection("S2", "S2", "vegetation", "stac")
+    bands: ClassVar[Mapping[str, str]] = {"red": "red", "nir": "nir"}
+    server: ClassVar[StacServer]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _serve(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        world = stac_world(tmp_path_factory.mktemp("world"), cls.place)
+        with world.serve(every(7)) as cls.server:
+            yield
+
+    def make_settings(self, folder: Path) -> StacSettings:
+        del folder
+        return StacSettings(
+            catalogue=self.server.url,
+            stac_collection="sentinel-2-l2a",
+            cache="none",
+            retry_wait=0.01,
+        )
+
+
+class TestStacStaticCatalogue(SourceContract):
+    source_class = StacSource
+    collection = Collection("S2", "S2", "vegetation", "stac")
+    bands: ClassVar[Mapping[str, str]] = {"red": "red", "nir": "nir"}
+
+    def make_settings(self, folder: Path) -> StacSettings:
+        path = folder / "world" / "static" / "catalog.json"
+        if not path.exists():
+            path = stac_world(folder / "world", self.place).write_static()
+        return StacSettings(
+            path=str(path), stac_collection="sentinel-2-l2a", cache=str(folder / "cache")
+        )
+
+
+class TestOpenMeteo(SourceContract):
+    source_class = OpenMeteoSource
+    collection = Collection("W", "W", "weather", "open_meteo", time_per_point="2w")
+    bands: ClassVar[Mapping[str, str]] = {
+        "total_precipitation": "precipitation_sum",
+        "mean_2m_air_temperature": "temperature_2m_mean",
+    }
+    server: ClassVar[StacServer]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _serve(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        with StacWorld(tmp_path_factory.mktemp("world"), cls.place).serve() as cls.server:
+            yield
+
+    def make_settings(self, folder: Path) -> OpenMeteoSettings:
+        del folder
+        return OpenMeteoSettings(url=f"{self.server.url}/v1/archive", cache="none")
+
+
+def stac_world(folder: Path, place: Place) -> StacWorld:
+    """Two months with images, one without, one under cloud."""
+    world = StacWorld(folder, place)
+    world.add("2018-01-05", baseline="02.06", cloud=0.2)
+    world.add("2018-01-15", baseline="05.00", tile="west")
+    world.add("2018-01-15", baseline="05.00", tile="east")
+    world.add("2018-03-05", baseline="05.00", mask=False)
+    world.add("2018-03-10", baseline="05.00", cloud=0.4)
+    world.add("2018-04-10", cloud=1.0)
+    return world
 
 
 def write(folder: Path, bands: dict[str, int], kind: str, stem: str = "download") -> None:

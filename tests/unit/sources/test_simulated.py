@@ -418,7 +418,11 @@ def test_the_records_of_collections_fit() -> None:
             record.get("temperature_band"),
         ]
         named = [band for band in bands if band is not None]
-        assert len(named) == (4 if collection.data_type == "vegetation" else 2)
+        if collection.data_type == "vegetation":
+            assert len(named) == 4
+        else:  # rain always, temperature where there is one, and said where there is none
+            assert record["precipitation_band"] in named
+            assert len(named) == (1 if record["temperature_band"] is None else 2)
         if collection.source == "simulated":
             assert set(named) <= set(simulated.BANDS)
     assert list(data_collections)[:3] == ["Sentinel2", "Landsat8", "Landsat7"]

@@ -1,0 +1,315 @@
+"""One client per process: started on first use, retried by our own rules, throttled and counted."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyveg.core.errors import ConfigError, ServiceError, SkipItem
+from pyveg.sources.earth_engine import credentials
+from pyveg.sources.earth_engine.advice import Failure, understand, unreachable
+from pyveg.sources.earth_engine.compute import eecu_seconds
+from pyveg.sources.earth_engine.retry import Backoff, draw
+from pyveg.sources.earth_engine.transport import Meter, Wire
+
+T = TypeVar("T")
+
+LOG = logging.getLogger(__name__)
+PATIENCE = 60.0
+"""Seconds after a request was given up in which others are tried only once: a hundred dates must
+not each find out for themselves that the network is down."""
+RESTRICTED = (
+    "Earth Engine: the project has used up its compute units of this month and is in restricted "
+    "mode; requests are slow until the next month"
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a process talks to the service; does not change results."""
+
+    project: str
+    key_file: str
+    max_requests: int
+    max_wait: float
+    timeout: float
+    tag: str
+
+
+class Session:
+    """The initialised client.
+
+    Parameters
+    ----------
+    terms : Terms
+    wire : object
+        HTTP, like `pyveg.sources.earth_engine.transport.Wire`.
+
+    Raises
+    ------
+    ConfigError
+        Without a sign-in or a project.
+    ServiceError
+        If the service refuses them, or does not answer.
+    """
+
+    def __init__(self, terms: Terms, wire: Any) -> None:
+        self.terms = terms
+        self.meter = Meter(wire)
+        self.retries = 0
+        self._backoff = Backoff(terms.max_wait)
+        self._gate = threading.BoundedSemaphore(terms.max_requests)
+        self._lock = threading.Lock()
+        self._resume_at = 0.0
+        self._hopeless_until = 0.0
+        self._told = False
+        self.sign_in = credentials.find(terms.project, terms.key_file)
+        self.call(self._initialise)
+
+    def _initialise(self) -> None:
+        import ee
+
+        # The waits are ours, so that all threads of the process heed them.
+        ee.data.setMaxRetries(0)
+        ee.data.setDefaultWorkloadTag(self.terms.tag)
+        ee.data.resetWorkloadTag()
+        ee.Initialize(
+            credentials=self.sign_in.open(),
+            project=self.sign_in.project,
+            http_transport=self.meter,
+        )
+
+    def value(self, expression: Any) -> Any:
+        """Let the service compute a value, and get it as plain data."""
+        import ee
+
+        def ask() -> Any:
+            try:
+                return ee.data.computeValue(expression)
+            except ValueError as error:
+                raise ConnectionError(f"the answer is cut off: {error}") from error
+
+        return self.call(ask)
+
+    def pixels(
+        self, expression: Any, grid: Mapping[str, Any], *, measure: bool = False
+    ) -> tuple[NDArray[np.void], float | None]:
+        """Let the service compute an image on a grid.
+
+        Parameters
+        ----------
+        expression : ee.Image
+        grid : mapping
+            ``PixelGrid`` of the service: dimensions, affineTransform, crsCode.
+        measure : bool
+            Whether to ask, by another request, what it cost.
+
+        Returns
+        -------
+        pixels : structured array
+            One field per band.
+        eecu_seconds : float or None
+            What it cost, where that was asked and is told.
+        """
+        import ee
+
+        question = {
+            "expression": expression,
+            "fileFormat": "NUMPY_NDARRAY",
+            "grid": dict(grid),
+            "workloadTag": self.terms.tag,
+        }
+        shape = (grid["dimensions"]["height"], grid["dimensions"]["width"])
+        profiles: list[str] = []
+
+        def ask() -> NDArray[np.void]:
+            try:
+                with ee.data.profiling(profiles.append if measure else None):
+                    found: NDArray[np.void] = ee.data.computePixels(question)
+            except (ValueError, EOFError) as error:
+                raise ConnectionError(f"the answer is cut off: {error}") from error
+            if found.shape != shape:
+                raise ConnectionError(f"{found.shape} pixels came instead of {shape}")
+            return found
+
+        found = self.call(ask)
+        return found, self._cost(profiles) if profiles else None
+
+    def _cost(self, profiles: list[str]) -> float | None:
+        """What requests cost; not knowing it is no reason to fail."""
+        import ee
+
+        try:
+            table = self.value(ee.ApiFunction.lookup("Profile.getProfiles").call(ids=profiles))
+        except (ServiceError, SkipItem) as error:
+            LOG.warning("the compute of a request is not known: %s", error)
+            return None
+        return eecu_seconds(str(table))
+
+    def call(self, ask: Callable[[], T]) -> T:
+        """Send a request, again and again while that may help.
+
+        Raises
+        ------
+        SkipItem
+            If there is nothing to compute from.
+        ServiceError
+            In the end, with what to do.
+        """
+        begin, tries = 0.0, 0
+        while True:
+            try:
+                with self._gate:
+                    self._wait_for_others()
+                    begin, tries = begin or time.monotonic(), tries + 1
+                    answer = ask()
+            except _answers() as error:
+                failure = _understand(error)
+            else:
+                self._hopeless_until = 0.0
+                self._warn_once()
+                return answer
+            waited = time.monotonic() - begin
+            if failure.empty:
+                raise SkipItem(f"no image: {failure.advice}")
+            wait = self._backoff.wait(tries, waited, failure.wait, draw())
+            if failure.passes and wait is None:
+                self._hopeless_until = time.monotonic() + PATIENCE
+            if not failure.passes or time.monotonic() < self._hopeless_until or wait is None:
+                raise ServiceError(_ended(failure, tries, waited))
+            LOG.info("%s; try %d in %.1f s", failure, tries + 1, wait)
+            self._pause(wait, everyone=failure.status == http.client.TOO_MANY_REQUESTS)
+
+    def _pause(self, seconds: float, *, everyone: bool) -> None:
+        """Wait; where the service is asked too often, nobody of this process asks meanwhile."""
+        with self._lock:
+            self.retries += 1
+            if everyone:
+                self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+        time.sleep(seconds)
+
+    def _wait_for_others(self) -> None:
+        while (left := self._resume_at - time.monotonic()) > 0:
+            time.sleep(left)
+
+    def _warn_once(self) -> None:
+        with self._lock:
+            told, self._told = self._told, self._told or self.meter.restricted
+        if self.meter.restricted and not told:
+            LOG.warning(RESTRICTED)
+
+    def close(self) -> None:
+        """Free the connections."""
+        self.meter.close()
+
+
+def _answers() -> tuple[type[BaseException], ...]:
+    """What a request may end with."""
+    import ee
+    import google.auth.exceptions
+    import googleapiclient.errors
+    import httplib2
+
+    return (
+        ee.EEException,
+        googleapiclient.errors.Error,
+        google.auth.exceptions.GoogleAuthError,
+        httplib2.HttpLib2Error,
+        http.client.HTTPException,
+        OSError,
+    )
+
+
+def _understand(error: BaseException) -> Failure:
+    """From an exception of the client to what it means."""
+    import ee
+    import google.auth.exceptions
+    import googleapiclient.errors
+
+    # The client drops status and headers; Python keeps the error that it was handling.
+    source = error.__context__ if isinstance(error, ee.EEException) else error
+    if isinstance(source, googleapiclient.errors.HttpError):
+        text = str(source.reason or "no message")
+        return understand(text, source.resp.status, _seconds(source.resp))
+    if isinstance(error, google.auth.exceptions.TransportError):
+        return unreachable(error)
+    if isinstance(error, google.auth.exceptions.GoogleAuthError):
+        return understand(f"{type(error).__name__}: {error}")
+    if isinstance(error, ee.EEException | googleapiclient.errors.Error):
+        return understand(str(error))
+    return unreachable(error)
+
+
+def _seconds(response: Mapping[str, Any]) -> float | None:
+    """What ``Retry-After`` says, in seconds; dates are not used by this service."""
+    try:
+        return max(0.0, float(response["retry-after"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _ended(failure: Failure, tries: int, waited: float) -> str:
+    if tries == 1 or not failure.passes:
+        return str(failure)
+    return f"{failure} (given up after {tries} tries in {waited:.0f} s)"
+
+
+_LOCK = threading.Lock()
+_current: Session | None = None
+_refused: tuple[float, Terms, str] | None = None
+"""When a client could not be started, by which terms, and why."""
+
+
+def open_wire(terms: Terms) -> Any:
+    """HTTP to the service; tests put a stand-in here."""
+    return Wire(terms.timeout)
+
+
+def session_of(terms: Terms) -> Session:
+    """The client of this process, made when it is first asked for.
+
+    Raises
+    ------
+    ConfigError
+        If the process has one with another project or sign-in: the service's client has room for
+        one.
+    """
+    global _current, _refused  # noqa: PLW0603 - so is the state of the service's client
+    with _LOCK:
+        if _current is None:
+            if _refused and _refused[1] == terms and time.monotonic() < _refused[0] + PATIENCE:
+                raise ServiceError(_refused[2])
+            try:
+                _current = Session(terms, open_wire(terms))
+            except ServiceError as error:
+                _refused = (time.monotonic(), terms, str(error))
+                raise
+        found = _current.terms
+        if (found.project, found.key_file) != (terms.project, terms.key_file):
+            raise ConfigError(
+                "Earth Engine: one process can use one project; give all collections the same "
+                '"project" and "credentials_file"'
+            )
+        return _current
+
+
+def close() -> None:
+    """Forget the client of this process."""
+    global _current, _refused  # noqa: PLW0603
+    with _LOCK:
+        _refused = None
+        if _current is None:
+            return
+        import ee
+
+        _current.close()
+        _current = None
+        ee.Reset()

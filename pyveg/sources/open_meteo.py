@@ -1,0 +1,215 @@
+"""Weather without an account: ERA5 by the archive service of Open-Meteo.
+
+Why this one, of the sources that need no account (see docs/stac.md): it serves ERA5 itself, rain
+and temperature alike, from 1940 until five days ago, with one small request per period. The public
+copies of ERA5 in cloud stores hold one hour of the whole globe per chunk, so that a month at one
+place means reading gigabytes; the copy in Planetary Computer's catalogue ends in 2020.
+
+The model is fixed to ``era5``. The service's own choice joins models of different resolution, and
+a change of model makes a false trend; its ``era5_land`` has no rain (open-meteo#453).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyveg import formats
+from pyveg.core import params, periods
+from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.params import setting
+from pyveg.core.ports import Request, Scene
+from pyveg.core.tasks import digest
+from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.sources.answers import Answers
+
+VERSION = 1
+URL = "https://archive-api.open-meteo.com/v1/archive"
+KEY = "OPEN_METEO_API_KEY"
+"""Only customers of the service have one; it goes with requests to their own address."""
+MODEL = "era5"
+CELL = 0.25
+"""Side of a cell of ERA5, degrees."""
+ZERO_CELSIUS = 273.15
+
+
+@dataclass(frozen=True)
+class _Variable:
+    unit: str
+    """That the service must state."""
+    over: Callable[[Sequence[float]], float]
+    """From days to a period, in the unit of results."""
+
+
+VARIABLES = {
+    "precipitation_sum": _Variable("mm", lambda days: max(0.0, math.fsum(days)) / 1000),
+    "temperature_2m_mean": _Variable("°C", lambda days: math.fsum(days) / len(days) + ZERO_CELSIUS),
+}
+"""Bands: rain as m per period, air temperature at 2 m as K."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenMeteoSettings:
+    """Settings of `OpenMeteoSource`."""
+
+    url: str = setting(URL, doc="where the archive is; a server of your own, for instance")
+    cache: str = setting(
+        "",
+        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
+        results=False,
+    )
+    request_timeout: float = setting(
+        60.0, doc="seconds until a request counts as lost", low=0.1, results=False
+    )
+    retries: int = setting(
+        5, doc="how often a request is tried again after 429 or 5xx", low=0, high=20, results=False
+    )
+    retry_wait: float = setting(
+        2.0, doc="seconds before the first of them; doubles each time", low=0, results=False
+    )
+
+
+class OpenMeteoSource:
+    """Rain and air temperature of the ERA5 cell that the centre of a place lies in.
+
+    Days are those of UTC. A raster is that one cell, without the service's adjustment of the
+    temperature to the height of the place.
+
+    Parameters
+    ----------
+    settings : OpenMeteoSettings
+
+    Raises
+    ------
+    ConfigError
+        For an address that is none.
+    """
+
+    Settings: ClassVar[type] = OpenMeteoSettings
+    by_period: ClassVar[bool] = True
+    must_agree: ClassVar[tuple[str, ...]] = ()
+    ignores: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: OpenMeteoSettings) -> None:
+        if not settings.url.startswith(("http://", "https://")):
+            raise ConfigError(f'url = "{settings.url}" must begin with "https://"')
+        self.settings = settings
+
+    def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
+        """Whole periods of the date range."""
+        del place
+        return periods.items(dates, collection.time_per_point)
+
+    def fingerprint(self, request: Request) -> str:
+        """The settings that can change results."""
+        del request
+        return digest([VERSION, MODEL, params.to_json(self.settings, results_only=True)])
+
+    def fetch(self, request: Request) -> Scene:
+        """Rain and temperature of one period.
+
+        Raises
+        ------
+        SkipItem
+            If the service has not all of its days yet.
+        ConfigError
+            For a band that there is not.
+        DataError
+            If the service does not answer, or answers in another unit.
+        """
+        answers = Answers(self.settings.cache)
+        return answers.fetch(request, self.fingerprint(request), lambda: self._make(request))
+
+    def _make(self, request: Request) -> Scene:
+        wanted = _bands(request)
+        period = request.item.period
+        answer = self._ask(request.place, period, sorted(set(wanted.values())))
+        try:
+            latitude, longitude = float(answer["latitude"]), float(answer["longitude"])
+            values = {name: _value(answer, band, period) for name, band in wanted.items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{self._what} answered in a form that is not known ({error!r}); check its url"
+            ) from error
+        record = {
+            "source": "open_meteo",
+            "model": MODEL,
+            "period": [str(period.start), str(period.end)],
+            "cell": [longitude, latitude],
+            "valid_fraction": 1.0,
+        }
+        rasters = {name: _encode(value, longitude, latitude) for name, value in values.items()}
+        return Scene(rasters, record)
+
+    def _ask(self, place: Place, period: DateRange, bands: Sequence[str]) -> Mapping[str, Any]:
+        from pyveg.sources import http
+
+        key = os.environ.get(KEY)
+        parameters = {
+            "latitude": str(place.latitude),
+            "longitude": str(place.longitude),
+            "start_date": str(period.start),
+            "end_date": str(period.end - timedelta(days=1)),
+            "daily": ",".join(bands),
+            "models": MODEL,
+            "timezone": "GMT",
+            "elevation": "nan",
+            "cell_selection": "nearest",
+            **({"apikey": key} if key and self.settings.url != URL else {}),
+        }
+        with http.session(self.settings.retries, self.settings.retry_wait) as session:
+            answer = http.get_json(
+                session,
+                self.settings.url,
+                self.settings.request_timeout,
+                what=self._what,
+                parameters=parameters,
+            )
+        return answer if isinstance(answer, Mapping) else {}
+
+    @property
+    def _what(self) -> str:
+        from pyveg.sources import http
+
+        return f"the weather archive {http.host_of(self.settings.url)}"
+
+
+def _bands(request: Request) -> dict[str, str]:
+    """Raster -> band, without optional ones that there are not."""
+    for name, band in request.bands.items():
+        if band not in VARIABLES and name not in request.optional:
+            raise ConfigError(
+                f'collection "{request.collection.key}": there is no band "{band}" in this '
+                f"weather archive; it has {', '.join(VARIABLES)}"
+            )
+    return {name: band for name, band in request.bands.items() if band in VARIABLES}
+
+
+def _value(answer: Mapping[str, Any], band: str, period: DateRange) -> float:
+    """One variable of one period, in the unit of results."""
+    variable = VARIABLES[band]
+    unit = answer["daily_units"][band]
+    if unit != variable.unit:
+        raise DataError(f'{band} came in "{unit}" instead of "{variable.unit}"; check the url')
+    days = dict(zip(answer["daily"]["time"], answer["daily"][band], strict=True))
+    count = (period.end - period.start).days
+    wanted = [str(period.start + timedelta(days=number)) for number in range(count)]
+    missing = [day for day in wanted if days.get(day) is None]
+    if missing:
+        raise SkipItem(
+            f"no weather: {len(missing)} of {count} days are not in the archive (yet), the first "
+            f"is {missing[0]}"
+        )
+    return variable.over([float(days[day]) for day in wanted])
+
+
+def _encode(value: float, longitude: float, latitude: float) -> bytes:
+    transform = (CELL, 0.0, longitude - CELL / 2, 0.0, -CELL, latitude + CELL / 2)
+    array = np.full((1, 1), value, np.float32)
+    return formats.encode_geotiff(formats.Raster(array, "EPSG:4326", transform, float("nan")))

@@ -1,0 +1,180 @@
+"""Reading bands of a scene on the grid of a place, through odc-stac and GDAL."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import odc.stac
+import pystac
+import rasterio
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio import Affine
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from pyveg.core.errors import DataError
+from pyveg.sources import http
+from pyveg.sources.grid import Grid
+from pyveg.sources.stac.settings import StacSettings
+from pyveg.sources.stac.signing import signed
+
+Band = NDArray[Any]
+
+GONE = (404, 410)
+QA_FILL = 1
+"""QA_PIXEL of pixels outside of a Landsat scene."""
+
+log = logging.getLogger(__name__)
+
+
+def _without_tokens(record: logging.LogRecord) -> bool:
+    """Take the signatures out of what is logged of files that cannot be read."""
+    record.msg, record.args = http.without_queries(record.getMessage()), ()
+    return True
+
+
+for _name in ("odc.loader._rio", "rasterio._env"):
+    logging.getLogger(_name).addFilter(_without_tokens)
+
+_failed: set[str] = set()
+"""Scenes that could not be read. GDAL remembers a file that it once could not have as one that is
+not there, and must be told to ask again."""
+
+
+class SceneGoneError(Exception):
+    """A file that the catalogue names is not there."""
+
+
+def read(
+    scene: dict[str, Any], bands: Sequence[str], grid: Grid, settings: StacSettings
+) -> dict[str, tuple[Band, float]]:
+    """Read bands of a scene, each on the pixels of a grid, by the nearest pixel.
+
+    Parameters
+    ----------
+    scene : dict
+        STAC item as JSON.
+    bands : sequence of str
+        Keys of its assets.
+    grid : Grid
+    settings : StacSettings
+
+    Returns
+    -------
+    dict of str to (ndarray, float)
+        Stored numbers, shape (rows, columns), and the number that stands for none.
+
+    Raises
+    ------
+    SceneGoneError
+        If a file is not there.
+    DataError
+        If it cannot be read, with advice.
+    """
+    for anew in (False, True):
+        try:
+            return _load(signed(scene, settings, anew=anew), bands, grid, settings)
+        except RasterioError as error:
+            _failed.add(scene["id"])
+            status = _status(error)
+            if status in (401, 403) and settings.signing and not anew:
+                log.info("%s: the signature is refused; signing anew", scene["id"])
+                continue
+            if status in GONE or _missing(error):
+                raise SceneGoneError(scene["id"]) from error
+            raise DataError(_complaint(scene, error, status)) from error
+    raise AssertionError("the second attempt returns or raises")
+
+
+def _load(
+    scene: dict[str, Any], bands: Sequence[str], grid: Grid, settings: StacSettings
+) -> dict[str, tuple[Band, float]]:
+    needed = {name: asset for name, asset in scene["assets"].items() if name in bands}
+    item = pystac.Item.from_dict({**scene, "assets": needed, "links": []})
+    box = GeoBox(grid.shape, Affine(*grid.transform), grid.crs)
+    with (
+        warnings.catch_warnings(),
+        rasterio.Env(**_gdal_options(settings, again=scene["id"] in _failed)),
+    ):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # of arrays, in a reprojection
+        data = odc.stac.load(
+            [item],
+            bands=list(bands),
+            geobox=box,
+            groupby="id",
+            resampling="nearest",
+            stac_cfg=_defaults(settings),
+            pool=min(settings.read_threads, len(bands)),
+        )
+    return {band: (data[band].to_numpy()[0], _nodata(data[band])) for band in bands}
+
+
+def _nodata(array: Any) -> float:
+    value = array.attrs.get("nodata")
+    return 0.0 if value is None else float(value)
+
+
+def _defaults(settings: StacSettings) -> dict[str, Any]:
+    """What items that are silent about their numbers are taken to have."""
+    fill = QA_FILL if settings.mask == "qa_pixel" else 0
+    assets = {"*": {"data_type": "float32", "nodata": 0}}  # float32 holds all 16-bit numbers
+    if settings.mask_band:
+        assets[settings.mask_band] = {"data_type": "uint16", "nodata": fill}
+    if settings.saturation_band:
+        assets[settings.saturation_band] = {"data_type": "uint16", "nodata": 0}
+    return {"*": {"assets": assets, "warnings": "ignore"}}
+
+
+def _gdal_options(settings: StacSettings, *, again: bool) -> dict[str, Any]:
+    """How GDAL asks for files over HTTP: 429 and 5xx are tried again, after longer and longer."""
+    return {
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_HTTP_MAX_RETRY": settings.retries,
+        "GDAL_HTTP_RETRY_DELAY": settings.retry_wait,
+        "GDAL_HTTP_TIMEOUT": max(1, round(settings.request_timeout)),
+        "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(min(settings.request_timeout, 15))),
+        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+        "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,
+        **({"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/"} if again else {}),
+    }
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status that GDAL tells of, in the error or in what caused it."""
+    found: BaseException | None = error
+    while found is not None:
+        status = http.status_in(str(found))
+        if status is not None:
+            return status
+        found = found.__cause__ or found.__context__
+    return None
+
+
+def _missing(error: BaseException) -> bool:
+    return "No such file or directory" in str(error)
+
+
+def _complaint(scene: dict[str, Any], error: BaseException, status: int | None) -> str:
+    text = http.without_queries(str(error))
+    remote = any("://" in asset["href"] for asset in scene["assets"].values())
+    if not remote:
+        return f"a file of the scene {scene['id']} cannot be read: {text}"
+    host = f"the host of the scene {scene['id']}"
+    if status is None and "not recognized" in text:  # GDAL's word for an answer cut short, too
+        return (
+            f"{host} gave no image: it is in trouble, or the file is damaged; finish the run "
+            f"later ({text})"
+        )
+    return http.advice(host, status, text)
+
+
+def missing_mask(values: Band, nodata: float) -> NDArray[np.bool_]:
+    """Pixels that hold no number."""
+    if np.isnan(nodata):
+        return np.isnan(values)
+    found: NDArray[np.bool_] = (values == nodata) | ~np.isfinite(values)
+    return found

@@ -1,0 +1,168 @@
+"""The settings of imagery from STAC catalogues, and what is known of services by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pyveg.core.errors import ConfigError
+from pyveg.core.params import setting
+from pyveg.kernels.composite import SCL_KEPT
+
+
+@dataclass(frozen=True)
+class Service:
+    """A STAC API that is known by name."""
+
+    url: str
+    sign_url: str = ""
+    """Where links are signed; empty where they need no signature."""
+
+
+SERVICES = {
+    "earth_search": Service("https://earth-search.aws.element84.com/v1"),
+    "planetary_computer": Service(
+        "https://planetarycomputer.microsoft.com/api/stac/v1",
+        "https://planetarycomputer.microsoft.com/api/sas/v1/token",
+    ),
+}
+
+SENSORS = {
+    "landsat-4": "TM",
+    "landsat-5": "TM",
+    "landsat-7": "ETM+",
+    "landsat-8": "OLI",
+    "landsat-9": "OLI",
+}
+"""Landsat's sensors, by the names that platforms have in STAC."""
+
+
+def spelled(platform: str) -> str:
+    """A satellite's name as STAC recommends to write it; catalogues also have ``LANDSAT_8``."""
+    return platform.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StacSettings:
+    """Settings of `StacSource`."""
+
+    catalogue: str = setting(
+        "earth_search",
+        doc='"earth_search", "planetary_computer", or the address of any other STAC API or '
+        "static catalogue",
+    )
+    path: str = setting("", doc="a static catalogue on this machine instead: its catalog.json")
+    stac_collection: str = setting(doc="id of the collection in the catalogue")
+    platforms: tuple[str, ...] = setting(
+        (), doc='only scenes of these platforms, such as ["landsat-8"]; all where empty'
+    )
+    mixed_sensors: bool = setting(False, doc="allow several sensors in one series")
+    mask: Literal["scl", "qa_pixel", "none"] = setting(
+        "scl", doc="kind of the band that tells clear pixels: Sentinel-2's, Landsat's, or no band"
+    )
+    mask_band: str = setting("scl", doc="name of that band")
+    saturation_band: str = setting("", doc="name of Landsat's QA_RADSAT band, where it is heeded")
+    keep_classes: tuple[int, ...] = setting(SCL_KEPT, doc="classes of the scl band that are clear")
+    offset_rule: Literal["auto", "earth_search", "fixed"] = setting(
+        "auto", doc="how scale and offset of a scene are settled"
+    )
+    value_scale: float | None = setting(None, doc='reflectance of one count, for "fixed"', low=0)
+    value_offset: float | None = setting(None, doc='reflectance of the count 0, for "fixed"')
+    sign_url: str = setting(
+        "", doc="where links are signed; a known service's own where empty", results=False
+    )
+    cache: str = setting(
+        "",
+        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
+        results=False,
+    )
+    request_timeout: float = setting(
+        60.0, doc="seconds until a request counts as lost", low=0.1, results=False
+    )
+    retries: int = setting(
+        5, doc="how often a request is tried again after 429 or 5xx", low=0, high=20, results=False
+    )
+    retry_wait: float = setting(
+        1.0, doc="seconds before the first of them; doubles each time", low=0, results=False
+    )
+    read_threads: int = setting(
+        4, doc="bands of a scene that are read at once", low=1, high=32, results=False
+    )
+
+    @property
+    def url(self) -> str:
+        """Where the catalogue is."""
+        if self.path:
+            return self.path
+        service = self.service
+        return service.url if service else self.catalogue
+
+    @property
+    def service(self) -> Service | None:
+        """What is known of the catalogue, by whichever name it was given."""
+        for name, service in SERVICES.items():
+            if not self.path and self.catalogue.rstrip("/") in (name, service.url):
+                return service
+        return None
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a static catalogue in files."""
+        return bool(self.path)
+
+    @property
+    def signing(self) -> str:
+        """Where its links are signed, or nothing."""
+        service = self.service
+        return self.sign_url or (service.sign_url if service else "")
+
+    @property
+    def doubts_flag(self) -> bool:
+        """Whether scenes that deny that their offset is applied are not believed."""
+        liar = (SERVICES["earth_search"], "sentinel-2-l2a")
+        found = (self.service, self.stac_collection) == liar
+        return self.offset_rule == "earth_search" or (self.offset_rule == "auto" and found)
+
+    @property
+    def title(self) -> str:
+        """The catalogue as messages name it."""
+        return self.path or self.catalogue
+
+
+def check(settings: StacSettings) -> None:
+    """Refuse what cannot work, before anything is asked for.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not (settings.path or settings.service or "://" in settings.catalogue):
+        known = ", ".join(f'"{name}"' for name in SERVICES)
+        raise ConfigError(
+            f'catalogue = "{settings.catalogue}" is unknown; write {known} or an address with '
+            '"https://", or give a catalogue on this machine as path'
+        )
+    fixed = (settings.value_scale, settings.value_offset)
+    if settings.offset_rule == "fixed" and None in fixed:
+        raise ConfigError('offset_rule = "fixed" needs value_scale and value_offset')
+    if settings.offset_rule != "fixed" and fixed != (None, None):
+        raise ConfigError('value_scale and value_offset act with offset_rule = "fixed" only')
+    if settings.mask != "none" and not settings.mask_band:
+        raise ConfigError('mask_band must name the band of the mask; or set mask = "none"')
+    _check_sensors(settings)
+
+
+def _check_sensors(settings: StacSettings) -> None:
+    """One sensor per series: a change of sensor looks like a change of the vegetation."""
+    if settings.mixed_sensors:
+        return
+    cure = "keep those of one sensor, or set mixed_sensors = True, which results record"
+    names = map(spelled, settings.platforms)
+    found = sorted({SENSORS[name] for name in names if name in SENSORS})
+    if len(found) > 1:
+        raise ConfigError(f"platforms = {list(settings.platforms)} mix the sensors {found}; {cure}")
+    if settings.mask == "qa_pixel" and not settings.platforms:
+        raise ConfigError(
+            "platforms is empty, and Landsat's collections hold several sensors; name platforms "
+            'of one sensor, such as ["landsat-8", "landsat-9"], or set mixed_sensors = True'
+        )

@@ -1,0 +1,155 @@
+"""Answers that are kept, and when they are asked for again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyveg.core.errors import SkipItem
+from pyveg.core.ports import Request, Scene
+from pyveg.core.types import Collection, Item, Place
+from pyveg.sources import answers
+from pyveg.sources.answers import DAY, SETTLED_AFTER, Answers
+
+REQUEST = Request(
+    Place(27.95, 11.57),
+    Collection("C", "C", "vegetation", "stac"),
+    Item("2018-01-16", {"start": "2018-01-01", "end": "2018-02-01"}),
+    {"red": "B4"},
+)
+END = 1_517_443_200.0  # 2018-02-01
+LATER = END + (SETTLED_AFTER + 1) * DAY
+
+
+class Service:
+    """Counts how often it is asked."""
+
+    def __init__(self, answer: Scene | str = "") -> None:
+        self.answer = answer or Scene({"red": b"tif", "a/b": b""}, {"n_scenes": 2})
+        self.asked = 0
+
+    def __call__(self) -> Scene:
+        self.asked += 1
+        if isinstance(self.answer, str):
+            raise SkipItem(self.answer)
+        return self.answer
+
+
+def fetch(folder: Path, service: Service, now: float = LATER, **changes: Any) -> Scene:
+    request = replace(REQUEST, **{k: v for k, v in changes.items() if k != "fingerprint"})
+    kept = Answers(str(folder), clock=lambda: now)
+    return kept.fetch(request, changes.get("fingerprint", "f"), service)
+
+
+def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
+    service = Service()
+    first, second = fetch(tmp_path, service), fetch(tmp_path, service)
+    assert service.asked == 1
+    assert (first.rasters, first.record) == (second.rasters, second.record)
+    assert second.rasters == {"red": b"tif", "a/b": b""}
+
+
+def test_no_image_is_an_answer(tmp_path: Path) -> None:
+    service = Service("no image: cloud")
+    for _ in range(2):
+        with pytest.raises(SkipItem, match="no image: cloud"):
+            fetch(tmp_path, service)
+    assert service.asked == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"place": Place(27.95, 11.58)},
+        {"place": Place(27.95, 11.57, 0.09)},
+        {"item": Item("2018-01-16", {"start": "2018-01-02", "end": "2018-02-01"})},
+        {"bands": {"red": "B3"}},
+        {"bands": {"other": "B4"}},
+        {"scale": 20.0},
+        {"mask_cloud": False},
+        {"cloudy_pix_frac": 51.0},
+        {"cloudy_pix_flag": "CLOUD"},
+        {"fingerprint": "g"},
+    ],
+)
+def test_another_request_is_asked(tmp_path: Path, changes: dict[str, Any]) -> None:
+    service = Service()
+    fetch(tmp_path, service)
+    fetch(tmp_path, service, **changes)
+    assert service.asked == 2
+
+
+def test_numbers_are_the_same_however_they_are_written(tmp_path: Path) -> None:
+    service = Service()
+    fetch(tmp_path, service, place=Place(27, 11), scale=10)
+    fetch(tmp_path, service, place=Place(27.0, 11.0), scale=10.0)
+    assert service.asked == 1
+
+
+def test_an_answer_about_last_month_is_not_final(tmp_path: Path) -> None:
+    service = Service()
+    fetch(tmp_path, service, END + 3 * DAY)
+    fetch(tmp_path, service, END + 3.9 * DAY)
+    assert service.asked == 1
+    fetch(tmp_path, service, END + 4.1 * DAY)
+    assert service.asked == 2
+    fetch(tmp_path, service, LATER)
+    fetch(tmp_path, service, LATER + 1000 * DAY)
+    assert service.asked == 3
+
+
+def test_a_damaged_file_is_asked_for_again(tmp_path: Path) -> None:
+    service = Service()
+    fetch(tmp_path, service)
+    (file,) = tmp_path.rglob("*.zip")
+    for damage in (b"", b"no zip", file.read_bytes()[:-30]):
+        file.write_bytes(damage)
+        assert fetch(tmp_path, service).rasters["red"] == b"tif"
+    assert service.asked == 4
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    service = Service()
+    assert fetch(tmp_path / "file", service).rasters == fetch(tmp_path / "file", service).rasters
+    assert service.asked == 2
+    assert "answers are not kept" in caplog.text
+
+
+def test_a_failure_is_not_kept(tmp_path: Path) -> None:
+    service = Service()
+
+    def fails() -> Scene:
+        raise OSError("down")
+
+    with pytest.raises(OSError, match="down"):
+        Answers(str(tmp_path)).fetch(REQUEST, "f", fails)
+    assert not list(tmp_path.rglob("*"))
+    fetch(tmp_path, service)
+    assert service.asked == 1
+
+
+def test_nothing_is_kept_when_nothing_shall_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYVEG_CACHE", str(tmp_path))
+    service = Service()
+    for _ in range(2):
+        Answers("none").fetch(REQUEST, "f", service)
+    assert service.asked == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_usual_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(answers.sys, "platform", "linux")
+    monkeypatch.delenv("PYVEG_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert answers.default_folder() == tmp_path / "x" / "pyveg" / "answers"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert answers.default_folder() == Path.home() / ".cache" / "pyveg" / "answers"
+    monkeypatch.setenv("PYVEG_CACHE", str(tmp_path))
+    assert answers.default_folder() == tmp_path / "answers"
+    assert Answers().folder == tmp_path / "answers"
