@@ -1,0 +1,239 @@
+"""One series through the whole chain: season, trend, outliers, windows, indicators, tau.
+
+`prepare` sees the series once; `Prepared.residuals` sends any number of surrogates through the
+very same steps, gaps and the outlier rule included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pyveg.kernels import decompose
+from pyveg.kernels.linear import apply_operator, product
+
+__all__ = ["Prepared", "Steps", "outliers", "prepare"]
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is taken from a series before its memory is measured."""
+
+    period: float = 12.0
+    """Steps in a year."""
+    season: str = "harmonic"
+    """One of `pyveg.kernels.decompose.SEASONS`."""
+    harmonics: int = 3
+    trend: str = "loess"
+    """One of `pyveg.kernels.decompose.TRENDS`."""
+    bandwidth: float = 0.5
+    """LOESS: share of the valid steps in a fit. Gaussian: the weights' SD as a share of n."""
+    outlier_limit: float = 4.0
+    """In robust SD of the residuals; 0 for no rule."""
+
+    def __post_init__(self) -> None:
+        for name, given, known in (
+            ("season", self.season, decompose.SEASONS),
+            ("trend", self.trend, decompose.TRENDS),
+        ):
+            if given not in known:
+                raise ValueError(f'unknown {name} "{given}"; known: {", ".join(known)}')
+        if self.trend == "stl" and self.season != "stl":
+            raise ValueError('trend = "stl" goes with season = "stl"')
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A series after the chain."""
+
+    steps: Steps
+    gaps: Mask
+    """Steps that were missing before the outlier rule, (n,)."""
+    flagged: Mask
+    """Steps that the outlier rule took, (n,)."""
+    season: Values
+    """(n,)"""
+    trend: Values
+    """(n,); NaN where missing."""
+    residual: Values
+    """(n,); NaN where missing or flagged."""
+    turned: Values
+    """The transposed residual operator, (n, n)."""
+
+    @property
+    def valid(self) -> Mask:
+        """Steps that count."""
+        return ~(self.gaps | self.flagged)
+
+    @property
+    def fixed(self) -> Values:
+        """Season and trend, (n,)."""
+        return self.season + self.trend
+
+    def residuals(self, surrogates: Values) -> Values:
+        """Send complete surrogates (S, n) through the chain, with this series' gaps.
+
+        Steps that were flagged are missing too. A surrogate in which the rule flags more is
+        detrended again without them, as the series was.
+        """
+        valid = self.valid
+        found = apply_operator(self.turned, surrogates, valid)
+        if self.steps.outlier_limit:
+            flags = outliers(found, self.steps.outlier_limit)
+            for row in np.nonzero(flags.any(axis=1))[0]:
+                left = valid & ~flags[row]
+                try:
+                    found[row] = _directly(surrogates[row], left, self.steps)
+                except ValueError:  # what is left determines no season: flag without a new fit
+                    found[row, ~left] = np.nan
+        return found
+
+
+def prepare(series: NDArray[Any], steps: Steps) -> Prepared:
+    """Take season and trend from a series, flag outliers, and fit again without them.
+
+    Parameters
+    ----------
+    series : array of float, shape (n,)
+        On a regular axis; NaN where missing.
+    steps : Steps
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    ValueError
+        If the valid steps do not determine season or trend; the text says which.
+    """
+    data = np.ascontiguousarray(series, dtype=np.float64)
+    known = np.isfinite(data)
+    none = np.zeros(data.size, dtype=np.bool_)
+    first = _apply(data, known, none, steps)
+    if not steps.outlier_limit:
+        return first
+    flagged = outliers(first.residual[np.newaxis], steps.outlier_limit)[0]
+    return _apply(data, known, flagged, steps) if flagged.any() else first
+
+
+def outliers(residuals: NDArray[Any], limit: float) -> Mask:
+    """Values further than `limit` robust standard deviations from the median of their series.
+
+    Parameters
+    ----------
+    residuals : array of float, shape (S, n)
+        After season and trend; NaN where missing.
+    limit : float
+
+    Returns
+    -------
+    array of bool, shape (S, n)
+
+    Notes
+    -----
+    The robust SD is 1.4826 times the median absolute deviation. Nothing is flagged where that is
+    0, or a series has fewer than 12 values.
+    """
+    return _outliers(np.ascontiguousarray(residuals, dtype=np.float64), limit)
+
+
+@njit(cache=True, nogil=True)
+def _outliers(data: Values, limit: float) -> Mask:
+    flags = np.zeros(data.shape, dtype=np.bool_)
+    for s in range(data.shape[0]):
+        known = np.sort(data[s][~np.isnan(data[s])])
+        if known.size < 12:
+            continue
+        middle = _middle(known)
+        scale = 1.4826 * _middle(np.sort(np.abs(known - middle)))
+        for t in range(data.shape[1]):
+            flags[s, t] = scale > 0 and abs(data[s, t] - middle) > limit * scale
+    return flags
+
+
+@njit(cache=True, nogil=True)
+def _middle(ordered: Values) -> float:
+    half = ordered.size // 2
+    if ordered.size % 2:
+        return float(ordered[half])
+    return float(0.5 * (ordered[half - 1] + ordered[half]))
+
+
+def _directly(series: Values, valid: Mask, steps: Steps) -> Values:
+    """Residual of one series without making its operator, which would cost more."""
+    season, stl_trend = _season(steps, valid)
+    rows = np.where(valid, series, 0.0)
+    rest = np.where(valid, rows - _times(season, rows), 0.0)
+    trend = _times(stl_trend, rows) if steps.trend == "stl" else _times(_trend(steps, valid), rest)
+    return np.where(valid, rest - trend, np.nan)
+
+
+def _times(matrix: Values, vector: Values) -> Values:
+    out: Values = product(matrix, vector[:, np.newaxis])[:, 0]
+    return out
+
+
+def _apply(data: Values, known: Mask, flagged: Mask, steps: Steps) -> Prepared:
+    valid = known & ~flagged
+    season_of, trend_of, turned = _operators(steps, valid.tobytes())
+    rows = np.where(valid, data, 0.0)
+    whole = np.ones(data.size, dtype=np.bool_)
+    season = apply_operator(np.ascontiguousarray(season_of.T), rows[np.newaxis], whole)[0]
+    trend = apply_operator(np.ascontiguousarray(trend_of.T), rows[np.newaxis], valid)[0]
+    residual = apply_operator(turned, rows[np.newaxis], valid)[0]
+    # Rounding alone is no residual: a constant series has none.
+    largest = np.abs(rows).max(initial=0.0)
+    residual = np.where(np.abs(residual) <= 1e-11 * largest, residual * 0.0, residual)
+    return Prepared(steps, ~known, flagged, season, trend, residual, turned)
+
+
+@lru_cache(maxsize=16)
+def _operators(steps: Steps, mask: bytes) -> tuple[Values, Values, Values]:
+    """Season, trend and transposed residual operator for a pattern of gaps; often shared."""
+    valid = np.frombuffer(mask, dtype=np.bool_)
+    identity = np.eye(valid.size)
+    season, stl_trend = _season(steps, valid)
+    if steps.trend == "stl":
+        trend = stl_trend
+    else:
+        trend = product(_trend(steps, valid), np.ascontiguousarray(identity - season))
+    residual = identity - season - trend
+    residual[~valid] = 0.0
+    residual[:, ~valid] = 0.0
+    return season, trend, np.ascontiguousarray(residual.T)
+
+
+def _trend(steps: Steps, valid: Mask) -> Values:
+    """Takes what is left after the season to its trend."""
+    if steps.trend == "loess":
+        return decompose.loess_matrix(valid, steps.bandwidth)
+    if steps.trend == "gaussian":
+        return decompose.gaussian_matrix(valid, steps.bandwidth * valid.size)
+    if steps.trend == "quadratic":
+        return decompose.quadratic_matrix(valid)
+    return np.zeros((valid.size, valid.size))
+
+
+def _season(steps: Steps, valid: Mask) -> tuple[Values, Values]:
+    """The season's operator, and STL's trend."""
+    zero = np.zeros((valid.size, valid.size))
+    if steps.season == "harmonic":
+        return decompose.harmonic_matrix(valid, steps.period, steps.harmonics), zero
+    if steps.season == "none":
+        return zero, zero
+    period = round(steps.period)
+    if abs(steps.period - period) > 1e-6:
+        raise ValueError(
+            f"STL needs a whole number of steps in a year, not {steps.period:g}: "
+            'use season = "harmonic"'
+        )
+    return decompose.stl_matrices(valid, period)
