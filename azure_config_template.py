@@ -41,6 +41,9 @@ task_retries = 1  # a task that failed is tried so often again
 node_start_minutes = 60  # a run gives up when no node has come up for so long
 poll_seconds = 1  # least time between two looks at what has changed; 30 at most
 
+# Names of environment variables whose values your tasks need too, such as "EE_TOKEN".
+node_environment = []
+
 # Tasks in containers instead of a Python environment on each node.
 container_image = ""
 container_registry = ""

@@ -71,6 +71,9 @@ class AzureConfig:
     task_retries: int = setting(1, doc="tries after a task's first that failed", low=0, high=100)
     node_start_minutes: float = setting(60.0, doc="how long no node may come up", low=0.01)
     poll_seconds: float = setting(1.0, doc="least time between two looks", low=0.05, high=30)
+    node_environment: tuple[str, ...] = setting(
+        (), doc="names of your environment variables that tasks get too"
+    )
     keep_pool: bool = setting(False, doc="leave the pool when the run ends")
     container_image: str = setting("", doc="image that tasks run in")
     container_registry: str = setting("", doc="where the image is")

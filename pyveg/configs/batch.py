@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -55,6 +56,7 @@ def check(pipeline: Pipeline, graph: TaskGraph) -> list[str]:
     config = azure.load()
     _check_account(config)
     tuple(_plugins(steps))
+    _sent(config)
     if config.pool_identity:
         return []
     if not config.storage_account_key and config.sas_hours > _LONGEST_LOGIN_SAS:
@@ -76,10 +78,12 @@ def settings(store: Store, graph: TaskGraph) -> BatchSettings:
     if config.pool_identity:
         client = config.pool_identity_client_id
         environment = {"AZURE_CLIENT_ID": client} if client else {}
+        environment |= _sent(config)
         read = write = ""
     else:
-        environment = {SAS_VARIABLE: _token(store, life)}
+        environment = {SAS_VARIABLE: _token(store, life), **_sent(config)}
         read, write = _token(store, life, "r"), _token(store, life, "cw")
+    steps = [step for step in graph.steps if step.run_mode == MODE]
     return BatchSettings(
         account_url=config.batch_account_url,
         credential=credential(config),
@@ -90,7 +94,8 @@ def settings(store: Store, graph: TaskGraph) -> BatchSettings:
         read_sas=read,
         write_sas=write,
         totals=Counter(task.step.label for task in graph),
-        plugins=tuple(_plugins([step for step in graph.steps if step.run_mode == MODE])),
+        plugins=tuple(_plugins(steps)),
+        extras=tuple(_extras(steps)),
         hours=config.sas_hours - min(_SPARE, config.sas_hours / 10),
         task_retries=config.task_retries,
         node_start_minutes=config.node_start_minutes,
@@ -202,6 +207,32 @@ def _pool(config: AzureConfig) -> PoolSettings:
 def _token(store: AzureBlobStore, life: timedelta, permissions: str = "racwdl") -> str:
     """A SAS of the run's container, signed by the key or by the login."""
     return store.sas(life, permissions) or store.user_delegation_sas(life, permissions)
+
+
+def _sent(config: AzureConfig) -> dict[str, str]:
+    """What the user has chosen to send to tasks, such as the token of a service."""
+    missing = [name for name in config.node_environment if name not in os.environ]
+    if missing:
+        raise ConfigError(
+            f"{config.source}: node_environment names {missing[0]}, which is not set here"
+        )
+    return {name: os.environ[name] for name in config.node_environment}
+
+
+def _extras(steps: list[Step]) -> Iterator[str]:
+    """Extras of pyveg that nodes need: for containers, and for Sources that they ask."""
+    yield registry.extra_of("store", "azure")
+    for source in {s.scope.collection.source for s in steps if s.scope.collection is not None}:
+        extra = registry.extra_of("source", source)
+        if extra and any(_asks(step, source) for step in steps):
+            yield extra
+
+
+def _asks(step: Step, source: str) -> bool:
+    """Whether the Tasks of a Step fetch from that Source."""
+    collection = step.scope.collection
+    module = registry.load("module", step.module)
+    return collection is not None and collection.source == source and module.role == "start"
 
 
 def _plugins(steps: list[Step]) -> Iterator[str]:

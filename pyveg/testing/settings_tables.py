@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,9 @@ def modules() -> str:
     return "\n".join(parts)
 
 
-def simulated() -> str:
-    """Settings of the simulator."""
-    rows = _rows(registry.load("source", "simulated").Settings, set())
+def source(name: str) -> str:
+    """Settings of one Source."""
+    rows = _rows(registry.load("source", name).Settings, set())
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
@@ -63,7 +65,10 @@ def retired() -> str:
 
 def updated(text: str) -> str:
     """A page with its tables made anew."""
-    makers = {"modules": modules, "simulated": simulated, "retired": retired}
+    makers: dict[str, Callable[[], str]] = {"modules": modules, "retired": retired}
+    makers |= {
+        name: partial(source, name) for name in ("simulated", "earth_engine", "stac", "open_meteo")
+    }
     return MARK.sub(lambda found: found[1] + makers[found[2]]() + found[3], text)
 
 

@@ -122,7 +122,7 @@ def test_a_start_task_that_fails(make_cloud: Any, monkeypatch: Any) -> None:
     whole = packages.make_delivery
     monkeypatch.setattr(
         "pyveg.runners.azure_batch.runner.make_delivery",
-        lambda plugins: packages.Delivery({**whole(plugins).files, packages.SCRIPT: script}),
+        lambda *told: packages.Delivery({**whole(*told).files, packages.SCRIPT: script}),
     )
     cloud = make_cloud()
     (reason,) = _reasons(_run())

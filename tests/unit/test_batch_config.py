@@ -157,3 +157,43 @@ def test_an_address_of_no_blob(accounts: Any, url: str) -> None:
     accounts()
     with pytest.raises(ConfigError, match="is no address of a blob"):
         azure.read_url(url)
+
+
+def test_variables_that_the_user_sends(accounts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts(node_environment=["MY_TOKEN"])
+    with pytest.raises(ConfigError, match="node_environment names MY_TOKEN, which is not set"):
+        prepare(_pipeline())
+    monkeypatch.setenv("MY_TOKEN", "geheim")
+    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    assert told.environment["MY_TOKEN"] == "geheim"
+    assert "geheim" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("source", "mode", "extras"),
+    [
+        ("stac", "batch", {"azure", "stac"}),
+        ("stac", "local", {"azure"}),
+        ("simulated", "batch", {"azure"}),
+    ],
+)
+def test_nodes_get_the_extras_that_they_need(
+    accounts: Any, write_config: Any, source: str, mode: str, extras: set[str]
+) -> None:
+    from pyveg.configs.load import load_pipeline
+
+    accounts()
+    key = {"stac": "Sentinel2_EarthSearch", "simulated": "SimulatedSentinel2"}[source]
+    modules = ["VegetationDownloader", "VegetationImageProcessor"]
+    path = write_config(
+        date_range=["2020-01-01", "2020-03-01"],
+        collections_to_use=[key],
+        modules_to_use={key: modules},
+        special_config={
+            "VegetationDownloader": {"run_mode": mode},
+            "VegetationImageProcessor": {"run_mode": "batch"},
+        },
+        output_location_type="azure",
+    )
+    told = batch.settings(azure.open_store("told-2026"), load_pipeline(path).plan().graph)
+    assert set(told.extras) == extras

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,20 @@ def test_help_loads_little(command: str) -> None:
     assert not _loaded(code) & ({*HEAVY, *CLOUD} - {"networkx"})
 
 
-def test_a_dry_run_needs_no_cloud_package() -> None:
-    code = "from pyveg import load_pipeline; load_pipeline('pyveg/configs/demo.py').plan()"
-    assert not _loaded(code) & set(CLOUD)
+@pytest.mark.parametrize("config", ["demo", "sentinel2_era5"])
+def test_a_dry_run_needs_no_cloud_package(config: str) -> None:
+    code = f"from pyveg import load_pipeline; load_pipeline('pyveg/configs/{config}.py').plan()"
+    assert not _loaded(code) & {*CLOUD, "google", "googleapiclient", "httplib2", "requests"}
+
+
+def test_a_simulated_run_needs_no_cloud_package(write_config: Any) -> None:
+    """As in an environment without them: importing one is an error."""
+    names = (*CLOUD, "google", "googleapiclient", "httplib2", "requests", "pystac")
+    blocked = [name for name in names if name != "fsspec"]
+    config = write_config(runner="serial", date_range=["2016-01-01", "2016-02-01"])
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); "
+        f"from pyveg import run_pipeline; sys.exit(run_pipeline({str(config)!r}).exit_code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

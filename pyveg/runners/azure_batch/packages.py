@@ -65,13 +65,15 @@ class Delivery:
         return zip(self.keys, (self.files[name] for name in sorted(self.files)), strict=True)
 
 
-def make_delivery(plugins: Sequence[str] = ()) -> Delivery:
+def make_delivery(plugins: Sequence[str] = (), extras: Sequence[str] = ("azure",)) -> Delivery:
     """Pack pyveg and other people's packages.
 
     Parameters
     ----------
     plugins : sequence of str
         Names of installed distributions.
+    extras : sequence of str
+        Extras of pyveg.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def make_delivery(plugins: Sequence[str] = ()) -> Delivery:
     files: dict[str, bytes] = {}
     requirements = []
     for name in dict.fromkeys(("pyveg", *plugins)):
-        extra = "[azure]" if name == "pyveg" else ""
+        extra = f"[{','.join(sorted(extras))}]" if name == "pyveg" and extras else ""
         found = _installed(name)
         if _is_pure(found):
             wheel, data = pack(found)

@@ -295,7 +295,7 @@ class AzureBatchRunner:
     def _packages(self) -> Delivery:
         """What nodes install; packed and sent when it is first needed."""
         if self._delivery is None:
-            self._delivery = make_delivery(self._settings.plugins)
+            self._delivery = make_delivery(self._settings.plugins, self._settings.extras)
             if not self._settings.pool.container_image:
                 bulk.write_many(self._store, dict(self._delivery.items()))
         return self._delivery

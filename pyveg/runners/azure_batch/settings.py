@@ -75,6 +75,8 @@ class BatchSettings:
         Label of a Step -> how many Tasks it has in all.
     plugins : tuple of str
         Packages of other people that nodes need.
+    extras : tuple of str
+        Extras of pyveg that they need.
     hours : float
         How long a job may last, so that it ends before its SAS does.
     task_retries : int
@@ -95,6 +97,7 @@ class BatchSettings:
     write_sas: str = field(default="", repr=False)
     totals: Mapping[str, int] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ("azure",)
     hours: float = 167.0
     task_retries: int = 1
     node_start_minutes: float = 60.0

@@ -1,0 +1,46 @@
+"""`pyveg_doctor`: what is installed, which credentials were found, which services answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from pyveg.core.report import EXIT_FAILED, EXIT_FINE
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--offline", is_flag=True, help="Ask no service.")
+@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@debug_option
+@version_option
+def main(offline: bool, azure_config: str | None, as_json: bool, debug: bool) -> None:
+    """Look at what pyveg needs: packages, disk, credentials, services; each trouble with its cure.
+
+    Credentials are looked for, and never shown.
+
+    Exit code 0: nothing is wrong; 1: something is.
+    """
+    with told_plainly(debug=debug):
+        from pyveg.configs import azure
+        from pyveg.configs.doctor import Health, examine
+
+        azure.use(azure_config)
+        findings = examine(online=not offline)
+        if as_json:
+            click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+        else:
+            for finding in findings:
+                click.echo(f"{finding.health:>2} {finding.area}: {finding.text}")
+                if finding.cure:
+                    click.echo(f"     {finding.cure}")
+        troubled = any(finding.health is Health.TROUBLE for finding in findings)
+        sys.exit(EXIT_FAILED if troubled else EXIT_FINE)
+
+
+if __name__ == "__main__":
+    main()

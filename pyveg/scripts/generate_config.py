@@ -1,0 +1,161 @@
+"""`pyveg_generate_config`: write a config that runs as it is."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pyveg.core.errors import ConfigError
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+if TYPE_CHECKING:
+    from pyveg.configs.places import GivenPlace
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--collection_name", help="Imagery, such as Sentinel2; see --list_collections.")
+@click.option("--latitude", type=float, help="Of the centre, degrees north.")
+@click.option("--longitude", type=float, help="Of the centre, degrees east.")
+@click.option("--place", help="Id of a place of the study, or of a row of --coordinates_file.")
+@click.option("--coordinates_file", help="CSV with columns latitude and longitude.")
+@click.option("--geojson", help="The place is the square around what this file holds.")
+@click.option("--region_size", type=click.FloatRange(min=0, min_open=True), help="Degrees [0.08].")
+@click.option("--country", default="", help="For the file's name.")
+@click.option("--start_date", type=DAY, help="First day.")
+@click.option("--end_date", type=DAY, help="The day after the last.")
+@click.option("--time_per_point", help='Length of a period, such as "1m" or "2w".')
+@click.option("--run_mode", help="local, batch (Azure) or dask.")
+@click.option("--weather", help='Weather collection, or "none"; else what suits the imagery.')
+@click.option("--output_dir", default="", help="The output_location of runs.")
+@click.option("--configs_dir", default=".", show_default=True, help="Where the config goes.")
+@click.option("--test_mode", is_flag=True, help="A few chips of each date only.")
+@click.option("--n_threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--force", is_flag=True, help="Replace a config that is there.")
+@click.option("--list_collections", is_flag=True, help="List them and stop.")
+@click.option("--list_places", is_flag=True, help="List the places of the study and stop.")
+@debug_option
+@version_option
+def main(**options: Any) -> None:
+    """Write a config from a collection, a place and dates; asks for what is missing.
+
+    The file is named after what is in it, and runs with pyveg_run_pipeline --config_file.
+
+    Exit code 0: written; 2: something is wrong or missing.
+    """
+    with told_plainly(debug=options["debug"]):
+        if options["list_collections"]:
+            _list_collections()
+        elif options["list_places"]:
+            _list_places()
+        else:
+            _generate(options)
+
+
+def _generate(options: dict[str, Any]) -> None:
+    from pyveg.configs.generate import Choices, write
+
+    collection = _given(options, "collection_name", "Collection", default="Sentinel2")
+    place = _place(options)
+    start = _day(options, "start_date", "First day")
+    end = _day(options, "end_date", "Day after the last")
+    step = _given(options, "time_per_point", "Length of a period", default="1m")
+    run_mode = _given(options, "run_mode", "Run mode", default="local")
+    weather = options["weather"]
+    choices = Choices(
+        collection=collection,
+        place=place,
+        start=start,
+        end=end,
+        time_per_point=step,
+        run_mode=run_mode,
+        weather="" if weather == "none" else weather,
+        output_location=options["output_dir"],
+        test=options["test_mode"],
+        n_threads=options["n_threads"],
+    )
+    path = write(choices, Path(options["configs_dir"]), force=options["force"])
+    click.echo(f"written: {path}")
+    click.echo(f"look at the plan: pyveg_run_pipeline --config_file {path} --dry_run")
+    click.echo(f"run it:           pyveg_run_pipeline --config_file {path}")
+
+
+def _place(options: dict[str, Any]) -> GivenPlace:
+    from dataclasses import replace
+
+    from pyveg.configs import places
+
+    named, table = options["place"], options["coordinates_file"]
+    by_hand = options["latitude"] is not None or options["longitude"] is not None
+    ways = [bool(named or table), bool(options["geojson"]), by_hand]
+    if sum(ways) > 1:
+        raise ConfigError(
+            "give the place in one way: --latitude and --longitude, --place (with "
+            "--coordinates_file), or --geojson"
+        )
+    if table:
+        if not named:
+            raise ConfigError("--coordinates_file needs --place, the row to take")
+        found = places.from_table(Path(table), named)
+    elif named:
+        found = places.from_study(named)
+    elif options["geojson"]:
+        found = places.from_geojson(Path(options["geojson"]))
+    else:
+        latitude = float(_given(options, "latitude", "Latitude, degrees north"))
+        longitude = float(_given(options, "longitude", "Longitude, degrees east"))
+        found = places.GivenPlace(longitude, latitude)
+    if options["region_size"] is not None:
+        found = replace(found, region_size=options["region_size"])
+    return replace(found, country=options["country"] or found.country)
+
+
+def _given(options: dict[str, Any], name: str, question: str, default: str | None = None) -> Any:
+    """An option, else the answer to a question where somebody can answer, else its default."""
+    if options[name] is not None:
+        return options[name]
+    if sys.stdin.isatty():
+        return click.prompt(question, default=default)
+    if default is None:
+        raise ConfigError(f"--{name} is missing")
+    return default
+
+
+def _day(options: dict[str, Any], name: str, question: str) -> date:
+    found = _given(options, name, f"{question} (YYYY-MM-DD)")
+    if isinstance(found, datetime):
+        return found.date()
+    try:
+        return date.fromisoformat(found)
+    except ValueError:
+        raise ConfigError(f'--{name} "{found}" is no day; write it as 2020-01-31') from None
+
+
+def _list_collections() -> None:
+    from pyveg.configs.generate import collections
+    from pyveg.scripts.progress import aligned
+
+    rows = [["collection", "type", "source", "from", "to", "data"]]
+    for kind in ("vegetation", "weather"):
+        for name, record in collections(kind).items():
+            begin, end = record.get("min_date", "-"), record.get("max_date", "-")
+            rows.append([name, kind, record["source"], begin, end, record["collection_name"]])
+    click.echo(aligned(rows))
+
+
+def _list_places() -> None:
+    from pyveg.coordinates import PLACES
+    from pyveg.scripts.progress import aligned
+
+    rows = [["id", "country", "pattern", "latitude", "longitude"]]
+    rows += [[p.id, p.country, p.pattern, f"{p.latitude}", f"{p.longitude}"] for p in PLACES]
+    click.echo(aligned(rows))
+
+
+if __name__ == "__main__":
+    main()

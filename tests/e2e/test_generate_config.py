@@ -1,0 +1,209 @@
+"""`pyveg_generate_config`: what it writes runs as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyveg.configs.generate import collections
+from pyveg.configs.load import load_pipeline
+from pyveg.configs.places import from_geojson, from_study, from_table
+from pyveg.coordinates import PLACES
+from pyveg.core.errors import ConfigError
+from pyveg.scripts.generate_config import main as generate
+from pyveg.scripts.run_pipeline import main as run
+
+DATES = ["--start_date", "2018-01-01", "--end_date", "2018-07-01"]
+
+
+def _generate(folder: Path, *options: str) -> Result:
+    result = CliRunner().invoke(generate, ["--configs_dir", str(folder), *options])
+    assert not result.exception or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def _written(folder: Path, *options: str) -> Path:
+    result = _generate(folder, *options)
+    assert result.exit_code == 0, result.output
+    (path,) = folder.glob("config_*.py")
+    return path
+
+
+@pytest.mark.parametrize("collection", sorted(collections("vegetation")))
+def test_every_collection_has_a_plan(tmp_path: Path, collection: str) -> None:
+    record = collections("vegetation")[collection]
+    year = int(str(record.get("min_date", "2017"))[:4]) + 1
+    dates = ["--start_date", f"{year}-01-01", "--end_date", f"{year}-07-01"]
+    path = _written(tmp_path, "--collection_name", collection, "--place", "03", *dates)
+    assert path.name == (
+        f"config_{collection}_13.12N_2.59E_Niger_{year}-01-01_{year}-07-01_1m_local.py"
+    )
+    pipeline = load_pipeline(path)
+    assert pipeline.sequences[0].scope.place.label == "2.59_13.12"
+    result = CliRunner().invoke(run, ["--config_file", str(path), "--dry_run"])
+    assert result.exit_code == 0, result.output
+    assert "nothing was run or written" in result.output
+
+
+def test_what_it_writes_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--latitude", "11.57", "--longitude", "27.95", "--region_size", "0.011"]
+    dates = ["--start_date", "2016-01-01", "--end_date", "2016-03-01"]
+    path = _written(
+        *(tmp_path, "--collection_name", "SimulatedSentinel2", *options, *dates),
+        *("--time_per_point", "2w", "--test_mode", "--output_dir", "mine"),
+    )
+    assert (
+        path.name
+        == "config_SimulatedSentinel2_11.57N_27.95E_2016-01-01_2016-03-01_2w_local_TEST.py"
+    )
+    result = CliRunner().invoke(run, ["--config_file", str(path), "--runner", "threads"])
+    assert result.exit_code == 0, result.output
+    (folder,) = tmp_path.glob("mine_*")
+    assert list(folder.glob("gee_27.95_11.57_combine/results_summary.json"))
+
+
+def test_batch_configs_write_to_azure(tmp_path: Path) -> None:
+    path = _written(
+        *(tmp_path, "--collection_name", "SimulatedSentinel2", "--place", "0", *DATES),
+        *("--run_mode", "batch", "--n_threads", "2", "--weather", "none"),
+    )
+    pipeline = load_pipeline(path)
+    modes = {step.label: step.run_mode for step in pipeline.plan().graph.steps}
+    assert modes == {
+        "SimulatedSentinel2/VegetationDownloader": "local",
+        "SimulatedSentinel2/VegetationImageProcessor": "batch",
+        "SimulatedSentinel2/NetworkCentralityCalculator": "batch",
+        "SimulatedSentinel2/NDVICalculator": "batch",
+        "combine/VegAndWeatherJsonCombiner": "local",
+    }
+    assert pipeline.output_location_type == "azure"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--place", "1", "--collection_name", "Sentinel3"],
+            'unknown collection "Sentinel3"; did you mean',
+        ),
+        (["--latitude", "99", "--longitude", "1"], "--latitude 99.0 is not between -90 and 90"),
+        (["--latitude", "1", "--longitude", "999"], "--longitude 999.0 is not between"),
+        (["--latitude", "1"], "--longitude is missing"),
+        (["--place", "99"], "the study has places 00 to 66; see --list_places"),
+        (["--place", "1", "--latitude", "2", "--longitude", "3"], "give the place in one way"),
+        (["--coordinates_file", "x.csv"], "--coordinates_file needs --place"),
+        (["--place", "1", "--run_mode", "cloud"], 'unknown run mode "cloud"'),
+        (["--place", "1", "--weather", "ERA6"], 'unknown collection "ERA6"; did you mean "ERA5"'),
+        (["--place", "1", "--time_per_point", "1h"], '"1h" is not a step in time'),
+        (["--place", "1", "--end_date", "2017-01-01"], "2018-01-01 is not before --end_date"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, options: list[str], message: str) -> None:
+    result = _generate(tmp_path, *DATES, *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_config_is_not_replaced_unless_told_to(tmp_path: Path) -> None:
+    options = ["--collection_name", "SimulatedSentinel2", "--place", "5", *DATES]
+    path = _written(tmp_path, *options)
+    path.write_text("mine\n")
+    refused = _generate(tmp_path, *options)
+    assert refused.exit_code == 2
+    assert "--force replaces it" in refused.output
+    assert path.read_text() == "mine\n"
+    assert _generate(tmp_path, *options, "--force").exit_code == 0
+    assert path.read_text() != "mine\n"
+
+
+def test_collections_and_places_are_listed() -> None:
+    listed = CliRunner().invoke(generate, ["--list_collections"])
+    assert {"Sentinel2", "Landsat8", "ERA5"} <= {
+        line.split()[0] for line in listed.output.split("\n") if line
+    }
+    places = CliRunner().invoke(generate, ["--list_places"])
+    assert len(places.output.splitlines()) == 1 + len(PLACES) == 68
+
+
+# Places
+
+
+def test_places_of_the_study(shared_data: Path) -> None:
+    import csv
+
+    with (shared_data / "coordinates.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(r["id"], float(r["latitude"]), float(r["longitude"])) for r in rows] == [
+        (place.id, place.latitude, place.longitude) for place in PLACES
+    ]
+    assert from_study("3") == from_study("03")
+
+
+def test_a_row_of_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "sites.csv"
+    path.write_text("site,Lat,Lon,region_size,country\nAlpha,1.5,-2.5,0.05,Mali\nBeta,x,3,,\n")
+    found = from_table(path, "Alpha")
+    assert (found.latitude, found.longitude, found.region_size) == (1.5, -2.5, 0.05)
+    assert (found.name, found.country) == ("Alpha", "Mali")
+    assert from_table(path, "1").latitude == 1.5
+    with pytest.raises(ConfigError, match='no row is called "Alpa"; there are Alpha'):
+        from_table(path, "Alpa")
+    with pytest.raises(ConfigError, match="latitude = 'x' is no number"):
+        from_table(path, "Beta")
+    with pytest.raises(ConfigError, match=r"missing\.csv cannot be read"):
+        from_table(tmp_path / "missing.csv", "1")
+
+
+def _geojson(kind: str, coordinates: object) -> dict[str, object]:
+    geometry = {"type": kind, "coordinates": coordinates}
+    return {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": geometry}]}
+
+
+@given(
+    st.floats(-170, 170, allow_subnormal=False),
+    st.floats(-80, 80, allow_subnormal=False),
+    st.floats(0.001, 5),
+)
+def test_the_square_around_a_polygon(west: float, south: float, size: float) -> None:
+    import tempfile
+
+    ring = [[west, south], [west + size, south], [west + size, south + size / 2], [west, south]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.geojson"
+        path.write_text(json.dumps(_geojson("Polygon", [ring])))
+        found = from_geojson(path)
+    assert found.region_size == pytest.approx(size, abs=2e-6)
+    assert found.longitude == pytest.approx(west + size / 2, abs=2e-6)
+    assert found.latitude == pytest.approx(south + size / 4, abs=2e-6)
+
+
+def test_a_point_has_no_size(tmp_path: Path) -> None:
+    path = tmp_path / "oasis.geojson"
+    path.write_text(json.dumps(_geojson("Point", [27.95, 11.57])))
+    found = from_geojson(path)
+    assert (found.longitude, found.latitude, found.region_size) == (27.95, 11.57, None)
+    assert found.name == "oasis"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no GeoJSON"),
+        ('{"a": 1}', "is no GeoJSON"),
+        ('{"type": "FeatureCollection", "features": []}', "it has no coordinates"),
+        ('{"type": "Point", "coordinates": [500000, 1280000]}', "are not degrees"),
+    ],
+)
+def test_what_is_no_geojson(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        from_geojson(path)
