@@ -137,30 +137,20 @@ def _earth_engine_sign_in() -> Iterator[Finding]:
 def _earth_engine_answers() -> Iterator[Finding]:
     if not _is_there("ee"):
         return
-    from pyveg.sources.earth_engine import credentials, session
-    from pyveg.sources.earth_engine.source import EarthEngineSettings
+    from pyveg.sources.earth_engine import credentials
+    from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 
     try:
         credentials.find("", "")
     except PyvegError:
         return  # told already
-    given = EarthEngineSettings()
-    terms = session.Terms(
-        given.project,
-        given.credentials_file,
-        max_requests=1,
-        max_wait=5,
-        timeout=_WAIT,
-        tag="doctor",
-    )
+    settings = EarthEngineSettings(max_wait=5, request_timeout=_WAIT)
     try:
-        import ee
-
-        session.session_of(terms).value(ee.Number(1))
+        answer = EarthEngineSource(settings).check()
     except PyvegError as error:
         yield Finding("Earth Engine", Health.TROUBLE, *_split(error))
     else:
-        yield Finding("Earth Engine", Health.WELL, "it answers")
+        yield Finding("Earth Engine", Health.WELL, answer)
 
 
 # STAC
@@ -199,7 +189,8 @@ def _azure_accounts() -> Iterator[Finding]:
     for kind in ("storage", "batch"):
         name = getattr(config, f"{kind}_account_name")
         if not name:
-            yield Finding("Azure", Health.ABSENT, f"no {kind} account is named", "azure_config.py")
+            cure = f"set {kind}_account_name in azure_config.py, if you want to use it"
+            yield Finding("Azure", Health.ABSENT, f"no {kind} account is named", cure)
             continue
         way = "its key" if getattr(config, f"{kind}_account_key") else "Entra ID"
         text = f"{kind} account {name} by {way} ({config.source})"

@@ -104,7 +104,10 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     except UnknownNameError as error:
         raise ConfigError(f'{error} (names of your own begin with "_")') from None
     if top.analysis:
-        raise ConfigError("config: this version of pyveg has no analysis yet; set analysis = False")
+        raise ConfigError(
+            "config: this version of pyveg cannot analyse a run at its end yet; set analysis = "
+            "False and see docs/analysis.md"
+        )
     _check_special_shape(top)
     job = _Job(top, _place(top), _dates(top))
     modules = _modules(top)

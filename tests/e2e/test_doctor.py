@@ -79,7 +79,7 @@ def test_services_that_answer(
         result = _doctor("--azure_config", str(make_cloud.config_file))
     assert result.exit_code == 0, result.output
     assert "ok Earth Engine: sign-in: " in result.output
-    assert "ok Earth Engine: it answers" in result.output
+    assert "ok Earth Engine: Earth Engine answers (" in result.output
     assert "ok STAC: local answers" in result.output
     assert "ok Azure: the storage account answers" in result.output
     assert "the Batch account answers; runs have 0 jobs and 0 nodes" in result.output
