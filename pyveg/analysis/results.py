@@ -75,21 +75,25 @@ def load_weather(path: str | Path) -> pd.DataFrame:
     return load_summary(path).weather
 
 
-def load_summary(path: str | Path) -> Results:
-    """Read everything in a run's summary."""
-    text = str(path)
-    if text.endswith(".json"):
-        folder, _, name = text.replace("\\", "/").rpartition("/")
-        return read_summary(_read(_store(folder or "."), name, text))
-    store = _store(text)
-    found = [key for key in store.list() if key.endswith(f"_{COMBINE}/{SUMMARY}")]
+def load_summary(where: str | Path | Store) -> Results:
+    """Read everything in the summary of a run, given by its path, its URL or its Store."""
+    if isinstance(where, str | Path):
+        text = str(where)
+        if text.endswith(".json"):
+            folder, _, name = text.replace("\\", "/").rpartition("/")
+            return read_summary(_read(registry.store_at(folder or "."), name, text))
+        where = registry.store_at(text)
+    found = [key for key in where.list() if _is_summary(key)]
     if not found:
-        raise NotARunError(f"there is no {SUMMARY} in {text}; is it the folder of a finished run?")
-    return read_summary(_read(store, found[0], text))
+        raise NotARunError(
+            f"there is no {SUMMARY} in {where.url}; is it the folder of a finished run?"
+        )
+    return read_summary(_read(where, found[0], where.url))
 
 
-def _store(where: str) -> Store:
-    return registry.store_at(where)
+def _is_summary(key: str) -> bool:
+    """That of a run, or one that lies in a folder by itself, as older programs left it."""
+    return key.endswith(f"_{COMBINE}/{SUMMARY}") or key == SUMMARY
 
 
 def _read(store: Store, key: str, text: str) -> bytes:

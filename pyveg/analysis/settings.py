@@ -50,6 +50,8 @@ class AnalysisSettings:
     """Rate of false alarms, and of false discoveries."""
     fdr: str = "bh"
     """False-discovery control: "bh" (Benjamini-Hochberg) or "by" (any dependence)."""
+    rain_months: float = 3.0
+    """How long rain is remembered where the weather's part is taken away, months."""
     n_threads: int = 1
     """Chips worked on at once; results do not depend on it."""
 
@@ -62,7 +64,8 @@ class AnalysisSettings:
             value = getattr(self, name)
             if not low < value <= high:
                 raise ConfigError(f"{name} = {value!r} must be above {low} and at most {high}")
-        for name, least in (("surrogates", 19), ("harmonics", 1), ("seed", 0), ("n_threads", 1)):
+        for name, least in (("surrogates", 19), ("harmonics", 1), ("seed", 0), ("n_threads", 1),
+                            ("rain_months", 0)):  # fmt: skip
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} = {getattr(self, name)!r} must be at least {least}")
         try:

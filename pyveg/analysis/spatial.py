@@ -8,7 +8,7 @@ vegetation has a regular pattern, which may let it evade a tipping point (Bastia
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -62,7 +62,12 @@ class Chips:
 
 
 def spatial_indicators(
-    chips: Chips, *, nulls: int = 99, chain_nulls: int = 0, seed: int = 0
+    chips: Chips,
+    *,
+    nulls: int = 99,
+    chain_nulls: int = 0,
+    seed: int = 0,
+    only: Container[str] = RULES,
 ) -> pd.DataFrame:
     """Spatial signals of each chip of a date.
 
@@ -75,6 +80,8 @@ def spatial_indicators(
         Random images with the spectrum of the whole image, sent through the same binarisation, for
         a second null of offset50; 0 for none. They need `chips.image`.
     seed : int
+    only : container of str
+        Signals to measure.
 
     Returns
     -------
@@ -102,12 +109,13 @@ def spatial_indicators(
         rng = np.random.Generator(np.random.Philox(stream(seed, chips.date, number)))
         common = {"date": chips.date, "chip": number}
         if usable[place]:
-            found = _of_chip(chips.ndvi[place], chips.signal[place], nulls, rng)
+            found = _of_chip(chips.ndvi[place], chips.signal[place], nulls, rng, only)
         else:
             share = 100 * (1 - LEAST_VALID)
             found = [
                 {"indicator": name, "rule": f"more than {share:.0f} % of the chip is masked"}
                 for name in RULES
+                if name in only
             ]
         for row in found:
             row.setdefault("rule", RULES[row["indicator"]])
@@ -149,33 +157,42 @@ def pooled_patches(chips: Chips) -> NDArray[np.int64]:
     return np.sort(np.concatenate(sizes)) if sizes else np.empty(0, np.int64)
 
 
-def read_chips(path: str | Path, collection: str = "") -> Iterator[Chips]:
+def read_chips(
+    run: str | Path | Store, collection: str = "", *, dates: Container[pd.Timestamp] | None = None
+) -> Iterator[Chips]:
     """The chips of each date of a run, in order of time.
 
     Parameters
     ----------
-    path : str or Path
-        A run folder or its URL.
+    run : str, Path or Store
+        A run folder, its URL, or its Store.
     collection : str
         The key of the collection in the config; the first one with images where empty.
+    dates : container of Timestamp, optional
+        Those to read; all where not given.
 
     Raises
     ------
     NotARunError
         If there are no images in it.
     """
-    kind = "fsspec" if "://" in str(path) else "local"
-    store = cast(Store, registry.load("store", kind)(str(path)))
+    store = registry.store_at(str(run)) if isinstance(run, str | Path) else run
+    for date, key in image_dates(store, collection).items():
+        if dates is None or date in dates:
+            found = _read_date(store, key, date)
+            if found is not None:
+                yield found
+
+
+def image_dates(store: Store, collection: str = "") -> dict[pd.Timestamp, str]:
+    """Dates that a run has images of, in order, each with the key of its BWNDVI picture."""
     keys = [key for key in store.list() if key.endswith("_BWNDVI.png") and "/PROCESSED/" in key]
     folders = sorted({key.split("/")[0] for key in keys})
     chosen = [name for name in folders if not collection or name.endswith(f"_{collection}")]
     if not chosen:
-        raise NotARunError(f"there are no BWNDVI pictures of a collection in {path}")
-    for key in sorted(key for key in keys if key.startswith(f"{chosen[0]}/")):
-        _, date, _, _ = key.split("/")
-        found = _read_date(store, key, pd.Timestamp(date))
-        if found is not None:
-            yield found
+        raise NotARunError(f"there are no BWNDVI pictures of a collection in {store.url}")
+    mine = sorted(key for key in keys if key.startswith(f"{chosen[0]}/"))
+    return {pd.Timestamp(key.split("/")[1]): key for key in mine}
 
 
 def _read_date(store: Store, key: str, date: pd.Timestamp) -> Chips | None:
@@ -192,7 +209,7 @@ def _read_date(store: Store, key: str, date: pd.Timestamp) -> Chips | None:
 
 
 def _of_chip(
-    ndvi: Values, signal: Mask, nulls: int, rng: np.random.Generator
+    ndvi: Values, signal: Mask, nulls: int, rng: np.random.Generator, only: Container[str]
 ) -> list[dict[str, Any]]:
     """Rows of one chip."""
     measures: dict[str, Callable[[Values], float]] = {
@@ -205,13 +222,17 @@ def _of_chip(
     rows = [
         _row(name, measure(ndvi), [measure(image) for image in made])
         for name, measure in measures.items()
+        if name in only
     ]
-    wave = spectrum.wavelength(spectrum.radial_spectrum(ndvi), ndvi.shape[0])
-    rows.append({"indicator": "wavelength", "value": wave, "null": ""})
+    if "wavelength" in only:
+        wave = spectrum.wavelength(spectrum.radial_spectrum(ndvi), ndvi.shape[0])
+        rows.append({"indicator": "wavelength", "value": wave, "null": ""})
     masks = [_permuted_mask(signal, np.isfinite(ndvi), rng) for _ in range(nulls)]
-    rows.append(
-        _row("patch_mean", _mean_patch(ndvi, signal), [_mean_patch(ndvi, one) for one in masks])
-    )
+    if "patch_mean" in only:
+        sizes = [_mean_patch(ndvi, one) for one in masks]
+        rows.append(_row("patch_mean", _mean_patch(ndvi, signal), sizes))
+    if "offset50" not in only:
+        return rows
     if not signal.any():
         rows.append({"indicator": "offset50", "null": "", "rule": "the chip has no signal pixels"})
         return rows

@@ -52,8 +52,8 @@ INDICATOR_COLUMNS = (
     "null_low", "null_middle", "null_high",
 )  # fmt: skip
 PART_COLUMNS = (
-    "collection", "metric", "chip", "step", "date", "value", "season", "trend", "residual",
-    "outlier",
+    "collection", "metric", "chip", "step", "date", "value", "season", "trend", "weather",
+    "residual", "outlier",
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ class Temporal:
     in each window are there too, as "valid_share" and "outliers"."""
     parts: pd.DataFrame
     """One row per metric, chip and step, `PART_COLUMNS`: the series and what it was taken apart
-    into. A flagged value is still in `value`."""
+    into; `weather` is what drivers told, 0 without them. A flagged value is still in `value`."""
     settings: AnalysisSettings
 
 
@@ -123,6 +123,8 @@ def temporal_indicators(
     series: Series,
     metrics: Sequence[str] | None = None,
     settings: AnalysisSettings | None = None,
+    *,
+    drivers: Values | None = None,
 ) -> Temporal:
     """Indicators, their trends and tests for each metric of a series.
 
@@ -133,6 +135,9 @@ def temporal_indicators(
         Columns to look at; "ndvi_mean" (or "ndvi") and "offset50" where not given, as far as they
         are there.
     settings : AnalysisSettings, optional
+    drivers : array of float64, shape (k, steps), optional
+        Weather whose part is taken from every chip, and from every surrogate, before indicators
+        are made (`pyveg.analysis.climate`).
 
     Returns
     -------
@@ -141,7 +146,7 @@ def temporal_indicators(
     """
     told = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
-    found = [_one_metric(series, name, told) for name in names]
+    found = [_one_metric(series, name, told, drivers) for name in names]
     trends = _frame((row for one in found for row in one[0]), TREND_COLUMNS)
     site = trends["chip"] == SITE
     trends.loc[site, "q"] = q_values(trends.loc[site, "p"].to_numpy(np.float64), told.fdr)
@@ -161,7 +166,9 @@ def default_metrics(series: Series) -> list[str]:
     return [*greens, *(name for name in ("offset50",) if name in series.metrics)]
 
 
-def prepare_chips(matrix: Values, period: float, settings: AnalysisSettings) -> list[Chip]:
+def prepare_chips(
+    matrix: Values, period: float, settings: AnalysisSettings, drivers: Values | None = None
+) -> list[Chip]:
     """Send each row of (chips, n) through the chain; a row that cannot be gets a reason."""
     steps = settings.steps(period)
 
@@ -171,7 +178,7 @@ def prepare_chips(matrix: Values, period: float, settings: AnalysisSettings) -> 
         if reason:
             return Chip(number, row, None, reason)
         try:
-            prepared = prepare(row, steps)
+            prepared = prepare(row, steps, drivers)
             noise = fit_noise(prepared.residual, prepared.turned)
         except ValueError as error:
             return Chip(number, row, None, str(error))
@@ -230,7 +237,7 @@ def window_steps(n: int, share: float) -> int:
 
 
 def _one_metric(
-    series: Series, metric: str, settings: AnalysisSettings
+    series: Series, metric: str, settings: AnalysisSettings, drivers: Values | None
 ) -> tuple[list[dict[str, Any]], pd.DataFrame, pd.DataFrame]:
     matrix = series.matrix(metric)
     common = {"collection": series.collection, "metric": metric}
@@ -238,7 +245,7 @@ def _one_metric(
     if series.axis is None or not matrix.size:
         row = {**_blank(common, SITE, settings), "reason": "there are no dates", "n": 0}
         return [{**row, "indicator": name} for name in settings.indicators], *empty
-    chips = prepare_chips(matrix, series.axis.period, settings)
+    chips = prepare_chips(matrix, series.axis.period, settings, drivers)
     usable = [chip.ready for chip in chips if chip.ready]
     window = window_steps(matrix.shape[1], settings.window)
     seed = stream(settings.seed, "temporal", series.collection, metric)
@@ -503,10 +510,15 @@ def _parts(chip: Chip, number: int, dates: pd.DatetimeIndex) -> pd.DataFrame:
         {"chip": number, "step": np.arange(len(dates)), "date": dates, "value": chip.series}
     )
     if chip.ready is None:
-        return table.assign(season=np.nan, trend=np.nan, residual=np.nan, outlier=False)
+        none = dict.fromkeys(("season", "trend", "weather", "residual"), np.nan)
+        return table.assign(**none, outlier=False)
     done = chip.ready.prepared
     return table.assign(
-        season=done.season, trend=done.trend, residual=done.residual, outlier=done.flagged
+        season=done.season,
+        trend=done.trend,
+        weather=0.0 if done.driven is None else done.driven,
+        residual=done.residual,
+        outlier=done.flagged,
     )
 
 

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pyveg.kernels import decompose
-from pyveg.kernels.linear import apply_operator, product
+from pyveg.kernels.linear import apply_operator, hat_rows, product
 
 __all__ = ["Prepared", "Steps", "outliers", "prepare"]
 
@@ -67,6 +67,10 @@ class Prepared:
     """(n,); NaN where missing or flagged."""
     turned: Values
     """The transposed residual operator, (n, n)."""
+    drivers: Values | None = None
+    """What was partialled out, (k, n)."""
+    driven: Values | None = None
+    """The part of the residual that the drivers told, (n,); NaN where missing."""
 
     @property
     def valid(self) -> Mask:
@@ -91,13 +95,13 @@ class Prepared:
             for row in np.nonzero(flags.any(axis=1))[0]:
                 left = valid & ~flags[row]
                 try:
-                    found[row] = _directly(surrogates[row], left, self.steps)
+                    found[row] = _directly(surrogates[row], left, self.steps, self.drivers)
                 except ValueError:  # what is left determines no season: flag without a new fit
                     found[row, ~left] = np.nan
         return found
 
 
-def prepare(series: NDArray[Any], steps: Steps) -> Prepared:
+def prepare(series: NDArray[Any], steps: Steps, drivers: NDArray[Any] | None = None) -> Prepared:
     """Take season and trend from a series, flag outliers, and fit again without them.
 
     Parameters
@@ -105,6 +109,10 @@ def prepare(series: NDArray[Any], steps: Steps) -> Prepared:
     series : array of float, shape (n,)
         On a regular axis; NaN where missing.
     steps : Steps
+    drivers : array of float, shape (k, n), optional
+        Weather of each step, lagged as is wanted. It loses its season and trend as the series
+        does, and what least squares say that the residual owes to it is taken away too. A step at
+        which one of them is NaN is missing.
 
     Returns
     -------
@@ -113,16 +121,19 @@ def prepare(series: NDArray[Any], steps: Steps) -> Prepared:
     Raises
     ------
     ValueError
-        If the valid steps do not determine season or trend; the text says which.
+        If the valid steps do not determine season, trend or drivers; the text says which.
     """
     data = np.ascontiguousarray(series, dtype=np.float64)
     known = np.isfinite(data)
+    if drivers is not None:
+        drivers = np.ascontiguousarray(drivers, dtype=np.float64)
+        known &= np.isfinite(drivers).all(axis=0)
     none = np.zeros(data.size, dtype=np.bool_)
-    first = _apply(data, known, none, steps)
+    first = _apply(data, known, none, steps, drivers)
     if not steps.outlier_limit:
         return first
     flagged = outliers(first.residual[np.newaxis], steps.outlier_limit)[0]
-    return _apply(data, known, flagged, steps) if flagged.any() else first
+    return _apply(data, known, flagged, steps, drivers) if flagged.any() else first
 
 
 def outliers(residuals: NDArray[Any], limit: float) -> Mask:
@@ -168,13 +179,33 @@ def _middle(ordered: Values) -> float:
     return float(0.5 * (ordered[half - 1] + ordered[half]))
 
 
-def _directly(series: Values, valid: Mask, steps: Steps) -> Values:
+def _directly(series: Values, valid: Mask, steps: Steps, drivers: Values | None) -> Values:
     """Residual of one series without making its operator, which would cost more."""
     season, stl_trend = _season(steps, valid)
-    rows = np.where(valid, series, 0.0)
-    rest = np.where(valid, rows - _times(season, rows), 0.0)
-    trend = _times(stl_trend, rows) if steps.trend == "stl" else _times(_trend(steps, valid), rest)
-    return np.where(valid, rest - trend, np.nan)
+    trend_of = None if steps.trend == "stl" else _trend(steps, valid)
+
+    def rest(row: Values) -> Values:
+        known = np.where(valid, row, 0.0)
+        left = np.where(valid, known - _times(season, known), 0.0)
+        trend = _times(stl_trend, known) if trend_of is None else _times(trend_of, left)
+        return np.where(valid, left - trend, 0.0)
+
+    found = rest(series)
+    if drivers is not None:
+        told = np.stack([rest(row) for row in drivers], axis=1)
+        found = found - _times(told, _times(_determined(told, valid), found))
+    return np.where(valid, found, np.nan)
+
+
+def _determined(told: Values, valid: Mask) -> Values:
+    """Least squares on drivers (n, k), as the rows that take a residual to its coefficients."""
+    rows: Values = hat_rows(told, valid)
+    if not np.isfinite(rows).all():
+        raise ValueError(
+            f"{int(valid.sum())} steps do not determine the part of {told.shape[1]} drivers: they "
+            "do not change, say the same, or are too many"
+        )
+    return rows
 
 
 def _times(matrix: Values, vector: Values) -> Values:
@@ -182,9 +213,15 @@ def _times(matrix: Values, vector: Values) -> Values:
     return out
 
 
-def _apply(data: Values, known: Mask, flagged: Mask, steps: Steps) -> Prepared:
+def _apply(
+    data: Values, known: Mask, flagged: Mask, steps: Steps, drivers: Values | None
+) -> Prepared:
     valid = known & ~flagged
     season_of, trend_of, turned = _operators(steps, valid.tobytes())
+    driven = None
+    if drivers is not None:
+        before = apply_operator(turned, np.where(valid, data, 0.0)[np.newaxis], valid)[0]
+        turned = _without(steps, valid.tobytes(), drivers.tobytes())
     rows = np.where(valid, data, 0.0)
     whole = np.ones(data.size, dtype=np.bool_)
     season = apply_operator(np.ascontiguousarray(season_of.T), rows[np.newaxis], whole)[0]
@@ -193,7 +230,9 @@ def _apply(data: Values, known: Mask, flagged: Mask, steps: Steps) -> Prepared:
     # Rounding alone is no residual: a constant series has none.
     largest = np.abs(rows).max(initial=0.0)
     residual = np.where(np.abs(residual) <= 1e-11 * largest, residual * 0.0, residual)
-    return Prepared(steps, ~known, flagged, season, trend, residual, turned)
+    if drivers is not None:
+        driven = before - residual
+    return Prepared(steps, ~known, flagged, season, trend, residual, turned, drivers, driven)
 
 
 @lru_cache(maxsize=16)
@@ -210,6 +249,19 @@ def _operators(steps: Steps, mask: bytes) -> tuple[Values, Values, Values]:
     residual[~valid] = 0.0
     residual[:, ~valid] = 0.0
     return season, trend, np.ascontiguousarray(residual.T)
+
+
+@lru_cache(maxsize=16)
+def _without(steps: Steps, mask: bytes, drivers: bytes) -> Values:
+    """The transposed residual operator that partials out drivers too."""
+    valid = np.frombuffer(mask, dtype=np.bool_)
+    turned = _operators(steps, mask)[2]
+    rows = np.frombuffer(drivers, dtype=np.float64).reshape(-1, valid.size)
+    told = apply_operator(turned, np.where(valid, rows, 0.0), valid)
+    told = np.ascontiguousarray(np.where(valid, told, 0.0).T)
+    part = product(told, _determined(told, valid))
+    rest = turned - product(turned, np.ascontiguousarray(part.T))
+    return np.ascontiguousarray(rest)
 
 
 def _trend(steps: Steps, valid: Mask) -> Values:

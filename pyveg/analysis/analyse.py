@@ -1,0 +1,374 @@
+"""From the results of a run to a tested statement: every step, in order."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyveg.analysis.agreement import Verdict, agreement_table, verdict
+from pyveg.analysis.climate import Climate, climate_control, describe
+from pyveg.analysis.levels import level_trends
+from pyveg.analysis.power import Power, power_statement
+from pyveg.analysis.rain import drought_recovery, rain_response
+from pyveg.analysis.results import Results, load_summary
+from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
+from pyveg.analysis.series import Series, make_series
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.snapshots import Snapshots, read_snapshots
+from pyveg.analysis.temporal import SITE, Temporal, default_metrics, temporal_indicators
+from pyveg.core import registry
+from pyveg.core.errors import ConfigError
+from pyveg.core.layout import CONFIG_FILE
+from pyveg.core.ports import Store
+
+Progress = Callable[[str, int, int], None]
+"""Told the name of a step, its number, and how many there are."""
+
+STEPS = ("indicators", "climate", "levels", "sensitivity", "rain", "power", "images", "verdict")
+CONTROLLED_SURROGATES = 199
+RAIN_CHIPS = 12
+_PACKAGES = ("pyveg", "numpy", "scipy", "pandas", "numba", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of one vegetation collection of a place."""
+
+    source: str
+    """Where the results are."""
+    series: Series
+    temporal: Temporal
+    climate: Climate
+    levels: pd.DataFrame
+    """`pyveg.analysis.levels.level_trends`."""
+    sensitivity: pd.DataFrame
+    """`pyveg.analysis.sensitivity.sensitivity` of each metric."""
+    rain: pd.DataFrame
+    """`pyveg.analysis.rain.rain_response` of each metric."""
+    recovery: pd.DataFrame
+    """`pyveg.analysis.rain.drought_recovery` of each metric."""
+    power: tuple[Power, ...]
+    snapshots: Snapshots
+    agreement: pd.DataFrame
+    """`pyveg.analysis.agreement.agreement_table`."""
+    verdict: Verdict
+    settings: AnalysisSettings
+    config: str = ""
+    """The config of the run, where it keeps one."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics that were tested."""
+        return self.temporal.trends["metric"].drop_duplicates().tolist()
+
+    @property
+    def title(self) -> str:
+        """The place, as people write it."""
+        about = self.series.metadata
+        place = ""
+        if "latitude" in about and "longitude" in about:
+            place = f"{about['latitude']}° N, {about['longitude']}° E, "
+        return f"{place}{self.series.collection or 'no collection'}"
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables, by the name of the file that they are written to."""
+        climate = self.climate.temporal
+        return {
+            "series": self.series.table,
+            "parts": self.temporal.parts,
+            "indicators": self.temporal.indicators,
+            "trends": self.temporal.trends,
+            "levels": self.levels,
+            "climate": self.climate.table,
+            "climate_trends": pd.DataFrame() if climate is None else climate.trends,
+            "climate_indicators": pd.DataFrame() if climate is None else climate.indicators,
+            "sensitivity": self.sensitivity,
+            "rain_response": self.rain,
+            "drought_recovery": self.recovery,
+            "spatial": self.snapshots.values,
+            "spatial_trends": self.snapshots.trends,
+            "spatial_tests": self.snapshots.tests,
+            "spectra": self.snapshots.spectra,
+            "patch_laws": self.snapshots.laws,
+            "agreement": self.agreement,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What is not a table, as plain data."""
+        return {
+            "source": self.source,
+            "collection": self.series.collection,
+            "verdict": self.verdict.record(),
+            "power": [{**vars(one), "text": one.text} for one in self.power],
+            "notes": list(self.series.notes),
+            "metadata": dict(self.series.metadata),
+            "climate": {"drivers": list(self.climate.drivers), "reason": self.climate.reason},
+            "images": {"periodic": self.snapshots.periodic, "reason": self.snapshots.reason},
+            "settings": self.settings.record(),
+            "versions": dict(self.versions),
+            "config": self.config,
+        }
+
+
+def analyse(
+    results: str | Path | Store | Results,
+    *,
+    collection: str | None = None,
+    settings: AnalysisSettings | None = None,
+    metrics: Sequence[str] | None = None,
+    spatial: bool = True,
+    swap_coordinates: bool = False,
+    min_valid: float = 0.5,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Test whether a place is losing resilience, and say how sure that is.
+
+    Parameters
+    ----------
+    results : str, Path, Store or Results
+        A run folder or its URL, a `results_summary.json` (also of the older pyveg), the Store of a
+        run, or what was read from one.
+    collection : str, optional
+        Name of the vegetation collection, needed where there are several.
+    settings : AnalysisSettings, optional
+    metrics : sequence of str, optional
+        What is tested; NDVI and offset50, as far as they are there, where not given.
+    spatial : bool
+        Whether the images of the run are measured too.
+    swap_coordinates : bool
+        Exchange latitude and longitude, for old files that have them the wrong way round.
+    min_valid : float
+        Share of valid pixels below which a chip's values are missing.
+    progress : callable, optional
+        Told of every step.
+
+    Returns
+    -------
+    Analysis
+        Of any series: what cannot be tested has NaN and its reason.
+
+    Raises
+    ------
+    NotARunError, DataError
+        If `results` is no results of pyveg.
+    ConfigError
+        If there are several collections and none was named, or it is not there.
+    """
+    store, found = _open(results)
+    if swap_coordinates:
+        swap = {"latitude": "longitude", "longitude": "latitude"}
+        found = Results(found.chips.rename(columns=swap), found.weather, found.metadata)
+    every = make_series(found, min_valid=min_valid)
+    one = _chosen(every, collection)
+    return analyse_series(
+        one,
+        settings=settings,
+        metrics=metrics,
+        store=store if spatial else None,
+        source=store.url if store else str(results) if isinstance(results, str | Path) else "",
+        progress=progress,
+    )
+
+
+def collections_of(results: str | Path | Store | Results) -> list[str]:
+    """Names of the vegetation collections of some results."""
+    return [one.collection for one in make_series(_open(results)[1])]
+
+
+def analyse_series(
+    series: Series,
+    *,
+    settings: AnalysisSettings | None = None,
+    metrics: Sequence[str] | None = None,
+    store: Store | None = None,
+    source: str = "",
+    progress: Progress | None = None,
+) -> Analysis:
+    """`analyse` for a series that was put in order already; images come from `store`."""
+    told = settings or AnalysisSettings()
+    names = default_metrics(series) if metrics is None else list(metrics)
+    tell = _teller(progress)
+
+    tell("indicators")
+    temporal = temporal_indicators(series, names, told)
+    tell("climate")
+    climate = climate_control(series, temporal, told, surrogates=min(told.surrogates,
+                              CONTROLLED_SURROGATES))  # fmt: skip
+    tell("levels")
+    levels = level_trends(series, names, told)
+    tell("sensitivity")
+    surface = [sensitivity(series, name, told) for name in names]
+    tell("rain")
+    few = _some_chips(series, RAIN_CHIPS)
+    rain = [rain_response(few, name, told) for name in names]
+    back = [drought_recovery(few, name, told) for name in names]
+    tell("power")
+    power = tuple(_power(series, temporal, name, told) for name in names)
+    tell("images")
+    snapshots = read_snapshots(store, series, told)
+    tell("verdict")
+    table = agreement_table(temporal, levels, climate, snapshots)
+    surface_table = _joined(surface)
+    summary = summarise_sensitivity(surface_table, told.alpha) if len(surface_table) else (
+        pd.DataFrame()
+    )  # fmt: skip
+    notes = conditions(series, temporal, climate, snapshots)
+    return Analysis(
+        source=source,
+        series=series,
+        temporal=temporal,
+        climate=climate,
+        levels=levels,
+        sensitivity=surface_table,
+        rain=_joined(rain),
+        recovery=_joined(back),
+        power=tuple(one for one in power if one is not None),
+        snapshots=snapshots,
+        agreement=table,
+        verdict=verdict(
+            table, [one for one in power if one is not None], climate, summary, notes, told.alpha
+        ),
+        settings=told,
+        config=_config(store),
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in _PACKAGES},
+        },
+    )
+
+
+def conditions(
+    series: Series, temporal: Temporal, climate: Climate, snapshots: Snapshots
+) -> list[str]:
+    """What limits a statement about these series, one sentence each."""
+    lines = [f"{note[0].upper()}{note[1:]}." for note in series.notes]
+    site = temporal.trends[temporal.trends["chip"] == SITE]
+    for metric, rows in site.groupby("metric", sort=False):
+        first = rows.iloc[0]
+        if first["n"] and np.isfinite(first["n_valid"]):
+            lines.append(
+                f"{metric}: {first['n_valid']:.0f} of {first['n']:.0f} steps have a value (median "
+                f"chip), the longest gap is {first['longest_gap']:.0f} steps."
+            )
+    lines += _share_lines(temporal)
+    lines += describe(climate, site["metric"].drop_duplicates().tolist())
+    if snapshots.periodic >= 0.5:
+        lines.append(
+            f"{100 * snapshots.periodic:.0f} % of the dates have a regular pattern; such "
+            "vegetation may evade a tipping point, and generic spatial signals do not apply to it."
+        )
+    if snapshots.reason:
+        lines.append(f"{snapshots.reason[0].upper()}{snapshots.reason[1:]}.")
+    lines.append("Changes of land use are not looked for: exclude them before you believe a sign.")
+    return lines
+
+
+def _share_lines(temporal: Temporal) -> list[str]:
+    """Warn where gaps or outliers are not spread evenly: they alone can move an indicator."""
+    lines = []
+    rows = temporal.indicators[temporal.indicators["chip"] == SITE]
+    for metric, part in rows[rows["indicator"] == "valid_share"].groupby("metric", sort=False):
+        values = part["value"].dropna()
+        if len(values) and values.max() - values.min() > 0.2:
+            lines.append(
+                f"{metric}: the share of valid steps in a window goes from {values.iloc[0]:.0%} to "
+                f"{values.iloc[-1]:.0%}; surrogates have the same gaps."
+            )
+    return lines
+
+
+def _open(results: str | Path | Store | Results) -> tuple[Store | None, Results]:
+    if isinstance(results, Results):
+        return None, results
+    if isinstance(results, str | Path):
+        if str(results).endswith(".json"):
+            return None, load_summary(results)
+        results = registry.store_at(str(results))
+    return results, load_summary(results)
+
+
+def _chosen(every: Sequence[Series], collection: str | None) -> Series:
+    if collection is None and len(every) == 1:
+        return every[0]
+    names = [one.collection for one in every]
+    for one in every:
+        if one.collection == collection:
+            return one
+    if not every and collection is None:
+        return Series("", pd.DataFrame(columns=["step", "date", "chip"]), None,
+                      ("there is no vegetation in these results",))  # fmt: skip
+    if collection is None:
+        raise ConfigError(
+            f"these results hold {len(every)} collections: {', '.join(names)}; name one with "
+            "collection"
+        )
+    raise ConfigError(f'there is no collection "{collection}" in these results; known: {names}')
+
+
+def _some_chips(series: Series, count: int) -> Series:
+    """A series of some chips, evenly over them."""
+    numbers = series.chips
+    if len(numbers) <= count:
+        return series
+    picked = {numbers[int(place)] for place in np.linspace(0, len(numbers) - 1, count).round()}
+    table = series.table[series.table["chip"].isin(picked)].reset_index(drop=True)
+    return Series(series.collection, table, series.axis, series.notes, series.metadata)
+
+
+def _power(
+    series: Series, temporal: Temporal, metric: str, settings: AnalysisSettings
+) -> Power | None:
+    """For the gaps of the chip with the median number of values."""
+    parts = temporal.parts[temporal.parts["metric"] == metric]
+    if series.axis is None or parts.empty:
+        return None
+    known = parts["residual"].notna().groupby(parts["chip"]).sum().sort_values(kind="stable")
+    chip = known.index[len(known) // 2]
+    valid = parts.loc[parts["chip"] == chip, "residual"].notna().to_numpy()
+    return power_statement(valid, series.axis.period, settings)
+
+
+def _config(store: Store | None) -> str:
+    if store is None or store.size(CONFIG_FILE) is None:
+        return ""
+    return store.read(CONFIG_FILE).decode("utf-8", "replace")
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    known = [table for table in tables if len(table)]
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
+
+
+def _teller(progress: Progress | None) -> Callable[[str], None]:
+    def tell(name: str) -> None:
+        if progress is not None:
+            progress(name, STEPS.index(name), len(STEPS))
+
+    return tell
+
+
+def as_json(analysis: Analysis) -> bytes:
+    """`Analysis.record` as a file; NaN becomes null."""
+    text = json.dumps(_plain(analysis.record()), indent=1, ensure_ascii=False)
+    return f"{text}\n".encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
