@@ -182,6 +182,7 @@ def verdict(
     climate: Climate,
     sensitivity: pd.DataFrame,
     notes: Sequence[str],
+    *,
     alpha: float = 0.05,
 ) -> Verdict:
     """Read the table.
@@ -216,7 +217,7 @@ def verdict(
         why = pd.Series(reasons, dtype=object).mode()
         first = [f"{str(why.iloc[0]).capitalize()}."] if len(why) else []
         return Verdict("cannot_tell", "This series cannot tell: no indicator could be tested.",
-                       because, tuple(conditions))  # fmt: skip
+                       tuple(first), tuple(conditions))  # fmt: skip
     candidates = [
         one
         for one in (

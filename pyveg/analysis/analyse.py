@@ -235,7 +235,12 @@ def analyse_series(
         snapshots=snapshots,
         agreement=table,
         verdict=verdict(
-            table, [one for one in power if one is not None], climate, summary, notes, told.alpha
+            table,
+            [one for one in power if one is not None],
+            climate,
+            summary,
+            notes,
+            alpha=told.alpha,
         ),
         settings=told,
         config=_config(store),
