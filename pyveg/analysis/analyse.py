@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from pyveg.analysis.power import Power, power_statement
 from pyveg.analysis.rain import drought_recovery, rain_response
 from pyveg.analysis.results import Results, load_summary
 from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
-from pyveg.analysis.series import Series, make_series
+from pyveg.analysis.series import Series, make_series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.snapshots import Snapshots, read_snapshots
 from pyveg.analysis.temporal import SITE, Temporal, default_metrics, temporal_indicators
@@ -79,11 +78,17 @@ class Analysis:
             place = f"{about['latitude']}° N, {about['longitude']}° E, "
         return f"{place}{self.series.collection or 'no collection'}"
 
+    def site(self) -> pd.DataFrame:
+        """Every metric over the chips of each step: median, quartiles, number of chips."""
+        parts = [site_table(self.series, name).assign(metric=name) for name in self.series.metrics]
+        return _joined(parts)
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables, by the name of the file that they are written to."""
         climate = self.climate.temporal
         return {
             "series": self.series.table,
+            "site": self.site(),
             "parts": self.temporal.parts,
             "indicators": self.temporal.indicators,
             "trends": self.temporal.trends,
@@ -336,9 +341,9 @@ def _power(
     parts = temporal.parts[temporal.parts["metric"] == metric]
     if series.axis is None or parts.empty:
         return None
-    known = parts["residual"].notna().groupby(parts["chip"]).sum().sort_values(kind="stable")
-    chip = known.index[len(known) // 2]
-    valid = parts.loc[parts["chip"] == chip, "residual"].notna().to_numpy()
+    used = parts["value"].notna() & ~parts["outlier"].astype(bool)
+    known = used.groupby(parts["chip"]).sum().sort_values(kind="stable")
+    valid = used[parts["chip"] == known.index[len(known) // 2]].to_numpy()
     return power_statement(valid, series.axis.period, settings)
 
 
@@ -359,21 +364,3 @@ def _teller(progress: Progress | None) -> Callable[[str], None]:
             progress(name, STEPS.index(name), len(STEPS))
 
     return tell
-
-
-def as_json(analysis: Analysis) -> bytes:
-    """`Analysis.record` as a file; NaN becomes null."""
-    text = json.dumps(_plain(analysis.record()), indent=1, ensure_ascii=False)
-    return f"{text}\n".encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

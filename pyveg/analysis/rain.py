@@ -140,7 +140,8 @@ def drought_recovery(
             rows.append(dict(zip(RECOVERY_COLUMNS, values, strict=True)))
         if not drops:
             rows.append({"metric": metric, "chip": number, "reason": reason})
-    return pd.DataFrame(rows, columns=list(RECOVERY_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(RECOVERY_COLUMNS))
+    return table.assign(date=pd.to_datetime(table["date"]))
 
 
 def _lags(found: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame:

@@ -277,27 +277,3 @@ def older_pyveg_filled(series: Series, metric: str) -> pd.DataFrame:
         lambda one: one.interpolate(method="linear", limit_area="inside")
     )
     return table.assign(older_pyveg_filled=filled)
-
-
-def write_tables(tables: Mapping[str, pd.DataFrame], folder: str | Path) -> list[Path]:
-    """Write tables as `<name>.csv` and `<name>.parquet`; returns the files.
-
-    Raises
-    ------
-    MissingPackageError
-        If pyarrow, which writes Parquet, is not installed.
-    """
-    from importlib.util import find_spec
-
-    from pyveg.core.errors import MissingPackageError
-
-    if find_spec("pyarrow") is None:
-        raise MissingPackageError("writing Parquet", "pyarrow>=18")
-    where = Path(folder)
-    where.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, table in tables.items():
-        written += [where / f"{name}.csv", where / f"{name}.parquet"]
-        table.to_csv(written[-2], index=False, lineterminator="\n")
-        table.to_parquet(written[-1], index=False)
-    return written

@@ -13,7 +13,6 @@ from pyveg.analysis.series import (
     older_pyveg_filled,
     site_table,
     tidy,
-    write_tables,
 )
 from pyveg.core.errors import DataError
 
@@ -152,15 +151,6 @@ def test_what_the_older_pyveg_filled_is_named_so() -> None:
     assert filled["older_pyveg_filled"].iloc[20] == pytest.approx((0.08 + 0.32) / 2)
     assert np.isnan(series.matrix("ndvi_mean")[0, 5])
     assert series.matrix("ndvi_mean")[0, 20] == 99.0
-
-
-def test_tables_are_written(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
-    table = tidy(_records()).table
-    paths = write_tables({"series": table}, tmp_path)
-    assert [path.name for path in paths] == ["series.csv", "series.parquet"]
-    pd.testing.assert_frame_equal(pd.read_parquet(paths[1]), table, check_dtype=False)
-    assert len(pd.read_csv(paths[0])) == 48
 
 
 def test_real_results_of_the_older_pyveg(shared_data: Path) -> None:

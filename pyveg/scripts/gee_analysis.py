@@ -1,0 +1,110 @@
+"""`pyveg_gee_analysis`: from the results of a run to a tested statement."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyveg.configs.analyses import Written
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--input_dir", help="Folder or URL of a run, or a results_summary.json.")
+@click.option("--input_container", help="Container of a run.")
+@click.option("--output_dir", help='Where to write to; else "analysis" in the run.')
+@click.option("--collection", multiple=True, help="Vegetation collection; all where not given.")
+@click.option("--metric", multiple=True, help="What is tested; else NDVI and offset50.")
+@click.option("--spatial/--no_spatial", default=True, show_default=True, help="Measure images too.")
+@click.option("--surrogates", type=click.IntRange(19), default=999, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--window", default=0.5, show_default=True, help="Rolling window, share of record.")
+@click.option("--bandwidth", default=0.5, show_default=True, help="Of the trend, share of record.")
+@click.option("--season", type=click.Choice(["harmonic", "stl", "none"]), default="harmonic",
+              show_default=True)  # fmt: skip
+@click.option("--trend", type=click.Choice(["loess", "gaussian", "quadratic", "stl", "none"]),
+              default="loess", show_default=True)  # fmt: skip
+@click.option("--null", type=click.Choice(["ar", "phase", "block"]), default="ar",
+              show_default=True, help="Null model of the surrogates.")  # fmt: skip
+@click.option("--swap_coordinates", is_flag=True, help="For old files with lat and lon exchanged.")
+@click.option("--report/--no_report", default=True, show_default=True, help="Figures and HTML.")
+@click.option(
+    "--n_threads", type=click.IntRange(1), help="Chips at once; one per core if left out."
+)
+@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@debug_option
+@version_option
+def main(  # noqa: PLR0917 - click passes options by name
+    input_dir: str | None,
+    input_container: str | None,
+    output_dir: str | None,
+    collection: tuple[str, ...],
+    metric: tuple[str, ...],
+    spatial: bool,
+    surrogates: int,
+    seed: int,
+    window: float,
+    bandwidth: float,
+    season: str,
+    trend: str,
+    null: str,
+    swap_coordinates: bool,
+    report: bool,
+    n_threads: int | None,
+    azure_config: str | None,
+    debug: bool,
+) -> None:
+    """Test whether a place is losing resilience, and write tables, figures and a report.
+
+    Results of the older pyveg are read too. docs/analysis.md says what is done.
+    """
+    if (input_dir is None) == (input_container is None):
+        raise click.UsageError("give one of --input_dir and --input_container")
+    with told_plainly(debug=debug), ended_in_order():
+        from pyveg.analysis.settings import AnalysisSettings
+        from pyveg.configs import analyses, azure
+
+        azure.use(azure_config)
+        settings = AnalysisSettings(
+            season=season,
+            trend=trend,
+            window=window,
+            bandwidth=bandwidth,
+            null=null,
+            surrogates=surrogates,
+            seed=seed,
+            n_threads=n_threads or os.cpu_count() or 1,
+        )
+        done = analyses.run_analysis(
+            analyses.find(input_dir or input_container or "", output_dir),
+            collections=collection,
+            metrics=metric or None,
+            settings=settings,
+            spatial=spatial,
+            swap_coordinates=swap_coordinates,
+            report=report,
+            tell=click.echo,
+        )
+        tell_verdicts(done)
+
+
+def tell_verdicts(done: Iterable[Written]) -> None:
+    """Print what analyses said, and where they are."""
+    for one in done:
+        click.echo("")
+        click.echo(f"{one.collection}: {one.verdict.headline}")
+        for line in one.verdict.because:
+            click.echo(f"  {line}")
+        click.echo(f"tables: {one.folder}/tables")
+        if one.report:
+            click.echo(f"report: {one.report}")
+
+
+if __name__ == "__main__":
+    main()
