@@ -19,7 +19,7 @@ from pyveg.analysis.power import Power, power_statement
 from pyveg.analysis.rain import drought_recovery, rain_response
 from pyveg.analysis.results import Results, load_summary
 from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
-from pyveg.analysis.series import Series, make_series, site_table
+from pyveg.analysis.series import RAIN, WARMTH, Series, make_series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.snapshots import Snapshots, read_snapshots
 from pyveg.analysis.temporal import SITE, Temporal, default_metrics, temporal_indicators
@@ -83,6 +83,23 @@ class Analysis:
         parts = [site_table(self.series, name).assign(metric=name) for name in self.series.metrics]
         return _joined(parts)
 
+    def overview(self) -> dict[str, Any]:
+        """The place in a few numbers: dates, chips, means of weather and of what was measured."""
+        axis, known = self.series.axis, self.site()
+        if axis is None or known.empty:
+            return {}
+        rain, warmth = self.series.weather(RAIN), self.series.weather(WARMTH)
+        return {
+            "first": f"{axis.dates[0]:%Y-%m-%d}",
+            "last": f"{axis.dates[-1]:%Y-%m-%d}",
+            "steps": len(axis),
+            "step": axis.text,
+            "chips": len(self.series.chips),
+            "rain_mm_per_year": None if rain is None else 1000 * axis.period * np.nanmean(rain),
+            "temperature_c": None if warmth is None else np.nanmean(warmth) - 273.15,
+            "means": known.groupby("metric", sort=False)["middle"].mean().to_dict(),
+        }
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables, by the name of the file that they are written to."""
         climate = self.climate.temporal
@@ -112,6 +129,7 @@ class Analysis:
         return {
             "source": self.source,
             "collection": self.series.collection,
+            "overview": self.overview(),
             "verdict": self.verdict.record(),
             "power": [{**vars(one), "text": one.text} for one in self.power],
             "notes": list(self.series.notes),

@@ -8,11 +8,19 @@ from pathlib import Path
 
 from pyveg.analysis.agreement import Verdict
 from pyveg.analysis.analyse import Analysis, Progress, analyse, collections_of
-from pyveg.analysis.folder import FOLDER, REPORT, analyses_in, read_analysis, write_analysis
+from pyveg.analysis.folder import (
+    FOLDER,
+    REPORT,
+    analyses_in,
+    read_analysis,
+    table_files,
+    write_analysis,
+)
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.sites import Sites, compare_sites, read_site
 from pyveg.configs import azure
 from pyveg.core import registry
-from pyveg.core.errors import NotARunError
+from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
 
 Tell = Callable[[str], None]
@@ -158,3 +166,54 @@ def _steps(say: Tell) -> Progress:
 
 def _url(results: Store | Path) -> str:
     return str(results) if isinstance(results, Path) else results.url
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Places side by side, and where that was written."""
+
+    sites: Sites
+    folder: str
+    left_out: tuple[str, ...]
+    """What could not be read, and why."""
+
+
+def summarise(
+    where: Sequence[str | Path], output_dir: str | Path, *, alpha: float = 0.05, fdr: str = "bh"
+) -> Summary:
+    """Compare all analyses under some locations; see `pyveg.analysis.sites`.
+
+    Raises
+    ------
+    NotARunError
+        If there is none.
+    """
+    from pyveg.analysis.figures import save_figure
+    from pyveg.analysis.site_figures import site_figures
+
+    found, left_out = [], []
+    for one in where:
+        text = str(one)
+        store = azure.container_named(text) or registry.store_at(text)
+        azure.refuse_missing(store)
+        for folder in analyses_in(store):
+            try:
+                found.append(read_site(store, folder))
+            except DataError as error:
+                left_out.append(str(error))
+    if not found:
+        raise NotARunError(
+            f"there is no analysis in {', '.join(map(str, where))}; make them with "
+            "pyveg_gee_analysis --input_dir RUN"
+        )
+    sites = compare_sites(found, alpha=alpha, fdr=fdr)
+    output = registry.store_at(str(output_dir))
+    tables = {"sites": sites.sites, "tests": sites.tests, "shares": sites.shares}
+    for name, table in tables.items():
+        for file, data in table_files(name, table).items():
+            output.write(file, data)
+    for name, figure in site_figures(sites, alpha).items():
+        png, svg = save_figure(figure)
+        output.write(f"{name}.png", png)
+        output.write(f"{name}.svg", svg)
+    return Summary(sites, output.url, tuple(left_out))

@@ -1,0 +1,55 @@
+"""`pyveg_analysis_summary_data`: the analyses of many runs in one table."""
+
+from __future__ import annotations
+
+import click
+
+from pyveg.scripts.edge import debug_option, told_plainly, version_option
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--input_location",
+    required=True,
+    multiple=True,
+    help="Folder or URL with analysed runs in it, a run, or a container; may be given repeatedly.",
+)
+@click.option("--output_dir", required=True, help="Folder for the tables and figures.")
+@click.option("--alpha", default=0.05, show_default=True, help="Rate of false discoveries.")
+@click.option("--fdr", type=click.Choice(["bh", "by"]), default="bh", show_default=True)
+@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@debug_option
+@version_option
+def main(  # noqa: PLR0917 - click passes options by name
+    input_location: tuple[str, ...],
+    output_dir: str,
+    alpha: float,
+    fdr: str,
+    azure_config: str | None,
+    debug: bool,
+) -> None:
+    """Compare places: one table of them, their tests corrected together, figures along rainfall.
+
+    Runs are analysed with pyveg_gee_analysis, or with analysis = True in their config.
+    """
+    with told_plainly(debug=debug):
+        from pyveg.configs import analyses, azure
+
+        azure.use(azure_config)
+        done = analyses.summarise(input_location, output_dir, alpha=alpha, fdr=fdr)
+        columns = ["site", "rain_mm_per_year", "ndvi_mean", "offset50", "verdict", "warnings"]
+        click.echo(done.sites.sites[columns].to_string(index=False, na_rep="-"))
+        for row in done.sites.shares.to_dict("records"):
+            if row["indicator"] in {"ar1", "variance"}:
+                click.echo(
+                    f"{row['indicator']} of {row['metric']}: {row['small_p']} of {row['sites']} "
+                    f"places with p <= {alpha:g}, {row['expected_by_chance']:.1f} by chance; "
+                    f"{row['found']} after correction"
+                )
+        for text in done.left_out:
+            click.echo(f"left out: {text}", err=True)
+        click.echo(f"written: {done.folder}")
+
+
+if __name__ == "__main__":
+    main()
