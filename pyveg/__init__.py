@@ -9,15 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyveg.analysis.analyse import Analysis, analyse
     from pyveg.analysis.results import load_results, load_weather
+    from pyveg.analysis.settings import AnalysisSettings
     from pyveg.configs.load import load_pipeline
     from pyveg.configs.run import run_pipeline
     from pyveg.core.pipeline import Pipeline
     from pyveg.core.report import RunReport
 
 __all__ = [
+    "Analysis",
+    "AnalysisSettings",
     "Pipeline",
     "RunReport",
+    "analyse",
     "load_pipeline",
     "load_results",
     "load_weather",
@@ -25,6 +30,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Analysis": "pyveg.analysis.analyse",
+    "AnalysisSettings": "pyveg.analysis.settings",
+    "analyse": "pyveg.analysis.analyse",
     "Pipeline": "pyveg.core.pipeline",
     "RunReport": "pyveg.core.report",
     "load_pipeline": "pyveg.configs.load",

@@ -135,7 +135,10 @@ class Analysis:
             "notes": list(self.series.notes),
             "metadata": dict(self.series.metadata),
             "climate": {"drivers": list(self.climate.drivers), "reason": self.climate.reason},
-            "images": {"periodic": self.snapshots.periodic, "reason": self.snapshots.reason},
+            "images": {
+                "periodic": None if np.isnan(self.snapshots.periodic) else self.snapshots.periodic,
+                "reason": self.snapshots.reason,
+            },
             "settings": self.settings.record(),
             "versions": dict(self.versions),
             "config": self.config,

@@ -110,9 +110,11 @@ def weather_drivers(
     names: list[str] = []
     if rain is not None and _changes(rain):
         lags = min(MOST_LAGS, max(1, round(series.axis.period * settings.rain_months / 12)))
-        for lag in range(lags + 1):
-            rows.append(np.concatenate([np.full(lag, np.nan), rain[: rain.size - lag]]))
-            names.append(f"rain, {lag} before" if lag else "rain")
+        for lag in range(min(lags + 1, rain.size)):
+            row = np.concatenate([np.full(lag, np.nan), rain[: rain.size - lag]])
+            if _changes(row):
+                rows.append(row)
+                names.append(f"rain, {lag} before" if lag else "rain")
     if warmth is not None and _changes(warmth):
         rows.append(warmth)
         names.append("temperature")

@@ -151,7 +151,6 @@ def _read_table(store: Store, key: str) -> pd.DataFrame:
         keep_default_na=False,
         na_values=[""],
         dtype=dict.fromkeys(_TEXT, str),
-        float_precision="round_trip",
     )
     for name in table.columns:
         if name in _TEXT:

@@ -103,11 +103,6 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         top = params.build(TopLevel, settings, "config")
     except UnknownNameError as error:
         raise ConfigError(f'{error} (names of your own begin with "_")') from None
-    if top.analysis:
-        raise ConfigError(
-            "config: this version of pyveg cannot analyse a run at its end yet; set analysis = "
-            "False and see docs/analysis.md"
-        )
     _check_special_shape(top)
     job = _Job(top, _place(top), _dates(top))
     modules = _modules(top)
@@ -123,6 +118,7 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         output_location_type=top.output_location_type,
         runner=top.runner,
         n_workers=top.n_workers,
+        analysis=top.analysis,
         about={
             "config_filename": config_filename,
             "coords_id": top.coords_id or top.coordinate_id,

@@ -17,8 +17,8 @@ from pyveg.configs.load import load_pipeline
 from pyveg.configs.runlog import RunLog
 from pyveg.core import registry
 from pyveg.core.coordinator import Coordinator
-from pyveg.core.errors import ConfigError, NotARunError, RunLockedError
-from pyveg.core.events import Event, Observer, RunStarted, TaskEnded
+from pyveg.core.errors import ConfigError, NotARunError, PyvegError, RunLockedError
+from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
 from pyveg.core.layout import (
     COMBINE,
     CONFIG_FILE,
@@ -181,10 +181,15 @@ def start(
         coordinator.tell_rest()
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline)
+        analysed: tuple[str, ...] = ()
+        failed = ""
+        if pipeline.analysis and not interrupted:
+            analysed, failed = _analysed(store, notify)
         seconds = time.perf_counter() - begin
         report = RunReport(
-            store.url, plan.graph, results, seconds, interrupted, plan.warnings, summary, figure
-        )
+            store.url, plan.graph, results, seconds, interrupted, plan.warnings, summary, figure,
+            analysed, failed,
+        )  # fmt: skip
         log.close_with(report)
     return report
 
@@ -354,6 +359,23 @@ def _outputs(store: Store, pipeline: Pipeline) -> tuple[str | None, str | None]:
         return summary, None
     store.write(layout.figure(), picture)
     return summary, f"{store.url}/{layout.figure()}"
+
+
+def _analysed(store: Store, notify: Callable[[Event], None]) -> tuple[tuple[str, ...], str]:
+    """Analyse the results; what was said of each collection, or why there is nothing."""
+    from pyveg.analysis.folder import FOLDER
+    from pyveg.analysis.settings import AnalysisSettings
+    from pyveg.configs import analyses
+
+    try:
+        done = analyses.run_analysis(
+            analyses.Place(store, store, FOLDER),
+            settings=AnalysisSettings(n_threads=_cores()),
+            tell=lambda text: notify(ClosingStep(text)),
+        )
+    except PyvegError as error:
+        return (), str(error)
+    return tuple(f"{one.collection}: {one.verdict.headline} {one.report}" for one in done), ""
 
 
 def _cores() -> int:

@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from pyveg.core.errors import KeyMissingError
-from pyveg.core.events import EngineStatus, Event, RunEnded, RunStarted, TaskEnded, TaskStarted
+from pyveg.core.events import (
+    ClosingStep,
+    EngineStatus,
+    Event,
+    RunEnded,
+    RunStarted,
+    TaskEnded,
+    TaskStarted,
+)
 from pyveg.core.layout import PRIVATE
 from pyveg.core.ports import Store
 from pyveg.core.report import RunReport
@@ -56,7 +64,7 @@ class RunLog:
             self._task_ended(event)
         elif isinstance(event, RunEnded):
             self._line("interrupted" if event.interrupted else "all tasks have ended")
-        elif isinstance(event, EngineStatus):
+        elif isinstance(event, EngineStatus | ClosingStep):
             self._line(event.text)
         elif isinstance(event, TaskStarted):
             return
@@ -67,6 +75,10 @@ class RunLog:
         """Note how the run ended."""
         counts = ", ".join(f"{count} {state}" for state, count in report.counts.items())
         self._line(f"{counts} in {report.seconds:.1f} s")
+        for text in report.analyses:
+            self._line(f"analysis of {text}")
+        if report.analysis_failed:
+            self._line(f"there is no analysis: {report.analysis_failed}")
 
     def _task_ended(self, event: TaskEnded) -> None:
         result = event.result

@@ -48,5 +48,12 @@ class RunEnded:
     interrupted: bool
 
 
-Event = RunStarted | TaskStarted | TaskEnded | EngineStatus | RunEnded
+@dataclass(frozen=True)
+class ClosingStep:
+    """Something that is done with the results when no Task is left, as their analysis is."""
+
+    text: str
+
+
+Event = RunStarted | TaskStarted | TaskEnded | EngineStatus | RunEnded | ClosingStep
 Observer = Callable[[Event], None]

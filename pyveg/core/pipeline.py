@@ -26,6 +26,8 @@ class Pipeline:
     """The local engine: ``processes``, ``threads`` or ``serial``."""
     n_workers: int | None = None
     """How many Tasks may run at once; None: one per core."""
+    analysis: bool = False
+    """Whether the results are analysed when the run ends."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the summary: config_filename, coords_id, pattern_type."""
     warnings: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class Pipeline:
             "output_location_type": self.output_location_type,
             "runner": self.runner,
             "n_workers": self.n_workers,
+            "analysis": self.analysis,
             "about": dict(self.about),
             "warnings": list(self.warnings),
         }

@@ -42,6 +42,10 @@ class RunReport:
         What the user should know about the config.
     summary, figure : str or None
         Where `results_summary.json` and the picture of the series are, if they were made.
+    analyses : tuple of str
+        What the analysis of each collection said, and where its report is.
+    analysis_failed : str
+        Why there is no analysis though the config asks for one.
     """
 
     url: str
@@ -52,6 +56,8 @@ class RunReport:
     warnings: tuple[str, ...] = ()
     summary: str | None = None
     figure: str | None = None
+    analyses: tuple[str, ...] = ()
+    analysis_failed: str = ""
 
     @property
     def counts(self) -> Counter[State]:
@@ -60,11 +66,11 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 all Tasks fine, 1 some failed or blocked, 130 interrupted."""
+        """0 all fine, 1 some Tasks or the analysis failed or blocked, 130 interrupted."""
         if self.interrupted:
             return EXIT_INTERRUPTED
         bad = self.counts[State.FAILED] + self.counts[State.BLOCKED]
-        return EXIT_FAILED if bad else EXIT_FINE
+        return EXIT_FAILED if bad or self.analysis_failed else EXIT_FINE
 
     def _inherited(self, task: Task) -> bool:
         """Whether a Task ended as it did only because one that it comes after did."""

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.core.events import EngineStatus, Event, RunEnded, RunStarted, TaskEnded, TaskStarted
+from pyveg.core.events import (
+    ClosingStep,
+    EngineStatus,
+    Event,
+    RunEnded,
+    RunStarted,
+    TaskEnded,
+    TaskStarted,
+)
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph
 
@@ -41,6 +49,8 @@ class PlainProgress:
             self._task_ended(event)
         elif isinstance(event, EngineStatus):
             self._status(event)
+        elif isinstance(event, ClosingStep):
+            click.echo(event.text)
         elif isinstance(event, RunEnded) and event.interrupted:
             click.echo("interrupted: finish it with --from_cache")
 
@@ -83,6 +93,8 @@ class LiveProgress:
             self._advance(event)
         elif isinstance(event, EngineStatus):
             self._tell(event)
+        elif isinstance(event, ClosingStep):
+            click.echo(event.text)
         elif isinstance(event, RunEnded):
             self.close()
 

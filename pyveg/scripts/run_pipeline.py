@@ -115,6 +115,10 @@ def _run(prepared: PreparedRun, on_interrupt: OnInterrupt, *, debug: bool) -> in
         click.echo(f"results: {report.summary}")
     if report.figure:
         click.echo(f"picture: {report.figure}")
+    for text in report.analyses:
+        click.echo(f"analysis: {text}")
+    if report.analysis_failed:
+        click.echo(f"there is no analysis: {report.analysis_failed}", err=True)
     click.echo(f"run: {report.url} ({report.seconds:.1f} s)")
     if report.exit_code:
         click.echo(f"finish it with: pyveg_run_pipeline --from_cache {report.url}", err=True)
