@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from pyveg.analysis.climate import Climate
+from pyveg.analysis.measure import SITE
 from pyveg.analysis.power import Power
 from pyveg.analysis.significance import q_values
 from pyveg.analysis.snapshots import Snapshots
-from pyveg.analysis.temporal import SITE, Temporal
+from pyveg.analysis.temporal import Temporal
 
 COLUMNS = ("family", "metric", "indicator", "statistic", "expected", "effect", "low", "high", "p",
            "q", "p_without_weather", "valid", "says", "reason")  # fmt: skip

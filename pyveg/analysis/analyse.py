@@ -15,6 +15,7 @@ import pandas as pd
 from pyveg.analysis.agreement import Verdict, agreement_table, verdict
 from pyveg.analysis.climate import Climate, climate_control, describe
 from pyveg.analysis.levels import level_trends
+from pyveg.analysis.measure import SITE
 from pyveg.analysis.power import Power, power_statement
 from pyveg.analysis.rain import drought_recovery, rain_response
 from pyveg.analysis.results import Results, load_summary
@@ -22,7 +23,7 @@ from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
 from pyveg.analysis.series import RAIN, WARMTH, Series, make_series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.snapshots import Snapshots, read_snapshots
-from pyveg.analysis.temporal import SITE, Temporal, default_metrics, temporal_indicators
+from pyveg.analysis.temporal import Temporal, default_metrics, temporal_indicators
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import CONFIG_FILE

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.measure import measure, prepare_chips, stream, window_steps
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.significance import null_interval, p_value
-from pyveg.analysis.temporal import measure, prepare_chips, stream, window_steps
 from pyveg.kernels.surrogates import ar_process
 
 PERIOD = 12

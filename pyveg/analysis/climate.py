@@ -17,19 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.measure import SITE, Values, measure, prepare_chips, stream, window_steps
 from pyveg.analysis.series import RAIN, WARMTH, Series
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.significance import p_value
-from pyveg.analysis.temporal import (
-    SITE,
-    Temporal,
-    Values,
-    measure,
-    prepare_chips,
-    stream,
-    temporal_indicators,
-    window_steps,
-)
+from pyveg.analysis.temporal import Temporal, temporal_indicators
 
 MOST_LAGS = 6
 """Steps before that may have a coefficient."""

@@ -16,18 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.measure import SITE, Chip, Ready, Values, prepare_chips, site_median, stream
 from pyveg.analysis.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.significance import p_value, q_values
-from pyveg.analysis.temporal import (
-    SITE,
-    Chip,
-    Ready,
-    Values,
-    prepare_chips,
-    site_median,
-    stream,
-)
 from pyveg.kernels import rolling
 from pyveg.kernels.noise import Noise, corrected_ar1
 from pyveg.kernels.surrogates import common_steps, draw, surrogates

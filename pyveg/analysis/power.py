@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyveg.analysis.measure import stream, window_steps
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.significance import share_interval
-from pyveg.analysis.temporal import stream, window_steps
 from pyveg.kernels import rolling
 from pyveg.kernels.chain import Prepared, prepare
 from pyveg.kernels.surrogates import ar_process, draw, normals

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.measure import prepare_chips, stream
 from pyveg.analysis.series import RAIN, Series
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.temporal import prepare_chips, stream
 from pyveg.kernels import recovery
 from pyveg.kernels.chain import Prepared
 from pyveg.kernels.surrogates import draw, surrogates

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.measure import measure, prepare_chips, stream, window_steps
 from pyveg.analysis.series import Series
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.significance import p_value
-from pyveg.analysis.temporal import measure, prepare_chips, stream, window_steps
 
 WINDOWS = (0.25, 0.375, 0.5, 0.625, 0.75)
 BANDWIDTHS = (0.2, 0.35, 0.5, 0.75, 1.0)

@@ -24,6 +24,16 @@ DIRECTIONS: Mapping[str, str] = {
 """Indicator -> the change that is expected before a collapse, and tested for."""
 
 
+_LEAST: Mapping[str, float] = {
+    "surrogates": 19,
+    "chip_surrogates": 19,
+    "harmonics": 1,
+    "seed": 0,
+    "n_threads": 1,
+    "rain_months": 0,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSettings:
     """How indicators are made and tested. All of it can change results, and is recorded."""
@@ -45,6 +55,8 @@ class AnalysisSettings:
     """Null model of the surrogates: "ar", "phase" or "block"."""
     surrogates: int = 999
     """Of the whole site."""
+    chip_surrogates: int = 199
+    """Of these, how many a single chip is compared with."""
     seed: int = 0
     alpha: float = 0.05
     """Rate of false alarms, and of false discoveries."""
@@ -64,8 +76,7 @@ class AnalysisSettings:
             value = getattr(self, name)
             if not low < value <= high:
                 raise ConfigError(f"{name} = {value!r} must be above {low} and at most {high}")
-        for name, least in (("surrogates", 19), ("harmonics", 1), ("seed", 0), ("n_threads", 1),
-                            ("rain_months", 0)):  # fmt: skip
+        for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} = {getattr(self, name)!r} must be at least {least}")
         try:

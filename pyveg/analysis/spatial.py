@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.analysis.temporal import stream
+from pyveg.analysis.measure import stream
 from pyveg.core import registry
 from pyveg.core.errors import NotARunError
 from pyveg.core.ports import Store

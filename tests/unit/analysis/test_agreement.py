@@ -13,7 +13,8 @@ from pyveg.analysis.power import Power
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.significance import q_values
 from pyveg.analysis.snapshots import Snapshots
-from pyveg.analysis.temporal import TREND_COLUMNS, Temporal
+from pyveg.analysis.temporal import Temporal
+from pyveg.analysis.temporal_tables import TREND_COLUMNS
 
 NOTHING = pd.DataFrame()
 NO_WEATHER = Climate(pd.DataFrame(columns=["metric", "indicator", "p_without"]), None, (), "none")

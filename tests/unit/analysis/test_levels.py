@@ -9,10 +9,10 @@ from scipy import stats
 
 from pyveg.analysis.calibration import stable_places
 from pyveg.analysis.levels import level_trend, level_trends, theil_sen
+from pyveg.analysis.measure import SITE
 from pyveg.analysis.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.significance import null_interval
-from pyveg.analysis.temporal import SITE
 
 QUICK = AnalysisSettings(surrogates=99)
 

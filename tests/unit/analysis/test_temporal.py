@@ -9,13 +9,15 @@ import pytest
 from scipy import stats
 
 from pyveg.analysis.calibration import false_alarms, stable_places
+from pyveg.analysis.measure import SITE, site_median
 from pyveg.analysis.power import power_statement
 from pyveg.analysis.rain import drought_recovery, rain_response
 from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
 from pyveg.analysis.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.significance import null_interval, p_value, q_values, share_interval
-from pyveg.analysis.temporal import SITE, longest_gap, site_median, temporal_indicators
+from pyveg.analysis.temporal import temporal_indicators
+from pyveg.analysis.temporal_tables import longest_gap
 from pyveg.core.errors import ConfigError
 from pyveg.kernels.surrogates import ar_process
 
