@@ -16,8 +16,11 @@ CLOUD = ("azure", "ee", "distributed", "dask", "odc", "pystac_client", "fsspec")
 
 def test_the_public_names() -> None:
     assert pyveg.__all__ == [
+        "Analysis",
+        "AnalysisSettings",
         "Pipeline",
         "RunReport",
+        "analyse",
         "load_pipeline",
         "load_results",
         "load_weather",
