@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pyveg.analysis.axis import place
 from pyveg.analysis.levels import level_trend
+from pyveg.analysis.measure import stream
 from pyveg.analysis.patches import patch_laws
 from pyveg.analysis.series import Series
 from pyveg.analysis.settings import AnalysisSettings
@@ -201,8 +202,10 @@ def _trends(
         means = part["value"][inside].groupby(steps[inside]).mean()
         line[means.index.to_numpy()] = means.to_numpy()
         valid = periodic >= 0.5 if name == "wavelength" else periodic < 0.5
-        row = level_trend(line, axis.period, settings, f"spatial {name}")
-        rows.append({**row, "indicator": name, "valid": valid})
+        seed = stream(settings.seed, "spatial level", series.collection, name)
+        row = level_trend(line, axis.period, settings, seed)._asdict()
+        n_valid = int(np.isfinite(line).sum())
+        rows.append({**row, "indicator": name, "valid": valid, "n_valid": n_valid})
     return pd.DataFrame(rows).reindex(columns=list(TREND_COLUMNS))
 
 

@@ -52,6 +52,7 @@ def test_a_decline_is_found_with_its_slope() -> None:
     table = level_trends(_place(matrix), ["ndvi_mean"], QUICK).set_index("chip")
     assert table.loc[SITE, "slope"] == pytest.approx(-0.8, abs=0.1)
     assert table.loc[SITE, "p"] == 2 / 100
+    assert table.loc[0, "surrogates"] == 99
     assert table.loc[SITE, "slope_low"] <= table.loc[SITE, "slope_high"] < 0
     assert (table.loc[0:, "q"] <= 0.05).all()
     assert np.isnan(table.loc[SITE, "q"])
@@ -62,9 +63,8 @@ def test_memory_is_no_trend() -> None:
     places = stable_places(120, 60, memory=0.7, gaps=0.2, seed=5)
     settings = AnalysisSettings(surrogates=59)
     ours, theirs = 0, 0
-    for matrix in places:
-        row = level_trend(matrix[0], 12, settings, "x")
-        ours += row["p"] <= 0.05
+    for number, matrix in enumerate(places):
+        ours += level_trend(matrix[0], 12, settings, [number]).p <= 0.05
         known = np.isfinite(matrix[0])
         theirs += stats.kendalltau(np.flatnonzero(known), matrix[0][known]).pvalue <= 0.05
     _, high = null_interval(0.05, 120, 0.99)
@@ -82,9 +82,9 @@ def test_memory_is_no_trend() -> None:
     ],
 )
 def test_what_cannot_be_tested_says_so(values: np.ndarray, reason: str) -> None:
-    row = level_trend(values, 12, QUICK, "x")
-    assert np.isnan(row["p"])
-    assert reason in row["reason"]
+    found = level_trend(values, 12, QUICK, [1])
+    assert np.isnan(found.p)
+    assert reason in found.reason
 
 
 def test_no_dates() -> None:

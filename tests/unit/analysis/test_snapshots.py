@@ -27,7 +27,7 @@ def _ndvi(kind: str, month: int, rng: np.random.Generator) -> Any:
     if kind == "stripes":
         image = np.sin(2 * np.pi * 12 * np.indices((100, 100))[0] / 100) + 0.2 * noise
     else:
-        image = gaussian_filter(noise, 0.5 + month / 15)  # clumps that grow
+        image = gaussian_filter(noise, 0.7 + month / 30 + 0.2 * rng.random())  # clumps that grow
     return (0.3 + 0.1 * image / image.std()).astype(np.float32)
 
 
