@@ -61,6 +61,7 @@ COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
+    "pyveg_calibrate": "pyveg.scripts.calibrate:main",
     "pyveg_gen_pattern": "pyveg.scripts.gen_pattern:main",
     "pyveg_generate_config": "pyveg.scripts.generate_config:main",
     "pyveg_doctor": "pyveg.scripts.doctor:main",

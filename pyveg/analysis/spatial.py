@@ -8,7 +8,7 @@ vegetation has a regular pattern, which may let it evade a tipping point (Bastia
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,13 @@ BLOCK = 5
 LEAST_VALID = 0.9
 COLUMNS = ("date", "chip", "indicator", "value", "null", "null_mean", "null_sd", "z", "p", "valid",
            "rule")  # fmt: skip
+MEASURES: Mapping[str, Callable[[Values], float]] = {
+    "morans_i": spatial.morans_i,
+    "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
+    "skewness": lambda image: spatial.spatial_moments(image, BLOCK)[1],
+    "density_ratio": lambda image: spectrum.density_ratio(spectrum.radial_spectrum(image)),
+}
+"""Signals of the NDVI of one chip (N, N)."""
 _NOT_PERIODIC = "not for periodic patterns"
 RULES = {
     "morans_i": _NOT_PERIODIC,
@@ -165,12 +172,16 @@ def read_chips(path: str | Path, collection: str = "") -> Iterator[Chips]:
         If there are no images in it.
     """
     kind = "fsspec" if "://" in str(path) else "local"
-    store = cast(Store, registry.load("store", kind)(str(path)))
+    yield from chips_in(cast(Store, registry.load("store", kind)(str(path))), collection)
+
+
+def chips_in(store: Store, collection: str = "") -> Iterator[Chips]:
+    """The chips of each date of the run in a Store; see `read_chips`."""
     keys = [key for key in store.list() if key.endswith("_BWNDVI.png") and "/PROCESSED/" in key]
     folders = sorted({key.split("/")[0] for key in keys})
     chosen = [name for name in folders if not collection or name.endswith(f"_{collection}")]
     if not chosen:
-        raise NotARunError(f"there are no BWNDVI pictures of a collection in {path}")
+        raise NotARunError(f"there are no BWNDVI pictures of a collection in {store.url}")
     for key in sorted(key for key in keys if key.startswith(f"{chosen[0]}/")):
         _, date, _, _ = key.split("/")
         found = _read_date(store, key, pd.Timestamp(date))
@@ -195,16 +206,10 @@ def _of_chip(
     ndvi: Values, signal: Mask, nulls: int, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """Rows of one chip."""
-    measures: dict[str, Callable[[Values], float]] = {
-        "morans_i": spatial.morans_i,
-        "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
-        "skewness": lambda image: spatial.spatial_moments(image, BLOCK)[1],
-        "density_ratio": lambda image: spectrum.density_ratio(spectrum.radial_spectrum(image)),
-    }
     made = [spatial.permuted(ndvi, rng) for _ in range(nulls)]
     rows = [
         _row(name, measure(ndvi), [measure(image) for image in made])
-        for name, measure in measures.items()
+        for name, measure in MEASURES.items()
     ]
     wave = spectrum.wavelength(spectrum.radial_spectrum(ndvi), ndvi.shape[0])
     rows.append({"indicator": "wavelength", "value": wave, "null": ""})

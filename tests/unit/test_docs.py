@@ -15,6 +15,7 @@ from pyveg.scripts import (
     azure_config,
     azure_download,
     calc_EC,
+    calibrate,
     gen_pattern,
     run_module,
     run_pipeline,
@@ -46,7 +47,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [run_pipeline, run_module, calc_EC, gen_pattern, azure_config, azure_download]
+    "command",
+    [run_pipeline, run_module, calc_EC, calibrate, gen_pattern, azure_config, azure_download],
 )
 def test_options_in_the_docs_exist(command: object) -> None:
     """Every option that a page shows behind a command is one that the command has."""

@@ -43,7 +43,15 @@ def test_importing_pyveg_loads_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run_pipeline", "run_module", "calc_EC", "gen_pattern", "azure_config", "azure_download"],
+    [
+        "run_pipeline",
+        "run_module",
+        "calc_EC",
+        "calibrate",
+        "gen_pattern",
+        "azure_config",
+        "azure_download",
+    ],
 )
 def test_help_loads_little(command: str) -> None:
     code = (
