@@ -44,9 +44,9 @@ def skill_figure(rows: pd.DataFrame, summary: pd.DataFrame, alpha: float = 0.05)
     others = [name for name in dict.fromkeys(shown["scenario"]) if name != STABLE]
     gaps = sorted(shown["gaps"].unique())
     columns = 1 + len(others)
-    figure = Figure(figsize=(3.6 + 2.7 * columns, 1.6 + 0.27 * len(names)), layout="constrained")
+    figure = Figure(figsize=(3.4 + 2.5 * columns, 4.4 + 0.3 * len(names)), layout="constrained")
     FigureCanvasAgg(figure)
-    halves: Any = figure.subfigures(2, 1, height_ratios=[0.6 + 0.27 * len(names) / 3.3, 1.0])
+    halves: Any = figure.subfigures(2, 1, height_ratios=[1.0 + 0.3 * len(names), 3.4])
     upper, lower = halves
     axes = upper.subplots(1, columns, sharey=True, squeeze=False)[0]
     titles = [
@@ -68,8 +68,12 @@ def skill_figure(rows: pd.DataFrame, summary: pd.DataFrame, alpha: float = 0.05)
         axes[0].legend(fontsize="small", title="gaps", loc="best")
     if others:
         curves = lower.subplots(1, len(others), sharey=True, squeeze=False)[0]
+        curves[0].set_ylabel("power (%)")
         for axis, scenario in zip(curves, others, strict=True):
             _curves(axis, rows, scenario, gaps[0])
+        handles, labels = curves[0].get_legend_handles_labels()
+        if labels:
+            lower.legend(handles, labels, loc="outside right center", fontsize="small")
     return figure
 
 
@@ -106,10 +110,7 @@ def _curves(axis: Axes, rows: pd.DataFrame, scenario: str, share: float) -> None
     axis.plot([0, 100], [0, 100], color="black", linewidth=0.6)
     axis.set_title(f"ROC, {scenario}, {100 * share:.0f} % gaps", fontsize="medium")
     axis.set_xlabel("false alarms (%)")
-    axis.set_ylabel("power (%)")
     axis.grid(alpha=0.3)
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(fontsize="x-small", loc="lower right")
 
 
 def skill_images(
@@ -123,6 +124,6 @@ def skill_images(
     with mpl.rc_context({"svg.hashsalt": "pyveg"}):
         for kind, about in (("png", {"Software": None}), ("svg", {"Date": None})):
             stream = io.BytesIO()
-            figure.savefig(stream, format=kind, dpi=110, metadata=about)
+            figure.savefig(stream, format=kind, dpi=90, metadata=about)
             found[kind] = stream.getvalue()
     return found

@@ -184,7 +184,8 @@ def test_the_figure_shows_every_test_once() -> None:
     ]
     assert first.get_title() == "False alarms (stable places)"
     assert second.get_title() == "Power (declining places)"
-    labels = [text.get_text() for text in curves.get_legend().get_texts()]
+    labels = [text.get_text() for text in figure.subfigs[1].legends[0].get_texts()]
+    assert curves.get_title() == "ROC, declining, 0 % gaps"
     assert labels == ["ndvi_mean: ar1", "offset50: trend"]
 
 
