@@ -1,8 +1,7 @@
 """Calibration: simulated places of known fate through the pipeline and the tests.
 
-Each place is a run of the demo's kind: simulated imagery, pictures, network centrality, NDVI and
-`results_summary.json`, in the memory of a worker process. What was measured is kept, so that a
-calibration that was interrupted goes on where it was, and other tests need no new simulation.
+What was measured is kept, and so are the results of tests: a calibration that was interrupted goes
+on where it was, and other tests need no new simulation.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,59 +19,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyveg.configs.simulated_places import FALLS, VERSION, SimulatedPlace, World, measured
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, RunError, UnknownNameError
-from pyveg.core.events import Event, RunStarted
-from pyveg.core.layout import COMBINE, Layout
 from pyveg.core.ports import Store
-from pyveg.core.types import Place
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pyveg.analysis.series import Series
-    from pyveg.core.pipeline import Pipeline
 
-VERSION = 1
-"""Raise it when the same settings give other places."""
-
-FALLS: Mapping[str, float] = {"stable": 0.0, "declining": 0.25, "collapsing": 2 / 3}
-"""Scenario -> share of the mean rain that is lost by the end of the record, in a straight line.
-From 1.2 mm per day, a quarter less thins the labyrinth out; two thirds less leave next to
-nothing."""
-FIRST_YEAR = 2016
-SETTLING = 10
-"""Years of the same noisy rain before the record, so that the pattern has long known them."""
-CENTRE = (27.95, 11.57)
-"""Longitude and latitude, those of the demo."""
-COLLECTION = "SimulatedSentinel2"
-CHIP_METRES = 500
-METRES_OF_DEGREE = 111_320.0
 ABOUT, LOCK = "calibration.json", "calibration.lock"
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """What the simulated places are; a calibration has one."""
-
-    years: int = 10
-    chips: int = 2
-    """Chips along the side of a place."""
-    rainfall: float = 1.2
-    """Mean rain before any fall, mm per day."""
-    rainfall_noise: float = 0.1
-    """Spread of the rain of single months, as a share of their mean."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("years", 2), ("chips", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} = {getattr(self, name)} must be at least {least}")
-
-    @property
-    def region_size(self) -> float:
-        """Side of a place, degrees; a little more than its chips need."""
-        return (self.chips + 0.1) * CHIP_METRES / METRES_OF_DEGREE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,33 +61,15 @@ class Checks:
 
 @dataclass(frozen=True)
 class Job:
-    """One place of one scenario."""
+    """One place, and how it is tested."""
 
-    scenario: str
-    number: int
-    world: World
+    place: SimulatedPlace
     checks: Checks
 
     @property
-    def name(self) -> str:
-        """Part of its files' names."""
-        return f"{self.scenario}_{self.number:04d}"
-
-    @property
-    def series_key(self) -> str:
-        """Where what was measured is kept."""
-        return f"places/{self.name}.csv.gz"
-
-    @property
-    def rows_key(self) -> str:
+    def key(self) -> str:
         """Where the results of its tests are kept."""
-        return f"tests/{self.checks.digest()}/{self.name}.csv"
-
-    @property
-    def seed(self) -> int:
-        """Of its landscape, weather, gaps and surrogates."""
-        text = json.dumps([self.world.seed, self.scenario, self.number])
-        return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big")
+        return f"tests/{self.checks.digest()}/{self.place.name}.csv"
 
 
 @dataclass(frozen=True)
@@ -195,14 +134,14 @@ def calibrate(
     found_world, found_checks = world or World(), checks or Checks()
     counts = {name: falling if fall else n_places for name, fall in FALLS.items()}
     jobs = [
-        Job(name, number, found_world, found_checks)
+        Job(SimulatedPlace(name, number, found_world), found_checks)
         for name, count in counts.items()
         for number in range(count)
     ]
     folder = Path(output_dir).expanduser().absolute()
     store: Store = registry.load("store", "local")(folder)
     # All scenarios side by side: what is done of an interrupted calibration is a smaller one.
-    mixed = sorted(jobs, key=lambda job: (job.number + 0.5) / counts[job.scenario])
+    mixed = sorted(jobs, key=lambda job: (job.place.number + 0.5) / counts[job.place.scenario])
     with store.lock(LOCK):
         store.discard_partial()
         _settle(store, found_world)
@@ -232,7 +171,7 @@ def _settle(store: Store, world: World) -> None:
 def _work_off(store: Store, folder: Path, jobs: Sequence[Job], n_workers: int, told: Told) -> None:
     """Do what is not done yet."""
     have = set(store.list("tests/"))
-    left = [job for job in jobs if job.rows_key not in have]
+    left = [job for job in jobs if job.key not in have]
     done = len(jobs) - len(left)
     told(done, len(jobs), "")
     for name in _names_of_done(left, folder, n_workers):
@@ -244,7 +183,7 @@ def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterato
     if n_workers == 1 or len(jobs) < 2:
         for job in jobs:
             do_place(str(folder), job)
-            yield job.name
+            yield job.place.name
         return
     with _workers(min(n_workers, len(jobs))) as pool:
         running: dict[Future[None], Job] = {}
@@ -256,16 +195,16 @@ def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterato
                 return
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
-                job = running.pop(future)
+                name = running.pop(future).place.name
                 try:
                     future.result()
                 except BrokenProcessPool as error:
                     raise RunError(
-                        f"a worker process died (killed, or out of memory) near {job.name}; what "
-                        "is done is kept: the same command goes on from there, perhaps with a "
-                        "smaller n_workers"
+                        f"a worker process died (killed, or out of memory) near {name}; what is "
+                        "done is kept: the same command goes on from there, perhaps with a smaller "
+                        "n_workers"
                     ) from error
-                yield job.name
+                yield name
 
 
 @contextmanager
@@ -287,9 +226,8 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
 def do_place(folder: str, job: Job) -> None:
     """Simulate a place unless that was done, test it, and keep what came of it."""
     store: Store = registry.load("store", "local")(Path(folder))
-    series = _kept_series(store, job) or _simulated(store, job)
-    rows = tests_of_place(series, job)
-    store.write(job.rows_key, rows.to_csv(index=False, lineterminator="\n").encode())
+    rows = tests_of_place(measured(store, job.place), job)
+    store.write(job.key, rows.to_csv(index=False, lineterminator="\n").encode())
 
 
 def tests_of_place(series: Series, job: Job) -> pd.DataFrame:
@@ -299,111 +237,17 @@ def tests_of_place(series: Series, job: Job) -> pd.DataFrame:
     from pyveg.analysis.settings import AnalysisSettings
     from pyveg.analysis.skill import TESTS, site_tests, with_gaps
 
-    told = AnalysisSettings(surrogates=job.checks.surrogates, seed=job.seed)
+    told = AnalysisSettings(surrogates=job.checks.surrogates, seed=job.place.seed)
     parts = []
     for share in job.checks.gaps:
-        found = site_tests(with_gaps(series, share, job.seed), told, job.checks.indicators or TESTS)
-        found.insert(0, "scenario", job.scenario)
-        found.insert(1, "place", job.number)
+        found = site_tests(
+            with_gaps(series, share, job.place.seed), told, job.checks.indicators or TESTS
+        )
+        found.insert(0, "scenario", job.place.scenario)
+        found.insert(1, "place", job.place.number)
         found.insert(2, "gaps", share)
         parts.append(found)
-    return pd.concat(parts, ignore_index=True).assign(seed=job.seed)
-
-
-def pipeline_of(job: Job) -> Pipeline:
-    """The config of a place, settled: that of the demo, of another size, and without weather."""
-    from pyveg.configs.resolve import resolve
-    from pyveg.sources.collections import data_collections
-
-    world = job.world
-    settings = {
-        "seed": job.seed,
-        "epoch": f"{FIRST_YEAR - SETTLING}-01-01",
-        "rainfall": world.rainfall,
-        "rainfall_noise": world.rainfall_noise,
-        "decline": FALLS[job.scenario] * world.rainfall / world.years,
-        "decline_from": f"{FIRST_YEAR}-01-01",
-        "cloud_cover": 0.0,  # gaps are taken away afterwards, from the same places
-    }
-    modules = [
-        "VegetationDownloader",
-        "VegetationImageProcessor",
-        "NetworkCentralityCalculator",
-        "NDVICalculator",
-    ]
-    return resolve(
-        {
-            "name": job.name,
-            "output_location": job.name.replace("_", "-"),
-            "output_location_type": "memory",
-            "coordinates": CENTRE,
-            "region_size": world.region_size,
-            "date_range": [f"{FIRST_YEAR}-01-01", f"{FIRST_YEAR + world.years}-01-01"],
-            "data_collections": data_collections,
-            "collections_to_use": [COLLECTION],
-            "modules_to_use": {COLLECTION: modules, COMBINE: ["VegAndWeatherJsonCombiner"]},
-            "special_config": {COLLECTION: settings},
-            "runner": "serial",
-            "n_workers": 1,
-        }
-    )
-
-
-def _simulated(store: Store, job: Job) -> Series:
-    """Run the pipeline, and keep its series."""
-    from pyveg.analysis.results import read_summary
-    from pyveg.analysis.series import make_series
-    from pyveg.analysis.skill import with_spatial
-    from pyveg.analysis.spatial import chips_in
-    from pyveg.configs.run import prepare, start
-
-    runs: list[Store] = []
-
-    def hold(event: Event) -> None:
-        """Bytes in memory last as long as somebody holds their Store."""
-        if isinstance(event, RunStarted):
-            runs.append(registry.load("store", "memory")(event.url.partition("://")[2]))
-
-    report = start(prepare(pipeline_of(job)), [hold], picture=False)
-    if report.exit_code:
-        reasons = [one.reason for one in report.results.values() if one.reason]
-        raise RunError(f"{job.name} cannot be simulated: {reasons[0] if reasons else 'no reason'}")
-    summary = Layout(Place(*CENTRE, job.world.region_size), COMBINE).results_summary()
-    series = make_series(read_summary(runs[0].read(summary)))[0]
-    series = with_spatial(series, chips_in(runs[0]))
-    store.write(job.series_key, _packed(series))
-    # As it is when it is read again, so that results do not depend on interruptions.
-    return _kept_series(store, job) or series
-
-
-def _packed(series: Series) -> bytes:
-    """The chips' records that tests need."""
-    from gzip import compress
-
-    from pyveg.analysis.skill import LEVELS
-
-    names = ["collection", "date", "chip", "valid_fraction", *LEVELS]
-    table = series.table[[name for name in names if name in series.table.columns]]
-    return compress(table.to_csv(index=False, lineterminator="\n").encode(), mtime=0)
-
-
-def _kept_series(store: Store, job: Job) -> Series | None:
-    """What was kept of a place; None where there is nothing whole."""
-    import gzip
-    import zlib
-
-    import pandas as pd
-
-    from pyveg.analysis.series import tidy
-
-    if store.size(job.series_key) is None:
-        return None
-    try:
-        text = gzip.decompress(store.read(job.series_key))
-        table = pd.read_csv(io.BytesIO(text), parse_dates=["date"])
-    except (OSError, EOFError, zlib.error, ValueError):  # damaged: it is made anew
-        return None
-    return tidy(table, time_per_point="1m")
+    return pd.concat(parts, ignore_index=True).assign(seed=job.place.seed)
 
 
 def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
@@ -413,7 +257,7 @@ def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
     from pyveg.analysis.skill import summarise
     from pyveg.analysis.skill_figure import skill_images
 
-    parts = [pd.read_csv(io.BytesIO(store.read(job.rows_key))) for job in jobs]
+    parts = [pd.read_csv(io.BytesIO(store.read(job.key))) for job in jobs]
     rows = pd.concat(parts, ignore_index=True)
     rows["reason"] = rows["reason"].astype("object").where(rows["reason"].notna(), "")
     summary = summarise(rows)

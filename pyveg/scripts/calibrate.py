@@ -61,7 +61,8 @@ def main(**options: Any) -> None:
     Exit code 0: done; 2: something is wrong; 130: interrupted.
     """
     with told_plainly(debug=options["debug"]), ended_in_order(), ExitStack() as stack:
-        from pyveg.configs.calibrate import Checks, World, calibrate, cores
+        from pyveg.configs.calibrate import Checks, calibrate, cores
+        from pyveg.configs.simulated_places import World
 
         found = calibrate(
             options["output_dir"],

@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pyveg.analysis.skill import summarise
-from pyveg.configs import calibrate as module
-from pyveg.configs.calibrate import Calibration, Checks, Job, World, calibrate, pipeline_of
+from pyveg.configs import simulated_places
+from pyveg.configs.calibrate import Calibration, Checks, calibrate
+from pyveg.configs.simulated_places import SimulatedPlace, World, kept_series, pipeline_of
 from pyveg.core.errors import ConfigError, DataError, RunError, RunLockedError
 from pyveg.core.registry import store_at
 from pyveg.scripts.calibrate import main
@@ -53,13 +54,13 @@ def copy(finished: Path, tmp_path: Path) -> Path:
 def simulated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the places that are simulated in this process."""
     names: list[str] = []
-    whole = module._simulated
+    whole = simulated_places.simulate
 
-    def watched(store: Any, job: Job) -> Any:
-        names.append(job.name)
-        return whole(store, job)
+    def watched(store: Any, place: SimulatedPlace) -> Any:
+        names.append(place.name)
+        return whole(store, place)
 
-    monkeypatch.setattr(module, "_simulated", watched)
+    monkeypatch.setattr(simulated_places, "simulate", watched)
     return names
 
 
@@ -98,7 +99,7 @@ def test_settings_of_the_places() -> None:
     """The record begins after years of the same weather, and the fall with the record."""
     found = []
     for name in ("stable", "collapsing"):
-        graph = pipeline_of(Job(name, 0, World(years=8), Checks())).plan().graph
+        graph = pipeline_of(SimulatedPlace(name, 0, World(years=8))).plan().graph
         assert len(graph) == 96 * 4 + 1
         collection = graph.steps[0].scope.collection
         assert collection is not None
@@ -165,12 +166,12 @@ def test_lost_and_damaged_files_are_made_anew(
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", gzip.compress(b""), gzip.compress(b"a,b")])
 def test_damaged_series_count_as_none(finished: Path, tmp_path: Path, damage: bytes) -> None:
-    job = Job("stable", 0, WORLD, CHECKS)
+    place = SimulatedPlace("stable", 0, WORLD)
     store = store_at(str(tmp_path))
-    store.write(job.series_key, (finished / job.series_key).read_bytes())
-    assert module._kept_series(store, job) is not None
-    store.write(job.series_key, damage)
-    assert module._kept_series(store, job) is None
+    store.write(place.key, (finished / place.key).read_bytes())
+    assert kept_series(store, place) is not None
+    store.write(place.key, damage)
+    assert kept_series(store, place) is None
 
 
 def test_other_checks_need_no_simulation(copy: Path, simulated: list[str]) -> None:
