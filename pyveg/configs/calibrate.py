@@ -185,26 +185,32 @@ def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterato
             do_place(str(folder), job)
             yield job.place.name
         return
-    with _workers(min(n_workers, len(jobs))) as pool:
-        running: dict[Future[None], Job] = {}
-        waiting = iter(jobs)
-        while True:
-            for job in islice(waiting, 2 * n_workers - len(running)):
-                running[pool.submit(do_place, str(folder), job)] = job
-            if not running:
-                return
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                name = running.pop(future).place.name
-                try:
-                    future.result()
-                except BrokenProcessPool as error:
-                    raise RunError(
-                        f"a worker process died (killed, or out of memory) near {name}; what is "
-                        "done is kept: the same command goes on from there, perhaps with a smaller "
-                        "n_workers"
-                    ) from error
-                yield name
+    try:
+        with _workers(min(n_workers, len(jobs))) as pool:
+            yield from _in_pool(pool, jobs, folder, 2 * n_workers)
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a worker process died (killed, or out of memory); what is done is kept: the same "
+            "command goes on from there, perhaps with a smaller n_workers"
+        ) from error
+
+
+def _in_pool(
+    pool: ProcessPoolExecutor, jobs: Sequence[Job], folder: Path, ahead: int
+) -> Iterator[str]:
+    """Names of places as they are done; so many are in hand at once."""
+    running: dict[Future[None], str] = {}
+    waiting = iter(jobs)
+    while True:
+        for job in islice(waiting, ahead - len(running)):
+            running[pool.submit(do_place, str(folder), job)] = job.place.name
+        if not running:
+            return
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            name = running.pop(future)
+            future.result()
+            yield name
 
 
 @contextmanager
