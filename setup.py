@@ -64,6 +64,8 @@ COMMANDS = {
     "pyveg_gee_analysis": "pyveg.scripts.gee_analysis:main",
     "pyveg_create_analysis_report": "pyveg.scripts.create_analysis_report:main",
     "pyveg_analysis_summary_data": "pyveg.scripts.analysis_summary_data:main",
+    "pyveg_calibrate": "pyveg.scripts.calibrate:main",
+    "pyveg_gen_pattern": "pyveg.scripts.gen_pattern:main",
     "pyveg_generate_config": "pyveg.scripts.generate_config:main",
     "pyveg_doctor": "pyveg.scripts.doctor:main",
     "pyveg_azure_config": "pyveg.scripts.azure_config:main",

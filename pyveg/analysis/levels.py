@@ -40,7 +40,11 @@ class Trend(NamedTuple):
 
 
 def level_trends(
-    series: Series, metrics: Sequence[str], settings: AnalysisSettings | None = None
+    series: Series,
+    metrics: Sequence[str],
+    settings: AnalysisSettings | None = None,
+    *,
+    chips: bool = True,
 ) -> pd.DataFrame:
     """Trend of each metric over the record, for the site and for every chip.
 
@@ -51,6 +55,8 @@ def level_trends(
         Columns of its table.
     settings : AnalysisSettings, optional
         Of it the season, the numbers of surrogates, the seed and the rule of correction.
+    chips : bool
+        Whether chips are looked at one by one too.
 
     Returns
     -------
@@ -60,7 +66,7 @@ def level_trends(
         two-sided `p`, `q` over the chips of a metric, and `reason` where there is no number.
     """
     told = settings or AnalysisSettings()
-    rows = [row for metric in metrics for row in _of_metric(series, metric, told)]
+    rows = [row for metric in metrics for row in _of_metric(series, metric, told, chips=chips)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for _, part in table[table["chip"] != SITE].groupby("metric"):
         table.loc[part.index, "q"] = q_values(part["p"].to_numpy(np.float64), told.fdr)
@@ -141,7 +147,9 @@ def theil_sen(values: NDArray[Any], step: float) -> float:
     return float(np.median(rises)) / step
 
 
-def _of_metric(series: Series, metric: str, settings: AnalysisSettings) -> list[dict[str, Any]]:
+def _of_metric(
+    series: Series, metric: str, settings: AnalysisSettings, *, chips: bool
+) -> list[dict[str, Any]]:
     """The site's row, then those of its chips."""
     common = {"collection": series.collection, "metric": metric, "seed": settings.seed}
     matrix = series.matrix(metric)
@@ -155,7 +163,7 @@ def _of_metric(series: Series, metric: str, settings: AnalysisSettings) -> list[
     def of_chip(place: int) -> Trend:
         return level_trend(matrix[place], period, single, [*seed, series.chips[place]])
 
-    found = spread(of_chip, range(len(matrix)), settings.n_threads)
+    found = spread(of_chip, range(len(matrix) if chips else 0), settings.n_threads)
     site = site_median(matrix)
     whole = {**common, **_row(site, level_trend(site, period, settings, seed), settings)}
     slopes = np.array([one.slope for one in found])
@@ -165,8 +173,7 @@ def _of_metric(series: Series, metric: str, settings: AnalysisSettings) -> list[
         {**common, **_row(matrix[place], one, single), "chip": series.chips[place], "chips": 1}
         for place, one in enumerate(found)
     ]
-    usable = sum(not one.reason for one in found)
-    return [{**whole, "chip": SITE, "chips": usable}, *rows]
+    return [{**whole, "chip": SITE, "chips": len(matrix)}, *rows]
 
 
 def _row(values: Values, trend: Trend, settings: AnalysisSettings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ vegetation has a regular pattern, which may let it evade a tipping point (Bastia
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,13 @@ BLOCK = 5
 LEAST_VALID = 0.9
 COLUMNS = ("date", "chip", "indicator", "value", "null", "null_mean", "null_sd", "z", "p", "valid",
            "rule")  # fmt: skip
+MEASURES: Mapping[str, Callable[[Values], float]] = {
+    "morans_i": spatial.morans_i,
+    "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
+    "skewness": lambda image: spatial.spatial_moments(image, BLOCK)[1],
+    "density_ratio": lambda image: spectrum.density_ratio(spectrum.radial_spectrum(image)),
+}
+"""Signals of the NDVI of one chip (N, N)."""
 _NOT_PERIODIC = "not for periodic patterns"
 RULES = {
     "morans_i": _NOT_PERIODIC,
@@ -212,16 +219,10 @@ def _of_chip(
     ndvi: Values, signal: Mask, nulls: int, rng: np.random.Generator, only: Container[str]
 ) -> list[dict[str, Any]]:
     """Rows of one chip."""
-    measures: dict[str, Callable[[Values], float]] = {
-        "morans_i": spatial.morans_i,
-        "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
-        "skewness": lambda image: spatial.spatial_moments(image, BLOCK)[1],
-        "density_ratio": lambda image: spectrum.density_ratio(spectrum.radial_spectrum(image)),
-    }
     made = [spatial.permuted(ndvi, rng) for _ in range(nulls)]
     rows = [
         _row(name, measure(ndvi), [measure(image) for image in made])
-        for name, measure in measures.items()
+        for name, measure in MEASURES.items()
         if name in only
     ]
     if "wavelength" in only:

@@ -156,8 +156,10 @@ def start(
     prepared: PreparedRun,
     observers: Iterable[Observer] = (),
     on_interrupt: OnInterrupt = "cancel",
+    *,
+    picture: bool = True,
 ) -> RunReport:
-    """Carry out what `prepare` made."""
+    """Carry out what `prepare` made; `picture` draws one of the results at the end."""
     begin = time.perf_counter()
     pipeline, plan = prepared.pipeline, prepared.plan
     with _locked_store(prepared) as store, ExitStack() as stack:
@@ -180,7 +182,7 @@ def start(
             results = coordinator.run()
         coordinator.tell_rest()
         interrupted = any(result.state is State.CANCELLED for result in results.values())
-        summary, figure = _outputs(store, pipeline)
+        summary, figure = _outputs(store, pipeline, picture=picture)
         analysed: tuple[str, ...] = ()
         failed = ""
         if pipeline.analysis and not interrupted:
@@ -341,7 +343,7 @@ def _forget_failures(prepared: PreparedRun) -> list[Observer]:
     return [forget]
 
 
-def _outputs(store: Store, pipeline: Pipeline) -> tuple[str | None, str | None]:
+def _outputs(store: Store, pipeline: Pipeline, *, picture: bool) -> tuple[str | None, str | None]:
     """Where the summary is, and a picture of it, drawn anew."""
     scope = pipeline.sequences[-1].scope
     if scope.sequence != COMBINE or scope.place is None:
@@ -349,15 +351,17 @@ def _outputs(store: Store, pipeline: Pipeline) -> tuple[str | None, str | None]:
     layout = Layout(scope.place, COMBINE)
     if store.size(layout.results_summary()) is None or store.size(layout.series()) is None:
         return None, None
+    summary = f"{store.url}/{layout.results_summary()}"
+    if not picture:
+        return summary, None
     from pyveg.analysis.figures import series_png
     from pyveg.analysis.results import read_series
 
-    summary = f"{store.url}/{layout.results_summary()}"
     title = f"{scope.place.latitude}° N, {scope.place.longitude}° E,"
-    picture = series_png(read_series(store.read(layout.series())), title)
-    if picture is None:
+    drawn = series_png(read_series(store.read(layout.series())), title)
+    if drawn is None:
         return summary, None
-    store.write(layout.figure(), picture)
+    store.write(layout.figure(), drawn)
     return summary, f"{store.url}/{layout.figure()}"
 
 

@@ -53,7 +53,7 @@ class ProcessRunner(PoolRunner):
         self._lifeline: Connection | None = None
 
     def _make_executor(self) -> Executor:
-        context = _context(self._preload)
+        context = worker_context(self._preload)
         reader, self._lifeline = context.Pipe(duplex=False)
         return ProcessPoolExecutor(
             self._n_workers,
@@ -134,7 +134,7 @@ class ProcessRunner(PoolRunner):
             self._lifeline.close()
 
 
-def _context(preload: list[str]) -> BaseContext:
+def worker_context(preload: list[str]) -> BaseContext:
     """How workers are started: from a clean server process where the system has such."""
     if sys.platform == "win32":
         return _Spawn()
@@ -186,10 +186,16 @@ def _begin_worker(
 ) -> None:
     """Open the Store, and end with the coordinator, however that ends."""
     global _store  # noqa: PLW0603 - one Store per worker process
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the coordinator's to handle
-    os.environ.update({**variables, **_ONE_THREAD})
-    threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
+    os.environ.update(variables)
+    tie(lifeline)
     _store = open_store(store_spec)
+
+
+def tie(lifeline: Connection) -> None:
+    """In a new worker: end with the coordinator, who alone holds the other end of the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the coordinator's to handle
+    os.environ.update(_ONE_THREAD)
+    threading.Thread(target=_watch, args=(lifeline,), daemon=True).start()
 
 
 def _watch(lifeline: Connection) -> None:
