@@ -32,9 +32,9 @@ LONGEST_LAG = 12
 def correlations(analysis: Analysis) -> Figure | None:
     """Correlation of each metric with itself (left) and with the rain (right) some steps before.
 
-    Bars are medians over chips with their quartiles. Grey on the left: 95 % of series without
-    memory, one chip with as many pairs (1.96 / sqrt(pairs); Bartlett 1946, 10.2307/2983611). Grey
-    on the right: the middle 95 % of surrogates.
+    Dots are medians over chips, lines their quartiles. Grey on the left: 95 % of series without
+    memory, for one chip with as many pairs (1.96 / sqrt(pairs)). Grey on the right: the middle 95 %
+    of surrogates.
 
     Returns
     -------
