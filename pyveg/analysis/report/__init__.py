@@ -16,7 +16,7 @@ from pyveg.analysis.figures.style import short_name
 from pyveg.analysis.report import tables
 from pyveg.analysis.report.gallery import Shown, data_address, gallery
 from pyveg.analysis.report.methods import PAPERS, methods
-from pyveg.analysis.report.words import place_name, record_text, sentence
+from pyveg.analysis.report.words import place_name, plain, record_text, sentence
 
 __all__ = ["report_html"]
 
@@ -69,7 +69,8 @@ def report_html(analysis: Analysis, *, figures: Mapping[str, Figure] | None = No
         collection=analysis.series.collection or "no collection",
         record=record_text(analysis),
         verdict=analysis.verdict,
-        conditions=list(dict.fromkeys(analysis.verdict.conditions)),
+        because=[plain(line) for line in analysis.verdict.because],
+        conditions=[plain(line) for line in dict.fromkeys(analysis.verdict.conditions)],
         mark=mark,
         label=label,
         pictures=[
@@ -115,7 +116,7 @@ def _says(analysis: Analysis) -> list[tuple[str, str, str]]:
 
 def _power_lines(analysis: Analysis) -> list[str]:
     """What this record could have shown; one sentence for metrics that agree."""
-    texts = [one.text.replace(" by ar1 ", " by AR(1) ") for one in analysis.power]
+    texts = [plain(one.text) for one in analysis.power]
     if len(texts) != len(analysis.metrics) or len(set(texts)) == 1:
         return list(dict.fromkeys(texts))
     return [f"{short_name(name)}: {text}" for name, text in

@@ -19,6 +19,15 @@ from pyveg.analysis.temporal import SITE
 
 LARGEST_SVG = 200_000
 """Bytes from which a figure is shown as PNG."""
+_INDICATORS_LEAD = (
+    "Near a tipping point a place recovers more slowly: AR(1), its memory, and its variance rise, "
+    "and the restoring rate falls. Grey is what stable series with the same memory and gaps do. "
+    "Look for AR(1) and variance that climb together. tau is the direction (+1 always up, -1 "
+    "always down), p the share of stable series that climb as steadily, q is p corrected for the "
+    "number of tests. What counts is the climb: the grey of variance, standard deviation and coefficient of "
+    "variation is drawn at the site's mean level."
+)
+_NEXT_LEAD = "The same for another metric, to be read in the same way: do both say one thing?"
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ def _slots(analysis: Analysis) -> list[_Slot]:
             "the residual; look whether a season or a trend is left in it.",
             alt.decomposition, _not_tested,
         ),
-        *(_indicator_slot(metric) for metric in analysis.metrics),
+        *(_indicator_slot(one, first=not place) for place, one in enumerate(analysis.metrics)),
         _Slot(
             "sensitivity", "Other windows and bandwidths",
             "The same test with other settings. A sign to be believed keeps its direction, and "
@@ -140,16 +149,11 @@ def _slots(analysis: Analysis) -> list[_Slot]:
     ]  # fmt: skip
 
 
-def _indicator_slot(metric: str) -> _Slot:
+def _indicator_slot(metric: str, *, first: bool) -> _Slot:
     return _Slot(
         indicators_of(metric),
         f"Indicators of {metric_name(metric)}",
-        "Near a tipping point a place recovers more slowly: AR(1), its memory, and its variance "
-        "rise, and the restoring rate falls. Grey is what stable series with the same memory and "
-        "gaps do. Look for AR(1) and variance that climb together out of the grey. tau is the "
-        "direction (+1 always up, -1 always down), p the share of stable series that climb as "
-        "steadily, q is p corrected for the number of tests. What counts is the climb: the grey "
-        "of variance, standard deviation and variation is drawn at the site's mean level.",
+        _INDICATORS_LEAD if first else _NEXT_LEAD,
         partial(alt.indicators, metric=metric),
         partial(_metric_reason, metric=metric),
     )

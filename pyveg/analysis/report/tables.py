@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import indicator_name, p_text, short_name, signed
-from pyveg.analysis.report.words import number, sentence
+from pyveg.analysis.report.words import number, plain, sentence
 
 MARKS: Mapping[str, str] = {
     "warning": "▲",
@@ -81,9 +82,7 @@ def agreement(analysis: Analysis) -> Table | None:
         )
         rows.append(
             [
-                f"{indicator_name(str(row['indicator']))} of {short_name(str(row['metric']))}"
-                if row["family"] != "spatial"
-                else indicator_name(str(row["indicator"])),
+                _row_name(row),
                 _FAMILIES.get(str(row["family"]), str(row["family"])),
                 f"{MARKS.get(says, '')} {says}".strip(),
                 (f"{signed(effect)}" if tau else f"z {effect:+.1f}") if known else "",
@@ -91,13 +90,28 @@ def agreement(analysis: Analysis) -> Table | None:
                 *(p_text(row[name]) if math.isfinite(row[name]) else ""
                   for name in ("p", "q", "p_without_weather")),
                 _EXPECTED.get(str(row["expected"]), "") if tau else "",
-                sentence(str(row["reason"])),
+                sentence(plain(str(row["reason"]))),
             ]
         )  # fmt: skip
         kinds.append(says.replace(" ", "-"))
+    _shorten_notes(rows)
     columns = ["Indicator", "Looks at", "Says", "Effect (tau)", "Middle half of the chips", "p",
                "q (corrected p)", "p without weather", "Feared", "Note"]  # fmt: skip
     return Table("All indicators side by side", columns, rows, kinds)
+
+
+def _shorten_notes(rows: list[list[str]]) -> None:
+    """Say a long note once."""
+    for row, before in zip(rows[:0:-1], rows[-2::-1], strict=True):
+        if row[-1] == before[-1] and len(row[-1]) > 40:
+            row[-1] = "As above."
+
+
+def _row_name(row: Mapping[Any, Any]) -> str:
+    name = indicator_name(str(row["indicator"]))
+    if row["family"] == "spatial" or row["statistic"] != "tau":
+        return f"{name[0].upper()}{name[1:]}"
+    return f"{name} of {short_name(str(row['metric']))}"
 
 
 def climate(analysis: Analysis) -> Table | None:
@@ -146,20 +160,17 @@ def recovery_lines(analysis: Analysis) -> list[str]:
         drops = mine[mine["depth"].notna()] if len(mine) else mine
         if drops.empty:
             continue
-        fits = drops[drops["fits"] == True]  # noqa: E712
+        fits = drops[drops["fits"].eq(True)]
+        count, chips = len(drops), mine["chip"].nunique()
         text = (
-            f"{short_name(metric)} dropped by more than 2 robust standard deviations "
-            f"{len(drops)} times, counted over {drops['chip'].nunique()} chips"
+            f"{short_name(metric)}: {count} drop{'' if count == 1 else 's'} of more than 2 robust "
+            f"standard deviations in {chips} chip{'' if chips == 1 else 's'}"
         )
-        if len(fits):
-            rate = float(fits["rate"].median())
-            text += (
-                f"; {len(fits)} returns are exponential, with a median rate of {number(rate, 2)} "
-                f"per year"
-            )
-        dry = int((drops["drought"] == True).sum())  # noqa: E712
         if drops["drought"].notna().any():
-            text += f"; {dry} of the drops came with little rain"
+            text += f", {int(drops['drought'].eq(True).sum())} of them with little rain"
+        if len(fits):
+            rate = number(float(fits["rate"].median()), 2)
+            text += f"; {len(fits)} came back exponentially, at a median rate of {rate} per year"
         lines.append(f"{text}.")
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.maps import chip_places
 
+_PLAIN = ((r"\bndvi_mean\b|\bndvi\b", "NDVI"), (r"\bar1\b", "AR(1)"))
+
 
 def sentence(text: str) -> str:
     """Begin with a capital letter and end with a full stop."""
@@ -18,6 +21,13 @@ def sentence(text: str) -> str:
     if not text:
         return ""
     return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
+
+
+def plain(text: str) -> str:
+    """Names of columns as people write them."""
+    for pattern, name in _PLAIN:
+        text = re.sub(pattern, name, text)
+    return text
 
 
 def number(value: float, digits: int = 3) -> str:
