@@ -111,8 +111,10 @@ def weather_drivers(
     if rain is not None and _changes(rain):
         lags = min(MOST_LAGS, max(1, round(series.axis.period * settings.rain_months / 12)))
         for lag in range(lags + 1):
-            rows.append(np.concatenate([np.full(lag, np.nan), rain[: rain.size - lag]]))
-            names.append(f"rain, {lag} before" if lag else "rain")
+            before = np.concatenate([np.full(lag, np.nan), rain[: rain.size - lag]])
+            if _changes(before):  # of a very short record nothing may be left
+                rows.append(before[: rain.size])
+                names.append(f"rain, {lag} before" if lag else "rain")
     if warmth is not None and _changes(warmth):
         rows.append(warmth)
         names.append("temperature")

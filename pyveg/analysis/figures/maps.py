@@ -15,6 +15,9 @@ from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import MAP, PALE, panels, short_name, shown_metrics, styled
 from pyveg.analysis.temporal import SITE
 
+MANY = 100
+"""Chips from which a map is drawn as pixels, also in SVG."""
+
 
 @styled
 def chip_maps(analysis: Analysis) -> Figure | None:
@@ -103,8 +106,9 @@ def _draw(axis: Axes, table: pd.DataFrame, limit: float, alpha: float, label: st
         PolyCollection(list(squares[~known]), facecolors=PALE, edgecolors="face", linewidths=0.3)
     )
     coloured = PolyCollection(
-        list(squares[known]), cmap=MAP, norm=scale, edgecolors="face", linewidths=0.3
-    )
+        list(squares[known]), cmap=MAP, norm=scale, edgecolors="face", linewidths=0.3,
+        rasterized=bool(known.sum() > MANY),
+    )  # fmt: skip
     coloured.set_array(table.loc[known, "value"].to_numpy())
     axis.add_collection(coloured)
     sure = centres[(table["q"] <= alpha).to_numpy()]

@@ -220,7 +220,7 @@ def figure_svg(figure: Figure) -> bytes:
     """A figure as SVG, letters as paths; without a date, and with ids that do not change."""
     stream = io.BytesIO()
     with mpl.rc_context(_FILES):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "pyveg"})
+        figure.savefig(stream, format="svg", dpi=200, metadata={"Date": None, "Creator": "pyveg"})
     return stream.getvalue()
 
 

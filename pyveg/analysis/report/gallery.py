@@ -17,15 +17,15 @@ from pyveg.analysis.report import alt
 from pyveg.analysis.report.words import common_reason, sentence
 from pyveg.analysis.temporal import SITE
 
-LARGEST_SVG = 200_000
+LARGEST_SVG = 250_000
 """Bytes from which a figure is shown as PNG."""
 _INDICATORS_LEAD = (
     "Near a tipping point a place recovers more slowly: AR(1), its memory, and its variance rise, "
     "and the restoring rate falls. Grey is what stable series with the same memory and gaps do. "
     "Look for AR(1) and variance that climb together. tau is the direction (+1 always up, -1 "
     "always down), p the share of stable series that climb as steadily, q is p corrected for the "
-    "number of tests. What counts is the climb: the grey of variance, standard deviation and coefficient "
-    "of variation is drawn at the site's mean level."
+    "number of tests. What counts is the climb: the grey of variance, standard deviation and "
+    "coefficient of variation is drawn at the site's mean level."
 )
 _NEXT_LEAD = "The same for another metric, to be read in the same way: do both say one thing?"
 
