@@ -69,10 +69,10 @@ def gallery(analysis: Analysis, figures: Mapping[str, Figure]) -> dict[str, Show
     return found
 
 
-def picture_address(figure: Figure) -> str:
+def picture_address(figure: Figure, *, largest: int = LARGEST_SVG) -> str:
     """A figure as a data: address: SVG, or PNG where that would be too large."""
     svg = figure_svg(figure)
-    if len(svg) <= LARGEST_SVG:
+    if len(svg) <= largest:
         return data_address(svg, "image/svg+xml")
     return data_address(figure_png(figure), "image/png")
 

@@ -46,11 +46,11 @@ def coordinates(analysis: Analysis) -> tuple[float, float] | None:
     try:
         found = float(about["latitude"]), float(about["longitude"])
     except (KeyError, TypeError, ValueError):
-        places = chip_places(analysis)
-        if places.empty:
-            return None
+        found = math.nan, math.nan
+    places = chip_places(analysis)
+    if not all(map(math.isfinite, found)) and len(places):
         found = float(places["latitude"].mean()), float(places["longitude"].mean())
-    return found if all(math.isfinite(one) for one in found) else None
+    return found if all(map(math.isfinite, found)) else None
 
 
 def place_name(analysis: Analysis) -> str:
