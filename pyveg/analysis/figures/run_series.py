@@ -1,4 +1,4 @@
-"""Figures of results."""
+"""The picture that every run ends with."""
 
 from __future__ import annotations
 

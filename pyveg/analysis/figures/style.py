@@ -1,0 +1,236 @@
+"""What all figures have in common: size, colours, names, axes of time, files.
+
+Figures are made without pyplot, on an Agg canvas, so they can be made in any thread and process
+and leave nothing behind.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pyveg.analysis.agreement import NAMES
+from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.figures.run_series import BLUE, GREEN, PURPLE, RED
+from pyveg.analysis.series import RAIN, WARMTH
+
+Given = ParamSpec("Given")
+Got = TypeVar("Got")
+
+WIDTH = 6.4
+"""Inches; the report shows figures at about this width, and text at about its size."""
+PALE, MIDDLE, DARK = "#E4E4E4", "#8A8A8A", "#333333"
+MAP = "cividis"
+"""Safe for colour-blind readers, and its lightness rises throughout: it can be read in grey."""
+METRIC_NAMES = {
+    "ndvi_mean": "NDVI",
+    "ndvi": "NDVI (8 bit)",
+    "cover": "Vegetation cover",
+    "offset50": "Network centrality (offset50)",
+    RAIN: "Rain",
+    WARMTH: "Temperature",
+}
+_COLOURS = {"ndvi_mean": GREEN, "ndvi": GREEN, "offset50": PURPLE, RAIN: BLUE, WARMTH: RED}
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.grid": False,
+    "axes.facecolor": "white",
+    "figure.facecolor": "white",
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.0,
+    "text.parse_math": False,  # names of metrics may hold a "$"
+    "text.usetex": False,
+}
+_FILES: Any = {"svg.hashsalt": "pyveg", "svg.fonttype": "path"}
+
+
+class Saved(NamedTuple):
+    """A figure as files; the same bytes for the same figure."""
+
+    png: bytes
+    svg: bytes
+
+
+def styled(draw: Callable[Given, Got]) -> Callable[Given, Got]:
+    """Draw in the style of pyveg; the user's own settings of matplotlib stay as they are."""
+
+    @wraps(draw)
+    def inner(*args: Given.args, **kwargs: Given.kwargs) -> Got:
+        with mpl.rc_context(_STYLE):
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def panels(
+    rows: int,
+    columns: int = 1,
+    *,
+    height: float = 1.25,
+    top: float = 0.45,
+    left: float = 0.62,
+    right: float = 0.12,
+    gap: float = 0.42,
+    aside: float = 0.6,
+    bottom: float = 0.3,
+    **more: Any,
+) -> tuple[Figure, NDArray[Any]]:
+    """A figure with a grid of axes; all lengths in inches.
+
+    Parameters
+    ----------
+    rows, columns : int
+    height : float
+        Of each panel.
+    top, left, right, bottom : float
+        Margins.
+    gap, aside : float
+        Between rows, and between columns.
+    **more
+        For `Figure.subplots`.
+
+    Returns
+    -------
+    Figure, array of Axes, shape (rows, columns)
+    """
+    whole = top + bottom + rows * height + (rows - 1) * gap
+    figure = Figure(figsize=(WIDTH, whole))
+    FigureCanvasAgg(figure)
+    width = (WIDTH - left - right - (columns - 1) * aside) / columns
+    grid = {
+        "left": left / WIDTH, "right": 1 - right / WIDTH, "bottom": bottom / whole,
+        "top": 1 - top / whole, "hspace": gap / height, "wspace": aside / width,
+    }  # fmt: skip
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid, **more)
+    return figure, axes
+
+
+def dated(axis: Axes, dates: pd.DatetimeIndex, *, ticks: int = 7) -> None:
+    """Label an axis of time, from the first to the last date."""
+    if not len(dates):
+        return
+    years = (dates[-1] - dates[0]).days / 365.25
+    if years >= ticks / 2:
+        axis.xaxis.set_major_locator(mdates.YearLocator(math.ceil((years + 0.5) / ticks)))
+        axis.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
+    else:
+        axis.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=2, maxticks=ticks))
+        axis.xaxis.set_major_formatter(mdates.DateFormatter("%Y-%m"))
+    if len(dates) > 1:
+        first, last = mdates.date2num(dates[[0, -1]])
+        axis.set_xlim(first - 15, last + 15)
+
+
+def line(axis: Axes, dates: Any, values: Any, **style: Any) -> None:
+    """A line that breaks where a value is missing; a value between two gaps is a dot."""
+    data = np.asarray(values, dtype=np.float64)
+    (drawn,) = axis.plot(dates, data, **style)
+    known = np.concatenate([[False], np.isfinite(data), [False]])
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    if alone.any():
+        axis.plot(np.asarray(dates)[alone], data[alone], ".", color=drawn.get_color())
+
+
+def band(axis: Axes, dates: Any, low: Any, high: Any, **style: Any) -> None:
+    """The space between two lines; nothing where one of them is missing."""
+    given = {"alpha": 0.25, "linewidth": 0, **style}
+    axis.fill_between(
+        dates, np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64), **given
+    )
+
+
+def shade_gaps(axis: Axes, dates: pd.DatetimeIndex, missing: NDArray[np.bool_]) -> None:
+    """Mark the steps without data, each from the middle before it to the middle after it."""
+    if len(dates) < 2:
+        return
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
+    half = pd.Timedelta(np.median(np.diff(dates.to_numpy()))) / 2
+    for first, last in zip(ends[::2], ends[1::2] - 1, strict=True):
+        axis.axvspan(dates[first] - half, dates[last] + half, color=PALE, linewidth=0, zorder=0)
+
+
+def shown_metrics(analysis: Analysis) -> list[str]:
+    """Tested metrics that have any value."""
+    if analysis.series.axis is None:
+        return []
+    return [name for name in analysis.metrics if name in analysis.series.metrics]
+
+
+def shown_indicators(analysis: Analysis, twins: Sequence[str] = ()) -> list[str]:
+    """Tested indicators without those that say what another says."""
+    return [name for name in analysis.settings.indicators if name not in twins]
+
+
+def metric_name(metric: str) -> str:
+    """A metric as people write it."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def indicator_name(indicator: str) -> str:
+    """An indicator as people write it."""
+    return NAMES.get(indicator, indicator)
+
+
+def metric_colour(metric: str) -> str:
+    """Its colour in all figures."""
+    return _COLOURS.get(metric, BLUE)
+
+
+def signed(value: float) -> str:
+    """Kendall's tau in figures and tables."""
+    return f"{value:+.2f}" if np.isfinite(value) else "none"
+
+
+def short_name(metric: str) -> str:
+    """A metric where there is little room."""
+    return metric_name(metric).split(" (")[0]
+
+
+def p_text(value: float) -> str:
+    """A p or q value in figures and tables."""
+    if not np.isfinite(value):
+        return "none"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def figure_svg(figure: Figure) -> bytes:
+    """A figure as SVG, letters as paths; without a date, and with ids that do not change."""
+    stream = io.BytesIO()
+    with mpl.rc_context(_FILES):
+        figure.savefig(stream, format="svg", dpi=200, metadata={"Date": None, "Creator": "pyveg"})
+    return stream.getvalue()
+
+
+def figure_png(figure: Figure, dpi: float = 150) -> bytes:
+    """A figure as PNG."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "pyveg"})
+    return stream.getvalue()
+
+
+def save_figure(figure: Figure) -> Saved:
+    """A figure as PNG and as SVG."""
+    return Saved(figure_png(figure), figure_svg(figure))

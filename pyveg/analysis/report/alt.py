@@ -1,0 +1,219 @@
+"""What each figure shows, in words and numbers, for those who do not see it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.figures.indicators import CONTROLLED, site_curve, site_trend
+from pyveg.analysis.figures.maps import slope_map, tau_map
+from pyveg.analysis.figures.over_time import chip_parts, middle_chip
+from pyveg.analysis.figures.response import autocorrelation, rain_lags
+from pyveg.analysis.figures.space import LAW_NAMES, year_spectra
+from pyveg.analysis.figures.style import (
+    indicator_name,
+    metric_name,
+    p_text,
+    short_name,
+    shown_metrics,
+    signed,
+)
+from pyveg.analysis.report.words import ends, number
+from pyveg.analysis.sensitivity import summarise_sensitivity
+from pyveg.analysis.series import RAIN, site_table
+from pyveg.analysis.spatial import SIZE
+from pyveg.analysis.temporal import Temporal
+
+
+def series(analysis: Analysis) -> str:
+    """Of `figures.series_bands`."""
+    lines = []
+    for metric in shown_metrics(analysis):
+        table = site_table(analysis.series, metric)
+        first, last = ends(table["date"], table["middle"])
+        gaps = int((table["chips"] == 0).sum())
+        lines.append(
+            f"{metric_name(metric)}: median {number(first)} in the first year and {number(last)} "
+            f"in the last, between {number(table['middle'].min())} and "
+            f"{number(table['middle'].max())}; {gaps} of {len(table)} steps have no data."
+        )
+    rain, axis = analysis.series.weather(RAIN), analysis.series.axis
+    if rain is not None and axis is not None:
+        yearly = 1000 * float(np.nanmean(rain)) * axis.period
+        lines.append(f"Rain: {yearly:.0f} mm in a mean year.")
+    parts = analysis.temporal.parts
+    lines.append(f"{int(parts['outlier'].astype(bool).sum())} values are flagged as outliers.")
+    return " ".join(lines)
+
+
+def season(analysis: Analysis) -> str:
+    """Of `figures.season_cycle`."""
+    lines = []
+    for metric in shown_metrics(analysis):
+        table = site_table(analysis.series, metric).dropna(subset=["middle"])
+        middle = table.groupby(table["date"].dt.month)["middle"].median()
+        months = pd.to_datetime(middle.index.astype(str), format="%m").strftime("%B")
+        high, low = int(middle.argmax()), int(middle.argmin())
+        lines.append(
+            f"{metric_name(metric)} is highest in {months[high]} ({number(middle.iloc[high])}) "
+            f"and lowest in {months[low]} ({number(middle.iloc[low])})."
+        )
+    return " ".join(lines)
+
+
+def decomposition(analysis: Analysis) -> str:
+    """Of `figures.decomposition`."""
+    lines = []
+    for metric in shown_metrics(analysis):
+        chip = middle_chip(analysis, metric)
+        if chip is None:
+            continue
+        table = chip_parts(analysis, metric, chip)
+        trend = table["trend"].dropna()
+        lines.append(
+            f"{metric_name(metric)} of chip {chip}: the season swings by "
+            f"{number(table['season'].max() - table['season'].min())}, the trend goes from "
+            f"{number(trend.iloc[0])} to {number(trend.iloc[-1])}, the residual has a standard "
+            f"deviation of {number(float(table['residual'].std()))}."
+        )
+    return " ".join(lines)
+
+
+def indicators(analysis: Analysis, metric: str) -> str:
+    """Of `figures.indicator_panels`."""
+    lines = [
+        f"{indicator_name(name)} {_course(analysis.temporal, metric, name)}."
+        for name in analysis.settings.indicators
+        if site_curve(analysis.temporal, metric, name)["value"].notna().any()
+    ]
+    return " ".join([f"{metric_name(metric)}.", *lines])
+
+
+def climate(analysis: Analysis) -> str:
+    """Of `figures.climate_panels`."""
+    without = analysis.climate.temporal
+    if without is None:
+        return ""
+    lines = []
+    for metric in shown_metrics(analysis):
+        for name in CONTROLLED:
+            as_it_is = _course(analysis.temporal, metric, name)
+            if as_it_is:
+                lines.append(
+                    f"{indicator_name(name)} of {short_name(metric)} {as_it_is}; without the "
+                    f"weather it {_course(without, metric, name) or 'cannot be told'}."
+                )
+    return " ".join(lines)
+
+
+def _course(temporal: Temporal, metric: str, name: str) -> str:
+    curve = site_curve(temporal, metric, name)["value"].dropna()
+    row = site_trend(temporal, metric, name)
+    if curve.empty or row.empty:
+        return ""
+    text = f"goes from {number(curve.iloc[0])} to {number(curve.iloc[-1])}"
+    if not np.isfinite(row["tau"]):
+        return f"{text}, its trend cannot be told"
+    return f"{text} (tau {signed(row['tau'])}, p {p_text(row['p'])})"
+
+
+def sensitivity(analysis: Analysis) -> str:
+    """Of `figures.sensitivity_surface`."""
+    summary = summarise_sensitivity(analysis.sensitivity, analysis.settings.alpha)
+    return " ".join(
+        f"{indicator_name(str(row['indicator']))} of {short_name(str(row['metric']))}: median tau "
+        f"{signed(row['median_tau'])}, p is small in {100 * row['share_below_alpha']:.0f} % of "
+        f"{row['settings']} settings."
+        for row in summary.to_dict("records")
+    )
+
+
+def correlations(analysis: Analysis) -> str:
+    """Of `figures.correlations`."""
+    lines = []
+    for metric in shown_metrics(analysis):
+        own = autocorrelation(analysis, metric)
+        if own.empty:
+            continue
+        lines.append(
+            f"{short_name(metric)} has a correlation of {number(own['middle'].iloc[0], 2)} with "
+            "itself one step before."
+        )
+        rain = rain_lags(analysis, metric)
+        if len(rain) and rain["middle"].notna().any():
+            best = rain.iloc[int(rain["middle"].abs().argmax())]
+            beyond = not best["null_low"] <= best["middle"] <= best["null_high"]
+            lines.append(
+                f"Its largest correlation with rain is {number(best['middle'], 2)}, "
+                f"{best['lag']:.0f} steps before, {'beyond' if beyond else 'within'} what chance "
+                "gives."
+            )
+    return " ".join(lines)
+
+
+def spatial(analysis: Analysis) -> str:
+    """Of `figures.spatial_signals`."""
+    lines = []
+    values = analysis.snapshots.values
+    trends = analysis.snapshots.trends
+    for name, table in values[values["value"].notna()].groupby("indicator", sort=False):
+        first, last = ends(table["date"], table["value"])
+        valid = int(table["valid"].astype(bool).sum())
+        text = (
+            f"{indicator_name(str(name))}: median {number(first)} in the first year and "
+            f"{number(last)} in the last, may be used at {valid} of {len(table)} dates"
+        )
+        row = trends[trends["indicator"] == name]
+        if len(row) and np.isfinite(row["tau"].iloc[0]):
+            text += f", tau {signed(row['tau'].iloc[0])}, p {p_text(row['p'].iloc[0])}"
+        lines.append(f"{text}.")
+    return " ".join(lines)
+
+
+def spectrum(analysis: Analysis) -> str:
+    """Of `figures.radial_spectra`."""
+    lines = []
+    for name, power in year_spectra(analysis).items():
+        peak = float(power.index[int(power.argmax())])
+        lines.append(
+            f"In the {name} power is highest, {number(power.max(), 2)} times that of white noise, "
+            f"at a wavelength of {SIZE / peak:.0f} pixels."
+            if name != "all dates"
+            else f"Power is highest, {number(power.max(), 2)} times that of white noise, at a "
+            f"wavelength of {SIZE / peak:.0f} pixels."
+        )
+    return " ".join(lines)
+
+
+def patches(analysis: Analysis) -> str:
+    """Of `figures.patch_weights`."""
+    lines = []
+    table = analysis.snapshots.laws
+    for part, rows in table[table["aic_weight"].notna()].groupby("part", sort=False):
+        best = rows.iloc[int(rows["aic_weight"].argmax())]
+        lines.append(
+            f"{str(part).capitalize()}: of {best['patches']:.0f} patches, the law that fits best "
+            f"is {LAW_NAMES.get(best['law'], best['law']).lower()} (weight "
+            f"{best['aic_weight']:.2f})."
+        )
+    return " ".join(lines)
+
+
+def maps(analysis: Analysis) -> str:
+    """Of `figures.chip_maps`."""
+    lines = []
+    for metric in shown_metrics(analysis):
+        for table, what in (
+            (slope_map(analysis, metric), "the level changes per year by"),
+            (tau_map(analysis, metric), "AR(1) has a tau of"),
+        ):
+            known = table["value"].dropna()
+            if known.empty:
+                continue
+            sure = int((table["q"] <= analysis.settings.alpha).sum())
+            lines.append(
+                f"{short_name(metric)}: {what} {number(known.min(), 2)} to "
+                f"{number(known.max(), 2)}; {sure} of {len(known)} chips have a small corrected p."
+            )
+    return " ".join(lines)

@@ -1,0 +1,157 @@
+"""How it was done, step by step, with the papers that each step follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.settings import AnalysisSettings
+
+
+@dataclass(frozen=True)
+class Step:
+    """One paragraph and its references."""
+
+    title: str
+    text: str
+    cites: tuple[str, ...] = ()
+    """Keys of `PAPERS`."""
+
+
+PAPERS = {
+    "Alstott et al. 2014": "10.1371/journal.pone.0085777",
+    "Bastiaansen et al. 2020": "10.1111/ele.13430",
+    "Benjamini & Hochberg 1995": "10.1111/j.2517-6161.1995.tb02031.x",
+    "Benjamini & Yekutieli 2001": "10.1214/aos/1013699998",
+    "Boulton et al. 2022": "10.1038/s41558-022-01287-8",
+    "Buhlmann 1997": "10.2307/3318584",
+    "Clauset et al. 2009": "10.1137/070710111",
+    "Cleveland 1979": "10.1080/01621459.1979.10481038",
+    "Clopper & Pearson 1934": "10.1093/biomet/26.4.404",
+    "Couteron & Lejeune 2001": "10.1046/j.0022-0477.2001.00588.x",
+    "Dakos et al. 2024": "10.5194/esd-15-1117-2024",
+    "Estrada & Rodriguez-Velazquez 2005": "10.1103/PhysRevE.71.056103",
+    "Forzieri et al. 2022": "10.1038/s41586-022-04959-9",
+    "Joanes & Gill 1998": "10.1111/1467-9884.00122",
+    "Kefi et al. 2011": "10.1111/j.1461-0248.2010.01553.x",
+    "Kefi et al. 2014": "10.1371/journal.pone.0092097",
+    "Mander et al. 2017": "10.1098/rsos.160443",
+    "Moran 1950": "10.1093/biomet/37.1-2.17",
+    "Sen 1968": "10.1080/01621459.1968.10480934",
+    "Smith 2023": "10.5194/esd-14-173-2023",
+    "Smith et al. 2022": "10.1038/s41558-022-01352-2",
+    "Theiler et al. 1992": "10.1016/0167-2789(92)90102-S",
+}
+"""Author and year -> DOI."""
+
+_NULLS = {
+    "ar": ("autoregressive models of each chip, with the memory that was found", "Buhlmann 1997"),
+    "phase": ("series with the spectrum of each chip and random phases", "Theiler et al. 1992"),
+    "block": ("blocks of each series, drawn with replacement", ""),
+}
+_FDR = {"bh": "Benjamini & Hochberg 1995", "by": "Benjamini & Yekutieli 2001"}
+
+
+def methods(analysis: Analysis) -> list[Step]:
+    """The steps of an analysis, as it was done."""
+    told = analysis.settings
+    null, paper = _NULLS[told.null]
+    return [
+        Step(
+            "Series",
+            "Dates are laid on regular steps; a step without data stays a gap and nothing is "
+            "interpolated. Every chip is looked at by itself, and only then is the median over the "
+            "chips taken.",
+            ("Smith 2023",),
+        ),
+        Step("Season, trend and outliers", _detrending(told), _detrending_papers(told)),
+        Step(
+            "Indicators",
+            f"In rolling windows of {100 * told.window:g} % of the record, dated by their last "
+            "step: AR(1) over pairs of true neighbours, moments, and the restoring rate, "
+            "-ln AR(1) per year. A window with too few pairs has none.",
+            ("Boulton et al. 2022", "Smith et al. 2022", "Joanes & Gill 1998"),
+        ),
+        Step(
+            "Test",
+            f"The trend of an indicator is Kendall's tau. It is compared with that of "
+            f"{told.surrogates} surrogates: {null}, drawn for all chips together, with the same "
+            "gaps, sent through every step above. p = (1 + number as extreme) / (1 + number of "
+            "surrogates); q allows for the number of tests. The usual p of tau calls 31 to 47 % of "
+            "stable series a warning.",
+            tuple(name for name in (paper, _FDR[told.fdr]) if name),
+        ),
+        Step(
+            "Level",
+            "The slope is the median of all pairs; its tau is compared with that of stationary "
+            "series with the same memory.",
+            ("Sen 1968",),
+        ),
+        Step(
+            "Weather",
+            f"Residuals are regressed on the rain of the same and the steps before (up to "
+            f"{told.rain_months:g} months) and on temperature, inside the surrogates too, and all "
+            "is tested again.",
+            ("Forzieri et al. 2022",),
+        ),
+        Step(
+            "Images",
+            "Moran's I, moments of 5 x 5 blocks, density ratio and patches of some chips of each "
+            "date. Where the radial spectrum has a clear peak the pattern is regular: such "
+            "vegetation may evade a tipping point, and only the wavelength is used.",
+            ("Moran 1950", "Kefi et al. 2014", "Couteron & Lejeune 2001",
+             "Bastiaansen et al. 2020"),
+        ),
+        Step(
+            "Patch sizes",
+            "Laws are fitted by maximum likelihood to patches that no edge cuts, and compared by "
+            "Akaike's criterion.",
+            ("Clauset et al. 2009", "Alstott et al. 2014", "Kefi et al. 2011"),
+        ),
+        Step(
+            "Network centrality",
+            "Pixels of bare soil (or what the run calls signal) are ranked by subgraph centrality; "
+            "offset50 is nodes minus edges of the whole less that of the best half. It mostly "
+            "tells the cover: it is read beside its z against masks of the same cover, and against "
+            "noise that was binarised in the same way.",
+            ("Estrada & Rodriguez-Velazquez 2005", "Mander et al. 2017"),
+        ),
+        Step(
+            "Power",
+            "Series with the gaps of the median chip whose AR(1) rises are simulated and tested; "
+            "the interval of the share found is exact.",
+            ("Clopper & Pearson 1934",),
+        ),
+        Step(
+            "Limits",
+            "Early-warning signals have been found where nothing came, and missed where something "
+            "did. They are a reason to look, not a forecast.",
+            ("Dakos et al. 2024",),
+        ),
+    ]  # fmt: skip
+
+
+def _detrending(told: AnalysisSettings) -> str:
+    season = {
+        "harmonic": f"The season is {told.harmonics} harmonics by least squares",
+        "stl": "The season is that of STL",
+        "none": "No season is taken away",
+    }[told.season]
+    trend = {
+        "loess": f"LOESS over {100 * told.bandwidth:g} % of the record",
+        "gaussian": f"a Gaussian filter of {100 * told.bandwidth:g} % of the record",
+        "quadratic": "a parabola",
+        "stl": "that of STL",
+        "none": "not taken away",
+    }[told.trend]
+    outliers = (
+        f" Residuals beyond {told.outlier_limit:g} robust standard deviations are flagged and left "
+        "out; they stay in the tables."
+        if told.outlier_limit
+        else ""
+    )
+    return f"{season}; the trend is {trend}. Missing steps have no weight.{outliers}"
+
+
+def _detrending_papers(told: AnalysisSettings) -> tuple[str, ...]:
+    return ("Cleveland 1979",) if told.trend == "loess" else ()

@@ -1,0 +1,206 @@
+"""The tables of a report, as text that is ready to be shown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.figures.style import indicator_name, p_text, short_name, signed
+from pyveg.analysis.report.words import number, plain, sentence
+
+MARKS: Mapping[str, str] = {
+    "warning": "▲",
+    "change": "◆",
+    "weak": "△",
+    "no sign": "·",
+    "not valid": "✕",
+    "cannot tell": "?",
+    "pattern": "◆",
+    "no pattern": "·",
+}
+"""What the agreement table says -> a mark that needs no colour."""
+SAYS: Mapping[str, str] = {
+    "warning": "changes as before a collapse, beyond chance, the number of tests allowed for",
+    "change": "changes beyond chance, in a way that is no warning by itself",
+    "weak": "p is small by itself, but not for so many tests",
+    "no sign": "no more than chance gives",
+    "not valid": "must not be used for this kind of pattern",
+    "cannot tell": "could not be measured or tested",
+    "pattern": "the image differs from its null; no change over time",
+    "no pattern": "the image does not differ from its null",
+}
+_FAMILIES = {"temporal": "Memory", "network": "Network", "spatial": "Images", "state": "Level"}
+_EXPECTED = {"rise": "rises", "fall": "falls", "either": "either way"}
+SETTINGS: Mapping[str, str] = {
+    "season": "how the season is taken away",
+    "harmonics": "waves per year of a harmonic season",
+    "trend": "how the trend is taken away",
+    "bandwidth": "width of the trend's filter, share of the record",
+    "outlier_limit": "robust SD from which a value is an outlier",
+    "window": "length of the rolling window, share of the record",
+    "indicators": "what is measured in each window",
+    "null": "model of the surrogates",
+    "surrogates": "surrogates of the site",
+    "seed": "of all random numbers",
+    "alpha": "rate of false alarms and false discoveries",
+    "fdr": "correction for the number of tests (bh: Benjamini-Hochberg, by: Benjamini-Yekutieli)",
+    "rain_months": "months that rain is remembered in the control of climate",
+    "n_threads": "threads; results do not depend on them",
+}
+"""Setting -> what it is."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a header for each column and for each row."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    """The first cell of each row is its header."""
+    kinds: Sequence[str] = ()
+    """A class for each row, or nothing."""
+
+
+def agreement(analysis: Analysis) -> Table | None:
+    """Everything that was tested, side by side; None where nothing was looked at."""
+    table = analysis.agreement
+    if table.empty:
+        return None
+    rows, kinds = [], []
+    for row in table.to_dict("records"):
+        says = str(row["says"])
+        tau = row["statistic"] == "tau"
+        effect = row["effect"]
+        known = math.isfinite(effect)
+        spread = (
+            f"{signed(row['low'])} to {signed(row['high'])}" if math.isfinite(row["low"]) else ""
+        )
+        rows.append(
+            [
+                _row_name(row),
+                _FAMILIES.get(str(row["family"]), str(row["family"])),
+                f"{MARKS.get(says, '')} {says}".strip(),
+                (f"{signed(effect)}" if tau else f"z {effect:+.1f}") if known else "",
+                spread if tau else (f"{row['low']:+.1f} to {row['high']:+.1f}" if known else ""),
+                *(p_text(row[name]) if math.isfinite(row[name]) else ""
+                  for name in ("p", "q", "p_without_weather")),
+                _EXPECTED.get(str(row["expected"]), "") if tau else "",
+                sentence(plain(str(row["reason"]))),
+            ]
+        )  # fmt: skip
+        kinds.append(says.replace(" ", "-"))
+    _shorten_notes(rows)
+    columns = ["Indicator", "Looks at", "Says", "Effect (tau)", "Middle half of the chips", "p",
+               "q (corrected p)", "p without weather", "Feared", "Note"]  # fmt: skip
+    return Table("All indicators side by side", columns, rows, kinds)
+
+
+def _shorten_notes(rows: list[list[str]]) -> None:
+    """Say a long note once."""
+    for row, before in zip(rows[:0:-1], rows[-2::-1], strict=True):
+        if row[-1] == before[-1] and len(row[-1]) > 40:
+            row[-1] = "As above."
+
+
+def _row_name(row: Mapping[Any, Any]) -> str:
+    name = indicator_name(str(row["indicator"]))
+    if row["family"] == "spatial" or row["statistic"] != "tau":
+        return f"{name[0].upper()}{name[1:]}"
+    return f"{name} of {short_name(str(row['metric']))}"
+
+
+def climate(analysis: Analysis) -> Table | None:
+    """Before and after the weather's part was taken away; None where it was not."""
+    table = analysis.climate.table
+    known = table[table["tau"].notna() | table["tau_without"].notna()] if len(table) else table
+    if known.empty:
+        return None
+    shown = {"tau": signed, "p": p_text, "tau_without": signed, "p_without": p_text}
+    rows = [
+        [
+            f"{indicator_name(str(row['indicator']))} of {short_name(str(row['metric']))}",
+            *(kind(row[name]) if math.isfinite(row[name]) else "" for name, kind in shown.items()),
+            str(row["change"]),
+        ]
+        for row in known.to_dict("records")
+    ]
+    columns = ["Indicator", "tau", "p", "tau without weather", "p without weather", "The answer"]
+    return Table("Trends before and after the weather's part was taken away", columns, rows)
+
+
+def memory_lines(analysis: Analysis) -> list[str]:
+    """How much the weather explains, and what memory is left, a sentence for each metric."""
+    table = analysis.climate.table
+    lines = []
+    for metric in analysis.metrics:
+        rows = table[(table["metric"] == metric) & table["memory"].notna()] if len(table) else table
+        if rows.empty:
+            continue
+        row = rows.iloc[0]
+        lines.append(
+            f"{short_name(metric)}: rain and temperature account for "
+            f"{100 * max(0.0, row['explained']):.0f} % of the variance of the residual; its memory "
+            f"(AR(1) of the whole record, corrected for detrending) is {number(row['memory'], 2)} "
+            f"with and {number(row['memory_without'], 2)} without their part."
+        )
+    return lines
+
+
+def recovery_lines(analysis: Analysis) -> list[str]:
+    """Drops and returns, a sentence for each metric."""
+    table = analysis.recovery
+    lines = []
+    for metric in analysis.metrics:
+        mine = table[table["metric"] == metric] if len(table) else table
+        drops = mine[mine["depth"].notna()] if len(mine) else mine
+        if drops.empty:
+            continue
+        fits = drops[drops["fits"].eq(True)]
+        count, chips = len(drops), mine["chip"].nunique()
+        text = (
+            f"{short_name(metric)}: {count} drop{'' if count == 1 else 's'} of more than 2 robust "
+            f"standard deviations in {chips} chip{'' if chips == 1 else 's'}"
+        )
+        if drops["drought"].notna().any():
+            text += f", {int(drops['drought'].eq(True).sum())} of them with little rain"
+        if len(fits):
+            rate = number(float(fits["rate"].median()), 2)
+            text += f"; {len(fits)} came back exponentially, at a median rate of {rate} per year"
+        lines.append(f"{text}.")
+    return lines
+
+
+def settings(analysis: Analysis) -> Table:
+    """Every setting of the analysis."""
+    record = analysis.settings.record()
+    rows = [
+        [name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value),
+         SETTINGS.get(name, "")]
+        for name, value in record.items()
+    ]  # fmt: skip
+    return Table("Settings of the analysis", ["Setting", "Value", "Meaning"], rows)
+
+
+def versions(analysis: Analysis) -> Table | None:
+    """What it was computed with; None where not known."""
+    rows = [[name, text] for name, text in analysis.versions.items()]
+    return Table("Versions", ["Package", "Version"], rows) if rows else None
+
+
+def run(analysis: Analysis) -> Table:
+    """Where the results come from."""
+    about = {
+        "results": analysis.source or "given as tables",
+        "collection": analysis.series.collection or "none",
+        **analysis.series.metadata,
+    }
+    rows = [
+        [str(name), value if isinstance(value, str) else json.dumps(value, default=str)]
+        for name, value in about.items()
+    ]
+    return Table("The run", ["Of the run", "Value"], rows)

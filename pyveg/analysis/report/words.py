@@ -1,0 +1,96 @@
+"""Small pieces of text that a report is made of."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.figures.maps import chip_places
+
+_PLAIN = ((r"\bndvi_mean\b|\bndvi\b", "NDVI"), (r"\bar1\b", "AR(1)"))
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter and end with a full stop."""
+    text = text.strip()
+    if not text:
+        return ""
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
+
+
+def plain(text: str) -> str:
+    """Names of columns as people write them."""
+    for pattern, name in _PLAIN:
+        text = re.sub(pattern, name, text)
+    return text
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number of so many digits, "unknown" where there is none."""
+    if not math.isfinite(value):
+        return "unknown"
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits - 1}e}"
+    places = max(0, digits - 1 - (math.floor(math.log10(abs(value))) if value else 0))
+    return f"{value:.{places}f}"
+
+
+def coordinates(analysis: Analysis) -> tuple[float, float] | None:
+    """Latitude and longitude of the place, of the run or else the middle of its chips."""
+    about = analysis.series.metadata
+    try:
+        found = float(about["latitude"]), float(about["longitude"])
+    except (KeyError, TypeError, ValueError):
+        found = math.nan, math.nan
+    places = chip_places(analysis)
+    if not all(map(math.isfinite, found)) and len(places):
+        found = float(places["latitude"].mean()), float(places["longitude"].mean())
+    return found if all(map(math.isfinite, found)) else None
+
+
+def place_name(analysis: Analysis) -> str:
+    """The place, as people write it."""
+    about = analysis.series.metadata
+    known = [str(about[key]) for key in ("name", "coords_id") if about.get(key) not in (None, "")]
+    where = coordinates(analysis)
+    if where:
+        latitude, longitude = where
+        known.append(
+            f"{abs(latitude):.4g}° {'N' if latitude >= 0 else 'S'}, "
+            f"{abs(longitude):.5g}° {'E' if longitude >= 0 else 'W'}"
+        )
+    return ", ".join(known) or "a place without coordinates"
+
+
+def record_text(analysis: Analysis) -> str:
+    """How long the record is, its step and its chips."""
+    axis = analysis.series.axis
+    if axis is None:
+        return "no dates"
+    chips = len(analysis.series.chips)
+    return (
+        f"{axis.dates[0]:%Y-%m-%d} to {axis.dates[-1]:%Y-%m-%d}, {len(axis)} steps of {axis.text}, "
+        f"{chips} chip{'' if chips == 1 else 's'}"
+    )
+
+
+def ends(dates: Any, values: Any) -> tuple[float, float]:
+    """Medians of the first and the last year of a series."""
+    table = pd.Series(np.asarray(values, dtype=np.float64), index=pd.DatetimeIndex(dates)).dropna()
+    if table.empty:
+        return math.nan, math.nan
+    year = pd.Timedelta(days=365)
+    first = table[table.index < table.index[0] + year]
+    last = table[table.index > table.index[-1] - year]
+    return float(first.median()), float(last.median())
+
+
+def common_reason(reasons: pd.Series) -> str:
+    """The reason that is given most often; "" without any."""
+    known = reasons[reasons.notna() & (reasons != "")]
+    return str(known.mode().iloc[0]) if len(known) else ""

@@ -1,0 +1,194 @@
+"""Analyses of made-up places in a second, for tests of what shows them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyveg.analysis.agreement import SPATIAL_EXPECTED, agreement_table, verdict
+from pyveg.analysis.analyse import Analysis, conditions
+from pyveg.analysis.climate import climate_control
+from pyveg.analysis.levels import level_trends
+from pyveg.analysis.patches import LAWS
+from pyveg.analysis.power import power_statement
+from pyveg.analysis.rain import drought_recovery, rain_response
+from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
+from pyveg.analysis.series import Series, tidy
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.snapshots import TREND_COLUMNS, VALUE_COLUMNS, Snapshots
+from pyveg.analysis.temporal import temporal_indicators
+from pyveg.kernels.spectrum import radial_spectrum
+
+LEVELS = {"ndvi_mean": (0.3, 0.02), "offset50": (-600.0, 30.0)}
+"""Metric -> level and SD of what is made up."""
+
+
+def made_series(
+    *,
+    chips: int = 4,
+    months: int = 60,
+    metrics: Sequence[str] = ("ndvi_mean", "offset50"),
+    missing: Sequence[int] = (7, 8, 30),
+    weather: bool = True,
+    places: bool = True,
+    metadata: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Series:
+    """A series of chips in a row, with a season, noise, steps without data and an outlier."""
+    rng = np.random.default_rng(seed)
+    dates = [pd.Timestamp("2015-01-16") + pd.DateOffset(months=step) for step in range(months)]
+    wave = np.sin(2 * np.pi * np.arange(months) / 12)
+    columns: dict[str, NDArray[np.float64]] = {}
+    for name in metrics:
+        level, spread = LEVELS.get(name, (0.0, 1.0))
+        values = level + 3 * spread * wave + spread * rng.standard_normal((chips, months))
+        values[0, months // 3] -= 12 * spread
+        columns[name] = values.ravel()
+    table = pd.DataFrame(
+        {
+            "date": np.tile(np.array(dates, dtype="datetime64[ns]"), chips),
+            "collection": "Sentinel2",
+            "chip": np.repeat(np.arange(chips), months),
+            **columns,
+        }
+    )
+    if places:
+        table["latitude"] = 11.57
+        table["longitude"] = 27.95 + 0.0045 * table["chip"]
+    table = table[~table["date"].isin([dates[step] for step in missing if step < months])]
+    rain = None
+    if weather:
+        rain = pd.DataFrame(
+            {
+                "date": dates,
+                "collection": "ERA5",
+                "total_precipitation": 0.05 * (1 + wave) * rng.random(months),
+                "mean_2m_air_temperature": 300 + 5 * wave + rng.standard_normal(months),
+            }
+        )
+    return tidy(table, rain, time_per_point="1m", metadata=metadata)
+
+
+def made_snapshots(series: Series, *, periodic: bool = False, seed: int = 0) -> Snapshots:
+    """What images might have said at every third step; every fourth date is not valid."""
+    if series.axis is None:
+        raise ValueError("there are no dates to have images of")
+    rng = np.random.default_rng(seed)
+    dates = series.axis.dates[::3]
+    rows, spectra = [], []
+    for number, date in enumerate(dates):
+        regular = periodic or number % 4 == 3
+        for name in SPATIAL_EXPECTED:
+            value = float(rng.random())
+            valid = regular if name == "wavelength" else not regular
+            rows.append((date, name, value, value - 0.1, value + 0.1, 16, regular, valid))
+        found = radial_spectrum(rng.standard_normal((50, 50)))
+        spectra.append(pd.DataFrame(found._asdict()).assign(date=date))
+    trends = [
+        (name, 0.25, 0.04, 0.01, len(dates), (name == "wavelength") == periodic, "")
+        for name in SPATIAL_EXPECTED
+    ]
+    weights = (0.1, 0.2, 0.6, 0.1)
+    laws = [
+        {"law": law, "patches": 300, "aic_weight": weight, "part": part, "reason": ""}
+        for part in ("first year", "last year")
+        for law, weight in zip(LAWS, weights, strict=True)
+    ]
+    tests = [
+        {"date": dates[0], "chip": chip, "indicator": "offset50", "null": null, "z": -5.0 - chip}
+        for null in ("permutation", "binarisation")
+        for chip in range(3)
+    ]
+    return Snapshots(
+        values=pd.DataFrame(rows, columns=list(VALUE_COLUMNS)),
+        trends=pd.DataFrame(trends, columns=list(TREND_COLUMNS)),
+        tests=pd.DataFrame(tests),
+        spectra=pd.concat(spectra, ignore_index=True),
+        laws=pd.DataFrame(laws),
+        pictures={f"{date:%Y-%m-%d}": _picture(rng) for date in dates[:3]},
+    )
+
+
+def no_snapshots(reason: str = "there are no images beside the summary") -> Snapshots:
+    """What there is without images."""
+    return Snapshots(
+        pd.DataFrame(columns=list(VALUE_COLUMNS)), pd.DataFrame(columns=list(TREND_COLUMNS)),
+        pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), reason=reason,
+    )  # fmt: skip
+
+
+def made_analysis(
+    series: Series | None = None,
+    *,
+    snapshots: Snapshots | None = None,
+    settings: AnalysisSettings | None = None,
+    config: str = "",
+) -> Analysis:
+    """All steps of `pyveg.analysis.analyse.analyse_series`, each as small as it can be.
+
+    Parameters
+    ----------
+    series : Series, optional
+        `made_series` where not given.
+    snapshots : Snapshots, optional
+        Nothing where not given.
+    settings : AnalysisSettings, optional
+    config : str
+    """
+    series = series or made_series()
+    told = settings or AnalysisSettings(surrogates=19)
+    metrics = [name for name in LEVELS if name in series.metrics]
+    temporal = temporal_indicators(series, metrics, told)
+    climate = climate_control(series, temporal, told, surrogates=19)
+    levels = level_trends(series, metrics, told)
+    seen = snapshots or no_snapshots()
+    surface = [
+        sensitivity(
+            series, name, told, windows=(0.25, 0.5), bandwidths=(0.5, 1.0), surrogates=19
+        )
+        for name in metrics
+    ]  # fmt: skip
+    surfaces = _joined(surface)
+    power = []
+    if series.axis is not None and metrics:
+        valid = np.isfinite(series.matrix(metrics[0])[0])
+        power = [power_statement(valid, series.axis.period, told, simulations=50)]
+    table = agreement_table(temporal, levels, climate, seen)
+    summary = summarise_sensitivity(surfaces) if len(surfaces) else pd.DataFrame()
+    notes = conditions(series, temporal, climate, seen)
+    return Analysis(
+        source="memory://made",
+        series=series,
+        temporal=temporal,
+        climate=climate,
+        levels=levels,
+        sensitivity=surfaces,
+        rain=_joined([rain_response(series, name, told) for name in metrics]),
+        recovery=_joined([drought_recovery(series, name, told) for name in metrics]),
+        power=tuple(power),
+        snapshots=seen,
+        agreement=table,
+        verdict=verdict(table, power, climate, summary, notes, alpha=told.alpha),
+        settings=told,
+        config=config,
+        versions={"pyveg": "2.0"},
+    )
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    known = [table for table in tables if len(table)]
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
+
+
+def _picture(rng: np.random.Generator) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    pixels = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, format="JPEG")
+    return stream.getvalue()

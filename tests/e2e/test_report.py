@@ -1,0 +1,142 @@
+"""The report in a real browser: Debian's Chromium, without a network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pyveg.analysis.report import report_html
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.testing.analyses import made_analysis, made_series, made_snapshots
+
+OPTIONS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "cv"))
+LONG = "a-name-that-has-no-place-to-break-" * 8
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser ({', '.join(BROWSERS)}): apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=list(OPTIONS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Reports of a place with everything, and of one that cannot tell."""
+    folder = tmp_path_factory.mktemp("reports")
+    series = made_series(metadata={"name": LONG, "latitude": 11.57, "longitude": 27.95})
+    whole = made_analysis(
+        series, snapshots=made_snapshots(series), settings=QUICK, config=f"name = '{LONG}'"
+    )
+    short = made_analysis(made_series(chips=1, months=12, weather=False), settings=QUICK)
+    found = {}
+    for name, analysis in (("whole", whole), ("short", short)):
+        found[name] = folder / f"{name}.html"
+        found[name].write_text(report_html(analysis), encoding="utf-8")
+    return found
+
+
+class Seen:
+    """What a browser did with a page."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(address)
+        self.page = page
+
+    def ask(self, code: str) -> Any:
+        return self.page.evaluate(code)
+
+
+@pytest.fixture
+def open_report(browser: Browser, files: dict[str, Path]) -> Iterator[Any]:
+    contexts = []
+
+    def opened(name: str, width: int) -> Seen:
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}))
+        contexts[-1].set_offline(True)
+        return Seen(contexts[-1].new_page(), files[name].as_uri())
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("name", ["whole", "short"])
+def test_it_fits_every_screen(open_report: Any, name: str, width: int) -> None:
+    seen = open_report(name, width)
+    assert seen.errors == []
+    assert [one for one in seen.requests if not one.startswith("data:")] == [seen.page.url]
+    assert seen.ask("document.documentElement.scrollWidth") <= width
+    images = seen.ask("[...document.images].map(one => one.complete && one.naturalWidth > 0)")
+    assert len(images) == {"whole": 12 + 3, "short": 2}[name]
+    assert all(images)
+
+
+@pytest.mark.parametrize(("name", "width"), [("whole", 360), ("whole", 1280), ("short", 360)])
+def test_axe_finds_nothing_to_mend(open_report: Any, name: str, width: int) -> None:
+    seen = open_report(name, width)
+    seen.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = Axe().run(seen.page)
+    assert len(found.response["passes"]) > 20
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_figures_can_be_read_on_a_phone(open_report: Any) -> None:
+    """Figures and wide tables move in their own frames, also by keyboard."""
+    seen = open_report("whole", 360)
+    frames = seen.ask(
+        "[...document.querySelectorAll('.scroll')].map(one =>"
+        " [one.scrollWidth, one.clientWidth, one.tabIndex])"
+    )
+    assert len(frames) == 12 + 2
+    assert all(inside >= 460 > outside and index == 0 for inside, outside, index in frames)
+    seen.page.locator(".scroll").first.focus()
+    seen.page.keyboard.press("ArrowRight")
+    seen.page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
+
+
+def test_the_keyboard_can_skip_the_contents(open_report: Any) -> None:
+    seen = open_report("short", 1280)
+    seen.page.keyboard.press("Tab")
+    box = seen.page.locator(".skip").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    seen.page.keyboard.press("Enter")
+    assert seen.ask("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize(("name", "pages"), [("whole", (6, 22)), ("short", (3, 10))])
+def test_it_prints(open_report: Any, name: str, pages: tuple[int, int]) -> None:
+    seen = open_report(name, 1280)
+    printed = seen.page.pdf(prefer_css_page_size=True)
+    assert printed.startswith(b"%PDF")
+    count = len(re.findall(rb"/Type\s*/Page\b", printed))
+    assert pages[0] <= count <= pages[1]
+    seen.page.emulate_media(media="print")
+    seen.page.set_viewport_size({"width": 700, "height": 1000})
+    assert seen.ask("document.documentElement.scrollWidth") <= 700
+    assert seen.ask("getComputedStyle(document.querySelector('nav')).display") == "none"
+    widths = "[...document.querySelectorAll('table')].map(one => one.scrollWidth)"
+    assert max(seen.ask(widths)) <= 700

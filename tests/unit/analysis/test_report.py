@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pyveg.analysis.agreement import LEVELS
+from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.figures import season_cycle
+from pyveg.analysis.report import VERDICTS, report_html, tables
+from pyveg.analysis.report.gallery import gallery, picture_address
+from pyveg.analysis.report.methods import PAPERS, methods
+from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.core.errors import DataError
+from pyveg.testing.analyses import made_analysis, made_series, made_snapshots, no_snapshots
+
+QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))
+HOSTILE = (
+    "<script>alert(1)</script>\"'><img src=https://example.org/x.png onerror=alert(2)>&{{ 7*7 }}"
+)
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a page is made of; refuses tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        if self.open:
+            raise DataError(f"not closed: {self.open}")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            raise DataError(f"</{tag}> closes nothing, line {self.getpos()[0]}")
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def analysis() -> Analysis:
+    series = made_series(metadata={"latitude": -11.57, "longitude": 27.95})
+    return made_analysis(
+        series, snapshots=made_snapshots(series), settings=QUICK, config="name = 'a & b'"
+    )
+
+
+@pytest.fixture(scope="module")
+def page(analysis: Analysis) -> Page:
+    return Page(report_html(analysis))
+
+
+@pytest.fixture(scope="module")
+def bare() -> Analysis:
+    """One chip, no weather, no images, no coordinates."""
+    series = made_series(
+        chips=1, months=30, weather=False, places=False, metrics=("ndvi_mean",), missing=()
+    )
+    return made_analysis(series, settings=QUICK)
+
+
+def _loaded(page: Page) -> list[str]:
+    """Every address that a browser would fetch by itself."""
+    found = [str(attrs["src"]) for _, attrs in page.tags if "src" in attrs]
+    found += [str(attrs["href"]) for attrs in page.named("link")]
+    return found
+
+
+def test_everything_is_there(page: Page, analysis: Analysis) -> None:
+    headings = [name for name, _ in page.tags if re.fullmatch(r"h[1-6]", name)]
+    assert headings[0] == "h1"
+    assert headings.count("h1") == 1
+    assert headings.count("h2") == 12
+    for before, after in pairwise(headings):
+        assert int(after[1]) <= int(before[1]) + 1
+    plots = [one for one in page.named("img") if one.get("class") == "plot"]
+    assert len(plots) == 12
+    assert len(page.named("img")) == 12 + 3  # and the pictures
+    assert "Nothing is missing." in page.text
+    assert analysis.verdict.headline in page.text
+    assert "11.57° S, 27.95° E" in page.text
+    assert "2015-01-16 to 2019-12-16, 60 steps of 1 month, 4 chips" in page.text
+    assert "name = 'a & b'" in page.text
+
+
+def test_sections_come_in_order(page: Page) -> None:
+    ids = [attrs["id"] for attrs in page.named("h2")]
+    assert ids == ["verdict", "pictures", "measured", "indicators", "space", "agreement",
+                   "weather", "power", "where", "methods", "record", "missing"]  # fmt: skip
+    links = [str(one["href"]).removeprefix("#") for one in page.named("a")]
+    every = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert {one for one in links if "://" not in one} <= set(every)
+    assert len(every) == len(set(every))
+
+
+def test_it_can_be_read_by_all(page: Page) -> None:
+    assert page.named("html") == [{"lang": "en"}]
+    assert all(attrs.get("scope") in {"col", "row"} for attrs in page.named("th"))
+    assert len(page.named("caption")) == len(page.named("table")) >= 4
+    assert page.named("a")[0] == {"class": "skip", "href": "#main"}
+    for attrs in page.named("img"):
+        assert re.search(r"\d", str(attrs["alt"])), attrs["alt"]
+    for attrs in page.named("div"):
+        if attrs.get("class") == "scroll":
+            assert attrs["tabindex"] == "0"
+            assert attrs["role"] == "region"
+            assert attrs["aria-label"]
+
+
+def test_nothing_is_loaded(page: Page) -> None:
+    addresses = _loaded(page)
+    assert len(addresses) == 16
+    assert all(one.startswith("data:") for one in addresses)
+    assert not page.named("script")
+    assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
+    assert "url(" not in page.text
+    assert "@import" not in page.text
+
+
+def test_the_same_analysis_gives_the_same_text(bare: Analysis) -> None:
+    assert report_html(bare) == report_html(bare)
+
+
+def test_every_doi_is_one_of_the_list(page: Page) -> None:
+    cited = [str(one["href"]) for one in page.named("a") if "doi.org" in str(one["href"])]
+    known = {f"https://doi.org/{doi}" for doi in PAPERS.values()}
+    assert cited
+    assert set(cited) <= known
+
+
+def test_alternative_texts_hold_the_numbers(analysis: Analysis, page: Page) -> None:
+    texts = [str(one["alt"]) for one in page.named("img") if one.get("class") == "plot"]
+    assert "3 of 60 steps have no data" in texts[0]
+    assert "Rain: " in texts[0]
+    row = analysis.temporal.trends.iloc[0]
+    assert f"tau {row['tau']:+.2f}" in texts[3]
+    assert "may be used at 15 of 20 dates" in " ".join(texts)
+    assert "log-normal (weight 0.60)" in " ".join(texts)
+    assert "white noise" in " ".join(texts)
+
+
+def test_the_agreement_table_says_it_without_colour(analysis: Analysis) -> None:
+    table = tables.agreement(analysis)
+    assert table is not None
+    assert len(table.rows) == len(analysis.agreement)
+    for row, says in zip(table.rows, analysis.agreement["says"], strict=True):
+        assert len(row) == len(table.columns)
+        assert row[2] == f"{tables.MARKS[says]} {says}"
+    assert table.rows[0][0] == "AR(1) of NDVI"
+    assert table.rows[-1][0].startswith("Pattern beyond")
+    assert set(tables.MARKS) == set(tables.SAYS)
+
+
+def test_long_notes_are_said_once() -> None:
+    analysis = made_analysis(made_series(chips=1, months=12, missing=()), settings=QUICK)
+    table = tables.agreement(analysis)
+    assert table is not None
+    notes = [row[-1] for row in table.rows]
+    assert "12 values of 12 steps" in notes[0]
+    assert set(notes[1:]) == {"As above."}
+
+
+def test_every_setting_is_explained(analysis: Analysis) -> None:
+    record = analysis.settings.record()
+    assert set(tables.SETTINGS) == set(record)
+    rows = {row[0]: row[1] for row in tables.settings(analysis).rows}
+    assert rows["seed"] == "0"
+    assert rows["indicators"] == "ar1, variance, sd"
+
+
+def test_hostile_names_stay_text(bare: Analysis) -> None:
+    series = replace(bare.series, collection=HOSTILE, metadata={"name": HOSTILE, "config": HOSTILE})
+    verdict = replace(bare.verdict, headline=HOSTILE, because=(HOSTILE,), conditions=(HOSTILE,))
+    changed = replace(
+        bare, series=series, verdict=verdict, config=HOSTILE, source=HOSTILE,
+        snapshots=no_snapshots(HOSTILE),
+    )  # fmt: skip
+    page = Page(report_html(changed, figures={}))
+    assert not page.named("script")
+    assert not page.named("img")
+    assert _loaded(page) == ["data:,"]
+    assert page.text.count("{{ 7*7 }}") >= 8
+    assert page.text.count("<script>alert(1)</script>") >= 8
+
+
+def test_what_is_missing_says_why(bare: Analysis) -> None:
+    page = Page(report_html(bare))
+    text = page.text
+    assert len([one for one in page.named("img") if one.get("class") == "plot"]) == 6
+    assert "a place without coordinates" in text
+    assert "A map needs two chips with coordinates, and there are 0." in text
+    assert "There is no weather, or it never changes: its part cannot be taken away." in text
+    assert text.count("There are no images beside the summary.") >= 5
+    assert "These results do not keep it." in text
+    assert "1 chip " in text
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        made_series(metrics=()),
+        made_series(chips=2, months=12),
+        made_series(chips=1, months=1, missing=()),
+        replace(made_series(metrics=()), table=pd.DataFrame({"chip": []}), axis=None),
+    ],
+    ids=["no metrics", "a year", "one date", "no dates"],
+)
+def test_a_series_that_cannot_tell_says_so(series: Any) -> None:
+    page = Page(report_html(made_analysis(series, settings=QUICK)))
+    assert "? Cannot tell" in page.text
+    assert "This series cannot tell" in page.text
+    assert page.text.count("Not shown.") >= 8
+
+
+def test_levels_of_the_verdict_have_their_marks(bare: Analysis) -> None:
+    assert tuple(VERDICTS) == LEVELS
+    assert len({mark for mark, _ in VERDICTS.values()}) == len(VERDICTS)
+    for level, (mark, label) in VERDICTS.items():
+        changed = replace(bare, verdict=replace(bare.verdict, level=level))
+        page = Page(report_html(changed, figures={}))
+        assert f"{mark} {label}" in page.text
+        assert {"verdict", level} in [
+            set(str(one.get("class")).split()) for one in page.named("section")
+        ]
+
+
+def test_figures_that_are_there_are_used(bare: Analysis) -> None:
+    figure = season_cycle(bare)
+    assert figure is not None
+    page = Page(report_html(bare, figures={"season": figure}))
+    assert [one["src"] for one in page.named("img")] == [picture_address(figure)]
+
+
+def test_large_figures_become_png(bare: Analysis) -> None:
+    figure = season_cycle(bare)
+    assert figure is not None
+    assert picture_address(figure).startswith("data:image/svg+xml;base64,")
+    assert picture_address(figure, largest=1000).startswith("data:image/png;base64,")
+
+
+def test_steps_too_long_for_a_year_have_no_season(bare: Analysis) -> None:
+    axis = bare.series.axis
+    assert axis is not None
+    yearly = replace(bare, series=replace(bare.series, axis=replace(axis, months=12)))
+    assert season_cycle(yearly) is None
+    shown = gallery(yearly, {})["season"]
+    assert shown.why == "Steps of 12 months are too long to show a year."
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        AnalysisSettings(null="phase", fdr="by", trend="gaussian", outlier_limit=0),
+        AnalysisSettings(null="block", trend="quadratic", season="none"),
+        AnalysisSettings(trend="none"),
+        AnalysisSettings(season="stl", trend="stl"),
+    ],
+    ids=["phase", "block", "no trend", "stl"],
+)
+def test_methods_tell_what_was_done(bare: Analysis, told: AnalysisSettings) -> None:
+    steps = {step.title: step for step in methods(replace(bare, settings=told))}
+    assert all(name in PAPERS for step in steps.values() for name in step.cites)
+    text = steps["Season, trend and outliers"].text
+    assert ("robust" in text) == bool(told.outlier_limit)
+    assert {"gaussian": "Gaussian", "quadratic": "parabola", "none": "not taken", "stl": "STL"}[
+        told.trend
+    ] in text
+    assert ("Benjamini & Yekutieli 2001" in steps["Test"].cites) == (told.fdr == "by")
+    assert f"{told.surrogates} surrogates" in steps["Test"].text
+
+
+def test_drops_and_returns_are_told(analysis: Analysis) -> None:
+    ndvi = {"metric": "ndvi_mean", "fits": True}
+    rows = [
+        {**ndvi, "chip": 0, "depth": 0.2, "rate": 2.0, "drought": True},
+        {**ndvi, "chip": 1, "depth": 0.3, "rate": 4.0, "drought": False},
+        {"metric": "ndvi_mean", "chip": 2, "reason": "no drop of 2 robust SD"},
+    ]
+    changed = replace(analysis, recovery=pd.DataFrame(rows))
+    assert tables.recovery_lines(changed) == [
+        "NDVI: 2 drops of more than 2 robust standard deviations in 3 chips, 1 of them with little "
+        "rain; 2 came back exponentially, at a median rate of 3.0 per year."
+    ]
+
+
+def test_words() -> None:
+    assert sentence("there is no weather") == "There is no weather."
+    assert sentence("Why?") == "Why?"
+    assert sentence("") == ""
+    assert number(0.123456) == "0.123"
+    assert number(-612.3) == "-612"
+    assert number(0) == "0.00"
+    assert number(2.5e-7) == "2.50e-07"
+    assert number(float("nan")) == "unknown"
+    assert plain("ar1 of ndvi_mean, ndvi") == "AR(1) of NDVI, NDVI"
+    dates = pd.date_range("2020-01-01", periods=5, freq="YS")
+    assert ends(dates, [1.0, 2.0, 3.0, 4.0, float("nan")]) == (1.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("about", "name"),
+    [
+        ({"latitude": "x", "longitude": 1}, "11.57° N, 27.957° E"),
+        ({"latitude": 0, "longitude": -5.25, "coords_id": "12"}, "12, 0° N, 5.25° W"),
+        ({"latitude": float("nan"), "longitude": 1, "name": "Gabes"}, "Gabes, 11.57° N, 27.957° E"),
+    ],
+)
+def test_places(analysis: Analysis, about: dict[str, Any], name: str) -> None:
+    changed = replace(analysis, series=replace(analysis.series, metadata=about))
+    assert place_name(changed) == name
+
+
+def test_a_place_may_have_no_coordinates(bare: Analysis) -> None:
+    assert coordinates(bare) is None
+    assert place_name(bare) == "a place without coordinates"
