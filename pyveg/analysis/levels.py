@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.measure import LEAST_VALUES, SITE, Values, site_median, spread, stream
+from pyveg.analysis.measure import SITE, Values, site_median, spread, stream, too_little
 from pyveg.analysis.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.significance import p_value, q_values
@@ -97,11 +97,8 @@ def level_trend(
     Stable AR(1) series of 60 and 120 months with 20 % gaps are called changing in 3.8 to 7 % of
     400 cases each at a nominal 5 % (memory 0 to 0.9).
     """
-    known = series[np.isfinite(series)]
-    if known.size < LEAST_VALUES:
-        return _none(f"{known.size} values; a test needs {LEAST_VALUES}")
-    if np.ptp(known) <= 1e-12 * np.abs(known).max():
-        return _none("all values are equal")
+    if reason := too_little(series):
+        return _none(reason)
     steps = replace(settings.steps(period), trend="quadratic")
     if steps.season == "stl":  # its trend is its own; regression goes with any gaps
         steps = replace(steps, season="harmonic")

@@ -82,7 +82,7 @@ def prepare_chips(
 
     def one(number: int) -> Chip:
         row = np.where(np.isfinite(matrix[number]), matrix[number], np.nan)
-        reason = _too_little(row)
+        reason = too_little(row)
         if reason:
             return Chip(number, row, None, reason)
         try:
@@ -144,7 +144,8 @@ def window_steps(n: int, share: float) -> int:
     return max(min(round(share * n), n), min(LEAST_WINDOW, n))
 
 
-def _too_little(row: Values) -> str:
+def too_little(row: Values) -> str:
+    """Why a series cannot be tested; empty if it can."""
     known = row[np.isfinite(row)]
     if known.size < LEAST_VALUES:
         return (

@@ -163,7 +163,7 @@ def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
     few = _some(chips, CHIPS)
     periodic = is_periodic(chips.ndvi)
     rows = spatial_indicators(few, nulls=0, only=_PER_DATE)
-    groups = rows.groupby("indicator", sort=False)["value"]
+    groups = rows.astype({"value": np.float64}).groupby("indicator", sort=False)["value"]
     values = pd.DataFrame(
         {
             "value": groups.median(),

@@ -45,6 +45,7 @@ SETTINGS: Mapping[str, str] = {
     "indicators": "what is measured in each window",
     "null": "model of the surrogates",
     "surrogates": "surrogates of the site",
+    "chip_surrogates": "of these, how many a single chip is compared with",
     "seed": "of all random numbers",
     "alpha": "rate of false alarms and false discoveries",
     "fdr": "correction for the number of tests (bh: Benjamini-Hochberg, by: Benjamini-Yekutieli)",

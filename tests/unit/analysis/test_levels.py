@@ -108,8 +108,8 @@ def test_stl_is_replaced_by_regression() -> None:
 @pytest.mark.parametrize(
     ("series", "told"),
     [
-        (np.full(60, np.nan), "0 values; a test needs 24"),
-        (np.arange(23.0), "23 values; a test needs 24"),
+        (np.full(60, np.nan), "0 values of 60 steps; a test needs 24"),
+        (np.arange(23.0), "23 values of 23 steps; a test needs 24"),
         (np.full(60, 3.0), "all values are equal"),
         (np.where(np.arange(120) % 12 < 2, np.arange(120.0) % 7, np.nan)[:], "values"),
     ],

@@ -180,7 +180,8 @@ def test_long_notes_are_said_once() -> None:
     assert table is not None
     notes = [row[-1] for row in table.rows]
     assert "12 values of 12 steps" in notes[0]
-    assert set(notes[1:]) == {"As above."}
+    said = [note for note in notes if note != "As above."]
+    assert len(said) == len(set(said)) < len(notes)
 
 
 def test_every_setting_is_explained(analysis: Analysis) -> None:
