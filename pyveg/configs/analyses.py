@@ -141,11 +141,12 @@ def write_report(analysis: Analysis, store: Store, folder: str) -> str:
     from pyveg.analysis.report import report_html
 
     base = f"{folder}/" if folder else ""
-    for name, figure in all_figures(analysis).items():
+    figures = all_figures(analysis)
+    for name, figure in figures.items():
         png, svg = save_figure(figure)
         store.write(f"{base}figures/{name}.png", png)
         store.write(f"{base}figures/{name}.svg", svg)
-    store.write(f"{base}{REPORT}", report_html(analysis).encode())
+    store.write(f"{base}{REPORT}", report_html(analysis, figures=figures).encode())
     return f"{store.url}/{base}{REPORT}"
 
 
