@@ -339,3 +339,11 @@ def test_places(analysis: Analysis, about: dict[str, Any], name: str) -> None:
 def test_a_place_may_have_no_coordinates(bare: Analysis) -> None:
     assert coordinates(bare) is None
     assert place_name(bare) == "a place without coordinates"
+
+
+def test_memory_at_its_limit_is_not_told_apart(analysis: Analysis) -> None:
+    table = analysis.climate.table.assign(memory=0.98, memory_without=0.5)
+    changed = replace(analysis, climate=replace(analysis.climate, table=table))
+    lines = tables.memory_lines(changed)
+    assert len(lines) == 2
+    assert all("is 0.98 or more with and 0.50 without their part." in line for line in lines)
