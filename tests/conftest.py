@@ -121,6 +121,27 @@ def make_cloud(
         yield maker
 
 
+@pytest.fixture(scope="session")
+def made_place() -> SimpleNamespace:
+    """A made-up place with everything: its analysis, figures and report."""
+    from pyveg.analysis.figures import all_figures
+    from pyveg.analysis.report import report_html
+    from pyveg.analysis.settings import AnalysisSettings
+    from pyveg.testing.analyses import made_analysis, made_series, made_snapshots
+
+    long = "a-name-that-has-no-place-to-break-" * 8
+    series = made_series(metadata={"name": long, "latitude": -11.57, "longitude": 27.95})
+    analysis = made_analysis(
+        series,
+        snapshots=made_snapshots(series),
+        settings=AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd")),
+        config=f"name = 'a & b'  # {long}",
+    )
+    figures = all_figures(analysis)
+    html = report_html(analysis, figures=figures)
+    return SimpleNamespace(analysis=analysis, figures=figures, html=html)
+
+
 class ConfigWriter:
     """Writes config files for a small simulated place, with changes."""
 

@@ -34,6 +34,9 @@ SPATIAL_EXPECTED: Mapping[str, str] = {
     "wavelength": "either",
     "patch_mean": "fall",
 }
+MEMORY = ("temporal", "network")
+"""Families whose rise is a warning. A level that changes, also one of the geometry of a pattern, is
+a change: patterns drift under stable rain too (docs/calibration.md)."""
 LEVELS = ("cannot_tell", "no_sign", "mixed", "signs", "strong_signs")
 ENOUGH_POWER = 0.5
 
@@ -174,7 +177,7 @@ def _says(row: Mapping[Any, Any], alpha: float) -> str:
         return "weak"
     rising = row["effect"] > 0
     as_feared = {"rise": rising, "fall": not rising}.get(row["expected"])
-    return "warning" if as_feared and row["family"] != "state" else "change"
+    return "warning" if as_feared and row["family"] in MEMORY else "change"
 
 
 def verdict(
@@ -206,8 +209,9 @@ def verdict(
     - "cannot_tell": nothing could be tested, or nothing was found where a rise of AR(1) from 0.3
       to 0.7 would be missed more often than found.
     - "no_sign": nothing was found, and it would mostly have been.
-    - "mixed": a change that is not a rise of memory and variance together, or one that most
-      settings of window and bandwidth, or the control of climate, do not bear out.
+    - "mixed": a temporal or network indicator changes, and it is not a rise of memory and variance
+      together, or most settings of window and bandwidth, or the control of climate, do not bear it
+      out. Changes of levels alone are told, and change no verdict.
     - "signs": AR(1) and variance of one metric both warn, or one does and the other rises too.
     - "strong_signs": and it stays without the weather's part.
     """
@@ -223,7 +227,7 @@ def verdict(
         one
         for one in (
             _candidate(tested, metric, climate, sensitivity, alpha)
-            for metric in tested.loc[tested["family"].isin(["temporal", "network"]), "metric"]
+            for metric in tested.loc[tested["family"].isin(MEMORY), "metric"]
             .drop_duplicates()
         )
         if one
@@ -233,7 +237,7 @@ def verdict(
     best = max((LEVELS.index(one[0]) for one in candidates), default=-1)
     if best >= 0:
         level = LEVELS[best]
-    elif tested["says"].isin(["warning", "change"]).any():
+    elif (tested["family"].isin(MEMORY) & tested["says"].isin(["warning", "change"])).any():
         level = "mixed"
     elif max((one.power for one in power if math.isfinite(one.power)), default=0.0) >= ENOUGH_POWER:
         level = "no_sign"
@@ -246,7 +250,7 @@ def _candidate(
     table: pd.DataFrame, metric: str, climate: Climate, sensitivity: pd.DataFrame, alpha: float
 ) -> tuple[str, list[str]] | None:
     """How far AR(1) and variance of a metric bear one another out."""
-    mine = table[table["family"].isin(["temporal", "network"]) & (table["metric"] == metric)]
+    mine = table[table["family"].isin(MEMORY) & (table["metric"] == metric)]
     rows = {row["indicator"]: row for row in mine.to_dict("records")}
     pair = [rows[name] for name in ("ar1", "variance") if name in rows]
     warning = [row for row in pair if row["says"] == "warning"]
@@ -307,9 +311,7 @@ def _share_of_settings(summary: pd.DataFrame, metric: str, indicator: str) -> fl
 def _other_lines(table: pd.DataFrame) -> list[str]:
     """Changes of the state and in space, and tests that were not corrected away."""
     lines = []
-    told_above = table["family"].isin(["temporal", "network"]) & table["indicator"].isin(
-        ["ar1", "variance"]
-    )
+    told_above = table["family"].isin(MEMORY) & table["indicator"].isin(["ar1", "variance"])
     found = table["says"].isin(["warning", "change"]) & ~table["indicator"].isin(TWINS)
     for row in table[found & ~told_above].to_dict("records"):
         verb = "rises" if row["effect"] > 0 else "falls"
@@ -333,13 +335,12 @@ def _power_lines(power: Sequence[Power]) -> list[str]:
 
 
 def _headline(level: str, table: pd.DataFrame) -> str:
-    count = int((table["valid"].astype(bool) & ~table["indicator"].isin(TWINS)).sum())
-    return {
+    words = {
         "cannot_tell": (
-            f"This series cannot tell: none of {count} indicators changes by more than chance "
-            "allows, and a loss of resilience would mostly be missed in such a record."
+            "This series cannot tell: memory and variance do not rise by more than chance allows, "
+            "and a loss of resilience would mostly be missed in such a record."
         ),
-        "no_sign": f"No sign of a loss of resilience in {count} indicators.",
+        "no_sign": "No sign of a loss of resilience: memory and variance do not rise.",
         "mixed": "Something changes, but the indicators do not agree on a loss of resilience.",
         "signs": "Signs of a loss of resilience: memory and variance rise together.",
         "strong_signs": (
@@ -347,6 +348,18 @@ def _headline(level: str, table: pd.DataFrame) -> str:
             "does not explain it."
         ),
     }[level]
+    state = table[(table["family"] == "state") & (table["says"] == "change")]
+    if state.empty or level == "mixed":
+        return words
+    return f"{words} The state itself changes: {_told(state)}."
+
+
+def _told(rows: pd.DataFrame) -> str:
+    """Which levels go which way."""
+    return ", ".join(
+        f"{row['metric']} {'rises' if row['effect'] > 0 else 'falls'}"
+        for row in rows.to_dict("records")
+    )
 
 
 def _p(value: float) -> str:

@@ -14,14 +14,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pyveg.analysis.report import report_html
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.testing.analyses import made_analysis, made_series, made_snapshots
+from pyveg.testing.analyses import made_analysis, made_series
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "cv"))
-LONG = "a-name-that-has-no-place-to-break-" * 8
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -37,18 +35,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(made_place: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Reports of a place with everything, and of one that cannot tell."""
     folder = tmp_path_factory.mktemp("reports")
-    series = made_series(metadata={"name": LONG, "latitude": 11.57, "longitude": 27.95})
-    whole = made_analysis(
-        series, snapshots=made_snapshots(series), settings=QUICK, config=f"name = '{LONG}'"
+    short = made_analysis(
+        made_series(chips=1, months=12, weather=False), settings=AnalysisSettings(surrogates=19)
     )
-    short = made_analysis(made_series(chips=1, months=12, weather=False), settings=QUICK)
     found = {}
-    for name, analysis in (("whole", whole), ("short", short)):
+    for name, html in (("whole", made_place.html), ("short", report_html(short))):
         found[name] = folder / f"{name}.html"
-        found[name].write_text(report_html(analysis), encoding="utf-8")
+        found[name].write_text(html, encoding="utf-8")
     return found
 
 

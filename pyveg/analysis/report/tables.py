@@ -146,10 +146,15 @@ def memory_lines(analysis: Analysis) -> list[str]:
         lines.append(
             f"{short_name(metric)}: rain and temperature account for "
             f"{100 * max(0.0, row['explained']):.0f} % of the variance of the residual; its memory "
-            f"(AR(1) of the whole record, corrected for detrending) is {number(row['memory'], 2)} "
-            f"with and {number(row['memory_without'], 2)} without their part."
+            f"(AR(1) of the whole record, corrected for detrending) is {_memory(row['memory'])} "
+            f"with and {_memory(row['memory_without'])} without their part."
         )
     return lines
+
+
+def _memory(value: float) -> str:
+    """Null models stop at 0.98 (`pyveg.kernels.noise`): what is above is not told apart."""
+    return "0.98 or more" if value >= 0.98 - 1e-9 else number(value, 2)
 
 
 def recovery_lines(analysis: Analysis) -> list[str]:

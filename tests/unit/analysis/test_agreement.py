@@ -97,6 +97,19 @@ def test_what_each_row_says() -> None:
     }
 
 
+def test_a_signal_in_space_that_rises_is_a_change() -> None:
+    trends = pd.DataFrame(
+        {"indicator": ["morans_i"], "tau": 0.9, "p": 0.001, "valid": True, "reason": ""}
+    )
+    images = Snapshots(NOTHING, trends, NOTHING, NOTHING, NOTHING)
+    temporal = _temporal([{"indicator": "ar1", "tau": 0.1, "p": 0.5}])
+    table = agreement_table(temporal, _levels(0.9), NO_WEATHER, images)
+    assert table.set_index("indicator").loc["morans_i", "says"] == "change"
+    said = verdict(table, [_power(0.8)], NO_WEATHER, NOTHING, [])
+    assert said.level == "no_sign"
+    assert any("Moran's I in space rises" in line for line in said.because)
+
+
 def test_signals_that_the_pattern_forbids_do_not_count() -> None:
     trends = pd.DataFrame(
         {
@@ -141,6 +154,15 @@ def test_the_rules_of_the_verdict() -> None:
     assert _level(_table(0.4, 0.3), power=0.8) == "no_sign"
     assert _level(_table(0.4, 0.3), power=0.3) == "cannot_tell"
     assert _level(_table(0.4, 0.3), power=math.nan) == "cannot_tell"
+
+
+def test_a_level_that_changes_is_told_and_is_no_warning() -> None:
+    temporal = _temporal([{"indicator": "ar1", "tau": 0.1, "p": 0.5}])
+    table = agreement_table(temporal, _levels(0.001), NO_WEATHER, NO_IMAGES)
+    said = verdict(table, [_power(0.8)], NO_WEATHER, NOTHING, [])
+    assert said.level == "no_sign"
+    assert said.headline.endswith("The state itself changes: ndvi_mean falls.")
+    assert any("Level of ndvi_mean falls" in line for line in said.because)
 
 
 @pytest.mark.parametrize(("p", "level"), [(0.01, "strong_signs"), (0.4, "mixed")])

@@ -24,7 +24,7 @@ from pyveg.analysis.figures.style import dated, line, p_text, panels, shade_gaps
 from pyveg.analysis.measure import SITE
 from pyveg.analysis.series import site_table
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.testing.analyses import made_analysis, made_series, made_snapshots
+from pyveg.testing.analyses import made_analysis, made_series
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))
 NAMES = [
@@ -34,14 +34,15 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    series = made_series()
-    return made_analysis(series, snapshots=made_snapshots(series), settings=QUICK)
+def analysis(made_place: Any) -> Analysis:
+    found: Analysis = made_place.analysis
+    return found
 
 
 @pytest.fixture(scope="module")
-def made(analysis: Analysis) -> dict[str, Figure]:
-    return figures.all_figures(analysis)
+def made(made_place: Any) -> dict[str, Figure]:
+    found: dict[str, Figure] = made_place.figures
+    return found
 
 
 @pytest.fixture(scope="module")

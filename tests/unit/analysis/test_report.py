@@ -18,7 +18,7 @@ from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.core.errors import DataError
-from pyveg.testing.analyses import made_analysis, made_series, made_snapshots, no_snapshots
+from pyveg.testing.analyses import made_analysis, made_series, no_snapshots
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))
 HOSTILE = (
@@ -61,16 +61,14 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def analysis() -> Analysis:
-    series = made_series(metadata={"latitude": -11.57, "longitude": 27.95})
-    return made_analysis(
-        series, snapshots=made_snapshots(series), settings=QUICK, config="name = 'a & b'"
-    )
+def analysis(made_place: Any) -> Analysis:
+    found: Analysis = made_place.analysis
+    return found
 
 
 @pytest.fixture(scope="module")
-def page(analysis: Analysis) -> Page:
-    return Page(report_html(analysis))
+def page(made_place: Any) -> Page:
+    return Page(made_place.html)
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +78,11 @@ def bare() -> Analysis:
         chips=1, months=30, weather=False, places=False, metrics=("ndvi_mean",), missing=()
     )
     return made_analysis(series, settings=QUICK)
+
+
+@pytest.fixture(scope="module")
+def bare_html(bare: Analysis) -> str:
+    return report_html(bare)
 
 
 def _loaded(page: Page) -> list[str]:
@@ -140,8 +143,8 @@ def test_nothing_is_loaded(page: Page) -> None:
     assert "@import" not in page.text
 
 
-def test_the_same_analysis_gives_the_same_text(bare: Analysis) -> None:
-    assert report_html(bare) == report_html(bare)
+def test_the_same_analysis_gives_the_same_text(bare: Analysis, bare_html: str) -> None:
+    assert report_html(bare) == bare_html
 
 
 def test_every_doi_is_one_of_the_list(page: Page) -> None:
@@ -207,8 +210,8 @@ def test_hostile_names_stay_text(bare: Analysis) -> None:
     assert page.text.count("<script>alert(1)</script>") >= 8
 
 
-def test_what_is_missing_says_why(bare: Analysis) -> None:
-    page = Page(report_html(bare))
+def test_what_is_missing_says_why(bare_html: str) -> None:
+    page = Page(bare_html)
     text = page.text
     assert len([one for one in page.named("img") if one.get("class") == "plot"]) == 6
     assert "a place without coordinates" in text
@@ -337,3 +340,11 @@ def test_places(analysis: Analysis, about: dict[str, Any], name: str) -> None:
 def test_a_place_may_have_no_coordinates(bare: Analysis) -> None:
     assert coordinates(bare) is None
     assert place_name(bare) == "a place without coordinates"
+
+
+def test_memory_at_its_limit_is_not_told_apart(analysis: Analysis) -> None:
+    table = analysis.climate.table.assign(memory=0.98, memory_without=0.5)
+    changed = replace(analysis, climate=replace(analysis.climate, table=table))
+    lines = tables.memory_lines(changed)
+    assert len(lines) == 2
+    assert all("is 0.98 or more with and 0.50 without their part." in line for line in lines)
