@@ -60,6 +60,7 @@ DEV = ("test", "check", "analysis", "azure", "emulator")
 COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
+    "pyveg_run_command": "pyveg.scripts.run_command:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
     "pyveg_generate_config": "pyveg.scripts.generate_config:main",
     "pyveg_doctor": "pyveg.scripts.doctor:main",
@@ -78,6 +79,10 @@ PLUGINS = {
         "NDVICalculator": "pyveg.modules.ndvi:NDVICalculator",
         "WeatherImageToJSON": "pyveg.modules.weather:WeatherImageToJSON",
         "VegAndWeatherJsonCombiner": "pyveg.modules.combine:VegAndWeatherJsonCombiner",
+        "CommandModule": "pyveg.modules.command.module:CommandModule",
+    },
+    "pyveg.inputs": {
+        "files": "pyveg.sources.files:FileInputs",
     },
     "pyveg.sources": {
         "simulated": "pyveg.sources.simulated:SimulatedSource",

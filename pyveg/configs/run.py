@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pyveg.configs import azure, batch
+from pyveg.configs.dispatch import Dispatch
 from pyveg.configs.load import load_pipeline
 from pyveg.configs.runlog import RunLog
 from pyveg.core import registry
@@ -22,18 +23,20 @@ from pyveg.core.events import Event, Observer, RunStarted, TaskEnded
 from pyveg.core.layout import (
     COMBINE,
     CONFIG_FILE,
+    LEDGER,
     LOCK,
     PRIVATE,
     RUN_FILE,
     Layout,
     failed_task_key,
 )
+from pyveg.core.ledger import make_ledger
 from pyveg.core.manifest import versions
 from pyveg.core.pipeline import FORMAT, Pipeline
 from pyveg.core.planner import Plan
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.report import RunReport
-from pyveg.core.tasks import State, TaskGraph
+from pyveg.core.tasks import State, TaskGraph, TaskResult
 
 OnInterrupt = Literal["cancel", "detach"]
 
@@ -164,11 +167,13 @@ def start(
         log = stack.enter_context(RunLog(store, plan.warnings))
         notify = _to_all([log, *observers, *_forget_failures(prepared)])
         runners = _engines(pipeline, plan.graph, store)
+        dispatch = Dispatch(store, pipeline.about, notify)
         coordinator = Coordinator(
             plan.graph,
             store,
             runners,
             notify,
+            prepare=dispatch.prepare,
             fresh=prepared.resumed is None,
             detach=on_interrupt == "detach",
         )
@@ -179,11 +184,20 @@ def start(
                 engine.start(store, coordinator)
             results = coordinator.run()
         coordinator.tell_rest()
+        dispatch.tidy(results)
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline)
-        seconds = time.perf_counter() - begin
+        ledger = _write_ledger(store, plan.graph, results)
         report = RunReport(
-            store.url, plan.graph, results, seconds, interrupted, plan.warnings, summary, figure
+            url=store.url,
+            graph=plan.graph,
+            results=results,
+            seconds=time.perf_counter() - begin,
+            interrupted=interrupted,
+            warnings=plan.warnings,
+            summary=summary,
+            figure=figure,
+            ledger=ledger,
         )
         log.close_with(report)
     return report
@@ -354,6 +368,15 @@ def _outputs(store: Store, pipeline: Pipeline) -> tuple[str | None, str | None]:
         return summary, None
     store.write(layout.figure(), picture)
     return summary, f"{store.url}/{layout.figure()}"
+
+
+def _write_ledger(store: Store, graph: TaskGraph, results: Mapping[str, TaskResult]) -> str | None:
+    """Where the table of inputs is, for Modules that work on such."""
+    table = make_ledger(graph, results)
+    if table is None:
+        return None
+    store.write(LEDGER, table)
+    return f"{store.url}/{LEDGER}"
 
 
 def _cores() -> int:

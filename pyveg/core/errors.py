@@ -12,6 +12,7 @@ PyvegError                  everything that pyveg raises on purpose
 │   └── KeyMissingError     nothing is stored under that key
 ├── DataError               input of a Task that cannot be used; the Task fails with this reason
 ├── ServiceError            a service did not give what it was asked for; the same
+├── CommandError            a program that a Task ran did not do its work; the same
 └── TaskTimeoutError        a Task took longer than its limit
 
 SkipItem                    no error: there is nothing to do for this Item, and why
@@ -102,6 +103,10 @@ class DataError(PyvegError):
 
 class ServiceError(PyvegError):
     """A service did not give what it was asked for; the text says what to do."""
+
+
+class CommandError(PyvegError):
+    """A program that a Task ran did not do its work; the Task fails with this reason."""
 
 
 class TaskTimeoutError(PyvegError):

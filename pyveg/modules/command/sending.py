@@ -1,0 +1,103 @@
+"""Inputs on their way: to the Store where nodes can get them, and to where a command runs."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from pyveg.core import bulk
+from pyveg.core.errors import DataError, KeyMissingError, ServiceError
+from pyveg.core.layout import PRIVATE
+from pyveg.core.ports import Inputs, Store
+from pyveg.core.tasks import digest
+from pyveg.core.types import Item
+
+FOLDER = f"{PRIVATE}/inputs"
+_PORTION = 64
+_TELL_EVERY = 5.0
+"""Seconds."""
+
+
+def key_of(item: Item) -> str:
+    """Where an input is in the Store of the run, if it was sent there."""
+    details = item.details
+    found = digest([details["input"], details["size"], details["version"]])
+    return f"{FOLDER}/{found[:2]}/{found}"
+
+
+def send(
+    inputs: Inputs, items: Sequence[Item], store: Store, tell: Callable[[str], None]
+) -> dict[str, str]:
+    """Copy inputs to the Store, where they are not yet.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    items : sequence of Item
+    store : Store
+    tell : callable
+        Takes a line now and then.
+
+    Returns
+    -------
+    dict of str to str
+        Name of an Item whose input cannot be had -> why.
+    """
+    there = set(store.list(f"{FOLDER}/"))
+    missing = [item for item in items if key_of(item) not in there]
+    failed: dict[str, str] = {}
+    told = time.monotonic()
+    for begin in range(0, len(missing), _PORTION):
+        portion = missing[begin : begin + _PORTION]
+        reasons = bulk.each(store, lambda item: _send(inputs, item, store), portion)
+        failed |= {i.name: why for i, why in zip(portion, reasons, strict=True) if why}
+        if time.monotonic() - told > _TELL_EVERY:
+            told = time.monotonic()
+            tell(f"inputs: {begin + len(portion)} of {len(missing)} sent")
+    return failed
+
+
+def _send(inputs: Inputs, item: Item, store: Store) -> str:
+    try:
+        with inputs.open(item) as source, store.open_write(key_of(item)) as target:
+            shutil.copyfileobj(source, target)
+    except (DataError, ServiceError) as error:
+        return str(error)
+    return ""
+
+
+def remove(items: Sequence[Item], store: Store) -> None:
+    """Remove copies of inputs from the Store."""
+    bulk.each(store, store.delete, [key_of(item) for item in items])
+
+
+def fetch(inputs: Inputs, item: Item, store: Store, folder: Path) -> Path:
+    """An input under its own name in a folder: a link where it is on this machine, else a copy.
+
+    Raises
+    ------
+    DataError
+        If it is not there.
+    """
+    target = folder / name_of(item)
+    try:
+        with store.open_read(key_of(item)) as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+    except KeyMissingError:
+        path = inputs.path(item)
+        if path is not None:
+            target.symlink_to(path)
+            return target
+        with inputs.open(item) as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+    return target
+
+
+def name_of(item: Item) -> str:
+    """The name of an input's file."""
+    where: str = item.details["input"]
+    name = PurePosixPath(where.rstrip("/")).name
+    return unquote(name) if where.startswith(("http://", "https://")) else name
