@@ -9,7 +9,7 @@ from pyveg.core import registry
 from pyveg.core.events import EngineStatus, Event
 from pyveg.core.module import Module, Shipment, settings_of
 from pyveg.core.ports import Store
-from pyveg.core.tasks import State, Step, Task, TaskResult
+from pyveg.core.tasks import State, Step, Task, TaskGraph, TaskResult
 
 _HERE = frozenset({"local", "processes", "threads", "serial"})
 """Run modes of which Tasks run on this machine."""
@@ -35,27 +35,24 @@ class Dispatch:
         self._store = store
         self._about = about
         self._notify = notify
-        self._sent: list[Task] = []
 
     def prepare(self, tasks: Sequence[Task]) -> dict[str, str]:
         """Send what some Tasks need; ids of those that cannot be done, and why."""
         refused: dict[str, str] = {}
         for module, members in _by_module(tasks):
-            reasons = module.prepare(self._shipment(members))
+            reasons = module.prepare(self._shipment(members[0].step, members))
             refused |= {
                 task.id: reasons[task.item.name] for task in members if task.item.name in reasons
             }
-        self._sent.extend(tasks)
         return refused
 
-    def tidy(self, results: Mapping[str, TaskResult]) -> None:
-        """Remove what was sent for Tasks that are done."""
-        done = [task for task in self._sent if results[task.id].state in _ENDED_WELL]
-        for module, members in _by_module(done):
-            module.tidy(self._shipment(members))
+    def tidy(self, graph: TaskGraph, results: Mapping[str, TaskResult]) -> None:
+        """Remove what was sent, unless it will be needed to finish the run."""
+        for module, members in _by_module(graph):
+            left = [task for task in members if results[task.id].state not in _ENDED_WELL]
+            module.tidy(self._shipment(members[0].step, left))
 
-    def _shipment(self, tasks: Sequence[Task]) -> Shipment[Any]:
-        step = tasks[0].step
+    def _shipment(self, step: Step, tasks: Sequence[Task]) -> Shipment[Any]:
         cls: type[Module[Any]] = registry.load("module", step.module)
         return Shipment(
             scope=step.scope,

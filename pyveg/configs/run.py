@@ -184,7 +184,7 @@ def start(
                 engine.start(store, coordinator)
             results = coordinator.run()
         coordinator.tell_rest()
-        dispatch.tidy(results)
+        dispatch.tidy(plan.graph, results)
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline)
         ledger = _write_ledger(store, plan.graph, results)

@@ -224,7 +224,7 @@ class Module(ABC, Generic[S]):
         return {}
 
     def tidy(self, shipment: Shipment[S]) -> None:
-        """Remove what was sent for Items that are done now."""
+        """Remove what was sent, at the end of a run, but for the Items that are yet to be done."""
         del shipment
 
     @abstractmethod

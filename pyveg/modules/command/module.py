@@ -70,12 +70,14 @@ class CommandModule(module.Module[CommandSettings]):
                 app.pack(members, stream)
         if not shipment.far:
             return {}
-        return sending.send(_inputs(), shipment.items, store, shipment.tell)
+        folder = sending.folder_of(shipment.scope)
+        return sending.send(_inputs(), shipment.items, store, folder, shipment.tell)
 
     def tidy(self, shipment: Shipment[CommandSettings]) -> None:
-        """Remove inputs that were sent."""
+        """Remove inputs that were sent, those of earlier versions too."""
         if shipment.far:
-            sending.remove(shipment.items, shipment.store)
+            folder = sending.folder_of(shipment.scope)
+            sending.keep_only(shipment.items, shipment.store, folder)
 
     def run(self, job: Job[CommandSettings]) -> None:
         """Fetch the input, run the command, keep what it has made and said.
@@ -160,7 +162,8 @@ def _workplace() -> Iterator[Path]:
 
 def _values(job: Job[CommandSettings], work: Path) -> dict[str, str]:
     """What stands in the place of placeholders."""
-    path = sending.fetch(_inputs(), job.item, job.store, work / "in")
+    sent = sending.key_of(sending.folder_of(job.scope), job.item)
+    path = sending.fetch(_inputs(), job.item, job.store, sent, work / "in")
     digest = job.item.details["application"]
     return {
         "input": str(path),

@@ -10,26 +10,34 @@ from urllib.parse import unquote
 
 from pyveg.core import bulk
 from pyveg.core.errors import DataError, KeyMissingError, ServiceError
-from pyveg.core.layout import PRIVATE
+from pyveg.core.layout import PRIVATE, item_folder
 from pyveg.core.ports import Inputs, Store
 from pyveg.core.tasks import digest
-from pyveg.core.types import Item
+from pyveg.core.types import Item, Scope
 
-FOLDER = f"{PRIVATE}/inputs"
 _PORTION = 64
 _TELL_EVERY = 5.0
 """Seconds."""
 
 
-def key_of(item: Item) -> str:
-    """Where an input is in the Store of the run, if it was sent there."""
+def folder_of(scope: Scope) -> str:
+    """Where the inputs of a Sequence are in the Store of the run, if they were sent there."""
+    return f"{PRIVATE}/inputs/{item_folder(scope.sequence)}"
+
+
+def key_of(folder: str, item: Item) -> str:
+    """Where one of them is; another version of the same file is elsewhere."""
     details = item.details
     found = digest([details["input"], details["size"], details["version"]])
-    return f"{FOLDER}/{found[:2]}/{found}"
+    return f"{folder}/{found[:2]}/{found}"
 
 
 def send(
-    inputs: Inputs, items: Sequence[Item], store: Store, tell: Callable[[str], None]
+    inputs: Inputs,
+    items: Sequence[Item],
+    store: Store,
+    folder: str,
+    tell: Callable[[str], None],
 ) -> dict[str, str]:
     """Copy inputs to the Store, where they are not yet.
 
@@ -38,6 +46,8 @@ def send(
     inputs : Inputs
     items : sequence of Item
     store : Store
+    folder : str
+        As `folder_of` says.
     tell : callable
         Takes a line now and then.
 
@@ -46,13 +56,13 @@ def send(
     dict of str to str
         Name of an Item whose input cannot be had -> why.
     """
-    there = set(store.list(f"{FOLDER}/"))
-    missing = [item for item in items if key_of(item) not in there]
+    there = set(store.list(f"{folder}/"))
+    missing = [item for item in items if key_of(folder, item) not in there]
     failed: dict[str, str] = {}
     told = time.monotonic()
     for begin in range(0, len(missing), _PORTION):
         portion = missing[begin : begin + _PORTION]
-        reasons = bulk.each(store, lambda item: _send(inputs, item, store), portion)
+        reasons = bulk.each(store, lambda item: _send(inputs, item, store, folder), portion)
         failed |= {i.name: why for i, why in zip(portion, reasons, strict=True) if why}
         if time.monotonic() - told > _TELL_EVERY:
             told = time.monotonic()
@@ -60,22 +70,32 @@ def send(
     return failed
 
 
-def _send(inputs: Inputs, item: Item, store: Store) -> str:
+def _send(inputs: Inputs, item: Item, store: Store, folder: str) -> str:
     try:
-        with inputs.open(item) as source, store.open_write(key_of(item)) as target:
+        with inputs.open(item) as source, store.open_write(key_of(folder, item)) as target:
             shutil.copyfileobj(source, target)
     except (DataError, ServiceError) as error:
         return str(error)
     return ""
 
 
-def remove(items: Sequence[Item], store: Store) -> None:
-    """Remove copies of inputs from the Store."""
-    bulk.each(store, store.delete, [key_of(item) for item in items])
+def keep_only(items: Sequence[Item], store: Store, folder: str) -> None:
+    """Remove copies of inputs from the Store, but for those of some Items."""
+    kept = {key_of(folder, item) for item in items}
+    bulk.each(store, store.delete, [key for key in store.list(f"{folder}/") if key not in kept])
 
 
-def fetch(inputs: Inputs, item: Item, store: Store, folder: Path) -> Path:
+def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> Path:
     """An input under its own name in a folder: a link where it is on this machine, else a copy.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    item : Item
+    store : Store
+    sent : str
+        Its key, if it was sent.
+    folder : Path
 
     Raises
     ------
@@ -84,7 +104,7 @@ def fetch(inputs: Inputs, item: Item, store: Store, folder: Path) -> Path:
     """
     target = folder / name_of(item)
     try:
-        with store.open_read(key_of(item)) as source, target.open("wb") as copy:
+        with store.open_read(sent) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy)
     except KeyMissingError:
         path = inputs.path(item)

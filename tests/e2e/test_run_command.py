@@ -1,0 +1,157 @@
+"""A little application that knows nothing of pyveg, over 60 files, in every run mode."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from click.testing import CliRunner, Result
+
+from pyveg.core import registry
+from pyveg.scripts.run_command import main as command
+
+RUN_MODES = ["local", "batch"]
+
+APP = '''
+"""Doubles a column; as a scientist may have it."""
+import csv
+import os
+import sys
+from helper import double
+
+source, folder = sys.argv[1:]
+name = os.path.splitext(os.path.basename(source))[0]
+with open(source, newline="") as file:
+    rows = [double(row["value"]) for row in csv.DictReader(file)]
+with open(os.path.join(folder, name + "_doubled.csv"), "w") as file:
+    file.write("".join(f"{row}\\n" for row in rows))
+print(f"{len(rows)} rows")
+'''
+HELPER = "def double(text):\n    return 2 * int(text)\n"
+ODD_NAMES = [
+    "with space.csv",
+    'it\'s "quoted".csv',
+    "größe_気温.csv",
+    "$(touch hacked) `touch hacked` ; & | #.csv",
+    "-rf.csv",
+    "--help.csv",
+    "{input}.csv",
+    "%41.csv",
+    "[ab]*?.csv",
+]
+BROKEN = "file 007.csv"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a user, with an application and 60 files, and nothing of the run outside it."""
+    (tmp_path / "my_app").mkdir()
+    (tmp_path / "my_app/app.py").write_text(APP)
+    (tmp_path / "my_app/helper.py").write_text(HELPER)
+    (tmp_path / "data").mkdir()
+    names = [*ODD_NAMES, *(f"file {number:03}.csv" for number in range(60 - len(ODD_NAMES)))]
+    for number, name in enumerate(names):
+        (tmp_path / "data" / name).write_text(f"value\n{number}\n7\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYVEG_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def _invoke(*arguments: str, main: Any = command) -> Result:
+    result = CliRunner().invoke(main, list(arguments))
+    assert not result.exception or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+ARGUMENTS = ["--application", "my_app", "--input", "data/*.csv"]
+CALL = ["--", "python", "app.py", "{input}", "{output_dir}"]
+
+
+def _run_url(output: str) -> str:
+    (url,) = set(re.findall(r"^run: (\S+)", output, re.MULTILINE))
+    return url
+
+
+def _ledger(store: Any) -> dict[str, dict[str, str]]:
+    rows = csv.DictReader(io.StringIO(store.read("items.csv").decode()))
+    return {row["item"]: row for row in rows}
+
+
+def _expected(desk: Path) -> dict[str, bytes]:
+    """What the application makes of each file, computed without it."""
+    found = {}
+    for path in (desk / "data").iterdir():
+        doubled = [2 * int(line) for line in path.read_text().split()[1:]]
+        folder, made = quote(path.name, safe=" "), quote(f"{path.stem}_doubled.csv", safe=" ")
+        found[f"my_app/{folder}/{made}"] = "".join(f"{n}\n" for n in doubled).encode()
+    return found
+
+
+def _outputs(store: Any) -> dict[str, bytes]:
+    return {key: store.read(key) for key in store.list("my_app/") if not key.endswith(".txt")}
+
+
+@pytest.mark.parametrize("run_mode", RUN_MODES)
+def test_60_files(desk: Path, run_mode: str, make_cloud: Callable[..., Any]) -> None:
+    """59 outputs and one failure, named; after it is mended, one task and 60 equal outputs."""
+    cloud = make_cloud() if run_mode == "batch" else None
+    more = ["--run_mode", run_mode, "--items_per_task", "10"]
+    broken = desk / "data" / BROKEN
+    good = broken.read_text()
+    broken.write_text("value\n1\nrubbish\n")
+
+    first = _invoke(*ARGUMENTS, "--output_location", "results", *more, *CALL)
+    assert first.exit_code == 1, first.output
+    assert f"failed: {BROKEN}: exit code 1: " in first.output
+    assert "invalid literal for int() with base 10: 'rubbish'" in first.output
+    url = _run_url(first.output)
+    store = registry.store_at(url)
+    broken.unlink()
+    assert _outputs(store) == _expected(desk)
+    ledger = _ledger(store)
+    assert len(ledger) == 60
+    assert {name for name, row in ledger.items() if row["state"] != "succeeded"} == {BROKEN}
+    assert ledger[BROKEN]["exit_code"] == "1"
+    folder = quote(BROKEN, safe=" ")
+    assert b"rubbish" in store.read(f"my_app/{folder}/stderr.txt")
+    assert store.read("my_app/-rf.csv/stdout.txt") == b"2 rows\n"
+    done = _versions(store)
+    assert len(done) == 59
+
+    broken.write_text(good)
+    again = _invoke("--from_cache", url)
+    assert again.exit_code == 0, again.output
+    assert re.search(r"my_app/CommandModule +1 +59 +- +- +-", again.output)
+    assert _outputs(store) == _expected(desk)
+    assert len(_outputs(store)) == 60
+    assert done.items() <= _versions(store).items()
+    assert not list(store.list("_pyveg/failed/"))
+    assert not list(desk.rglob("hacked"))
+    if cloud is not None:
+        _nothing_left(cloud, store)
+
+
+def _versions(store: Any) -> dict[str, bytes]:
+    keys = store.list("_pyveg/manifests/")
+    return {key: store.read(key) for key in keys}
+
+
+def _nothing_left(cloud: Any, store: Any) -> None:
+    """Neither jobs nor pools at the service, nor copies of inputs in the container."""
+    credential = AzureNamedKeyCredential(cloud.batch.account, cloud.batch.key)
+    client = BatchClient(cloud.batch.url, credential)
+    assert not list(client.list_jobs())
+    assert not list(client.list_pools())
+    assert cloud.batch.requests.counts["create_job"] == 2  # one for each of the two runs
+    assert not list(store.list("_pyveg/inputs/"))
+    tasks = list(store.list("_pyveg/tasks/"))
+    assert len(tasks) == 6 + 1
+    assert len(list(store.list("_pyveg/applications/"))) == 1
