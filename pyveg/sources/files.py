@@ -18,7 +18,7 @@ import os
 import posixpath
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from pathlib import Path
@@ -122,20 +122,17 @@ class FileInputs:
     @contextmanager
     def open(self, item: Item) -> Iterator[IO[bytes]]:
         """Read a file as a stream."""
-        path = self.path(item)
-        with self._opened(path, item.details["input"]) as stream:
+        path, where = self.path(item), item.details["input"]
+        with ExitStack() as stack:
+            try:
+                found = remote_files.opened(where) if path is None else path.open("rb")
+                stream = stack.enter_context(found)
+            except FileNotFoundError:
+                raise _missing(where) from None
+            except OSError as error:
+                why = error.strerror or error
+                raise DataError(f"the input {where} cannot be read: {why}") from error
             yield stream
-
-    @staticmethod
-    def _opened(path: Path | None, where: str) -> AbstractContextManager[IO[bytes]]:
-        try:
-            return remote_files.opened(where) if path is None else path.open("rb")
-        except FileNotFoundError:
-            raise _missing(where) from None
-        except OSError as error:
-            raise DataError(
-                f"the input {where} cannot be read: {error.strerror or error}"
-            ) from error
 
 
 def _missing(where: str) -> DataError:

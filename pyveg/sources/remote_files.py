@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from glob import has_magic
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ from pyveg.core.errors import (
     MissingPackageError,
     PyvegError,
     ServiceError,
+    StoreError,
     UnknownNameError,
 )
 from pyveg.core.ports import Store
@@ -84,20 +85,21 @@ def look(url: str) -> tuple[int | None, str]:
 @contextmanager
 def opened(url: str) -> Iterator[IO[bytes]]:
     """Read a file as a stream; `FileNotFoundError` where it is not there."""
-    if _store_protocol(url):
-        store, key = _store(url)
+    with ExitStack() as stack:
         try:
-            with store.open_read(key) as stream:
-                yield stream
+            stream = stack.enter_context(_opened(url))
         except KeyMissingError:
             raise FileNotFoundError(url) from None
-        return
-    fs, path = _file_system(url)
-    with _opened(fs, path, url) as stream:
+        except StoreError as error:
+            raise ServiceError(str(error)) from error
         yield stream
 
 
-def _opened(fs: Any, path: str, url: str) -> AbstractContextManager[IO[bytes]]:
+def _opened(url: str) -> AbstractContextManager[IO[bytes]]:
+    if _store_protocol(url):
+        store, key = _store(url)
+        return store.open_read(key)
+    fs, path = _file_system(url)
     with _explained(url):
         stream: AbstractContextManager[IO[bytes]] = fs.open(path, "rb")
     return stream

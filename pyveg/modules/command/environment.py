@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.core.errors import CommandError, ConfigError
+from pyveg.modules.command import child
 from pyveg.modules.command.places import kept_in, only_one, readable_by_all
 
 REQUIREMENTS = "requirements.txt"
@@ -22,6 +22,8 @@ PROJECT = "pyproject.toml"
 _PATIENCE = 60.0
 """Seconds in which a failure is not tried again, so that 60,000 items do not ask pip each."""
 _LAST_LINES = 6
+_BUILDS = ("PIP_", "CC", "CXX", "CFLAGS", "LDFLAGS")
+"""Begin the names of variables that pip and compilers heed, besides those that all programs get."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,11 @@ def _make(folder: Path, application: Path, needs: str) -> None:
 
 
 def _run(command: list[str], application: Path, what: str) -> None:
-    """Run it in the application's folder, without what pyveg's own environment says to Python."""
+    """Run it in the application's folder; packages may run code of theirs as they are installed."""
     done = subprocess.run(
         command,
         cwd=application,
-        env=_quiet(os.environ),
+        env=child.passed_on(os.environ, [name for name in os.environ if name.startswith(_BUILDS)]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -145,12 +147,3 @@ def _run(command: list[str], application: Path, what: str) -> None:
             f"the environment of the application cannot be made ({what}, exit code "
             f"{done.returncode}): {' | '.join(line.strip() for line in lines)}"
         )
-
-
-def _quiet(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for pip: as here, without what changes where packages are looked for."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("PYTHON") and name != "VIRTUAL_ENV"
-    }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 from urllib.parse import unquote
 
 from pyveg.core import bulk
@@ -15,6 +15,8 @@ from pyveg.core.ports import Inputs, Store
 from pyveg.core.tasks import digest
 from pyveg.core.types import Item, Scope
 
+_PIECE = 2**20
+"""Bytes."""
 _PORTION = 64
 _TELL_EVERY = 5.0
 """Seconds."""
@@ -73,7 +75,7 @@ def send(
 def _send(inputs: Inputs, item: Item, store: Store, folder: str) -> str:
     try:
         with inputs.open(item) as source, store.open_write(key_of(folder, item)) as target:
-            shutil.copyfileobj(source, target)
+            _copy(source, target)
     except (DataError, ServiceError) as error:
         return str(error)
     return ""
@@ -105,15 +107,29 @@ def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> 
     target = folder / name_of(item)
     try:
         with store.open_read(sent) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
+            _copy(source, copy)
     except KeyMissingError:
         path = inputs.path(item)
         if path is not None:
             target.symlink_to(path)
             return target
         with inputs.open(item) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
+            _copy(source, copy)
     return target
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    while data := _next(source):
+        target.write(data)
+
+
+def _next(source: IO[bytes]) -> bytes:
+    """A piece of a stream; what its service raises, which may be any class, as one of ours."""
+    try:
+        return source.read(_PIECE)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ServiceError(f"the input cannot be read to its end ({why})") from error
 
 
 def name_of(item: Item) -> str:
