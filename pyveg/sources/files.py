@@ -152,6 +152,7 @@ def _pattern(text: str) -> _Pattern:
         return _Pattern(LIST + path, posixpath.dirname(path))
     text = text.removeprefix("file://")
     if not _is_local(text):
+        remote_files.refuse_password(text)
         return _Pattern(text, _root(text))
     path = _absolute(text)
     if Path(path).is_dir():

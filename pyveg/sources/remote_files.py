@@ -42,6 +42,15 @@ _VERSIONS = (
 _PASSWORD = re.compile("//[^/@]*:[^/@]*@")
 
 
+def refuse_password(url: str) -> None:
+    """Raise `ConfigError` for an address with a password, without showing it."""
+    if _PASSWORD.search(url):
+        raise ConfigError(
+            f"inputs: {_PASSWORD.sub('//', url)}: leave the password out of the address, which is "
+            "kept with the run; give it by the environment of fsspec"
+        )
+
+
 def find(url: str) -> Iterator[tuple[str, int | None, str]]:
     """Files that a URL stands for: URL, bytes and version of each, sorted.
 
@@ -60,8 +69,8 @@ def find(url: str) -> Iterator[tuple[str, int | None, str]]:
         yield from sorted(found, key=lambda file: file[0])
     except FileNotFoundError:
         yield url, None, ""
-    except PyvegError as error:
-        raise ConfigError(f"inputs: {url}: {error}") from error
+    except (StoreError, ServiceError) as error:
+        raise ConfigError(f"inputs: {error}") from error
 
 
 def look(url: str) -> tuple[int | None, str]:
@@ -70,8 +79,8 @@ def look(url: str) -> tuple[int | None, str]:
         store, key = _store(url)
         try:
             size = store.size(key)
-        except PyvegError as error:
-            raise ConfigError(f"inputs: {url}: {error}") from error
+        except StoreError as error:
+            raise ConfigError(f"inputs: {error}") from error
         return size, "" if size is None else str(size)
     fs, path = _file_system(url)
     with _explained(url):
@@ -172,7 +181,14 @@ def _in_file_system(url: str) -> Iterator[tuple[str, int | None, str]]:
             raise FileNotFoundError(url)
     for name, info in found.items():
         if info.get("type") != "directory" and not posixpath.basename(name).startswith("."):
-            yield fs.unstrip_protocol(name), info.get("size"), _version(info)
+            yield _url(name, url, fs), info.get("size"), _version(info)
+
+
+def _url(name: str, url: str, fs: Any) -> str:
+    """The URL of a path on a file system, which was reached by a URL and may have lost its host."""
+    path = fs._strip_protocol(url).strip("/")
+    before, found, _ = url.rstrip("/").rpartition(path)
+    return before + name.lstrip("/") if found else str(fs.unstrip_protocol(name))
 
 
 def _version(info: Mapping[str, Any]) -> str:
@@ -183,11 +199,7 @@ def _version(info: Mapping[str, Any]) -> str:
 def _file_system(url: str) -> tuple[Any, str]:
     import fsspec
 
-    if _PASSWORD.search(url):
-        raise ConfigError(
-            f"inputs: {_PASSWORD.sub('//', url)}: leave the password out of the address, which is "
-            "kept with the run; give it by the environment of fsspec"
-        )
+    refuse_password(url)
     protocol = url.partition("://")[0]
     try:
         fsspec.get_filesystem_class(protocol)
