@@ -23,6 +23,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 100
+"""Known names that a message lists before it only counts them."""
+
 
 class PyvegError(Exception):
     """Everything that pyveg raises on purpose. Its text is written for the user."""
@@ -52,7 +55,9 @@ class UnknownNameError(ConfigError):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         if not near:  # a difference in case alone counts as near, however short the name
             near = [other for other in known if other.lower() == name.lower()]
-        hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known) or 'none'}"
+        more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+        told = f"{', '.join(known[:_SHOWN]) or 'none'}{more}"
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {told}"
         super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"; {hint}')
 
 

@@ -27,6 +27,7 @@ from typing import IO
 from urllib.parse import quote_from_bytes
 
 from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.ports import Store
 from pyveg.core.types import Item
 from pyveg.sources import remote_files
 
@@ -69,6 +70,7 @@ class FileInputs:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = [_pattern(text) for text in patterns]
+        self._stores: dict[str, Store] = {}
 
     def settled(self) -> tuple[str, ...]:
         """The patterns with absolute paths."""
@@ -125,7 +127,8 @@ class FileInputs:
         path, where = self.path(item), item.details["input"]
         with ExitStack() as stack:
             try:
-                found = remote_files.opened(where) if path is None else path.open("rb")
+                stores = self._stores
+                found = remote_files.opened(where, stores) if path is None else path.open("rb")
                 stream = stack.enter_context(found)
             except FileNotFoundError:
                 raise _missing(where) from None

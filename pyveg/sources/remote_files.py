@@ -76,9 +76,9 @@ def find(url: str) -> Iterator[tuple[str, int | None, str]]:
 def look(url: str) -> tuple[int | None, str]:
     """Bytes and version of one file; the version is empty where it is not there."""
     if _store_protocol(url):
-        store, key = _store(url)
+        top, key = _split(url)
         try:
-            size = store.size(key)
+            size = registry.store_at(top).size(key)
         except StoreError as error:
             raise ConfigError(f"inputs: {error}") from error
         return size, "" if size is None else str(size)
@@ -92,11 +92,18 @@ def look(url: str) -> tuple[int | None, str]:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[IO[bytes]]:
-    """Read a file as a stream; `FileNotFoundError` where it is not there."""
+def opened(url: str, stores: dict[str, Store]) -> Iterator[IO[bytes]]:
+    """Read a file as a stream; `FileNotFoundError` where it is not there.
+
+    Parameters
+    ----------
+    url : str
+    stores : dict
+        Stores that were opened before, and are used again.
+    """
     with ExitStack() as stack:
         try:
-            stream = stack.enter_context(_opened(url))
+            stream = stack.enter_context(_opened(url, stores))
         except KeyMissingError:
             raise FileNotFoundError(url) from None
         except StoreError as error:
@@ -104,9 +111,10 @@ def opened(url: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _opened(url: str) -> AbstractContextManager[IO[bytes]]:
+def _opened(url: str, stores: dict[str, Store]) -> AbstractContextManager[IO[bytes]]:
     if _store_protocol(url):
-        store, key = _store(url)
+        top, key = _split(url)
+        store = stores.get(top) or stores.setdefault(top, registry.store_at(top))
         return store.open_read(key)
     fs, path = _file_system(url)
     with _explained(url):
@@ -119,16 +127,16 @@ def _store_protocol(url: str) -> bool:
     return protocol in set(registry.known("store")) - {"fsspec", "local", "memory"}
 
 
-def _store(url: str) -> tuple[Store, str]:
-    """The Store that a URL begins with, and the key in it."""
+def _split(url: str) -> tuple[str, str]:
+    """The address of the Store that a URL begins with, and the key in it."""
     protocol, _, rest = url.partition("://")
     container, _, key = rest.partition("/")
-    return registry.store_at(f"{protocol}://{container}"), key
+    return f"{protocol}://{container}", key
 
 
 def _in_store(url: str) -> Iterator[tuple[str, int | None, str]]:
-    store, pattern = _store(url)
-    top = f"{url.partition('://')[0]}://{url.partition('://')[2].partition('/')[0]}"
+    top, pattern = _split(url)
+    store = registry.store_at(top)
     fixed = pattern
     if has_magic(pattern):
         fixed = "/".join(_before_magic(pattern))

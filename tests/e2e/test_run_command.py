@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
@@ -17,6 +24,7 @@ from click.testing import CliRunner, Result
 
 from pyveg.core import registry
 from pyveg.scripts.run_command import main as command
+from pyveg.scripts.run_pipeline import main as pipeline_command
 
 RUN_MODES = ["local", "batch"]
 
@@ -73,6 +81,9 @@ def _invoke(*arguments: str, main: Any = command) -> Result:
 
 ARGUMENTS = ["--application", "my_app", "--input", "data/*.csv"]
 CALL = ["--", "python", "app.py", "{input}", "{output_dir}"]
+
+
+LOCAL = ["--output_location_type", "local"]
 
 
 def _run_url(output: str) -> str:
@@ -155,3 +166,114 @@ def _nothing_left(cloud: Any, store: Any) -> None:
     tasks = list(store.list("_pyveg/tasks/"))
     assert len(tasks) == 6 + 1
     assert len(list(store.list("_pyveg/applications/"))) == 1
+
+
+def test_a_config_is_kept(desk: Path) -> None:
+    """It does the same as the command line; and a plan alone writes no run."""
+    keep = ["--write_config", "job.py", "--outputs", "*.csv", "--env", "A=1", "--dry_run"]
+    planned = _invoke(*ARGUMENTS, "--output_location", "results", *keep, *CALL)
+    assert planned.exit_code == 0, planned.output
+    assert re.search(r"my_app/CommandModule +local +60 +60 +0 +0", planned.output)
+    assert not list(desk.glob("results*"))
+    shutil.move(desk / "job.py", desk / "my_app/job.py")  # beside the program, as one may
+    result = _invoke("--config_file", "my_app/job.py", main=pipeline_command)
+    assert result.exit_code == 0, result.output
+    store = registry.store_at(_run_url(result.output))
+    assert _outputs(store) == _expected(desk)
+    assert b"'A': '1'" in store.read("_pyveg/config.py")
+    (desk / "my_app/job.py").write_text((desk / "my_app/job.py").read_text() + "n_workers = 1\n")
+    again = _invoke(
+        "--config_file", "my_app/job.py", "--from_cache", store.url, main=pipeline_command
+    )
+    assert re.search(r"my_app/CommandModule +- +60 ", again.output), again.output
+
+
+def test_only_what_a_change_touches_is_done_again(desk: Path) -> None:
+    first = _invoke(*ARGUMENTS, "--output_location", "results", *CALL)
+    url = _run_url(first.output)
+    (desk / "data/a new one.csv").write_text("value\n5\n")
+    (desk / "data" / BROKEN).write_text("value\n6\n6\n6\n")
+    again = _invoke(*ARGUMENTS, "--from_cache", url, *CALL)
+    assert re.search(r"my_app/CommandModule +2 +59 ", again.output), again.output
+    assert _outputs(registry.store_at(url)) == _expected(desk)
+    (desk / "my_app/helper.py").write_text(HELPER + "# another version\n")
+    changed = _invoke("--from_cache", url, "--dry_run")
+    assert re.search(r"my_app/CommandModule +local +61 +61 +0 +0", changed.output), changed.output
+
+
+SLEEP = "import sys, time; print('begun', flush=True); time.sleep(120)"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for other processes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupt_ends_the_programs(desk: Path, number: signal.Signals) -> None:
+    """All that it has started, at once; the ledger tells what is left."""
+    arguments = [*ARGUMENTS, "--output_location", "results", "--n_workers", "2"]
+    call = [sys.executable, "-m", "pyveg.scripts.run_command", *arguments]
+    mark = f"mark-{os.getpid()}-{number}"
+    temporary = desk / "tmp"
+    temporary.mkdir()
+    with subprocess.Popen(
+        [*call, "--", "python", "-c", SLEEP, "{input}", mark],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        _until(lambda: len(_programs(mark)) >= 2)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    _until(lambda: not _programs(mark))
+    _until(lambda: not list(temporary.glob("pyveg-*/out")))
+    if number is signal.SIGKILL:
+        return
+    assert process.returncode == 130, output
+    assert "finish it with: pyveg_run_command --from_cache" in output
+    ledger = _ledger(registry.store_at(_run_url(output)))
+    assert {row["state"] for row in ledger.values()} == {"cancelled"}
+    assert len(ledger) == 60
+
+
+def _programs(mark: str) -> list[int]:
+    """Processes of the program itself, not those that look after it."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        line = process.info["cmdline"] or []
+        if line[-1:] == [mark] and line[1:2] == ["-c"] and process.info["status"] != "zombie":
+            found.append(process.pid)
+    return found
+
+
+def _until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "what the test waits for did not come"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "put your command behind --"),
+        ([*ARGUMENTS, *CALL], "--output_location FOLDER"),
+        (["--output_location", "x", *CALL], "--input 'data/*.csv'"),
+        ([*ARGUMENTS, "data/b.csv", *CALL], "quote patterns"),
+        ([*ARGUMENTS, "--output_location", "x", "--env", "A", *CALL], "write NAME=VALUE"),
+        ([*ARGUMENTS, "--output_location", "x", "--", "python", "{x}"], 'placeholder "x"'),
+        ([*ARGUMENTS, "--output_location", "x", "--run_mode", "moon", *CALL], 'runner "moon"'),
+        (["--from_cache", "nowhere"], "holds no run of pyveg"),
+        (["--from_cache", "nowhere", "--timeout", "3"], "--timeout changes nothing"),
+        (
+            [*ARGUMENTS, "--output_location", "x", "--run_mode", "batch", *LOCAL, *CALL],
+            'needs output_location_type = "azure"',
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_runs(
+    desk: Path, arguments: list[str], said: str
+) -> None:
+    result = _invoke(*arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not list(desk.glob("x*"))

@@ -11,7 +11,14 @@ from click.testing import CliRunner
 from pyveg.configs.resolve import COLLECTION_FIELDS, TopLevel
 from pyveg.core import params, registry
 from pyveg.core.module import MOVED
-from pyveg.scripts import azure_config, azure_download, calc_EC, run_module, run_pipeline
+from pyveg.scripts import (
+    azure_config,
+    azure_download,
+    calc_EC,
+    run_command,
+    run_module,
+    run_pipeline,
+)
 from pyveg.testing.settings_tables import updated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +46,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [run_pipeline, run_module, calc_EC, azure_config, azure_download]
+    "command", [run_pipeline, run_module, run_command, calc_EC, azure_config, azure_download]
 )
 def test_options_in_the_docs_exist(command: object) -> None:
     """Every option that a page shows behind a command is one that the command has."""

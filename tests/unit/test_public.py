@@ -42,7 +42,8 @@ def test_importing_pyveg_loads_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run_pipeline", "run_module", "calc_EC", "azure_config", "azure_download"]
+    "command",
+    ["run_pipeline", "run_module", "run_command", "calc_EC", "azure_config", "azure_download"],
 )
 def test_help_loads_little(command: str) -> None:
     code = (

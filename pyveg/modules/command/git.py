@@ -16,6 +16,8 @@ from pyveg.modules.command.places import kept_in, only_one
 
 _FULL = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _PASSWORD = re.compile("//[^/@]*:[^/@]*@")
+_OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
+"""Set where pyveg is run by a hook of another repository."""
 _WAIT = 600.0
 """How long git may take, seconds."""
 
@@ -87,7 +89,7 @@ def _mirror(repository: str, commit: str, where: str) -> Path:
 def _git(folder: Path | None, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = ["git", *(["-C", str(folder)] if folder else []), *arguments]
     quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_DIR")}
+    environment = {k: v for k, v in os.environ.items() if k not in _OF_ANOTHER}
     try:
         return subprocess.run(
             command,

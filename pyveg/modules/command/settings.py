@@ -13,7 +13,7 @@ from typing import Literal
 from pyveg.core import module, registry
 from pyveg.core.errors import ConfigError
 from pyveg.core.params import setting
-from pyveg.modules.command import application, git, outputs, placeholders
+from pyveg.modules.command import application, environment, git, outputs, placeholders
 
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
@@ -140,6 +140,7 @@ def _settled_folder(settings: CommandSettings, where: str, warn: Warn) -> Comman
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
         raise ConfigError(f"{where}: the application {folder} {what}")
+    environment.what_to_install(folder, settings.requirements)
     size = application.size_of(folder, settings.ignore)
     if size > application.LARGE:
         warn(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -216,3 +217,20 @@ def test_any_name_of_a_file_arrives(
         again = json.loads(json.dumps([item.name, item.details]))
         with FileInputs(()).open(Item(*again)) as stream:
             assert stream.read() == os.fsencode(Path(item.details["input"]).name)
+
+
+@pytest.mark.parametrize(
+    ("url", "stripped", "name", "whole"),
+    [
+        ("sftp://host/in/*.csv", "/in/*.csv", "/in/a.csv", "sftp://host/in/a.csv"),
+        ("s3://box/in/*", "box/in/*", "box/in/a", "s3://box/in/a"),
+        ("memory://in/", "/in", "/in/a", "memory://in/a"),
+        ("https://host/in/", "https://host/in/", "https://host/in/a", "https://host/in/a"),
+    ],
+)
+def test_a_path_of_a_service_as_a_url(url: str, stripped: str, name: str, whole: str) -> None:
+    """Many file systems of fsspec leave out the host."""
+    from pyveg.sources.remote_files import _url
+
+    fs = SimpleNamespace(_strip_protocol=lambda _: stripped)
+    assert _url(name, url, fs) == whole
