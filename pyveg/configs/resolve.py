@@ -468,7 +468,9 @@ def _combine(
     specs = tuple(
         ModuleSpec(name, _settings(job, cls, {}, modules, COMBINE)) for name, cls in modules
     )
-    return [Sequence(scope, specs, tuple(sequence.name for sequence in sequences))]
+    others = any(not cls.needs_collection for _, cls in modules)
+    before = [s.name for s in sequences if others or s.scope.collection is not None]
+    return [Sequence(scope, specs, tuple(before))]
 
 
 def _check_summary_names(sequences: Iterable[Sequence]) -> None:

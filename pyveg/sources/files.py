@@ -27,6 +27,7 @@ from typing import IO
 from urllib.parse import quote_from_bytes
 
 from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.layout import RUN_FILE
 from pyveg.core.ports import Store
 from pyveg.core.types import Item
 from pyveg.sources import remote_files
@@ -215,18 +216,35 @@ def _find(pattern: _Pattern) -> Iterator[Found]:
         for path, size, version in remote_files.find(pattern.text):
             yield Found(path, size, version)
     elif Path(pattern.text).is_dir():
-        yield from map(_look, sorted(_below(pattern.text)))
+        yield from map(_look, _without_runs(sorted(_below(pattern.text)), pattern.root))
     elif Path(pattern.text).exists() or not has_magic(pattern.text):
         yield _look(pattern.text)
     else:
         found = sorted(iglob(pattern.text, recursive=True))  # noqa: PTH207 - Path has no absolute ones
-        yield from (file for file in map(_look, found) if file.version)
+        files = map(_look, _without_runs(found, pattern.root))
+        yield from (file for file in files if file.version)
 
 
 def _below(folder: str) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (f"{root}/{name}" for name in files if not name.startswith("."))
+
+
+def _without_runs(paths: Sequence[str], root: str) -> Iterator[str]:
+    """Leave out runs of pyveg below a folder: what a run has made is no input of the next one."""
+    known: dict[str, bool] = {root: False}
+    for path in paths:
+        if not _in_run(posixpath.dirname(path), known):
+            yield path
+
+
+def _in_run(folder: str, known: dict[str, bool]) -> bool:
+    if folder not in known:
+        is_run = Path(folder, RUN_FILE).is_file()
+        above = posixpath.dirname(folder)
+        known[folder] = is_run or (above != folder and _in_run(above, known))
+    return known[folder]
 
 
 def _look(path: str) -> Found:

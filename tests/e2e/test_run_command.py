@@ -201,6 +201,26 @@ def test_only_what_a_change_touches_is_done_again(desk: Path) -> None:
     assert re.search(r"my_app/CommandModule +local +61 +61 +0 +0", changed.output), changed.output
 
 
+def test_everything_in_one_folder(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither inputs nor runs are part of the application, and runs are no inputs."""
+    for name in ("app.py", "helper.py"):
+        (desk / "my_app" / name).rename(desk / name)
+    monkeypatch.setenv("PYVEG_CACHE", str(desk.parent / f"{desk.name}-cache"))
+    inputs = ["--application", ".", "--input", "**/*.csv", "--name", "job"]
+    for path in list((desk / "data").iterdir())[5:]:
+        path.unlink()
+    first = _invoke(*inputs, "--output_location", "results", *CALL)
+    assert first.exit_code == 0, first.output
+    url = _run_url(first.output)
+    again = _invoke(*inputs, "--from_cache", url, *CALL)
+    assert re.search(r"job/CommandModule +- +5 ", again.output), again.output
+    second = _invoke(*inputs, "--output_location", "results", *CALL)
+    assert re.search(r"job/CommandModule +5 +- ", second.output), second.output
+    chained = ["--input", f"{url}/job/*/*.csv", "--output_location", "more"]
+    on = _invoke(*chained, "--", "cp", "{input}", "{output_dir}")
+    assert re.search(r"command/CommandModule +5 +- ", on.output), on.output
+
+
 SLEEP = "import sys, time; print('begun', flush=True); time.sleep(120)"
 
 

@@ -76,13 +76,19 @@ def test_beside_a_collection(desk: Path) -> None:
     from pyveg.configs.collections import data_collections
 
     pipeline = _resolve(
-        modules_to_use={"SimulatedWeather": ["WeatherDownloader"], "job": ["CommandModule"]},
+        modules_to_use={
+            "SimulatedWeather": ["WeatherDownloader", "WeatherImageToJSON"],
+            "job": ["CommandModule"],
+        },
         collections_to_use=["SimulatedWeather"],
         data_collections=data_collections,
         coordinates=(27.95, 11.57),
         date_range=["2016-01-01", "2016-03-01"],
     )
-    assert [sequence.name for sequence in pipeline.sequences][:2] == ["SimulatedWeather", "job"]
+    names = [sequence.name for sequence in pipeline.sequences]
+    assert names == ["SimulatedWeather", "job", "combine"]
+    assert pipeline.sequences[-1].depends_on == ("SimulatedWeather",)
+    assert len(pipeline.plan().graph) == 2 * 2 + 2 + 1
 
 
 @pytest.mark.parametrize(

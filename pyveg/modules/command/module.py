@@ -153,6 +153,7 @@ def _members(
 def _workplace() -> Iterator[Path]:
     """A folder for one item: ``in``, ``out``, ``tmp`` and the logs."""
     base = os.environ.get("AZ_BATCH_TASK_WORKING_DIR")  # on the large disk of a node
+    base = base if base and Path(base).is_dir() else None
     with tempfile.TemporaryDirectory(prefix="pyveg-", dir=base, ignore_cleanup_errors=True) as name:
         work = Path(name).resolve()
         for part in ("in", "out", "tmp"):

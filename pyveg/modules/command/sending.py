@@ -110,12 +110,20 @@ def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> 
             _copy(source, copy)
     except KeyMissingError:
         path = inputs.path(item)
-        if path is not None:
-            target.symlink_to(path)
+        if path is not None and _linked(target, path):
             return target
         with inputs.open(item) as source, target.open("wb") as copy:
             _copy(source, copy)
     return target
+
+
+def _linked(target: Path, path: Path) -> bool:
+    """Whether there is a link now; some file systems have none."""
+    try:
+        target.symlink_to(path)
+    except OSError:
+        return False
+    return True
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:

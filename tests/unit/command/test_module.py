@@ -167,6 +167,17 @@ def test_an_input_that_is_not_there_fails_alone(run: Any, tmp_path: Path) -> Non
     assert bad.reason == f"the input {tmp_path}/data/none.csv is not there"
 
 
+def test_where_there_are_no_links_it_is_a_copy(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    code = "import os, sys; assert not os.path.islink(sys.argv[1]); print(open(sys.argv[1]).read())"
+    (result,) = run(**_python(code, "{input}"), allow_no_output=True)
+    assert result.state is State.SUCCEEDED, result
+    assert run.store.read(f"{KEY}/stdout.txt") == b"1\n\n"
+
+
 # Fingerprints
 
 
