@@ -95,10 +95,6 @@ class FileInputs:
         base = _shared([pattern.root for pattern in self._patterns])
         return [_item(file, base) for file in found.values()]
 
-    def local_paths(self) -> list[str]:
-        """Paths of the files that are on this machine."""
-        return [item.details["input"] for item in self.items() if _is_local(item.details["input"])]
-
     def path(self, item: Item) -> Path | None:
         """Where a file is on this machine; None where it is elsewhere.
 

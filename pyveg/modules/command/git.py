@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from pyveg.core.errors import ConfigError
 from pyveg.modules.command.places import kept_in, only_one
@@ -67,9 +68,17 @@ def files_of(repository: str, commit: str, where: str) -> Iterator[tuple[str, bo
         raise ConfigError(f"{where}: {repository} at {commit}: {_said(done)}")
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         for member in archive:
-            stream = archive.extractfile(member) if member.isfile() or member.issym() else None
+            stream = _contents(archive, member)
             if stream is not None:
                 yield member.name, bool(member.mode & 0o100), stream.read()
+
+
+def _contents(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | None:
+    """A file, or what a link leads to; None for a folder or a link that leads nowhere."""
+    try:
+        return archive.extractfile(member)
+    except KeyError:
+        return None
 
 
 def _mirror(repository: str, commit: str, where: str) -> Path:

@@ -56,7 +56,7 @@ class CommandModule(module.Module[CommandSettings]):
         return [Item(item.name, {**item.details, "application": digest}) for item in found]
 
     def prepare(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
-        """Send the application, and inputs that only this machine can reach."""
+        """Send the application, and inputs where commands run on other machines."""
         settings, store = shipment.settings, shipment.store
         digest = shipment.items[0].details["application"]
         if digest and store.size(app.key_of(digest)) is None:
