@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pyveg.core import registry
+from pyveg.core.errors import StoreError
 from pyveg.core.events import EngineStatus, Event
 from pyveg.core.module import Module, Shipment, settings_of
 from pyveg.core.ports import Store
@@ -50,7 +51,11 @@ class Dispatch:
         """Remove what was sent, unless it will be needed to finish the run."""
         for module, members in _by_module(graph):
             left = [task for task in members if results[task.id].state not in _ENDED_WELL]
-            module.tidy(self._shipment(members[0].step, left))
+            try:
+                module.tidy(self._shipment(members[0].step, left))
+            except StoreError as error:  # the run is done; what is left only takes room
+                text = f"could not remove what was sent along with {members[0].step.label}: {error}"
+                self._notify(EngineStatus(text, urgent=True))
 
     def _shipment(self, step: Step, tasks: Sequence[Task]) -> Shipment[Any]:
         cls: type[Module[Any]] = registry.load("module", step.module)

@@ -184,10 +184,10 @@ def start(
                 engine.start(store, coordinator)
             results = coordinator.run()
         coordinator.tell_rest()
-        dispatch.tidy(plan.graph, results)
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline)
         ledger = _write_ledger(store, plan.graph, results)
+        dispatch.tidy(plan.graph, results)
         report = RunReport(
             url=store.url,
             graph=plan.graph,

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pyveg.configs.dispatch import Dispatch, is_far
 from pyveg.core import manifest
-from pyveg.core.errors import ConfigError, RunError
+from pyveg.core.errors import ConfigError, RunError, StoreError
 from pyveg.core.execute import run_task
 from pyveg.core.layout import item_folder
 from pyveg.core.pipeline import Pipeline
@@ -306,6 +306,23 @@ def test_what_is_left_to_do_stays_sent(make_pipeline: Any, tmp_path: Path) -> No
     store.open_write = writes.append  # type: ignore[method-assign,assignment]
     assert not dispatch.prepare(tasks[1:])
     assert not writes, "it is there already"
+
+
+def test_what_cannot_be_removed_is_told(make_pipeline: Any) -> None:
+    """The run is done all the same."""
+    tasks = list(make_pipeline(run_mode="batch").plan().graph)
+    store, told = MemoryStore(), []
+    dispatch = Dispatch(store, {}, told.append)
+    dispatch.prepare(tasks)
+
+    def refused(key: str) -> None:
+        raise StoreError(f"{key}: not now")
+
+    store.delete = refused  # type: ignore[method-assign]
+    dispatch.tidy(TaskGraph(tasks), {task.id: run_task(task, store) for task in tasks})
+    assert told[-1].urgent
+    assert "could not remove what was sent along with job/CommandModule" in told[-1].text
+    assert "not now" in told[-1].text
 
 
 def test_a_service_that_breaks_off_fails_one_input() -> None:
