@@ -63,6 +63,7 @@ DEV = ("test", "check", "analysis", "azure", "emulator")
 COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
+    "pyveg_run_command": "pyveg.scripts.run_command:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
     "pyveg_gee_analysis": "pyveg.scripts.gee_analysis:main",
     "pyveg_create_analysis_report": "pyveg.scripts.create_analysis_report:main",
@@ -86,6 +87,10 @@ PLUGINS = {
         "NDVICalculator": "pyveg.modules.ndvi:NDVICalculator",
         "WeatherImageToJSON": "pyveg.modules.weather:WeatherImageToJSON",
         "VegAndWeatherJsonCombiner": "pyveg.modules.combine:VegAndWeatherJsonCombiner",
+        "CommandModule": "pyveg.modules.command.module:CommandModule",
+    },
+    "pyveg.inputs": {
+        "files": "pyveg.sources.files:FileInputs",
     },
     "pyveg.sources": {
         "simulated": "pyveg.sources.simulated:SimulatedSource",

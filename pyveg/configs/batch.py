@@ -160,12 +160,12 @@ def _check_account(config: AzureConfig) -> None:
 
 def _check_times(config: AzureConfig, graph: TaskGraph) -> list[str]:
     """Whether a SAS lasts for the Tasks that it is for."""
-    limited = [task for task in graph if task.step.run_mode == MODE and task.step.timeout]
-    tries = config.task_retries + 1
+    hours = _hours(config, graph)
+    limited = [task for task in graph if hours.get(task.step.label)]
     longest: dict[str, float] = {}
     for task in limited:  # in an order in which they can be done
         before = max((longest.get(id_, 0.0) for id_ in task.after), default=0.0)
-        longest[task.id] = before + (task.step.timeout or 0) * tries / 60
+        longest[task.id] = before + hours[task.step.label]
     needed = max(longest.values(), default=0.0)
     if needed > config.sas_hours - _SPARE:
         raise ConfigError(
@@ -174,7 +174,7 @@ def _check_times(config: AzureConfig, graph: TaskGraph) -> list[str]:
         )
     nodes = config.pool_dedicated_node_count + config.pool_low_priority_node_count
     slots = max(1, nodes * config.task_slots_per_node)
-    total = sum(task.step.timeout or 0 for task in limited) / 60 / slots
+    total = sum(_minutes(task.step) for task in limited) / 60 / slots
     if total > config.sas_hours - _SPARE:
         return [
             f"if every task took as long as its time limit, the run would need {total:.0f} hours "
@@ -182,6 +182,24 @@ def _check_times(config: AzureConfig, graph: TaskGraph) -> list[str]:
             "that is not done by then can be finished with --from_cache"
         ]
     return []
+
+
+def _hours(config: AzureConfig, graph: TaskGraph) -> dict[str, float]:
+    """Label of a Module on Azure Batch -> how long one task of the service may take by limits."""
+    totals = Counter(task.step.label for task in graph)
+    found = {}
+    for step in (step for step in graph.steps if step.run_mode == MODE):
+        if step.timeout:
+            found[step.label] = step.timeout * (config.task_retries + 1) / 60
+        else:  # one that keeps its own time does several of its Tasks in a row
+            tries = step.settings.get("retries", 0) + 1
+            found[step.label] = _minutes(step) * tries * step.together(totals[step.label]) / 60
+    return found
+
+
+def _minutes(step: Step) -> float:
+    """The time limit of one try, by the engine or by the Module itself; 0 for none."""
+    return step.timeout or step.settings.get("timeout") or 0.0
 
 
 def _pool(config: AzureConfig) -> PoolSettings:

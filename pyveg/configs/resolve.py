@@ -14,7 +14,7 @@ from typing import Any
 
 from pyveg.core import params, periods, registry
 from pyveg.core.errors import ConfigError, UnknownNameError
-from pyveg.core.layout import COMBINE
+from pyveg.core.layout import COMBINE, LEDGER, PRIVATE
 from pyveg.core.module import MOVED, RETIRED, Module, Settings
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.sequence import ModuleSpec, Sequence
@@ -47,14 +47,22 @@ class TopLevel:
     output_location_type: str = params.setting(
         "local", doc='"local", "azure" or a protocol of fsspec, such as "s3"'
     )
-    coordinates: tuple[float, float] = params.setting(doc="(longitude, latitude), degrees")
+    coordinates: tuple[float, float] | None = params.setting(
+        None, doc="(longitude, latitude), degrees"
+    )
     region_size: float | None = params.setting(
         None, doc="side of the square region, degrees", low=1e-6, high=20
     )
-    date_range: tuple[date, date] = params.setting(doc="first day, and the day after the last")
+    date_range: tuple[date, date] | None = params.setting(
+        None, doc="first day, and the day after the last"
+    )
     time_per_point: str | None = params.setting(None, doc='length of a period, such as "1m"')
-    data_collections: dict[str, Any] = params.setting(doc="records of the known collections")
-    collections_to_use: tuple[str, ...] = params.setting(doc="keys in data_collections")
+    data_collections: dict[str, Any] | None = params.setting(
+        None, doc="records of the known collections"
+    )
+    collections_to_use: tuple[str, ...] | None = params.setting(
+        None, doc="keys in data_collections"
+    )
     modules_to_use: dict[str, Any] = params.setting(doc="collection -> names of its Modules")
     special_config: dict[str, Any] = params.setting({}, doc="Module or collection -> settings")
     coords_id: str | None = params.setting(None, doc="your name of the place")
@@ -65,13 +73,20 @@ class TopLevel:
     analysis: bool = params.setting(False, doc="analyse the results at the end of the run")
 
 
+_OF_COLLECTIONS = ("coordinates", "date_range", "data_collections", "collections_to_use")
+"""What a job needs unless its Modules work on other things than collections."""
+
+ModuleClass = tuple[str, type[Module[Any]]]
+"""Name and class of a Module."""
+
+
 @dataclass
 class _Job:
     """A config while it is being resolved."""
 
     top: TopLevel
-    place: Place
-    dates: DateRange
+    place: Place | None = None
+    dates: DateRange | None = None
     warnings: list[str] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
     """What was taken from ``special_config``: (key, setting)."""
@@ -104,10 +119,11 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     except UnknownNameError as error:
         raise ConfigError(f'{error} (names of your own begin with "_")') from None
     _check_special_shape(top)
-    job = _Job(top, _place(top), _dates(top))
-    modules = _modules(top)
+    job = _Job(top)
+    modules = _modules(job)
     _check_special_keys(top, modules)
-    sequences = [_sequence(job, key, modules[key]) for key in top.collections_to_use]
+    sequences = [_sequence(job, key, modules[key]) for key in _used(top)]
+    sequences += [_other_sequence(job, key, modules[key]) for key in _others(top, modules)]
     sequences += _combine(job, sequences, modules.get(COMBINE))
     _check_summary_names(sequences)
     _check_agreement(sequences)
@@ -128,8 +144,29 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     )
 
 
+def _used(top: TopLevel) -> tuple[str, ...]:
+    """Keys of the collections of this job; none where it works on other things."""
+    return top.collections_to_use or ()
+
+
+def _others(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> list[str]:
+    """Keys of Sequences whose Modules work without a collection."""
+    return [
+        key
+        for key, found in modules.items()
+        if key not in (COMBINE, *_used(top)) and not any(cls.needs_collection for _, cls in found)
+    ]
+
+
+def _check_given(top: TopLevel) -> None:
+    for name in _OF_COLLECTIONS:
+        if getattr(top, name) is None:
+            doc = params.names(TopLevel)[name].metadata["doc"]
+            raise ConfigError(f'config: the setting "{name}" must be given ({doc})')
+
+
 def _place(top: TopLevel) -> Place:
-    longitude, latitude = top.coordinates
+    longitude, latitude = top.coordinates or (0.0, 0.0)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         hint = "longitude is -180..180 and latitude -90..90"
         if -90 <= longitude <= 90 and 90 < abs(latitude) <= 180:
@@ -147,7 +184,7 @@ def _place(top: TopLevel) -> Place:
 
 
 def _dates(top: TopLevel) -> DateRange:
-    dates = DateRange(*top.date_range)
+    dates = DateRange(*(top.date_range or ()))
     if dates.empty:
         what = "is empty" if dates.start == dates.end else "ends before it starts"
         raise ConfigError(
@@ -162,33 +199,54 @@ def _check_special_shape(top: TopLevel) -> None:
             raise ConfigError(f'special_config["{key}"] = {special!r} must be a dictionary')
 
 
-def _modules(top: TopLevel) -> dict[str, list[tuple[str, type[Module[Any]]]]]:
-    """Module names and classes of each Sequence, combiners included."""
-    if not top.collections_to_use:
-        raise ConfigError("config: collections_to_use is empty; name at least one collection")
-    if len(set(top.collections_to_use)) < len(top.collections_to_use):
-        raise ConfigError("config: collections_to_use names a collection twice")
-    for key in top.collections_to_use:
-        if key not in top.data_collections:
-            raise UnknownNameError("collection", key, top.data_collections, "collections_to_use")
-        if key not in top.modules_to_use:
-            raise ConfigError(f'modules_to_use has no entry for the collection "{key}"')
-    found = {}
-    for key, names in top.modules_to_use.items():
-        if key not in (*top.collections_to_use, COMBINE):
-            known = (*top.collections_to_use, COMBINE)
-            raise UnknownNameError("collection", key, known, "modules_to_use")
-        where = f'modules_to_use["{key}"]'
-        chosen = params.convert(names, tuple[str, ...], where, "config")
-        if not chosen:
-            raise ConfigError(f"{where} is empty; name at least one Module")
-        found[key] = [(name, registry.load("module", name, where)) for name in chosen]
+def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
+    """Module names and classes of each Sequence, combiners included.
+
+    Where one needs a collection, all that belongs to collections is checked and settled.
+    """
+    top = job.top
+    found = {key: _classes(key, names) for key, names in top.modules_to_use.items()}
+    others = _others(top, found)
+    if others and top.collections_to_use is None and len(others) == len(found):
+        for name in ("coordinates", "date_range"):
+            if getattr(top, name) is not None:
+                job.warn(f'"{name}" has no effect: no Module of this job works on a collection')
+        return found
+    _check_given(top)
+    job.place, job.dates = _place(top), _dates(top)
+    _check_collections(top, found, others)
     return found
 
 
-def _check_special_keys(
-    top: TopLevel, modules: Mapping[str, list[tuple[str, type[Module[Any]]]]]
+def _classes(key: str, names: Any) -> list[ModuleClass]:
+    where = f'modules_to_use["{key}"]'
+    chosen = params.convert(names, tuple[str, ...], where, "config")
+    if not chosen:
+        raise ConfigError(f"{where} is empty; name at least one Module")
+    return [(name, registry.load("module", name, where)) for name in chosen]
+
+
+def _check_collections(
+    top: TopLevel, modules: Mapping[str, list[ModuleClass]], others: Iterable[str]
 ) -> None:
+    """Each collection must be known, and each Sequence a collection's unless it needs none."""
+    used = _used(top)
+    if not used:
+        raise ConfigError("config: collections_to_use is empty; name at least one collection")
+    if len(set(used)) < len(used):
+        raise ConfigError("config: collections_to_use names a collection twice")
+    for key in used:
+        if key not in (top.data_collections or {}):
+            known = top.data_collections or {}
+            raise UnknownNameError("collection", key, known, "collections_to_use")
+        if key not in modules:
+            raise ConfigError(f'modules_to_use has no entry for the collection "{key}"')
+    for key in modules:
+        if key not in (*used, COMBINE, *others):
+            raise UnknownNameError("collection", key, (*used, COMBINE), "modules_to_use")
+
+
+def _check_special_keys(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> None:
     """Every key and setting of ``special_config`` must be one that acts."""
     used = {cls.__name__: cls for found in modules.values() for _, cls in found}
     for key, special in top.special_config.items():
@@ -196,9 +254,12 @@ def _check_special_keys(
         if key in used:
             for name in special:
                 _check_name(name, {*params.names(used[key].Settings)}, used[key], where)
-        elif key not in top.collections_to_use:
-            known = [*used, *top.collections_to_use]
-            raise UnknownNameError("module or collection", key, known, where)
+        elif key in _others(top, modules):
+            known = {name for _, cls in modules[key] for name in params.names(cls.Settings)}
+            for name in special:
+                _check_name(name, known, None, where)
+        elif key not in _used(top):
+            raise UnknownNameError("module or collection", key, [*used, *_used(top)], where)
 
 
 def _check_name(name: str, known: set[str], cls: type[Module[Any]] | None, where: str) -> None:
@@ -212,7 +273,7 @@ def _check_name(name: str, known: set[str], cls: type[Module[Any]] | None, where
 def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]]) -> Sequence:
     """One collection and its Modules, with all their settings."""
     where = f'data_collections["{key}"]'
-    record = job.top.data_collections[key]
+    record = (job.top.data_collections or {})[key]
     if not isinstance(record, Mapping):
         raise ConfigError(f"{where} = {record!r} must be a dictionary")
     given = {"source": DEFAULT_SOURCE, **record, **_top_time(job.top), **job.special(key)}
@@ -237,6 +298,15 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
         ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
     )
     return Sequence(scope, specs)
+
+
+def _other_sequence(job: _Job, key: str, modules: list[ModuleClass]) -> Sequence:
+    """Modules that work without a collection; what is said for the Sequence holds for all."""
+    if key in (LEDGER, PRIVATE) or key.startswith("."):
+        raise ConfigError(f'modules_to_use["{key}"]: this name is kept for pyveg; take another')
+    given = job.special(key)
+    specs = [ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules]
+    return Sequence(Scope(key), tuple(specs))
 
 
 def _check_ignored(job: _Job, source: str, keys: Iterable[str]) -> None:
@@ -338,7 +408,8 @@ def _settings(
     merged |= {name: value for name, value in own.items() if name in known}
     if cls.role == "start" and merged.get("timeout") is None:  # threads cannot end a Task
         merged.setdefault("run_mode", _where_to_wait(job, given))
-    settings: Settings = params.build(cls.Settings, merged, where)
+    built: Settings = params.build(cls.Settings, merged, where)
+    settings: Settings = cls.settled(built, where, job.warn)
     if settings.run_mode != "local":
         registry.load("runner", settings.run_mode, f"{where}: run_mode")
     if settings.run_mode != "batch" and settings.n_batch_tasks != -1:
@@ -393,7 +464,9 @@ def _combine(
     specs = tuple(
         ModuleSpec(name, _settings(job, cls, {}, modules, COMBINE)) for name, cls in modules
     )
-    return [Sequence(scope, specs, tuple(sequence.name for sequence in sequences))]
+    others = any(not cls.needs_collection for _, cls in modules)
+    before = [s.name for s in sequences if others or s.scope.collection is not None]
+    return [Sequence(scope, specs, tuple(before))]
 
 
 def _check_summary_names(sequences: Iterable[Sequence]) -> None:

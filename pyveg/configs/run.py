@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pyveg.configs import azure, batch
+from pyveg.configs.dispatch import Dispatch
 from pyveg.configs.load import load_pipeline
 from pyveg.configs.runlog import RunLog
 from pyveg.core import registry
@@ -22,18 +23,20 @@ from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnde
 from pyveg.core.layout import (
     COMBINE,
     CONFIG_FILE,
+    LEDGER,
     LOCK,
     PRIVATE,
     RUN_FILE,
     Layout,
     failed_task_key,
 )
+from pyveg.core.ledger import make_ledger
 from pyveg.core.manifest import versions
 from pyveg.core.pipeline import FORMAT, Pipeline
 from pyveg.core.planner import Plan
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.report import RunReport
-from pyveg.core.tasks import State, TaskGraph
+from pyveg.core.tasks import State, TaskGraph, TaskResult
 
 OnInterrupt = Literal["cancel", "detach"]
 
@@ -166,11 +169,13 @@ def start(
         log = stack.enter_context(RunLog(store, plan.warnings))
         notify = _to_all([log, *observers, *_forget_failures(prepared)])
         runners = _engines(pipeline, plan.graph, store)
+        dispatch = Dispatch(store, pipeline.about, notify)
         coordinator = Coordinator(
             plan.graph,
             store,
             runners,
             notify,
+            prepare=dispatch.prepare,
             fresh=prepared.resumed is None,
             detach=on_interrupt == "detach",
         )
@@ -183,15 +188,25 @@ def start(
         coordinator.tell_rest()
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = _outputs(store, pipeline, picture=picture)
+        ledger = _write_ledger(store, plan.graph, results)
+        dispatch.tidy(plan.graph, results)
         analysed: tuple[str, ...] = ()
         failed = ""
         if pipeline.analysis and not interrupted:
             analysed, failed = _analysed(store, notify)
-        seconds = time.perf_counter() - begin
         report = RunReport(
-            store.url, plan.graph, results, seconds, interrupted, plan.warnings, summary, figure,
-            analysed, failed,
-        )  # fmt: skip
+            url=store.url,
+            graph=plan.graph,
+            results=results,
+            seconds=time.perf_counter() - begin,
+            interrupted=interrupted,
+            warnings=plan.warnings,
+            summary=summary,
+            figure=figure,
+            ledger=ledger,
+            analyses=analysed,
+            analysis_failed=failed,
+        )
         log.close_with(report)
     return report
 
@@ -380,6 +395,15 @@ def _analysed(store: Store, notify: Callable[[Event], None]) -> tuple[tuple[str,
     except PyvegError as error:
         return (), str(error)
     return tuple(f"{one.collection}: {one.verdict.headline} {one.report}" for one in done), ""
+
+
+def _write_ledger(store: Store, graph: TaskGraph, results: Mapping[str, TaskResult]) -> str | None:
+    """Where the table of inputs is, for Modules that work on such."""
+    table = make_ledger(graph, results)
+    if table is None:
+        return None
+    store.write(LEDGER, table)
+    return f"{store.url}/{LEDGER}"
 
 
 def _cores() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pyveg.core import bulk, manifest
@@ -30,6 +30,9 @@ class Coordinator:
         The engine of each run mode; started and closed by the caller.
     notify : callable
         Told of each Event, in the caller's thread.
+    prepare : callable
+        Told of Tasks before they go to their engine; gives the ids of those that cannot be done,
+        and why.
     fresh : bool
         Whether the Store is known to hold no manifests yet, so that none need be looked for.
     detach : bool
@@ -43,9 +46,11 @@ class Coordinator:
         runners: Mapping[str, Runner],
         notify: Callable[[Event], None],
         *,
+        prepare: Callable[[Sequence[Task]], Mapping[str, str]] = lambda tasks: {},  # noqa: ARG005
         fresh: bool = False,
         detach: bool = False,
     ) -> None:
+        self._prepare = prepare
         self._fresh = fresh
         self._detach = detach
         self._graph = graph
@@ -162,7 +167,8 @@ class Coordinator:
             done = self._done_before(task)
             if done is not None:
                 state = State.SKIPPED if done.state is State.SKIPPED else State.CACHED
-                waiting.extend(self._end(TaskResult(task.id, state, done.reason)))
+                found = TaskResult(task.id, state, done.reason, notes=done.notes)
+                waiting.extend(self._end(found))
                 continue
             mode = task.step.run_mode
             bulk.setdefault(mode, []).append(task)
@@ -170,7 +176,10 @@ class Coordinator:
             if self._runners[mode].resolves_dependencies:
                 waiting.extend(self._may_follow(task))
         for mode, tasks in bulk.items():
-            self._runners[mode].submit(tasks)
+            refused = self._prepare(tasks)
+            self._runners[mode].submit([task for task in tasks if task.id not in refused])
+            for task_id, reason in refused.items():
+                self.report(TaskResult(task_id, State.FAILED, reason))
 
     def _look_ahead(self) -> None:
         """Read the manifests of a run to be finished, many at once where that is faster."""

@@ -12,6 +12,7 @@ PyvegError                  everything that pyveg raises on purpose
 │   └── KeyMissingError     nothing is stored under that key
 ├── DataError               input of a Task that cannot be used; the Task fails with this reason
 ├── ServiceError            a service did not give what it was asked for; the same
+├── CommandError            a program that a Task ran did not do its work; the same
 └── TaskTimeoutError        a Task took longer than its limit
 
 SkipItem                    no error: there is nothing to do for this Item, and why
@@ -21,6 +22,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+_SHOWN = 100
+"""Known names that a message lists before it only counts them."""
 
 
 class PyvegError(Exception):
@@ -51,7 +55,9 @@ class UnknownNameError(ConfigError):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         if not near:  # a difference in case alone counts as near, however short the name
             near = [other for other in known if other.lower() == name.lower()]
-        hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known) or 'none'}"
+        more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+        told = f"{', '.join(known[:_SHOWN]) or 'none'}{more}"
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {told}"
         super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"; {hint}')
 
 
@@ -102,6 +108,10 @@ class DataError(PyvegError):
 
 class ServiceError(PyvegError):
     """A service did not give what it was asked for; the text says what to do."""
+
+
+class CommandError(PyvegError):
+    """A program that a Task ran did not do its work; the Task fails with this reason."""
 
 
 class TaskTimeoutError(PyvegError):

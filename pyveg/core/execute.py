@@ -88,15 +88,15 @@ def run_task(task: Task, store: Store) -> TaskResult:
     notes: dict[str, Any] = {}
     try:
         state, reason, details = _inherited(task, store) or _run_module(task, recorder, notes)
-        result = TaskResult(task.id, state, reason, time.perf_counter() - begin, details)
+        result = TaskResult(task.id, state, reason, time.perf_counter() - begin, details, notes)
         if state is State.FAILED:
             _keep_failed(task, result, store)
         elif state is not State.BLOCKED:
-            manifest.write(store, _manifest(task, result, recorder, notes))
+            manifest.write(store, _manifest(task, result, recorder))
     except Exception as error:  # noqa: BLE001 - the Store fails: a reason, not a crash
         seconds = time.perf_counter() - begin
         reason, details = describe(error), traceback.format_exc()
-        result = TaskResult(task.id, State.FAILED, reason, seconds, details)
+        result = TaskResult(task.id, State.FAILED, reason, seconds, details, notes)
     return result
 
 
@@ -116,6 +116,7 @@ def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> tuple[State,
 def describe(error: BaseException) -> str:
     """An error in one line: our own as they are written, others with their kind before them."""
     text = " ".join(str(error).split())
+    text = text.encode("utf-8", "backslashreplace").decode()  # names of files may be any bytes
     if isinstance(error, PyvegError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -135,9 +136,7 @@ def _inherited(task: Task, store: Store) -> tuple[State, str, str] | None:
     return None
 
 
-def _manifest(
-    task: Task, result: TaskResult, recorder: _Recorder, notes: Mapping[str, Any]
-) -> Manifest:
+def _manifest(task: Task, result: TaskResult, recorder: _Recorder) -> Manifest:
     return Manifest(
         task_id=task.id,
         state=result.state,
@@ -147,7 +146,7 @@ def _manifest(
         outputs=recorder.outputs,
         seconds=round(result.seconds, 6),
         peak_memory_mb=peak_memory_mb(),
-        notes=notes,
+        notes=result.notes,
         versions=manifest.versions(),
     )
 
@@ -166,14 +165,19 @@ def peak_memory_mb() -> float | None:
 def _keep_failed(task: Task, result: TaskResult, store: Store) -> None:
     """Leave the Task where `pyveg_run_module --config_file` can run it again, and why it failed."""
     store.delete(manifest_key(task.id))  # its outputs may be of two minds now
-    why = {"reason": result.reason, "seconds": result.seconds, "details": result.details}
+    why = {
+        "reason": result.reason,
+        "seconds": result.seconds,
+        "details": result.details,
+        "notes": result.notes,
+    }
     store.write(failed_task_key(task.id), task_file([task], store, result=why))
 
 
 def task_file(tasks: Sequence[Task], store: Store, **more: Any) -> bytes:
     """Tasks and where their Store is, as `read_task_file` reads them."""
     document = {"tasks": [task.to_json() for task in tasks], "store": store.spec(), **more}
-    return (json.dumps(document, indent=1) + "\n").encode()
+    return (json.dumps(document, indent=1, default=str) + "\n").encode()
 
 
 def read_task_file(data: bytes) -> tuple[list[Task], Store]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -12,6 +13,12 @@ PRIVATE = "_pyveg"
 RUN_FILE = f"{PRIVATE}/run.json"
 CONFIG_FILE = f"{PRIVATE}/config.py"
 LOCK = f"{PRIVATE}/lock"
+LEDGER = "items.csv"
+"""How every input of a run ended, as a table; at the root, where no Sequence has a file."""
+
+LONGEST_PART = 200
+"""Characters of one part of a key; file systems end at 255, and need some for endings."""
+_DIGEST = 12
 
 COMBINE = "combine"
 
@@ -27,10 +34,16 @@ def failed_task_key(task_id: str) -> str:
 
 
 def item_folder(item: str) -> str:
-    """An Item's name as one path part: dates as they are, other characters percent-encoded."""
-    encoded = quote(item, safe=" ")
+    """An Item's name as one path part: dates as they are, other characters percent-encoded.
+
+    One that would be too long for a file system is cut, and ends with a digest of the whole.
+    """
+    encoded = quote(item.encode("utf-8", "surrogateescape"), safe=" ")
     if encoded[-1:] in (".", " "):  # "." and "..", and what Windows would cut off
         encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
+    if len(encoded) > LONGEST_PART:
+        digest = hashlib.sha256(encoded.encode()).hexdigest()[:_DIGEST]
+        encoded = f"{encoded[: LONGEST_PART - _DIGEST - 1]}~{digest}"
     return encoded
 
 

@@ -8,7 +8,7 @@ it known by an entry point in the group ``pyveg.modules`` or as ``"package.modul
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
@@ -91,6 +91,22 @@ class Planning:
     """Facts of the run: name, config file, coords_id, pattern_type ..."""
 
 
+@dataclass(frozen=True)
+class Shipment(Generic[S]):
+    """What a Module may look at when it sends what its Tasks will need."""
+
+    scope: Scope
+    settings: S
+    items: tuple[Item, ...]
+    store: Store
+    far: bool
+    """Whether its Tasks run on machines that reach the Store and not this machine's files."""
+    tell: Callable[[str], None]
+    """Takes a line for the user about how it goes."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the run, as in `Planning`."""
+
+
 @dataclass
 class Job(Generic[S]):
     """What a Module is given to do one Task."""
@@ -161,6 +177,12 @@ class Module(ABC, Generic[S]):
     """Heavy Python modules that `run` imports; worker processes share one copy of them."""
     retired: ClassVar[Mapping[str, str]] = {}
     """More settings that are accepted with a warning, and why they mean nothing."""
+    needs_collection: ClassVar[bool] = True
+    """False: it works without a place, dates and a collection, in a Sequence of any name."""
+    keeps_time: ClassVar[bool] = False
+    """True: it ends its work at the setting ``timeout`` itself; engines need not."""
+    listed: ClassVar[bool] = False
+    """True: how each of its Items ended is told by name, in the ledger ``items.csv``."""
 
     def items(self, planning: Planning, settings: S) -> Sequence[Item]:
         """The Items it will be split by."""
@@ -171,6 +193,39 @@ class Module(ABC, Generic[S]):
         """What its result depends on besides settings and Tasks before it; files outside."""
         del scope, item, settings
         return ""
+
+    @classmethod
+    def settled(cls, settings: S, where: str, warn: Callable[[str], None]) -> S:
+        """Settings that hold wherever and whenever the run is gone on with, checked together.
+
+        Parameters
+        ----------
+        settings : Settings
+            As the config has them; paths may be relative to the working directory.
+        where : str
+            Begins the messages of errors.
+        warn : callable
+            Takes what the user should know.
+        """
+        del where, warn
+        return settings
+
+    def prepare(self, shipment: Shipment[S]) -> Mapping[str, str]:
+        """Send what Tasks will need besides what Tasks before them write.
+
+        It is called in the process that started the run, each time before Tasks go to an engine.
+
+        Returns
+        -------
+        mapping of str to str
+            Name of an Item that cannot be done -> why.
+        """
+        del shipment
+        return {}
+
+    def tidy(self, shipment: Shipment[S]) -> None:
+        """Remove what was sent, at the end of a run, but for the Items that are yet to be done."""
+        del shipment
 
     @abstractmethod
     def run(self, job: Job[S]) -> None:

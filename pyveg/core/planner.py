@@ -153,8 +153,9 @@ def _step(spec: ModuleSpec, scope: Scope, *, replace: bool) -> Step:
         settings=params.to_json(settings),
         result_settings=params.to_json(settings, results_only=True),
         run_mode=settings.run_mode,
-        timeout=settings.timeout,
+        timeout=None if spec.cls.keeps_time else settings.timeout,
         replace=replace,
+        listed=spec.cls.listed,
     )
 
 

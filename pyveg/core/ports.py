@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pyveg.core.types import Collection, DateRange, Item, Place
@@ -144,6 +145,39 @@ class Source(Protocol):
 
     def fetch(self, request: Request) -> Scene:
         """Get it. `SkipItem` where there is no image for that period, `DataError` for a bad one."""
+        ...
+
+
+class Inputs(Protocol):
+    """Files from outside, each an Item. Made from patterns; looks at nothing before it must.
+
+    The details of an Item are ``input`` (a path or URL), ``size`` (bytes, or None where that is
+    not known) and ``version``, which changes when the file does; they are all that it takes to
+    open it again elsewhere.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None: ...
+
+    def settled(self) -> tuple[str, ...]:
+        """The patterns as they hold in any working directory."""
+        ...
+
+    def items(self) -> Sequence[Item]:
+        """One for each file, those that are named and not there included.
+
+        `ConfigError` where nothing is there.
+        """
+        ...
+
+    def path(self, item: Item) -> Path | None:
+        """Where a file is on this machine, or None where it is elsewhere.
+
+        `DataError` for one that is not there or has changed since it was listed.
+        """
+        ...
+
+    def open(self, item: Item) -> AbstractContextManager[IO[bytes]]:
+        """Stream a file; `DataError` as above, `StoreError` where its service gives none."""
         ...
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from pyveg.core.errors import ConfigError, MissingPackageError, UnknownNameError
-from pyveg.core.ports import Runner, Source, Store
+from pyveg.core.ports import Inputs, Runner, Source, Store
 
 GROUPS = {
     "module": "pyveg.modules",
     "source": "pyveg.sources",
     "store": "pyveg.storage",
     "runner": "pyveg.runners",
+    "inputs": "pyveg.inputs",
 }
 
 _EXTRAS = {
@@ -49,7 +50,7 @@ def load(kind: str, name: str, where: str = "") -> Any:
 
     Parameters
     ----------
-    kind : {"module", "source", "store", "runner"}
+    kind : {"module", "source", "store", "runner", "inputs"}
     name : str
         An entry point's name or ``package.module:Class``.
     where : str
@@ -132,6 +133,11 @@ def open_source(name: str, settings: Mapping[str, Any], where: str) -> Source:
 
     cls = load("source", name, where)
     return cast(Source, cls(params.build(cls.Settings, settings, where)))
+
+
+def open_inputs(patterns: Sequence[str]) -> Inputs:
+    """The files that some patterns stand for."""
+    return cast(Inputs, load("inputs", "files")(patterns))
 
 
 def runner_class(name: str, where: str = "") -> type[Runner]:

@@ -46,6 +46,8 @@ class RunReport:
         What the analysis of each collection said, and where its report is.
     analysis_failed : str
         Why there is no analysis though the config asks for one.
+    ledger : str or None
+        Where the table of all inputs is, for Modules that work on files.
     """
 
     url: str
@@ -58,6 +60,7 @@ class RunReport:
     figure: str | None = None
     analyses: tuple[str, ...] = ()
     analysis_failed: str = ""
+    ledger: str | None = None
 
     @property
     def counts(self) -> Counter[State]:
@@ -76,6 +79,16 @@ class RunReport:
         """Whether a Task ended as it did only because one that it comes after did."""
         return any(not self.results[before].state.good for before in task.after)
 
+    def failures(self, most: int = 20) -> list[str]:
+        """A line for each Item that failed, of Modules that tell of their Items by name."""
+        bad = [
+            f"{shown(task.item.name)}: {shown(self.results[task.id].reason)}"
+            for task in self.graph
+            if task.step.listed and self.results[task.id].state is State.FAILED
+        ]
+        more = [f"... and {len(bad) - most} more"] if len(bad) > most else []
+        return [*bad[:most], *more]
+
     def rows(self, most_reasons: int = 2) -> list[ModuleRow]:
         """The closing table: one row per Module, in the order of the plan."""
         counts: dict[str, Counter[State]] = {step.label: Counter() for step in self.graph.steps}
@@ -83,7 +96,8 @@ class RunReport:
         for task in self.graph:
             result = self.results[task.id]
             counts[task.step.label][result.state] += 1
-            if result.reason and not self._inherited(task):
+            told_by_name = task.step.listed and result.state is State.FAILED
+            if result.reason and not told_by_name and not self._inherited(task):
                 told = f"{result.state}: {result.reason}"
                 reasons[task.step.label].setdefault(told, []).append(task.item.name)
         return [
@@ -92,12 +106,17 @@ class RunReport:
         ]
 
 
+def shown(text: str) -> str:
+    """A text on one line: what would not show, such as a line break in a name, as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _first(reasons: Mapping[str, list[str]], most: int) -> tuple[str, ...]:
     """The first reasons, each with the Items that share it."""
     lines = []
     for reason, items in list(reasons.items())[:most]:
         more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-        lines.append(f"{items[0]}{more} {reason}")
+        lines.append(f"{shown(items[0])}{more} {reason}")
     if len(reasons) > most:
         lines.append(f"... {len(reasons) - most} other reasons in the run's log")
     return tuple(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -15,6 +16,9 @@ import networkx as nx
 from pyveg.core import params
 from pyveg.core.errors import ConfigError
 from pyveg.core.types import Collection, DateRange, Item, Place, Scope
+
+SANE_COUNT = 1000
+"""How many tasks a service is given at most where Tasks may be put together as it suits."""
 
 
 class State(StrEnum):
@@ -50,6 +54,8 @@ class Step:
     """Wall-clock limit of one Task, minutes."""
     replace: bool = False
     """Whether to run again what has been done already."""
+    listed: bool = False
+    """Whether the ledger of the run tells how each of its Items ended."""
 
     @property
     def name(self) -> str:
@@ -67,6 +73,20 @@ class Step:
         scope = {**plain_scope(self.scope), "date_range": None}  # the Item says its own days
         return digest([self.module, self.version, scope, dict(self.result_settings)])
 
+    def together(self, total: int) -> int:
+        """How many of its Tasks an engine elsewhere had best do as one.
+
+        Parameters
+        ----------
+        total : int
+            How many Tasks it has in the whole run.
+        """
+        parts: int = self.settings.get("n_batch_tasks", -1)
+        size: int = self.settings.get("items_per_task", 1)
+        if parts > 0:
+            return math.ceil(total / parts)
+        return size if size > 0 else max(1, math.ceil(total / SANE_COUNT))
+
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back."""
         return {
@@ -78,6 +98,7 @@ class Step:
             "run_mode": self.run_mode,
             "timeout": self.timeout,
             "replace": self.replace,
+            "listed": self.listed,
         }
 
     @classmethod
@@ -143,6 +164,8 @@ class TaskResult:
     seconds: float = 0.0
     details: str = ""
     """The traceback of a failure, for `--debug` and the log."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """Facts that its Module has kept, as in the manifest."""
 
 
 class TaskGraph:

@@ -41,9 +41,12 @@ def main(config_file: str, debug: bool) -> None:
         tasks, store = _read(config_file)
         from pyveg.core.execute import run_task
 
-        results = [run_task(task, store) for task in tasks]
-        for result in results:
+        again = len(tasks) > 1  # a node may begin its tasks anew: another was taken away
+        results = []
+        for task in tasks:
+            result = (_done(task, store) if again else None) or run_task(task, store)
             _tell(result, debug=debug)
+            results.append(result)
         bad = any(result.state in _BAD for result in results)
         sys.exit(EXIT_FAILED if bad else EXIT_FINE)
 
@@ -63,6 +66,18 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
         raise ConfigError(f"the task file {config_file} cannot be read: {error}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ConfigError(f"{config_file} is no task file of pyveg: {error!r}") from error
+
+
+def _done(task: Task, store: Store) -> TaskResult | None:
+    """How a Task ended that need not be done again."""
+    from pyveg.core import manifest
+    from pyveg.core.tasks import TaskResult
+
+    found = manifest.valid(store, task)
+    if found is None:
+        return None
+    state = State.SKIPPED if found.state is State.SKIPPED else State.CACHED
+    return TaskResult(task.id, state, found.reason, notes=found.notes)
 
 
 def _tell(result: TaskResult, *, debug: bool) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
-    from pyveg.configs.run import OnInterrupt, PreparedRun
+    from pyveg.configs.run import OnInterrupt
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
 @click.option("--runner", help="processes, threads or serial, rather than as the config says.")
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
-@click.option(
-    "--on_interrupt",
-    type=click.Choice(["cancel", "detach"]),
-    default="cancel",
-    show_default=True,
-    help="What Ctrl-C does to tasks on Azure Batch: end them, or let them go on.",
-)
+@on_interrupt_option
 @click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
 @debug_option
@@ -71,58 +66,11 @@ def main(  # noqa: PLR0917 - click passes options by name
             runner=runner,
             n_workers=n_workers,
         )
-        for warning in prepared.plan.warnings:
-            click.echo(f"warning: {warning}", err=True)
+        warn(prepared)
         if dry_run:
-            _print_plan(prepared)
+            print_plan(prepared)
             return
-        sys.exit(_run(prepared, on_interrupt, debug=debug))
-
-
-def _print_plan(prepared: PreparedRun) -> None:
-    from pyveg.scripts.progress import aligned
-
-    table = prepared.plan.states(prepared.resumed)
-    modes = {step.label: step.run_mode for step in prepared.plan.graph.steps}
-    rows = [["module", "run mode", "tasks", "to do", "cached", "skipped"]]
-    for label, counts in table.items():
-        numbers = [counts[name] for name in ("to do", "cached", "skipped")]
-        rows.append([label, modes[label], str(counts.total()), *map(str, numbers)])
-    pipeline = prepared.pipeline
-    where = f"{pipeline.output_location}_<date_stamp> ({pipeline.output_location_type})"
-    click.echo(f"plan of {pipeline.name}")
-    click.echo(f"output: {prepared.resumed.url if prepared.resumed else where}")
-    click.echo(aligned(rows))
-    click.echo(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
-
-
-def _run(prepared: PreparedRun, on_interrupt: OnInterrupt, *, debug: bool) -> int:
-    from pyveg.configs.run import start
-    from pyveg.scripts.progress import LiveProgress, closing_table, suited_progress
-
-    progress = suited_progress()
-    try:
-        report = start(prepared, [progress], on_interrupt)
-    finally:
-        if isinstance(progress, LiveProgress):
-            progress.close()
-    click.echo(closing_table(report))
-    if debug:
-        for result in report.results.values():
-            if result.details:
-                click.echo(result.details, err=True)
-    if report.summary:
-        click.echo(f"results: {report.summary}")
-    if report.figure:
-        click.echo(f"picture: {report.figure}")
-    for text in report.analyses:
-        click.echo(f"analysis: {text}")
-    if report.analysis_failed:
-        click.echo(f"there is no analysis: {report.analysis_failed}", err=True)
-    click.echo(f"run: {report.url} ({report.seconds:.1f} s)")
-    if report.exit_code:
-        click.echo(f"finish it with: pyveg_run_pipeline --from_cache {report.url}", err=True)
-    return report.exit_code
+        sys.exit(run_and_tell(prepared, on_interrupt, "pyveg_run_pipeline", debug=debug))
 
 
 if __name__ == "__main__":

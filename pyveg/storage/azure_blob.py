@@ -193,8 +193,8 @@ class AzureBlobStore:
         with explained(self.url):
             return bool(self._client.exists())
 
-    def inventory(self) -> Sequence[Blob]:
-        """What there is, sorted by key, the Store's own blobs left out."""
+    def inventory(self, prefix: str = "") -> Sequence[Blob]:
+        """What there is below a prefix, sorted by key, the Store's own blobs left out."""
         with explained(self.url):
             found = [
                 Blob(
@@ -204,7 +204,7 @@ class AzureBlobStore:
                     item.etag,
                     item.last_modified,
                 )
-                for item in self._client.list_blobs()
+                for item in self._client.list_blobs(name_starts_with=prefix or None)
                 if item.name.partition("/")[0] not in RESERVED
             ]
         return sorted(found, key=lambda blob: blob.key)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pyveg.configs import azure, batch
+from pyveg.configs.resolve import resolve
 from pyveg.configs.run import prepare
 from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
@@ -89,6 +90,29 @@ def test_a_sas_that_ends_before_its_tasks(accounts: Any) -> None:
     assert _warnings(_pipeline(start={"timeout": 20.0})) == []
     with pytest.raises(ConfigError, match=r"sas_hours = 2 is too short: .* make 1\.3 hours"):
         prepare(_pipeline(start={"timeout": 40.0}))
+
+
+def test_a_sas_that_ends_before_a_command_of_many_items(accounts: Any, tmp_path: Path) -> None:
+    """Which keeps its own time, and does the items of one task in a row."""
+    accounts(sas_hours=3, pool_dedicated_node_count=8)
+    for number in range(8):
+        (tmp_path / f"{number}.csv").touch()
+    settings = {"command": ["cat", "{input}"], "inputs": [f"{tmp_path}/*.csv"], "timeout": 15}
+
+    def job(**more: Any) -> Pipeline:
+        return resolve(
+            {
+                "output_location": "x",
+                "output_location_type": "azure",
+                "modules_to_use": {"job": ["CommandModule"]},
+                "special_config": {"job": {**settings, "run_mode": "batch", **more}},
+            }
+        )
+
+    assert _warnings(job()) == []
+    assert _warnings(job(items_per_task=4)) == []
+    with pytest.raises(ConfigError, match=r"make 2\.2 hours with retries"):
+        prepare(job(items_per_task=3, retries=2))
 
 
 def test_more_work_than_a_sas_lasts_for(accounts: Any) -> None:

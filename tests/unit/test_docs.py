@@ -12,11 +12,15 @@ from pyveg.configs.resolve import COLLECTION_FIELDS, TopLevel
 from pyveg.core import params, registry
 from pyveg.core.module import MOVED
 from pyveg.scripts import (
+    analysis_summary_data,
     azure_config,
     azure_download,
     calc_EC,
     calibrate,
+    create_analysis_report,
+    gee_analysis,
     gen_pattern,
+    run_command,
     run_module,
     run_pipeline,
 )
@@ -48,7 +52,19 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [run_pipeline, run_module, calc_EC, calibrate, gen_pattern, azure_config, azure_download],
+    [
+        run_pipeline,
+        run_module,
+        run_command,
+        calc_EC,
+        calibrate,
+        gen_pattern,
+        azure_config,
+        azure_download,
+        gee_analysis,
+        create_analysis_report,
+        analysis_summary_data,
+    ],
 )
 def test_options_in_the_docs_exist(command: object) -> None:
     """Every option that a page shows behind a command is one that the command has."""

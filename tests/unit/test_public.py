@@ -49,9 +49,13 @@ def test_importing_pyveg_loads_nothing_else() -> None:
     [
         "run_pipeline",
         "run_module",
+        "run_command",
         "calc_EC",
         "calibrate",
         "gen_pattern",
+        "gee_analysis",
+        "create_analysis_report",
+        "analysis_summary_data",
         "azure_config",
         "azure_download",
     ],

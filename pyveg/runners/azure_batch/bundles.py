@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pyveg.core.tasks import Task
 from pyveg.runners.azure_batch import names
@@ -97,15 +96,9 @@ def _groups(tasks: Sequence[Task], totals: Mapping[str, int]) -> Iterator[tuple[
     for task in tasks:
         by_step.setdefault(task.step.label, []).append(task)
     for label, members in by_step.items():
-        size = _size(members[0], totals.get(label, len(members)))
+        size = members[0].step.together(totals.get(label, len(members)))
         for begin in range(0, len(members), size):
             yield tuple(members[begin : begin + size])
-
-
-def _size(task: Task, total: int) -> int:
-    """How many Tasks of a Module go together."""
-    count: Any = task.step.settings.get("n_batch_tasks", -1)
-    return math.ceil(total / count) if count > 0 else 1
 
 
 def _free_id(group: Sequence[Task], used: set[str]) -> str:

@@ -123,7 +123,7 @@ def task(
             delivery,
         ),
         constraints=m.BatchTaskConstraints(
-            max_task_retry_count=settings.task_retries,
+            max_task_retry_count=0 if _tries_itself(bundle) else settings.task_retries,
             max_wall_clock_time=None if limit is None else timedelta(minutes=limit),
             retention_time=timedelta(days=1),
         ),
@@ -142,6 +142,11 @@ def task(
             image_name=settings.pool.container_image, container_run_options="--rm"
         )
     return options
+
+
+def _tries_itself(bundle: Bundle) -> bool:
+    """Whether the Module has a number of retries of its own; both would multiply."""
+    return "retries" in bundle.tasks[0].step.settings
 
 
 def tags(settings: BatchSettings) -> list[m.BatchMetadataItem]:

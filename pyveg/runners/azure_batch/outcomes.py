@@ -46,7 +46,7 @@ def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) 
     found = manifest.read(store, task.id)
     # Of a Task that is to be done again, a manifest may be from the time before.
     if found and found.fingerprint == task.fingerprint and not (died and task.step.replace):
-        return TaskResult(task.id, found.state, found.reason, found.seconds)
+        return TaskResult(task.id, found.state, found.reason, found.seconds, notes=found.notes)
     if not died:
         failed = _failed(store, task)
         if failed is not None:
@@ -60,7 +60,12 @@ def _failed(store: Store, task: Task) -> TaskResult | None:
         document = json.loads(store.read(failed_task_key(task.id)))
         result = document["result"]
         return TaskResult(
-            task.id, State.FAILED, result["reason"], result["seconds"], result["details"]
+            task.id,
+            State.FAILED,
+            result["reason"],
+            result["seconds"],
+            result["details"],
+            result.get("notes", {}),
         )
     except (KeyMissingError, ValueError, KeyError, TypeError):
         return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pyveg.configs.run import run_pipeline
 from pyveg.core.errors import ConfigError
 from pyveg.core.events import Event, TaskEnded
 from pyveg.core.report import RunReport
-from pyveg.core.tasks import State
+from pyveg.core.tasks import State, Task
 from pyveg.testing.graphs import fake_pipeline
 
 
@@ -127,3 +128,49 @@ def test_the_closing_table_groups_reasons(tmp_path: Path) -> None:
 def test_items_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match='two items of the name "a"'):
         fake_pipeline(start={"names": ["a", "b", "a"]}).plan()
+
+
+def test_what_cannot_be_prepared_fails_and_blocks_what_comes_after() -> None:
+    """Other Tasks go on."""
+    from pyveg.core.coordinator import Coordinator
+    from pyveg.core.ports import RunnerSettings
+    from pyveg.runners.local import ThreadRunner
+    from pyveg.storage.memory import MemoryStore
+
+    graph = fake_pipeline(start={"count": 3}, runner="threads").plan().graph
+    store, runner = MemoryStore(), ThreadRunner(RunnerSettings(2))
+    seen: list[str] = []
+
+    def prepare(tasks: Sequence[Task]) -> dict[str, str]:
+        seen.extend(task.id for task in tasks)
+        return {task.id: "no luck" for task in tasks if task.id == "A/Start/00001"}
+
+    coordinator = Coordinator(graph, store, {"local": runner}, [].append, prepare=prepare)
+    runner.start(store, coordinator)
+    results = coordinator.run()
+    runner.close()
+    bad = {id_: result for id_, result in results.items() if not result.state.good}
+    assert bad["A/Start/00001"].state is State.FAILED
+    assert bad["A/Start/00001"].reason == "no luck"
+    assert bad["A/Follow/00001"].state is State.BLOCKED
+    assert len(bad) == 2
+    assert sorted(seen) == sorted(set(results) - {"A/Follow/00001"})
+
+
+def test_failures_are_told_by_name_where_items_are_files() -> None:
+    """The first twenty, each on one line."""
+    from dataclasses import replace
+
+    from pyveg.core.tasks import TaskGraph, TaskResult
+
+    names = [*(f"{number:02}" for number in range(24)), "with\nbreak"]
+    plan = fake_pipeline(start={"names": names}).plan().graph
+    step = replace(next(iter(plan)).step, listed=True)
+    graph = TaskGraph(replace(task, step=step) for task in plan if task.id.startswith("A/Start"))
+    results = {task.id: TaskResult(task.id, State.FAILED, "bad") for task in graph}
+    report = RunReport("run", graph, results, 1.0)
+    assert len(report.failures()) == 21
+    assert report.failures()[0] == "00: bad"
+    assert report.failures()[-1] == "... and 5 more"
+    assert report.failures(most=25)[-1] == "with\\nbreak: bad"
+    assert report.rows()[0].reasons == ()

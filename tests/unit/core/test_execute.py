@@ -128,3 +128,48 @@ def test_a_task_file_is_json_without_secrets(tmp_path: Path) -> None:
     data = json.loads(task_file([_tasks()["A/Start/00001"]], LocalStore(tmp_path)))
     assert set(data) == {"tasks", "store"}
     assert data["store"] == {"type": "local", "path": str(tmp_path)}
+
+
+def test_facts_of_a_task_come_back_with_it() -> None:
+    """Also those of one that failed."""
+    from pyveg.core.module import Job
+    from pyveg.testing.fakes import Start, StartSettings
+
+    store, tasks = MemoryStore(), _tasks(start={"fail": ["00001"]})
+    run = Start.run
+
+    def noting(self: Start, job: Job[StartSettings]) -> None:
+        job.notes["tries"] = 3
+        run(self, job)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Start, "run", noting)
+        for name in ("00000", "00001"):
+            assert run_task(tasks[f"A/Start/{name}"], store).notes == {"tries": 3}
+    kept = json.loads(store.read(failed_task_key("A/Start/00001")))
+    assert kept["result"]["notes"] == {"tries": 3}
+
+
+def test_names_that_are_no_text_do_not_break_a_reason() -> None:
+    assert describe(ValueError("a\udcff b\n c")) == "ValueError: a\\udcff b c"
+
+
+def test_a_task_of_several_that_begins_anew_repeats_nothing(tmp_path: Path) -> None:
+    """As on a node that took over from another."""
+    from click.testing import CliRunner
+
+    from pyveg.scripts.run_module import main
+
+    store = LocalStore(tmp_path / "run")
+    tasks = [_tasks()["A/Start/00000"], _tasks()["A/Start/00001"]]
+    run_task(tasks[0], store)
+    before = manifest.read(store, tasks[0].id)
+    path = tmp_path / "task.json"
+    path.write_bytes(task_file(tasks, store))
+    result = CliRunner().invoke(main, ["--config_file", str(path)])
+    assert result.exit_code == 0
+    assert "A/Start/00000 cached" in result.output
+    assert "A/Start/00001 succeeded" in result.output
+    assert manifest.read(store, tasks[0].id) == before
+    path.write_bytes(task_file(tasks[:1], store))  # alone, it was asked for
+    assert "succeeded" in CliRunner().invoke(main, ["--config_file", str(path)]).output

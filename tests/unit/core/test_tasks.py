@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.layout import Layout, item_folder
+from pyveg.core.layout import LONGEST_PART, Layout, item_folder
 from pyveg.core.tasks import Step, Task, TaskGraph
 from pyveg.core.types import Collection, DateRange, Item, Place, Scope
 
@@ -82,6 +82,14 @@ def test_a_circle_is_refused() -> None:
         TaskGraph([_task("a", ("S/Thing/b",)), _task("b", ("S/Thing/a",))])
 
 
+def test_long_names_of_items_stay_apart() -> None:
+    """On a disk that takes 255 bytes in a name, with an ending."""
+    names = ["ü" * 200 + end for end in ("", "a", "b", "ü")]
+    folders = {item_folder(name) for name in names}
+    assert len(folders) == len(names)
+    assert {len(folder) for folder in folders} == {LONGEST_PART}
+
+
 @given(st.text(min_size=1).filter(lambda text: "\x00" not in text and text.isprintable()))
 def test_any_item_is_one_safe_path_part(name: str) -> None:
     folder = item_folder(name)
@@ -89,7 +97,8 @@ def test_any_item_is_one_safe_path_part(name: str) -> None:
     assert "/" not in folder
     assert "\\" not in folder
     assert folder[-1] not in ". "
-    assert unquote(folder) == name
+    assert unquote(folder) == name or len(folder) == LONGEST_PART
+    assert len(folder) <= LONGEST_PART
 
 
 @given(st.lists(st.text(min_size=1).filter(str.isprintable), unique=True))

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import distribution
 from pathlib import Path
@@ -207,6 +208,15 @@ def test_a_failed_date_of_several_does_not_hold_up_the_others() -> None:
     assert sent["exitConditions"]["exitCodes"] == [
         {"code": 1, "exitOptions": {"dependencyAction": "satisfy"}}
     ]
+
+
+def test_a_module_that_tries_again_itself_is_tried_once() -> None:
+    step = replace(_tasks()[0].step, settings={"retries": 3})
+    bundle = Bundle("id", (replace(_tasks()[0], step=step),))
+    delivery = packages.Delivery({"a": b""})
+    sent = models.task(bundle, "job", _settings(task_retries=2), delivery)
+    assert sent.constraints is not None
+    assert sent.constraints.max_task_retry_count == 0
 
 
 def test_a_job_as_it_is_sent() -> None:

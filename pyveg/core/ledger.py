@@ -1,0 +1,63 @@
+"""The ledger: how every input of a run ended, as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from pyveg.core.tasks import Task, TaskGraph, TaskResult
+
+COLUMNS = (
+    "item",
+    "state",
+    "reason",
+    "exit_code",
+    "seconds",
+    "attempts",
+    "outputs",
+    "input",
+    "sequence",
+)
+
+
+def make_ledger(graph: TaskGraph, results: Mapping[str, TaskResult]) -> bytes | None:
+    """A CSV table with a row for each Item of the Modules that tell of their Items by name.
+
+    Parameters
+    ----------
+    graph : TaskGraph
+    results : mapping of str to TaskResult
+        By id of the Task.
+
+    Returns
+    -------
+    bytes or None
+        UTF-8 text; None where there is no such Module. ``exit_code``, ``seconds`` (of the last
+        try), ``attempts`` and ``outputs`` (keys below the Item's folder, with ";" between them)
+        are empty where no program was run.
+    """
+    rows = [_row(task, results[task.id]) for task in graph if task.step.listed]
+    if not rows:
+        return None
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _row(task: Task, result: TaskResult) -> dict[str, Any]:
+    notes = result.notes
+    return {
+        "item": task.item.name,
+        "state": str(result.state),
+        "reason": result.reason,
+        "exit_code": notes.get("exit_code", ""),
+        "seconds": notes.get("seconds", ""),
+        "attempts": notes.get("attempts", ""),
+        "outputs": ";".join(notes.get("outputs", ())),
+        "input": task.item.details.get("input", ""),
+        "sequence": task.step.scope.sequence,
+    }

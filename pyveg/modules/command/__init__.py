@@ -1,0 +1,1 @@
+"""Any program over any files: what `CommandModule` is made of."""

@@ -1,0 +1,203 @@
+"""The user's application: its files, packed so that equal contents give equal bytes."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from pyveg.core.errors import CommandError, ConfigError
+from pyveg.core.layout import PRIVATE, RUN_FILE
+from pyveg.core.ports import Store
+from pyveg.modules.command.places import kept_in, only_one, readable_by_all
+
+LARGE = 100 * 2**20
+"""Bytes from which on an application is worth a warning."""
+_LEFT_OUT = (
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "__pycache__",
+    "*.pyc",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".ipynb_checkpoints",
+    ".tox",
+    ".nox",
+    ".idea",
+    ".vscode",
+    ".DS_Store",
+    "node_modules",
+    "*.egg-info",
+    "azure_config.py",  # it holds keys
+)
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an application."""
+
+    name: str
+    """Its path below the application's folder, with "/"."""
+    executable: bool
+    read: Callable[[], bytes]
+
+
+def in_folder(folder: Path, ignore: Sequence[str], apart: Iterable[str] = ()) -> list[Member]:
+    """Files of an application in a folder of this machine, sorted by name.
+
+    What can be made again, hidden folders of tools, environments, runs of pyveg and its
+    azure_config.py are no part of it; nor are files that belong to the job, such as inputs.
+
+    Parameters
+    ----------
+    folder : Path
+    ignore : sequence of str
+        Patterns of more names, or of paths below the folder, to leave out.
+    apart : iterable of str
+        Paths of files that are no part of it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is missing or has no file, or one cannot be read.
+    """
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise ConfigError(f"application: {folder} {what}")
+    others = set(apart)
+    members = [
+        Member(name, os.access(path, os.X_OK), partial(_read, path))
+        for name, path in _walk(folder, (*_LEFT_OUT, *ignore))
+        if str(path) not in others
+    ]
+    odd = next((m.name for m in members if not _is_text(m.name)), None)
+    if odd is not None:
+        raise ConfigError(f"application: the name of {os.fsencode(odd)!r} is not UTF-8; rename it")
+    if not members:
+        raise ConfigError(f"application: {folder} has no file in it")
+    return sorted(members, key=lambda member: member.name)
+
+
+def size_of(folder: Path, ignore: Sequence[str]) -> int:
+    """Bytes of all files that would be packed."""
+    return sum(path.stat().st_size for _, path in _walk(folder, (*_LEFT_OUT, *ignore)))
+
+
+def digest_of(members: Iterable[Member]) -> str:
+    """Digest of names, contents and what is executable."""
+    found = hashlib.sha256()
+    for member in members:
+        data = member.read()
+        name = os.fsencode(member.name)
+        found.update(b"%d:%b:%d:%d:" % (len(name), name, member.executable, len(data)))
+        found.update(data)
+    return found.hexdigest()[:32]
+
+
+def key_of(digest: str) -> str:
+    """Where the packed application is in the Store."""
+    return f"{PRIVATE}/applications/{digest}.zip"
+
+
+def pack(members: Iterable[Member], stream: IO[bytes]) -> None:
+    """Write a zip file, the same for the same members."""
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in members:
+            entry = zipfile.ZipInfo(member.name, _EPOCH)
+            entry.external_attr = (0o755 if member.executable else 0o644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, member.read())
+
+
+def unpacked(store: Store, digest: str) -> Path:
+    """The folder of an application on this machine; unpacked there once.
+
+    Parameters
+    ----------
+    store : Store
+        Has it packed.
+    digest : str
+
+    Raises
+    ------
+    CommandError
+        If there is no room for it.
+    KeyMissingError
+        If the Store has it not.
+    """
+    folder = kept_in("applications") / digest
+    with only_one(folder):
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as making:
+                _unpack(store, digest, Path(making, digest))
+                Path(making, digest).replace(folder)
+    return folder
+
+
+def _unpack(store: Store, digest: str, folder: Path) -> None:
+    try:
+        with store.open_read(key_of(digest)) as packed, tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(packed, copy)
+            with zipfile.ZipFile(copy) as archive:
+                for entry in archive.infolist():
+                    path = Path(archive.extract(entry, folder))
+                    path.chmod(entry.external_attr >> 16)
+    except OSError as error:
+        raise CommandError(
+            f"the application cannot be unpacked to {folder}: {error.strerror or error}"
+        ) from error
+    readable_by_all(folder)
+
+
+def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    for root, folders, files in os.walk(folder):
+        below = os.path.relpath(root, folder)
+        prefix = "" if below == "." else f"{Path(below).as_posix()}/"
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not _ignored(prefix, name, left_out) and not _is_apart(Path(root, name))
+        )
+        for name in files:
+            path = Path(root, name)
+            if not _ignored(prefix, name, left_out) and path.is_file():
+                yield prefix + name, path
+
+
+def _ignored(prefix: str, name: str, patterns: Sequence[str]) -> bool:
+    return any(
+        fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(prefix + name, pattern)
+        for pattern in patterns
+    )
+
+
+def _is_apart(folder: Path) -> bool:
+    """Whether a folder is an environment of Python, or a run of pyveg."""
+    return (folder / "pyvenv.cfg").is_file() or (folder / RUN_FILE).is_file()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"application: {path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,142 @@
+"""A program as a child of this process: with a time limit, and never left alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyveg.core.errors import CommandError
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_WAIT = 30.0
+"""How long a supervisor may take to end what it has in hand, seconds."""
+
+PASSED = (
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_",
+    "REQUESTS_CA_BUNDLE",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "CUDA_",
+    "NVIDIA_",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
+"""Variables, or beginnings of their names, that every program gets. No others: this process has
+keys and tokens in some."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended."""
+
+    code: int | None
+    """Its exit code, negative for a signal; None where it was never started."""
+    seconds: float
+    why: str = ""
+    """"late" where it was ended at its limit, "asked" where somebody asked for its end, or why it
+    could not be started; empty where it has ended by itself."""
+
+    @property
+    def well(self) -> bool:
+        """Whether it did what it should."""
+        return self.code == 0 and not self.why
+
+
+def run(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    work: Path,
+    limit: float | None,
+) -> Ended:
+    """Run a program to its end; its output goes to ``stdout.txt`` and ``stderr.txt`` in `work`.
+
+    No shell has a part in it. When this process dies, the program and all that it has started
+    end too.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments.
+    folder : Path
+        Its working directory.
+    environment : mapping of str to str
+        All its variables.
+    work : Path
+        A folder for the two files.
+    limit : float or None
+        Seconds after which it is ended.
+    """
+    status = work / "status.json"
+    status.unlink(missing_ok=True)
+    begin = time.monotonic()
+    call = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(status), str(limit or 0), *command]
+    with (work / "stdout.txt").open("wb") as out, (work / "stderr.txt").open("wb") as err:
+        try:
+            process = subprocess.Popen(
+                call, stdin=subprocess.PIPE, stdout=out, stderr=err, cwd=folder, env=environment
+            )
+        except (OSError, ValueError) as error:  # an argument that is too long, or holds a NUL
+            return Ended(None, 0.0, f"it cannot be started: {error}")
+        try:
+            process.wait()
+        finally:
+            with suppress(OSError):
+                if process.stdin is not None:
+                    process.stdin.close()  # lets the supervisor end the program
+            process.wait(_WAIT)
+    return _ended(status, time.monotonic() - begin)
+
+
+def _ended(status: Path, seconds: float) -> Ended:
+    try:
+        told = json.loads(status.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise CommandError(
+            "the process that watched over the program was killed; the machine may be out of memory"
+        ) from None
+    if "error" in told:
+        return Ended(None, seconds, f"it cannot be started: {told['error']}")
+    return Ended(told["code"], seconds, told["ended"])
+
+
+def passed_on(environment: Mapping[str, str], more: Sequence[str] = ()) -> dict[str, str]:
+    """What a program gets of this process's variables.
+
+    Parameters
+    ----------
+    environment : mapping of str to str
+    more : sequence of str
+        Names that the user wants to be passed on too.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in more or any(_begins(name, known) for known in PASSED)
+    }
+
+
+def _begins(name: str, known: str) -> bool:
+    return name.startswith(known) if known.endswith("_") else name == known

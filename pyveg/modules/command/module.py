@@ -1,0 +1,263 @@
+"""CommandModule: the user's own program over any files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pyveg.core import bulk, module, registry
+from pyveg.core.errors import CommandError, RunError
+from pyveg.core.layout import item_folder, sequence_folder
+from pyveg.core.module import Job, Planning, Shipment
+from pyveg.core.ports import Inputs
+from pyveg.core.types import Item
+from pyveg.modules.command import application as app
+from pyveg.modules.command import child, environment, git, outputs, placeholders, sending
+from pyveg.modules.command.application import Member
+from pyveg.modules.command.child import Ended
+from pyveg.modules.command.environment import Environment
+from pyveg.modules.command.settings import CommandSettings, settled
+
+_PYTHON = ("python", "python3")
+_LAST_LINES = 3
+_LONGEST_LINE = 300
+_MOST_OUTPUTS = 100
+"""Names of outputs that the ledger has of one item."""
+
+
+class CommandModule(module.Module[CommandSettings]):
+    """Run a program of yours over files, each an item of its own."""
+
+    Settings = CommandSettings
+    role: ClassVar[module.Role] = "start"
+    needs_collection: ClassVar[bool] = False
+    keeps_time: ClassVar[bool] = True
+    listed: ClassVar[bool] = True
+
+    @classmethod
+    def settled(
+        cls, settings: CommandSettings, where: str, warn: Callable[[str], None]
+    ) -> CommandSettings:
+        """Paths in full, a commit by its id; and every check."""
+        return settled(settings, where, warn)
+
+    def items(self, planning: Planning, settings: CommandSettings) -> Sequence[Item]:
+        """One for each input; each knows which application it is for."""
+        found = registry.open_inputs(settings.inputs).items()
+        digest = ""
+        if settings.application or settings.repository:
+            digest = app.digest_of(_members(settings, found, planning.about))
+        return [Item(item.name, {**item.details, "application": digest}) for item in found]
+
+    def prepare(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
+        """Send the application, and inputs where commands run on other machines."""
+        settings, store = shipment.settings, shipment.store
+        digest = shipment.items[0].details["application"]
+        if digest and store.size(app.key_of(digest)) is None:
+            inputs = registry.open_inputs(settings.inputs).items()
+            members = _members(settings, inputs, shipment.about)
+            if app.digest_of(members) != digest:
+                raise RunError(
+                    "the application has changed since the run was planned; start it again"
+                )
+            with store.open_write(app.key_of(digest)) as stream:
+                app.pack(members, stream)
+        if not shipment.far:
+            return {}
+        folder = sending.folder_of(shipment.scope)
+        return sending.send(_inputs(), shipment.items, store, folder, shipment.tell)
+
+    def tidy(self, shipment: Shipment[CommandSettings]) -> None:
+        """Remove inputs that were sent, those of earlier versions too."""
+        if shipment.far:
+            folder = sending.folder_of(shipment.scope)
+            sending.keep_only(shipment.items, shipment.store, folder)
+
+    def run(self, job: Job[CommandSettings]) -> None:
+        """Fetch the input, run the command, keep what it has made and said.
+
+        Raises
+        ------
+        DataError
+            If the input is not there.
+        CommandError
+            If the environment cannot be made, the command fails or makes nothing.
+        """
+        with _workplace() as work:
+            values = _values(job, work)
+            python = self._environment(job, values)
+            ended = self._try(job, work, values, python)
+            made = _check(ended, job, work)
+            _keep(job, work, made)
+            if isinstance(made, CommandError):
+                raise made
+
+    @staticmethod
+    def _environment(job: Job[CommandSettings], values: Mapping[str, str]) -> Environment:
+        folder = values["application"]
+        if not folder:
+            return environment.environment_for(None, "", "")
+        needs = environment.what_to_install(Path(folder), job.settings.requirements)
+        digest = job.item.details["application"]
+        return environment.environment_for(Path(folder), digest, needs)
+
+    @staticmethod
+    def _try(
+        job: Job[CommandSettings], work: Path, values: Mapping[str, str], python: Environment
+    ) -> Ended:
+        """Run the command until it does well, as often as it may."""
+        settings = job.settings
+        command = _command(settings, values, python)
+        variables = _variables(settings, values, python, work)
+        limit = None if settings.timeout is None else settings.timeout * 60
+        at_output = settings.working_folder == "output"
+        folder = Path(values["output_dir"] if at_output else values["application"])
+        for attempt in range(1, settings.retries + 2):
+            _empty(Path(values["output_dir"]))
+            ended = child.run(command, folder, variables, work, limit)
+            job.notes["attempts"] = attempt
+            if ended.well:
+                break
+        job.notes["seconds"] = round(ended.seconds, 3)
+        if ended.code is not None:
+            job.notes["exit_code"] = ended.code
+        return ended
+
+
+def _inputs() -> Inputs:
+    """What opens items, whatever patterns they came from."""
+    return registry.open_inputs(())
+
+
+def _members(
+    settings: CommandSettings, inputs: Sequence[Item], about: Mapping[str, Any]
+) -> list[Member]:
+    """Files of the application, without the job's own inputs, lists and config among them."""
+    if settings.repository:
+        files = git.files_of(settings.repository, settings.commit, "repository")
+        return [Member(name, run, partial(bytes, data)) for name, run, data in files]
+    folder = Path(settings.application)
+    apart = [item.details["input"] for item in inputs]
+    apart += [pattern[1:] for pattern in settings.inputs if pattern.startswith("@")]
+    apart.append(str(folder / (about.get("config_filename") or "")))
+    return app.in_folder(folder, settings.ignore, apart)
+
+
+@contextmanager
+def _workplace() -> Iterator[Path]:
+    """A folder for one item: ``in``, ``out``, ``tmp`` and the logs."""
+    base = os.environ.get("AZ_BATCH_TASK_WORKING_DIR")  # on the large disk of a node
+    base = base if base and Path(base).is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="pyveg-", dir=base, ignore_cleanup_errors=True) as name:
+        work = Path(name).resolve()
+        for part in ("in", "out", "tmp"):
+            (work / part).mkdir()
+        yield work
+
+
+def _values(job: Job[CommandSettings], work: Path) -> dict[str, str]:
+    """What stands in the place of placeholders."""
+    sent = sending.key_of(sending.folder_of(job.scope), job.item)
+    path = sending.fetch(_inputs(), job.item, job.store, sent, work / "in")
+    digest = job.item.details["application"]
+    return {
+        "input": str(path),
+        "output_dir": str(work / "out"),
+        "item": job.item.name,
+        "name": path.name,
+        "stem": path.stem,
+        "url": job.item.details["input"],
+        "application": str(app.unpacked(job.store, digest)) if digest else "",
+    }
+
+
+def _command(
+    settings: CommandSettings, values: Mapping[str, str], python: Environment
+) -> list[str]:
+    program, *arguments = (placeholders.fill(text, values) for text in settings.command)
+    return [str(python.python) if program in _PYTHON else program, *arguments]
+
+
+def _variables(
+    settings: CommandSettings, values: Mapping[str, str], python: Environment, work: Path
+) -> dict[str, str]:
+    """All variables of the program: some of ours, and its own."""
+    found = child.passed_on(os.environ, settings.pass_env)
+    found["PATH"] = os.pathsep.join([str(python.programs), found.get("PATH", os.defpath)])
+    found["TMPDIR"] = str(work / "tmp")
+    own = {name: placeholders.fill(text, values) for name, text in settings.env.items()}
+    return {**found, **own}
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+
+
+def _check(ended: Ended, job: Job[CommandSettings], work: Path) -> dict[str, Path] | CommandError:
+    """The outputs; or why it has failed."""
+    settings = job.settings
+    if not ended.well:
+        tries = f" at the last of {settings.retries + 1} tries" if settings.retries else ""
+        return CommandError(f"{_why(ended, settings)}{tries}{_said(work)}")
+    try:
+        found = outputs.collect(work / "out", settings.outputs)
+    except CommandError as error:
+        return error
+    if not found and not settings.allow_no_output:
+        patterns = ", ".join(settings.outputs)
+        return CommandError(
+            f"it ended well but made no output ({patterns} in {{output_dir}}); set "
+            f"allow_no_output = True if it need not{_said(work)}"
+        )
+    return found
+
+
+def _why(ended: Ended, settings: CommandSettings) -> str:
+    if ended.why == "late":
+        return (
+            f"took longer than its time limit of {settings.timeout or 0:g} minutes; raise "
+            '"timeout" if it may'
+        )
+    if ended.why == "asked":
+        return "it was asked to end (SIGTERM) from outside"
+    if ended.code is None:
+        return f'"{settings.command[0]}": {ended.why}'
+    if ended.code < 0:
+        return f"killed by signal {-ended.code}"
+    return f"exit code {ended.code}"
+
+
+def _said(work: Path) -> str:
+    """The last lines of its stderr."""
+    with (work / outputs.STDERR).open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 20 * _LONGEST_LINE))
+        text = stream.read().decode(errors="replace")
+    lines = [line.strip()[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
+    return f": {' | '.join(lines[-_LAST_LINES:])}" if lines else ""
+
+
+def _keep(job: Job[CommandSettings], work: Path, made: Mapping[str, Path] | CommandError) -> None:
+    """Outputs and logs to the Store, in the place of what an earlier try has left there."""
+    folder = f"{sequence_folder(job.scope.place, job.scope.sequence)}/{item_folder(job.item.name)}"
+    found: dict[str, Path] = {} if isinstance(made, CommandError) else dict(made)
+    names = list(found)
+    more = [f"... {len(names) - _MOST_OUTPUTS} more"] if len(names) > _MOST_OUTPUTS else []
+    job.notes["outputs"] = [*names[:_MOST_OUTPUTS], *more]
+    found |= {name: work / name for name in (outputs.STDOUT, outputs.STDERR)}
+    keys = {f"{folder}/{name}": path for name, path in found.items()}
+    old = [key for key in job.store.list(f"{folder}/") if key not in keys]
+    bulk.each(job.store, job.store.delete, old)
+    bulk.each(job.store, partial(_send, job.store), keys.items())
+
+
+def _send(store: Any, pair: tuple[str, Path]) -> None:
+    key, path = pair
+    with path.open("rb") as source, store.open_write(key) as target:
+        shutil.copyfileobj(source, target)

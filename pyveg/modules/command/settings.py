@@ -1,0 +1,150 @@
+"""Settings of `CommandModule`, and whether they can work together."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pyveg.core import module, registry
+from pyveg.core.errors import ConfigError
+from pyveg.core.params import setting
+from pyveg.modules.command import application, environment, git, outputs, placeholders
+
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSettings(module.Settings):
+    """Settings of `CommandModule`."""
+
+    command: tuple[str, ...] = setting(
+        doc='program and arguments, such as ["python", "app.py", "{input}", "{output_dir}"]'
+    )
+    inputs: tuple[str, ...] = setting(
+        doc="files, folders, patterns, @lists, prefixes of containers, URLs", results=False
+    )
+    application: str = setting(
+        "", doc="folder of the application; empty for programs that are installed", results=False
+    )
+    repository: str = setting(
+        "", doc="instead of a folder: address of a git repository", results=False
+    )
+    commit: str = setting("", doc="its commit, tag or branch; kept as a full id", results=False)
+    ignore: tuple[str, ...] = setting(
+        (), doc="patterns of files that are no part of the application", results=False
+    )
+    requirements: str | None = setting(
+        None,
+        doc="file of the application that says what to install; None: requirements.txt or "
+        'pyproject.toml, "": nothing',
+    )
+    outputs: tuple[str, ...] = setting(("**/*",), doc="patterns below {output_dir} of what is kept")
+    allow_no_output: bool = setting(False, doc="an item without output has not failed")
+    working_folder: Literal["application", "output"] = setting(
+        "application", doc="folder that the command runs in: its own, or that for its output"
+    )
+    env: dict[str, str] = setting({}, doc="variables of each item; values may have placeholders")
+    pass_env: tuple[str, ...] = setting(
+        (), doc="names of your own variables that the command gets too", results=False
+    )
+    retries: int = setting(
+        0, doc="tries after the first that failed", low=0, high=100, results=False
+    )
+    items_per_task: int = setting(
+        -1,
+        doc="items that one task of a batch service does; -1: one, or as many as make 1000 tasks",
+        low=-1,
+        results=False,
+    )
+
+
+Warn = Callable[[str], None]
+
+
+def settled(settings: CommandSettings, where: str, warn: Warn) -> CommandSettings:
+    """Settings with absolute paths and the full id of a commit, checked.
+
+    Raises
+    ------
+    ConfigError
+        For what cannot work.
+    """
+    _check_system(where)
+    _check_command(settings, where)
+    for pattern in settings.outputs:
+        outputs.check_pattern(pattern, f"{where}: outputs")
+    if not settings.inputs:
+        raise ConfigError(f"{where}: inputs is empty; name files, a folder or a pattern")
+    if settings.items_per_task == 0:
+        raise ConfigError(f"{where}: items_per_task = 0 does nothing; give -1 or more than 0")
+    settings = replace(settings, inputs=registry.open_inputs(settings.inputs).settled())
+    if settings.repository:
+        return _settled_repository(settings, where)
+    if settings.commit:
+        raise ConfigError(f"{where}: commit belongs to a repository, which is not given")
+    if settings.application:
+        return _settled_folder(settings, where, warn)
+    if settings.requirements:
+        raise ConfigError(f"{where}: requirements are a file of an application; name its folder")
+    if "application" in _used(settings, where):
+        raise ConfigError(f"{where}: {{application}} stands for a folder, but there is none")
+    return replace(settings, working_folder="output")
+
+
+def _check_system(where: str) -> None:
+    if sys.platform == "win32":
+        raise ConfigError(f"{where}: commands run on Linux and macOS only; use WSL on Windows")
+
+
+def _check_command(settings: CommandSettings, where: str) -> None:
+    if not settings.command or not settings.command[0]:
+        raise ConfigError(f"{where}: command is empty; give the program and its arguments")
+    for name, value in settings.env.items():
+        if not (isinstance(name, str) and _NAME.fullmatch(name) and isinstance(value, str)):
+            raise ConfigError(f"{where}: env: {name!r}: {value!r} must be a name and a text")
+    if not _used(settings, where) & placeholders.OF_THE_ITEM:
+        raise ConfigError(
+            f"{where}: the command is the same for every item; put {{input}} where the file goes"
+        )
+
+
+def _used(settings: CommandSettings, where: str) -> set[str]:
+    """All placeholders of the command and the variables."""
+    found: set[str] = set()
+    for text in settings.command:
+        found |= placeholders.check(text, f"{where}: command")
+    for text in settings.env.values():
+        found |= placeholders.check(text, f"{where}: env")
+    return found
+
+
+def _settled_repository(settings: CommandSettings, where: str) -> CommandSettings:
+    if settings.application:
+        raise ConfigError(f"{where}: give application or repository, not both")
+    if not settings.commit:
+        raise ConfigError(f"{where}: commit is missing; which state of the repository is it?")
+    address = settings.repository
+    if Path(address).is_dir():
+        address = str(Path(address).absolute())
+    commit = git.resolve(address, settings.commit, where)
+    return replace(settings, repository=address, commit=commit)
+
+
+def _settled_folder(settings: CommandSettings, where: str, warn: Warn) -> CommandSettings:
+    folder = Path(os.path.normpath(Path(settings.application).expanduser().absolute()))
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise ConfigError(f"{where}: the application {folder} {what}")
+    environment.what_to_install(folder, settings.requirements)
+    size = application.size_of(folder, settings.ignore)
+    if size > application.LARGE:
+        warn(
+            f"the application {folder} has {size / 2**20:.0f} MiB, which every machine unpacks; "
+            "leave out what it does not need with ignore"
+        )
+    return replace(settings, application=str(folder))

@@ -1,0 +1,166 @@
+"""`pyveg_run_command`: a program over files, without writing a config."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
+
+if TYPE_CHECKING:
+    from pyveg.configs.run import OnInterrupt, PreparedRun
+
+_TOP = ("output_location", "output_location_type", "runner", "n_workers")
+_NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name")
+
+
+class CommandAfterDashes(click.Command):
+    """A command of which all that stands behind ``--`` belongs to another program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Split there; click itself forgets where it was."""
+        here, there = args, []
+        if "--" in args:
+            at = args.index("--")
+            here, there = args[:at], args[at + 1 :]
+        ctx.obj = tuple(there)
+        return super().parse_args(ctx, here)
+
+
+@click.command(cls=CommandAfterDashes, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("stray", nargs=-1, metavar="-- PROGRAM [ARGUMENT]...")
+@click.option("--application", help="Folder of your program, with its requirements.txt.")
+@click.option("--repository", help="Instead: a git repository,")
+@click.option("--commit", help="and its commit, tag or branch.")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    help="Files: a quoted pattern, a folder, a file, @LIST, azure://CONTAINER/PREFIX, any URL. "
+    "May be given more than once.",
+)
+@click.option("--output_location", help="Where to write to; a date stamp is added.")
+@click.option(
+    "--output_location_type", help='"local", "azure", "s3" ...; what fits --run_mode if left out.'
+)
+@click.option("--run_mode", help='Where tasks run: "local" (if left out) or "batch".')
+@click.option("--outputs", multiple=True, help="Patterns of files in {output_dir} to keep; all.")
+@click.option("--allow_no_output", is_flag=True, default=None, help="No output is no failure.")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of the program.")
+@click.option("--pass_env", multiple=True, metavar="NAME", help="A variable of yours for it too.")
+@click.option("--timeout", type=float, help="Limit for one item, minutes.")
+@click.option("--retries", type=int, help="Tries after the first that failed; 0.")
+@click.option("--items_per_task", type=int, help="Items that one batch task does.")
+@click.option("--runner", help="processes (if left out), threads or serial.")
+@click.option("--n_workers", type=click.IntRange(1), help="Items at once, on this machine.")
+@click.option("--name", help="Name of the job; that of the application if left out.")
+@click.option("--from_cache", help="Folder, URL or container of a run to finish.")
+@click.option("--write_config", metavar="FILE", help="Keep it all as a config, and run it.")
+@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@on_interrupt_option
+@click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
+@debug_option
+@version_option
+@click.pass_obj
+def main(
+    command: tuple[str, ...],
+    /,
+    stray: tuple[str, ...],
+    on_interrupt: OnInterrupt,
+    dry_run: bool,
+    debug: bool,
+    **given: Any,
+) -> None:
+    """Run a program over files, each by itself; get its outputs and a table of what failed.
+
+    \b
+    pyveg_run_command --application my_app --input 'data/*.csv' --output_location results \\
+        -- python app.py {input} {output_dir}
+
+    Behind -- stands your command. {input} is the path of a file and {output_dir} a folder for
+    what is made of it; {item}, {name}, {stem}, {url} and {application} are known besides. No
+    shell reads it.
+
+    With --run_mode batch it runs on Azure Batch, and results go to a container.
+
+    Exit code 0: all fine; 1: some items failed; 2: the command line is wrong; 130: interrupted.
+    """  # noqa: D301 - click wants the character
+    _check_stray(stray)
+    with told_plainly(debug=debug), ended_in_order():
+        from pyveg.configs import azure
+
+        azure.use(given["azure_config"])
+        prepared = _prepared(command, given)
+        warn(prepared)
+        if dry_run:
+            print_plan(prepared)
+            return
+        sys.exit(run_and_tell(prepared, on_interrupt, "pyveg_run_command", debug=debug))
+
+
+def _check_stray(stray: tuple[str, ...]) -> None:
+    if stray:
+        raise click.UsageError(
+            f'"{stray[0]}" belongs to no option; put your command behind --, and quote patterns: '
+            "--input 'data/*.csv'"
+        )
+
+
+def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
+    from pyveg.configs.command import keep, make_settings, to_text
+    from pyveg.configs.resolve import resolve
+    from pyveg.configs.run import prepare
+
+    finishes = given["from_cache"] is not None
+    if not command:
+        _check_alone(given)
+        runner, n_workers = given["runner"], given["n_workers"]
+        return prepare(from_cache=given["from_cache"], runner=runner, n_workers=n_workers)
+    if not given["inputs"]:
+        raise click.UsageError("name the files: --input 'data/*.csv'")
+    if given["output_location"] is None and not finishes:
+        raise click.UsageError("say where results go: --output_location FOLDER")
+    top = {name: given[name] for name in _TOP}
+    top["output_location"] = top["output_location"] or "results"
+    if given["run_mode"] == "batch":
+        top["output_location_type"] = top["output_location_type"] or "azure"
+    rest = {k: v for k, v in given.items() if k not in (*_TOP, *_NOT_OF_THE_CONFIG, "env")}
+    settings = make_settings(
+        top, {"command": command, **rest, "env": _variables(given["env"])}, given["name"]
+    )
+    pipeline = resolve(settings, given["write_config"])
+    if given["write_config"]:
+        keep(settings, given["write_config"])
+    prepared = prepare(pipeline, from_cache=given["from_cache"])
+    return replace(prepared, config_text=to_text(settings))
+
+
+def _check_alone(given: dict[str, Any]) -> None:
+    """Without a command, a run is finished as it was begun."""
+    if given["from_cache"] is None:
+        raise click.UsageError("put your command behind --, such as: -- python app.py {input}")
+    fine = ("from_cache", "runner", "n_workers", "azure_config")
+    other = next((name for name, value in given.items() if value and name not in fine), None)
+    if other:
+        raise click.UsageError(
+            f"--{other.removesuffix('s') if other == 'inputs' else other} changes nothing in a run "
+            "that is finished as it was begun; give the whole command, or leave it out"
+        )
+
+
+def _variables(given: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--env {text}: write NAME=VALUE")
+        found[name] = value
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What the commands that run something share: the plan on paper, the run, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pyveg.configs.run import OnInterrupt, PreparedRun
+    from pyveg.core.report import RunReport
+
+
+def on_interrupt_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--on_interrupt``."""
+    return click.option(
+        "--on_interrupt",
+        type=click.Choice(["cancel", "detach"]),
+        default="cancel",
+        show_default=True,
+        help="What Ctrl-C does to tasks on Azure Batch: end them, or let them go on.",
+    )(command)
+
+
+def warn(prepared: PreparedRun) -> None:
+    """Print what the user should know before it begins."""
+    for warning in prepared.plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def print_plan(prepared: PreparedRun) -> None:
+    """Print what would be done."""
+    from pyveg.scripts.progress import aligned
+
+    table = prepared.plan.states(prepared.resumed)
+    modes = {step.label: step.run_mode for step in prepared.plan.graph.steps}
+    rows = [["module", "run mode", "tasks", "to do", "cached", "skipped"]]
+    for label, counts in table.items():
+        numbers = [counts[name] for name in ("to do", "cached", "skipped")]
+        rows.append([label, modes[label], str(counts.total()), *map(str, numbers)])
+    pipeline = prepared.pipeline
+    where = f"{pipeline.output_location}_<date_stamp> ({pipeline.output_location_type})"
+    click.echo(f"plan of {pipeline.name}")
+    click.echo(f"output: {prepared.resumed.url if prepared.resumed else where}")
+    click.echo(aligned(rows))
+    click.echo(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
+
+
+def run_and_tell(
+    prepared: PreparedRun, on_interrupt: OnInterrupt, command: str, *, debug: bool
+) -> int:
+    """Run it, and print how it ended.
+
+    Parameters
+    ----------
+    prepared : PreparedRun
+    on_interrupt : {"cancel", "detach"}
+    command : str
+        The command that finishes such a run.
+    debug : bool
+        Whether to print tracebacks.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from pyveg.configs.run import start
+    from pyveg.scripts.progress import LiveProgress, suited_progress
+
+    progress = suited_progress()
+    try:
+        report = start(prepared, [progress], on_interrupt)
+    finally:
+        if isinstance(progress, LiveProgress):
+            progress.close()
+    _tell(report, debug=debug)
+    if report.exit_code:
+        click.echo(f"finish it with: {command} --from_cache {report.url}", err=True)
+    return report.exit_code
+
+
+def _tell(report: RunReport, *, debug: bool) -> None:
+    from pyveg.scripts.progress import closing_table
+
+    click.echo(closing_table(report))
+    for line in report.failures():
+        click.echo(f"    failed: {line}" if not line.startswith("...") else f"    {line}")
+    if debug:
+        for result in report.results.values():
+            if result.details:
+                click.echo(result.details, err=True)
+    for what, where in (
+        ("items", report.ledger),
+        ("results", report.summary),
+        ("picture", report.figure),
+    ):
+        if where:
+            click.echo(f"{what}: {where}")
+    for text in report.analyses:
+        click.echo(f"analysis: {text}")
+    if report.analysis_failed:
+        click.echo(f"there is no analysis: {report.analysis_failed}", err=True)
+    click.echo(f"run: {report.url} ({report.seconds:.1f} s)")

@@ -1,0 +1,271 @@
+"""Any files as inputs: on this machine, in a container, or at any URL that fsspec knows.
+
+An input is written as one of::
+
+    data/*.csv  data/**/*.csv        a pattern
+    data                             a folder: all files below it, but for hidden ones
+    data/a.csv                       a file
+    @list.txt                        a file that names one input per line
+    azure://container/2024           what is below a prefix, or matches a pattern
+    s3://bucket/data/*.csv           the same at any URL
+
+The first look tells the size and the version of each file; nothing is read.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from glob import has_magic, iglob
+from pathlib import Path
+from stat import S_ISREG
+from typing import IO
+from urllib.parse import quote_from_bytes
+
+from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.layout import RUN_FILE
+from pyveg.core.ports import Store
+from pyveg.core.types import Item
+from pyveg.sources import remote_files
+
+LIST = "@"
+"""Begins the name of a file that lists inputs."""
+_LOOKS = 32
+"""Questions at once to a service."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file, or the name of one that is not there."""
+
+    path: str
+    """Path on this machine, or URL."""
+    size: int | None
+    version: str
+    """What changes when the file does; empty where there is no file."""
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """One of the inputs as the user wrote it, in full."""
+
+    text: str
+    root: str
+    """The part of it that does not vary: a folder or URL."""
+
+
+class FileInputs:
+    """The files that some patterns stand for; one `pyveg.core.ports.Inputs`.
+
+    Items are named after the path of their file below the folder that all patterns share, so
+    names do not depend on which files are there today.
+
+    Parameters
+    ----------
+    patterns : sequence of str
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = [_pattern(text) for text in patterns]
+        self._stores: dict[str, Store] = {}
+
+    def settled(self) -> tuple[str, ...]:
+        """The patterns with absolute paths."""
+        return tuple(pattern.text for pattern in self._patterns)
+
+    def items(self) -> Sequence[Item]:
+        """One for each file, in the order of the patterns and of names within each.
+
+        Raises
+        ------
+        ConfigError
+            If nothing is there at all, or a list or service cannot be read.
+        """
+        found: dict[str, Found] = {}
+        for pattern in self._patterns:
+            for file in _find(pattern):
+                found.setdefault(file.path, file)
+        if not any(file.version for file in found.values()):
+            asked = ", ".join(pattern.text for pattern in self._patterns[:3])
+            raise ConfigError(f"no input is there: {asked}; give files, a folder or a pattern")
+        base = _shared([pattern.root for pattern in self._patterns])
+        return [_item(file, base) for file in found.values()]
+
+    def path(self, item: Item) -> Path | None:
+        """Where a file is on this machine; None where it is elsewhere.
+
+        Raises
+        ------
+        DataError
+            If it is not there, or has changed since it was listed.
+        """
+        where = item.details["input"]
+        if not item.details["version"]:
+            raise _missing(where)
+        if not _is_local(where):
+            return None
+        now = _look(where)
+        if not now.version:
+            raise _missing(where)
+        if now.version != item.details["version"]:
+            raise DataError(
+                f"the input {where} has changed since the run was planned; finish the run with "
+                "--from_cache, which looks again"
+            )
+        return Path(where)
+
+    @contextmanager
+    def open(self, item: Item) -> Iterator[IO[bytes]]:
+        """Read a file as a stream."""
+        path, where = self.path(item), item.details["input"]
+        with ExitStack() as stack:
+            try:
+                stores = self._stores
+                found = remote_files.opened(where, stores) if path is None else path.open("rb")
+                stream = stack.enter_context(found)
+            except FileNotFoundError:
+                raise _missing(where) from None
+            except OSError as error:
+                why = error.strerror or error
+                raise DataError(f"the input {where} cannot be read: {why}") from error
+            yield stream
+
+
+def _missing(where: str) -> DataError:
+    return DataError(f"the input {where} is not there")
+
+
+def _is_local(where: str) -> bool:
+    return "://" not in where
+
+
+def _pattern(text: str) -> _Pattern:
+    """What the user wrote, made absolute and split."""
+    if not text or "\0" in text:
+        raise ConfigError(f"inputs: {text!r} can be no input; give a file, a folder or a pattern")
+    if text.startswith(LIST):
+        path = _absolute(text[1:])
+        return _Pattern(LIST + path, posixpath.dirname(path))
+    text = text.removeprefix("file://")
+    if not _is_local(text):
+        remote_files.refuse_password(text)
+        return _Pattern(text, _root(text))
+    path = _absolute(text)
+    if Path(path).is_dir():
+        return _Pattern(path, path)
+    return _Pattern(path, posixpath.dirname(path) if Path(path).is_file() else _root(path))
+
+
+def _absolute(text: str, folder: str = "") -> str:
+    """A path in full; a name may begin with "~" without meaning a home."""
+    home = text == "~" or text.startswith("~/")
+    path = Path(text).expanduser() if home else Path(folder, text)
+    return os.path.normpath(path.absolute())
+
+
+def _root(path: str) -> str:
+    """The folders before the first part that stands for many; a file's folder where none does."""
+    parts = path.split("/")
+    fixed = next((i for i, part in enumerate(parts) if has_magic(part)), None)
+    if fixed is None:
+        return path.rstrip("/") if not _is_local(path) else posixpath.dirname(path)
+    return "/".join(parts[:fixed]) or "/"
+
+
+def _shared(roots: Sequence[str]) -> str:
+    """The folder that holds all of them; empty where there is none."""
+    together: list[str] = []
+    for parts in zip(*(root.split("/") for root in roots), strict=False):
+        if len(set(parts)) > 1:
+            break
+        together.append(parts[0])
+    return "/".join(together)
+
+
+def _item(file: Found, base: str) -> Item:
+    name = file.path
+    if base and name.startswith(f"{base.rstrip('/')}/"):
+        name = name[len(base.rstrip("/")) + 1 :]
+    elif name == base:  # one file by its URL
+        name = posixpath.basename(name)
+    details = {"input": file.path, "size": file.size, "version": file.version}
+    return Item(_printable(name.partition("://")[2] or name).lstrip("/"), details)
+
+
+def _printable(name: str) -> str:
+    """A name as text; one that is no UTF-8 has its bytes percent-encoded."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return quote_from_bytes(os.fsencode(name), safe="/ ")
+    return name
+
+
+def _find(pattern: _Pattern) -> Iterator[Found]:
+    if pattern.text.startswith(LIST):
+        yield from _listed(pattern.text[1:])
+    elif not _is_local(pattern.text):
+        for path, size, version in remote_files.find(pattern.text):
+            yield Found(path, size, version)
+    elif Path(pattern.text).is_dir():
+        yield from map(_look, _without_runs(sorted(_below(pattern.text)), pattern.root))
+    elif Path(pattern.text).exists() or not has_magic(pattern.text):
+        yield _look(pattern.text)
+    else:
+        found = sorted(iglob(pattern.text, recursive=True))  # noqa: PTH207 - Path has no absolute ones
+        files = map(_look, _without_runs(found, pattern.root))
+        yield from (file for file in files if file.version)
+
+
+def _below(folder: str) -> Iterator[str]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (f"{root}/{name}" for name in files if not name.startswith("."))
+
+
+def _without_runs(paths: Sequence[str], root: str) -> Iterator[str]:
+    """Leave out runs of pyveg below a folder: what a run has made is no input of the next one."""
+    known: dict[str, bool] = {root: False}
+    for path in paths:
+        if not _in_run(posixpath.dirname(path), known):
+            yield path
+
+
+def _in_run(folder: str, known: dict[str, bool]) -> bool:
+    if folder not in known:
+        is_run = Path(folder, RUN_FILE).is_file()
+        above = posixpath.dirname(folder)
+        known[folder] = is_run or (above != folder and _in_run(above, known))
+    return known[folder]
+
+
+def _look(path: str) -> Found:
+    """A file of this machine as it is now."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return Found(path, None, "")
+    if not S_ISREG(status.st_mode):
+        return Found(path, None, "")
+    return Found(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+
+
+def _listed(path: str) -> Iterator[Found]:
+    """What a list names. Paths in it are relative to its own folder."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
+    except OSError as error:
+        raise ConfigError(f"inputs: the list {path} cannot be read: {error.strerror}") from error
+    names = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
+        yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), names)
+
+
+def _entry(name: str, folder: str) -> Found:
+    if _is_local(name):
+        return _look(_absolute(name, folder))
+    return Found(name, *remote_files.look(name))
