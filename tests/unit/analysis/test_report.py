@@ -4,13 +4,14 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from pyveg.analysis.agreement import LEVELS
-from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.analyse import Analysis, analyse
 from pyveg.analysis.figures import season_cycle
 from pyveg.analysis.report import VERDICTS, report_html, tables
 from pyveg.analysis.report.gallery import gallery, picture_address
@@ -348,3 +349,14 @@ def test_memory_at_its_limit_is_not_told_apart(analysis: Analysis) -> None:
     lines = tables.memory_lines(changed)
     assert len(lines) == 2
     assert all("is 0.98 or more with and 0.50 without their part." in line for line in lines)
+
+
+def test_a_real_year_of_the_older_pyveg(shared_data: Path) -> None:
+    """12 months of the older program: they cannot tell, and the report says why."""
+    path = shared_data / "results/labyrinths_niger_2017_results_summary.json"
+    page = Page(report_html(analyse(path, swap_coordinates=True, settings=QUICK)))
+    assert "? Cannot tell" in page.text
+    assert "11.32° N, 27.942° E" in page.text
+    assert "2017-01-16 to 2017-12-14, 12 steps of 1 month, 10 chips" in page.text
+    assert len([one for one in page.named("img") if one.get("class") == "plot"]) == 2
+    assert "12 values of 12 steps; a test needs 24" in page.text
