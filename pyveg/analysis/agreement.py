@@ -18,6 +18,7 @@ import pandas as pd
 from pyveg.analysis.climate import Climate
 from pyveg.analysis.measure import SITE
 from pyveg.analysis.power import Power
+from pyveg.analysis.settings import INDICATOR_NAMES
 from pyveg.analysis.significance import q_values
 from pyveg.analysis.snapshots import Snapshots
 from pyveg.analysis.temporal import Temporal
@@ -285,20 +286,14 @@ def _candidate(
 
 
 NAMES: Mapping[str, str] = {
-    "ar1": "AR(1)",
-    "variance": "Variance",
-    "sd": "Standard deviation",
-    "cv": "Coefficient of variation",
-    "skewness": "Skewness",
-    "kurtosis": "Kurtosis",
-    "restoring_rate": "Restoring rate",
+    **{name: f"{text[0].upper()}{text[1:]}" for name, text in INDICATOR_NAMES.items()},
     "level": "Level",
     "morans_i": "Moran's I",
     "density_ratio": "Spectral density ratio",
     "wavelength": "Wavelength of the pattern",
     "patch_mean": "Mean patch size",
 }
-"""Indicators as people write them."""
+"""What the table names, as people write it."""
 
 
 def _share_of_settings(summary: pd.DataFrame, metric: str, indicator: str) -> float:

@@ -70,15 +70,6 @@ class Analysis:
         """Metrics that were tested."""
         return self.temporal.trends["metric"].drop_duplicates().tolist()
 
-    @property
-    def title(self) -> str:
-        """The place, as people write it."""
-        about = self.series.metadata
-        place = ""
-        if "latitude" in about and "longitude" in about:
-            place = f"{about['latitude']}° N, {about['longitude']}° E, "
-        return f"{place}{self.series.collection or 'no collection'}"
-
     def site(self) -> pd.DataFrame:
         """Every metric over the chips of each step: median, quartiles, number of chips."""
         parts = [site_table(self.series, name).assign(metric=name) for name in self.series.metrics]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg.analysis.measure import stream, window_steps
-from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
+from pyveg.analysis.settings import DIRECTIONS, INDICATOR_NAMES, AnalysisSettings
 from pyveg.analysis.significance import share_interval
 from pyveg.kernels import rolling
 from pyveg.kernels.chain import Prepared, prepare
@@ -50,11 +50,11 @@ class Power:
             return f"A record of {record} cannot be tested: {self.reason}."
         found = (
             f"In a record of {record}, a rise of AR(1) from {self.first:g} to {self.last:g} would "
-            f"be found by {self.indicator} in {100 * self.power:.0f} % of series "
+            f"be found by {INDICATOR_NAMES[self.indicator]} in {100 * self.power:.0f} % of series "
             f"({100 * self.low:.0f} to {100 * self.high:.0f} %)."
         )
         if self.power < 0.5:
-            return f"{found} That no rise was found means little."
+            return f"{found} Where none is found, that means little."
         return found
 
 

@@ -24,6 +24,17 @@ DIRECTIONS: Mapping[str, str] = {
 """Indicator -> the change that is expected before a collapse, and tested for."""
 
 
+INDICATOR_NAMES: Mapping[str, str] = {
+    "ar1": "AR(1)",
+    "variance": "variance",
+    "sd": "standard deviation",
+    "cv": "coefficient of variation",
+    "skewness": "skewness",
+    "kurtosis": "kurtosis",
+    "restoring_rate": "restoring rate",
+}
+"""Indicators as people write them."""
+
 _LEAST: Mapping[str, float] = {
     "surrogates": 19,
     "chip_surrogates": 19,

@@ -34,6 +34,9 @@ class Noise(NamedTuple):
     innovations: Values
     """e of the series that it was fitted to, mean 0 and SD `sigma`, shape (n,); NaN where it or a
     value before it is missing."""
+    gain: float = 1.0
+    """SD that the residual operator leaves of the model's process, as a share: what the series had
+    before it was detrended is larger by 1 / gain."""
 
 
 def fit_noise(
@@ -83,8 +86,9 @@ def fit_noise(
     pairs = min(int((known[lag:] & known[: data.size - lag]).sum()) for lag in range(longest + 1))
     order = _order(correlation, pairs)
     correlation = correlation[: order + 1]
+    gain = 1.0
     if turned is not None and order:
-        correlation = _matched(correlation, turned, known)
+        correlation, gain = _matched(correlation, turned, known)
     coefficients, share = _levinson(correlation)
     innovations = _innovations(centred, coefficients)
     sigma = math.sqrt(variance * share)
@@ -94,7 +98,7 @@ def fit_noise(
         spread = math.sqrt(float(np.mean(innovations[usable] ** 2)))
         if spread > 0:
             innovations *= sigma / spread
-    return Noise(coefficients, sigma, innovations)
+    return Noise(coefficients, sigma, innovations, gain)
 
 
 def corrected_ar1(residuals: NDArray[Any], turned: Values) -> float:
@@ -123,7 +127,7 @@ def corrected_ar1(residuals: NDArray[Any], turned: Values) -> float:
     if known.sum() < 12 or np.ptp(data[known]) <= 1e-12 * np.abs(data[known]).max():
         return math.nan
     found = _autocorrelation(np.where(known, data - data[known].mean(), np.nan), 1)
-    return float(_matched(found, turned, known)[1])
+    return float(_matched(found, turned, known)[0][1])
 
 
 def theoretical_autocorrelation(coefficients: NDArray[Any], lags: int) -> Values:
@@ -179,8 +183,8 @@ def _order(correlation: Values, count: int) -> int:
     return best
 
 
-def _matched(target: Values, turned: Values, valid: Mask) -> Values:
-    """Autocorrelation of a model that has `target` after the operator."""
+def _matched(target: Values, turned: Values, valid: Mask) -> tuple[Values, float]:
+    """Autocorrelation of a model that has `target` after the operator, and the operator's gain."""
     n, order = valid.size, target.size - 1
     weights = _lag_weights(turned, valid, order)
     correlation = target.copy()
@@ -192,7 +196,7 @@ def _matched(target: Values, turned: Values, valid: Mask) -> Values:
         if np.abs(wrong).max() < 1e-6:
             break
         correlation[1:] = np.clip(whole[1 : order + 1] + 0.7 * wrong, -_LIMIT, _LIMIT)
-    return correlation
+    return correlation, math.sqrt(float(expected[0]))
 
 
 def _lag_weights(turned: Values, valid: Mask, lags: int) -> Values:

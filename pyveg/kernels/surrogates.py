@@ -163,7 +163,8 @@ def _sieve(noise: Noise, draws: Draws, n: int) -> Values:
     else:
         places = shared if shared.size >= _FEWEST else known
         drive = _choose(noise.innovations, places, known, draws.words, draws.own)
-    return np.ascontiguousarray(ar_process(drive, noise.coefficients)[:, -n:])
+    made: Values = ar_process(drive, noise.coefficients)[:, -n:] / noise.gain
+    return np.ascontiguousarray(made)
 
 
 @njit(cache=True, nogil=True)

@@ -51,7 +51,6 @@ def whole() -> Analysis:
 
 def test_every_part_is_there(whole: Analysis) -> None:
     assert whole.metrics == ["ndvi_mean"]
-    assert whole.title == "10.0° N, 20.0° E, COPERNICUS/S2"
     tables = whole.tables()
     for name in ("series", "site", "parts", "indicators", "trends", "levels", "climate",
                  "sensitivity", "rain_response", "drought_recovery", "agreement"):  # fmt: skip

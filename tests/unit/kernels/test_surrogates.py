@@ -301,3 +301,15 @@ def test_unknown_steps() -> None:
         Steps(trend="stl")
     with pytest.raises(ValueError, match=r"whole number of steps in a year, not 24\.35"):
         prepare(_ar([0.5]), Steps(season="stl", period=24.35))
+
+
+@pytest.mark.parametrize("memory", [0.3, 0.9])
+def test_surrogates_vary_as_the_series_does_behind_the_chain(memory: float) -> None:
+    """Detrending takes most of what a long memory does, and its surrogates make that good."""
+    ratios = []
+    for seed in range(20):
+        done = prepare(_ar([memory], seed, gaps=0.1), Steps(bandwidth=0.3))
+        noise = fit_noise(done.residual, done.turned)
+        made = surrogates(done.residual, noise, draw(N, 100, seed))
+        ratios.append(np.nanvar(done.residuals(made)) / np.nanvar(done.residual))
+    assert np.median(ratios) == pytest.approx(1.0, abs=0.15)
