@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,8 +13,8 @@ from types import TracebackType
 
 _STARTING = 60.0
 """How long a process may take to start on a busy machine, seconds."""
-_ENDING = 10.0
-_QUIET = ("--no-dashboard", "--no-show")
+_PAGE = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+"""Its page of numbers, on any port."""
 
 
 class DaskProcesses:
@@ -35,7 +34,7 @@ class DaskProcesses:
     def __enter__(self) -> DaskProcesses:
         self._folder.mkdir(parents=True, exist_ok=True)
         self.file = self._folder / "scheduler.json"
-        self._scheduler = self._start("scheduler", "--port", "0", "--host", "127.0.0.1", *_QUIET)
+        self._scheduler = self._start("scheduler", "--port", "0", "--host", "127.0.0.1", *_PAGE)
         end = time.monotonic() + _STARTING
         while not self.file.is_file() or not self.file.read_text():
             if self._scheduler.poll() is not None or time.monotonic() > end:
@@ -51,7 +50,8 @@ class DaskProcesses:
         trace: TracebackType | None,
     ) -> None:
         for process in (*self._workers, self._scheduler):
-            _end(process)
+            process.kill()  # the processes below it notice and end
+            process.wait()
 
     def add_workers(
         self,
@@ -60,8 +60,9 @@ class DaskProcesses:
         threads: int = 1,
         preload: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        wait: bool = True,
     ) -> None:
-        """Start workers, each with a nanny that starts it again, and wait until they are there.
+        """Start workers, each with a nanny that starts it again.
 
         Parameters
         ----------
@@ -70,6 +71,8 @@ class DaskProcesses:
             A script that each of them runs before it begins.
         environment : mapping of str to str, optional
             More variables.
+        wait : bool
+            Whether to wait until they are there.
         """
         more = ["--preload", str(preload)] if preload is not None else []
         self._workers.append(
@@ -82,7 +85,8 @@ class DaskProcesses:
             )
         )
         self._count += count
-        self._wait_for_workers()
+        if wait:
+            self._wait_for_workers()
 
     def worker_ids(self) -> dict[str, int]:
         """Address -> id of the process of each worker; the nannies' own are not among them."""
@@ -120,14 +124,3 @@ class DaskProcesses:
     def log(self) -> str:
         """What all of them have written so far."""
         return "".join(path.read_text() for path in sorted(self._folder.glob("*.log")))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and make it."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_ENDING)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

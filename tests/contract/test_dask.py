@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,16 @@ class TestDask(RunnerContract):
         assert list(bad) == ["B/Start/00000"]
         assert "time limit of 0:00:02" in bad["B/Start/00000"]
 
-    def test_many_short_tasks_travel_together(self, tmp_path: Path) -> None:
-        results, store, _ = self._run(tmp_path, start={"count": 300})
-        assert {result.state for result in results.values()} == {State.SUCCEEDED}
-        assert len(store.read("combine/Gather/all").splitlines()) == 302
-
     def test_nothing_is_left_behind(self, tmp_path: Path) -> None:
         from distributed import Client
 
         _, store, _ = self._run(tmp_path, start={"count": 2})
         assert not list(store.list("_pyveg/dask"))
+        end = time.monotonic() + 10
         with Client(self.address, set_as_default=False) as client:
-            keys: Any = client.run_on_scheduler(_keys_at)
-        assert keys == []
+            while client.run_on_scheduler(_keys_at):  # what a test gave up may run for a moment
+                assert time.monotonic() < end
+                time.sleep(0.05)
 
 
 def _keys_at(dask_scheduler: Any) -> list[str]:

@@ -48,7 +48,7 @@ class _Child:
             stdout=subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C at the terminal is not for it
         )
-        self._send(opening)  # by the pipe: secrets stand on no command line
+        self._send(opening)  # by the pipe: secrets stand on no command line, and in no log
 
     def run(self, task: Task) -> TaskResult:
         """Run a Task to its end, or to the end of the process.

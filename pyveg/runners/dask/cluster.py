@@ -101,11 +101,14 @@ def _local_cluster(n_workers: int, folder: str) -> LocalCluster:
         processes=True,
         worker_class=_Nanny,
         memory_limit=0,  # as with processes; Dask would end a worker that takes its share
-        dashboard_address=None,
         local_directory=folder,
         asynchronous=True,
         silence_logs=logging.CRITICAL,
-        scheduler_kwargs={"allowed_failures": 0},  # what to try again is decided in `dispatch`
+        scheduler_kwargs={
+            "allowed_failures": 0,  # what to try again is decided in `dispatch`
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",  # its page of numbers: any port, this machine only
+        },
     )
 
 

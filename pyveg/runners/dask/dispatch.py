@@ -22,7 +22,7 @@ from pyveg.core.execute import describe
 from pyveg.core.ports import Listener
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask import fitness, worker
-from pyveg.runners.dask.errand import STARTED, Errand, Opening, Unfit
+from pyveg.runners.dask.errand import TOPIC, Errand, Opening, Unready, results_in
 from pyveg.runners.dask.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -48,9 +48,18 @@ class Dispatch:
         Of the running event loop.
     opening : Opening
     listener : Listener
+    modules : sequence of str
+        Modules that all workers must have.
     """
 
-    def __init__(self, client: Client, opening: Opening, listener: Listener) -> None:
+    def __init__(
+        self,
+        client: Client,
+        opening: Opening,
+        listener: Listener,
+        modules: Sequence[str] = (),
+    ) -> None:
+        self._modules = modules
         self._client = client
         self._address = client.scheduler.address
         self._opening = opening
@@ -64,10 +73,15 @@ class Dispatch:
         self._tries: Counter[str] = Counter()
         """Id of a Task -> how often it came back without a result."""
         self._apart: set[str] = set()
-        """Ids of Tasks that had a worker die around them."""
+        """Ids of Tasks that had a worker die around them, or may have."""
+        self._met: set[str] = set()
+        """Ids of Tasks that have begun, or that came to a worker which had not been told."""
         self._hopeless = ""
         """Why no Task can be done any more."""
         self._asking = asyncio.Lock()
+        self._prepared: dict[str, int] = {}
+        """Address of a worker that came during the run -> number of the last errand before it was
+        told of the run."""
         self._watch: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -78,12 +92,12 @@ class Dispatch:
         EngineError
             If one of them cannot, with what to do.
         """
-        troubles, notes = await fitness.unfit(self._client, self._opening)
+        troubles, notes = await fitness.prepare(self._client, self._opening, self._modules)
         if troubles:
             raise EngineError(f"{self._address}: {fitness.sentence(troubles)}")
         for note in notes:
             self._listener.tell(EngineStatus(f"dask: {note}", urgent=True))
-        self._client.subscribe_topic(STARTED, self._started)
+        self._client.subscribe_topic(TOPIC, self._told)
         await self._count()
         self._watch = asyncio.create_task(self._keep_counting())
 
@@ -144,7 +158,7 @@ class Dispatch:
             most = self._sizes.of(first, len(self._waiting), self._threads)
             while self._waiting and len(tasks) < most and self._joins(first):
                 tasks.append(self._waiting.popleft())
-        return Errand(self._number, tuple(tasks), apart)
+        return Errand(self._opening.token, self._number, tuple(tasks), apart)
 
     def _joins(self, first: Task) -> bool:
         """Whether the Task that waits next can go with another."""
@@ -161,7 +175,6 @@ class Dispatch:
                 errands,
                 key=[self._key(errand) for errand in errands],
                 pure=False,
-                opening=self._opening,
             )
         for errand, future in zip(errands, futures, strict=True):
             follower = asyncio.create_task(self._follow(errand, future))
@@ -175,22 +188,46 @@ class Dispatch:
 
     # Back
 
+    def _told(self, event: tuple[float, Sequence[Any]]) -> None:
+        """An errand of this run or of another one has begun or ended, says a worker."""
+        token, number, plain = event[1]
+        if token != self._opening.token or number not in self._out:
+            return
+        errand, follower = self._out[number]
+        if plain is None:
+            for task in errand.tasks:
+                self._met.add(task.id)
+                self._listener.started(task.id)
+        else:
+            follower.cancel()
+            self._done(errand, results_in(errand, plain))
+
+    def _done(self, errand: Errand, results: Sequence[TaskResult]) -> None:
+        del self._out[errand.number]
+        self._sizes.learn(errand.tasks[0], results)
+        for result in results:
+            self._listener.report(result)
+        self._feed()
+
     async def _follow(self, errand: Errand, future: Future[Any]) -> None:
-        """Wait for an errand and see to what has become of it."""
+        """Wait for an errand of which no worker tells that it has ended.
+
+        The event comes first, so what arrives here is mostly trouble. Results are not fetched: to
+        ask a worker that has died meanwhile takes half a minute.
+        """
         outcome: Any
         try:
             outcome = await future
         except Exception as error:  # noqa: BLE001 - whatever a worker, or the way to it, raised
             outcome = error
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, Unready):
+            await self._prepare(outcome.worker, errand.number)
+            self._suspect(errand)
+            self._again(errand)
+        elif isinstance(outcome, Exception):
             await self._see_to(errand, outcome)
-        elif isinstance(outcome, Unfit):
-            self._refuse([Unfit(f"the worker {outcome.worker}", outcome.reason)])
-        else:
-            del self._out[errand.number]
-            self._sizes.learn(errand.tasks[0], outcome)
-            for result in outcome:
-                self._listener.report(result)
+        elif errand.number in self._out:
+            self._done(errand, outcome)
         self._feed()
 
     def _followed(self, follower: asyncio.Task[None]) -> None:
@@ -208,27 +245,40 @@ class Dispatch:
         elif isinstance(error, FutureCancelledError):  # such as all workers started anew
             self._again(errand, f"the scheduler gave it up ({error.reason})")
         else:
-            await self._ask_workers()
+            async with self._asking:
+                if not self._hopeless:
+                    await self._ask_workers()
             self._again(errand, describe(error))
 
-    def _again(self, errand: Errand, why: str) -> None:
+    def _again(self, errand: Errand, why: str = "") -> None:
+        """Let Tasks wait anew; where there is a reason, not for ever."""
         if self._out.pop(errand.number, None) is None:  # given up meanwhile
             return
         for task in reversed(errand.tasks):
-            self._tries[task.id] += 1
+            self._tries[task.id] += bool(why)
             if self._tries[task.id] < TRIES:
                 self._waiting.appendleft(task)
             else:
                 self._fail([task], f"{why}, {TRIES} times")
 
-    async def _ask_workers(self) -> None:
-        """Look whether a worker that came during the run is to blame."""
-        async with self._asking:
-            if not self._hopeless:
-                troubles, _ = await fitness.unfit(self._client, self._opening)
-                self._refuse(troubles)
+    def _suspect(self, errand: Errand) -> None:
+        """A Task that has been with a worker before may have killed it: this one is new."""
+        for task in errand.tasks:
+            if task.id in self._met:
+                self._apart.add(task.id)
+            self._met.add(task.id)
 
-    def _refuse(self, troubles: Sequence[Unfit]) -> None:
+    async def _prepare(self, address: str, number: int) -> None:
+        """Tell a worker of the run that came after its beginning; several errands may ask."""
+        async with self._asking:
+            if number > self._prepared.get(address, 0) and not self._hopeless:
+                last = self._number
+                await self._ask_workers([address])
+                self._prepared[address] = last
+
+    async def _ask_workers(self, addresses: Sequence[str] | None = None) -> None:
+        """Look whether workers are to blame."""
+        troubles, _ = await fitness.prepare(self._client, self._opening, self._modules, addresses)
         if troubles:
             self.give_up(
                 f"{self._address}: {fitness.sentence(troubles)}; then finish the run with "
@@ -246,13 +296,6 @@ class Dispatch:
             self._listener.report(TaskResult(task.id, State.FAILED, reason))
 
     # Around
-
-    def _started(self, event: tuple[float, tuple[str, int]]) -> None:
-        """A worker has begun an errand, of this run or of another one."""
-        token, number = event[1]
-        if token == self._opening.token and number in self._out:
-            for task in self._out[number][0].tasks:
-                self._listener.started(task.id)
 
     async def _keep_counting(self) -> None:
         """No Task ends where there are no workers, so nothing else would tell of it."""

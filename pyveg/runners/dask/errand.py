@@ -1,19 +1,20 @@
-"""What travels to workers and back; plain data."""
+"""What travels to workers and back; plain data, and none of it secret."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyveg.core.layout import PRIVATE
-from pyveg.core.tasks import Task
+from pyveg.core.tasks import State, Task, TaskResult
 
 LOCAL = "local"
 """Instead of an address: workers of this machine, for this run alone."""
 
-STARTED = "pyveg-started"
-"""Topic of the events by which workers tell that they begin an errand."""
+TOPIC = "pyveg"
+"""Topic of the events by which workers tell of errands. One for all runs, as a scheduler never
+forgets a topic."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,30 @@ class DaskSettings:
 
 @dataclass(frozen=True)
 class Opening:
-    """All that a worker needs to know of a run."""
+    """How a worker opens the Store of a run."""
 
     token: str
     """Names the run on the scheduler; new for each try."""
     store: Mapping[str, Any]
     """What `registry.open_store` needs."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    modules: tuple[str, ...] = ()
 
     @property
     def marker(self) -> str:
         """Key of a file by which a worker sees that it has opened the very same Store."""
-        return f"{PRIVATE}/dask/{self.token}"
+        return marker_key(self.token)
+
+
+def marker_key(token: str) -> str:
+    """See `Opening.marker`."""
+    return f"{PRIVATE}/dask/{token}"
 
 
 @dataclass(frozen=True)
 class Errand:
     """Some Tasks that a worker does one after the other, under one key of Dask."""
 
+    token: str
     number: int
     tasks: tuple[Task, ...]
     apart: bool = False
@@ -56,8 +62,26 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Unfit:
-    """Instead of results: why a worker can do no Task of this run."""
+class Unready:
+    """Instead of results: the worker of that address has not been told how to open the Store."""
 
     worker: str
-    reason: str
+
+
+def started(errand: Errand) -> list[Any]:
+    """The event of an errand that begins."""
+    return [errand.token, errand.number, None]
+
+
+def ended(errand: Errand, results: Sequence[TaskResult]) -> list[Any]:
+    """The event of an errand that has been done."""
+    plain = [[r.state.value, r.reason, r.seconds, r.details] for r in results]
+    return [errand.token, errand.number, plain]
+
+
+def results_in(errand: Errand, plain: Sequence[Sequence[Any]]) -> list[TaskResult]:
+    """The results that `ended` told of."""
+    return [
+        TaskResult(task.id, State(state), reason, seconds, details)
+        for task, (state, reason, seconds, details) in zip(errand.tasks, plain, strict=True)
+    ]

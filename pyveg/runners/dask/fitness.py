@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyveg.core.execute import describe
 from pyveg.runners.dask import worker
-from pyveg.runners.dask.errand import Opening, Unfit
+from pyveg.runners.dask.errand import Opening
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,13 +24,31 @@ Versions = Mapping[str, Mapping[str, Any]]
 """What `Client.get_versions` gives: ``client`` and ``scheduler``, and ``workers`` by address."""
 
 
-async def unfit(client: Client, opening: Opening) -> tuple[list[Unfit], list[str]]:
-    """Ask the scheduler and all its workers.
+@dataclass(frozen=True)
+class Unfit:
+    """One that can do no Task of the run."""
+
+    name: str
+    """``the scheduler``, or ``the worker <address>``."""
+    reason: str
+
+
+async def prepare(
+    client: Client,
+    opening: Opening,
+    modules: Sequence[str] = (),
+    workers: Sequence[str] | None = None,
+) -> tuple[list[Unfit], list[str]]:
+    """Look at the scheduler and its workers, and let the workers open the Store.
 
     Parameters
     ----------
     client : Client
     opening : Opening
+    modules : sequence of str
+        Modules that they must have.
+    workers : sequence of str, optional
+        Addresses; all where left out.
 
     Returns
     -------
@@ -39,10 +58,21 @@ async def unfit(client: Client, opening: Opening) -> tuple[list[Unfit], list[str
         What the user should know of the others.
     """
     versions = await client.get_versions(packages=["pyveg", *SAME_NUMBERS])
+    if workers is not None:
+        found = {name: versions["workers"][name] for name in workers if name in versions["workers"]}
+        versions = {**versions, "workers": found}
     troubles = list(wrong_versions(versions))
     if troubles:
         return troubles, []
-    answers = await client.run(worker.examine, opening, on_error="return")
+    answers = await client.run(
+        worker.prepare,
+        opening.token,
+        dict(opening.store),
+        dict(opening.environment),
+        list(modules),
+        workers=workers,
+        on_error="return",
+    )
     return list(refusals(answers)), list(different_numbers(versions))
 
 
@@ -82,6 +112,8 @@ def different_numbers(versions: Versions) -> Iterator[str]:
 def refusals(answers: Mapping[str, Any]) -> Iterator[Unfit]:
     """Workers whose own look at the run told of a trouble, or could not be taken."""
     for address, answer in answers.items():
+        if isinstance(answer, OSError):  # it is gone; should it come back, it is asked again
+            continue
         if isinstance(answer, BaseException):
             reason = f"{describe(answer)}; install there what is installed here"
             yield Unfit(f"the worker {address}", reason)
@@ -92,7 +124,7 @@ def refusals(answers: Mapping[str, Any]) -> Iterator[Unfit]:
 def sentence(troubles: Iterable[Unfit]) -> str:
     """The first trouble, and how many more there are like it."""
     first, *others = troubles
-    return f"{first.worker}{_more(len(others) + 1)} cannot be used: {first.reason}"
+    return f"{first.name}{_more(len(others) + 1)} cannot be used: {first.reason}"
 
 
 def _others(versions: Versions) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -55,7 +55,6 @@ class DaskRunner:
             secrets.token_hex(4),
             store.spec(),
             dict(self._settings.environment),
-            self._settings.modules,
         )
         self._thread.start()
         self._ready.result()
@@ -114,7 +113,7 @@ class DaskRunner:
         await asyncio.to_thread(self._store.write, self._opening.marker, b"")
         try:
             async with connected(self._settings.scheduler, self._n_workers) as client:
-                dispatch = Dispatch(client, self._opening, self)
+                dispatch = Dispatch(client, self._opening, self, self._settings.modules)
                 await dispatch.begin()
                 self._dispatch = dispatch
                 self._ready.set_result(None)
