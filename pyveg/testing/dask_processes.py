@@ -96,6 +96,14 @@ class DaskProcesses:
             found: dict[str, int] = client.run(os.getpid)
         return found
 
+    def variables(self, name: str) -> list[str]:
+        """An environment variable in each worker; empty where it is not set."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            found: dict[str, str] = client.run(os.environ.get, name, "")
+        return list(found.values())
+
     def kill_scheduler(self) -> None:
         """As if its machine had gone."""
         self._scheduler.kill()

@@ -165,9 +165,14 @@ def test_a_worker_without_pyveg(own_processes: DaskProcesses, tmp_path: Path) ->
 
 
 def test_a_worker_without_pyveg_that_comes_during_the_run(
-    own_processes: DaskProcesses, tmp_path: Path
+    own_processes: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dask parts with a worker that cannot even read a Task; others do what it was given."""
+    """Dask parts with a worker that cannot even read a Task; others do what it was given.
+
+    Such a worker logs the bytes that it was sent; secrets must not be among them.
+    """
+    secrets = {"PYVEG_TEST": "sig=very-secret"}
+    monkeypatch.setattr("pyveg.configs.azure.environment_for", lambda _: dict(secrets))
     own_processes.add_workers(1)
     script = _preload(tmp_path, BROKEN_PYVEG)
     report = _run(
@@ -178,6 +183,9 @@ def test_a_worker_without_pyveg_that_comes_during_the_run(
     )
     assert report.exit_code == 0
     assert report.counts == {State.SUCCEEDED: 33}
+    assert "Failed to deserialize" in own_processes.log
+    assert "very-secret" not in own_processes.log
+    assert "very-secret" not in "".join(own_processes.variables("PYVEG_TEST"))
 
 
 def test_a_worker_of_another_version_that_comes_during_the_run(

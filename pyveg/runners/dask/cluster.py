@@ -10,12 +10,19 @@ import sys
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from distributed import Client, LocalCluster, Nanny, Worker
+from distributed.utils import silence_logging_cmgr
 from distributed.versions import VersionMismatchWarning
 
 from pyveg.core.errors import EngineError
@@ -43,7 +50,6 @@ async def connected(scheduler: str, n_workers: int) -> AsyncIterator[Client]:
         If there is no scheduler at that address.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(_quiet())
         if scheduler == LOCAL:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pyveg-dask-"))
             cluster = await stack.enter_async_context(_local_cluster(n_workers, folder))
@@ -112,23 +118,19 @@ def _local_cluster(n_workers: int, folder: str) -> LocalCluster:
     )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave it to pyveg to tell what Dask would log."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+def quiet() -> AbstractContextManager[None]:
+    """Leave it to `dispatch` to tell, in pyveg's words, what matters of what Dask would log."""
+    silent: AbstractContextManager[None] = silence_logging_cmgr(logging.CRITICAL)
+    return silent
 
 
 class _Worker(Worker):  # type: ignore[misc]
-    """A worker that leaves an interrupt at the terminal to the coordinator."""
+    """A worker that leaves what to do and what to tell to the coordinator."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._silence = ExitStack()  # for as long as the process lives
+        self._silence.enter_context(quiet())
         super().__init__(*args, **kwargs)
 
 

@@ -169,13 +169,14 @@ class Dispatch:
         return task.step.timeout is not None or task.id in self._apart
 
     def _send(self, errands: Sequence[Errand]) -> None:
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            futures = self._client.map(
-                worker.run,
-                errands,
-                key=[self._key(errand) for errand in errands],
-                pure=False,
-            )
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+                keys = [self._key(errand) for errand in errands]
+                futures = self._client.map(worker.run, errands, key=keys, pure=False)
+        except Exception as error:  # noqa: BLE001 - what was not sent must not be waited for
+            for errand in errands:
+                self._fail(errand.tasks, f"it could not be sent: {describe(error)}")
+            return
         for errand, future in zip(errands, futures, strict=True):
             follower = asyncio.create_task(self._follow(errand, future))
             follower.add_done_callback(self._followed)

@@ -88,7 +88,10 @@ class DaskRunner:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._serve())
+            from pyveg.runners.dask.cluster import quiet
+
+            with quiet():
+                asyncio.run(self._serve())
         except Exception as error:  # noqa: BLE001 - whatever Dask raises becomes a reason
             self._explain(error)
         finally:
