@@ -16,6 +16,7 @@ from contextlib import (
     ExitStack,
     asynccontextmanager,
     contextmanager,
+    suppress,
 )
 from pathlib import Path
 from types import ModuleType
@@ -96,7 +97,8 @@ async def _client(address: str) -> AsyncIterator[Client]:
     try:
         yield client
     finally:
-        await client.close()
+        with suppress(OSError, TimeoutError):  # one that is gone need not be told
+            await client.close()
 
 
 def _local_cluster(n_workers: int, folder: str) -> LocalCluster:

@@ -16,15 +16,18 @@ from hypothesis import strategies as st
 from pyveg.configs import dask as dask_config
 from pyveg.core.errors import ConfigError, EngineError
 from pyveg.core.pipeline import Pipeline
+from pyveg.core.ports import RunnerSettings
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask import apart, fitness, worker
 from pyveg.runners.dask.cluster import address_of
 from pyveg.runners.dask.errand import DaskSettings, Errand, Opening, ended, results_in
 from pyveg.runners.dask.fitness import Unfit
+from pyveg.runners.dask.runner import DaskRunner
 from pyveg.runners.dask.sizes import MOST, SECONDS, Sizes
 from pyveg.runners.environment import environment
 from pyveg.storage.local import LocalStore
 from pyveg.testing.graphs import fake_pipeline
+from pyveg.testing.runner_contract import Reports
 
 SECRET = "sig=very-secret"
 
@@ -300,3 +303,34 @@ def test_one_engine_for_local_and_dask_modules(tmp_path: Path) -> None:
     engines = _engines(pipeline, pipeline.plan().graph, LocalStore(tmp_path))
     assert set(engines) == {"dask", "local"}
     assert engines["dask"] is engines["local"]
+
+
+# The engine without a scheduler
+
+
+def test_nothing_is_started_where_nothing_is_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DaskRunner, "_work", _must_not)
+    runner = DaskRunner(RunnerSettings(2))
+    runner.start(LocalStore(tmp_path), Reports())
+    runner.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_workers_that_cannot_be_started_fail_what_waits_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DaskRunner, "_work", _must_not)
+    runner, listener = DaskRunner(RunnerSettings(2)), Reports()
+    runner.start(LocalStore(tmp_path), listener)
+    first, second = _tasks(count=2)
+    runner.submit([first])
+    runner._thread.join()
+    runner.submit([second])
+    assert [result.reason for result in listener.reports] == ["OSError: no more processes"] * 2
+    runner.close()
+
+
+async def _must_not(_: DaskRunner) -> None:
+    raise OSError("no more processes")
