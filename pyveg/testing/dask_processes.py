@@ -60,9 +60,8 @@ class DaskProcesses:
         threads: int = 1,
         preload: Path | None = None,
         environment: Mapping[str, str] | None = None,
-        wait: bool = True,
     ) -> None:
-        """Start workers, each with a nanny that starts it again.
+        """Start workers, each with a nanny that starts it again, and wait until they are there.
 
         Parameters
         ----------
@@ -71,8 +70,6 @@ class DaskProcesses:
             A script that each of them runs before it begins.
         environment : mapping of str to str, optional
             More variables.
-        wait : bool
-            Whether to wait until they are there.
         """
         more = ["--preload", str(preload)] if preload is not None else []
         self._workers.append(
@@ -85,8 +82,7 @@ class DaskProcesses:
             )
         )
         self._count += count
-        if wait:
-            self._wait_for_workers()
+        self._wait_for_workers()
 
     def worker_ids(self) -> dict[str, int]:
         """Address -> id of the process of each worker; the nannies' own are not among them."""
@@ -110,10 +106,12 @@ class DaskProcesses:
         self._scheduler.wait()
 
     def _wait_for_workers(self) -> None:
-        from distributed import Client
-
-        with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(self._count, timeout=_STARTING)
+        """Until as many have come as were started; one of them may have left again."""
+        end = time.monotonic() + _STARTING
+        while self.log.count("Registered to:") < self._count:
+            if time.monotonic() > end:
+                raise RuntimeError(f"no worker came: {self.log[-2000:]}")
+            time.sleep(0.05)
 
     def _start(
         self, command: str, *options: str, environment: Mapping[str, str] | None = None
