@@ -57,8 +57,9 @@ EXTRAS = {
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
-DEV = ("test", "check", "analysis", "azure", "emulator")
-"""The extra "dev"; tests of the cloud path run against emulators and are never skipped."""
+DEV = ("test", "check", "analysis", "azure", "dask", "emulator")
+"""The extra "dev"; tests of the cloud path run against emulators, those of Dask on workers of this
+machine, and are never skipped."""
 
 COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
@@ -110,6 +111,7 @@ PLUGINS = {
         "threads": "pyveg.runners.local:ThreadRunner",
         "processes": "pyveg.runners.processes:ProcessRunner",
         "batch": "pyveg.runners.azure_batch.runner:AzureBatchRunner",
+        "dask": "pyveg.runners.dask.runner:DaskRunner",
     },
 }
 

@@ -16,6 +16,7 @@ from pyveg import formats
 from pyveg.testing.azure_batch import Faults
 from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import Azurite
+from pyveg.testing.dask_processes import DaskProcesses
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -77,6 +78,14 @@ def azure_config(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where emulated nodes share the environment that the first of them makes, half a minute."""
     return tmp_path_factory.mktemp("environments")
+
+
+@pytest.fixture(scope="session")
+def dask_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A scheduler with two workers of one thread, which stay whole or come back."""
+    with DaskProcesses(tmp_path_factory.mktemp("dask")) as processes:
+        processes.add_workers(2)
+        yield processes
 
 
 class CloudMaker:

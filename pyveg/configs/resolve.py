@@ -68,7 +68,10 @@ class TopLevel:
     coords_id: str | None = params.setting(None, doc="your name of the place")
     coordinate_id: str | None = params.setting(None, doc="your name of the place")
     pattern_type: str | None = params.setting(None, doc="your name of its pattern")
-    runner: str = params.setting("processes", doc='"processes", "threads" or "serial"')
+    runner: str = params.setting("processes", doc='"processes", "threads", "serial" or "dask"')
+    dask_scheduler: str = params.setting(
+        "local", doc='address of a Dask scheduler, its JSON file, or "local"'
+    )
     n_workers: int | None = params.setting(None, doc="Tasks that may run at once", low=1)
     analysis: bool = params.setting(False, doc="analyse the results at the end of the run")
 
@@ -133,6 +136,7 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         output_location=str(top.output_location),
         output_location_type=top.output_location_type,
         runner=top.runner,
+        dask_scheduler=top.dask_scheduler,
         n_workers=top.n_workers,
         analysis=top.analysis,
         about={

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pyveg.configs import azure, batch
+from pyveg.configs import azure, batch, dask
 from pyveg.configs.dispatch import Dispatch
 from pyveg.configs.load import load_pipeline
 from pyveg.configs.runlog import RunLog
@@ -62,6 +62,7 @@ def prepare(
     output_location: str | None = None,
     runner: str | None = None,
     n_workers: int | None = None,
+    dask_scheduler: str | None = None,
 ) -> PreparedRun:
     """Plan a run and check all that can be checked before anything is written.
 
@@ -71,7 +72,7 @@ def prepare(
         A Pipeline or the path of a config file; not needed with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
-    output_location, runner, n_workers
+    output_location, runner, n_workers, dask_scheduler
         Replace those of the config.
 
     Raises
@@ -99,10 +100,15 @@ def prepare(
         output_location=output_location or pipeline.output_location,
         runner=runner or pipeline.runner,
         n_workers=n_workers or pipeline.n_workers,
+        dask_scheduler=dask_scheduler or pipeline.dask_scheduler,
     )
     plan = pipeline.plan()
     _check_engines(pipeline, plan.graph, resumed or _store_at(pipeline, "plan"))
-    plan = replace(plan, warnings=(*plan.warnings, *batch.check(pipeline, plan.graph)))
+    notes = [
+        *batch.check(pipeline, plan.graph),
+        *dask.check(pipeline, tuple(_engine_names(pipeline, plan.graph).values())),
+    ]
+    plan = replace(plan, warnings=(*plan.warnings, *notes))
     return PreparedRun(pipeline, plan, text, resumed)
 
 
@@ -113,6 +119,7 @@ def run_pipeline(
     output_location: str | None = None,
     runner: str | None = None,
     n_workers: int | None = None,
+    dask_scheduler: str | None = None,
     observers: Iterable[Observer] = (),
     on_interrupt: OnInterrupt = "cancel",
 ) -> RunReport:
@@ -124,7 +131,7 @@ def run_pipeline(
         A Pipeline or the path of a config file; not needed with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
-    output_location, runner, n_workers
+    output_location, runner, n_workers, dask_scheduler
         Replace those of the config.
     observers : iterable of callable
         Each is told of every event of the run.
@@ -151,6 +158,7 @@ def run_pipeline(
         output_location=output_location,
         runner=runner,
         n_workers=n_workers,
+        dask_scheduler=dask_scheduler,
     )
     return start(prepared, observers, on_interrupt)
 
@@ -181,7 +189,7 @@ def start(
         )
         notify(RunStarted(plan.graph, store.url))
         with ExitStack() as engines:
-            for engine in runners.values():
+            for engine in dict.fromkeys(runners.values()):
                 engines.callback(engine.close)
                 engine.start(store, coordinator)
             results = coordinator.run()
@@ -309,10 +317,11 @@ def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
     """Refuse what cannot work together."""
     for mode, name in _engine_names(pipeline, graph).items():
         cls = registry.runner_class(name, "runner" if mode == "local" else "run_mode")
+        cure = 'set runner = "threads"' if mode == "local" else f'leave out run_mode = "{mode}"'
         if cls.needs_shared_store and not store.shared:
             raise ConfigError(
                 f'the runner "{name}" works in other processes, which cannot reach {store.url}; '
-                'set runner = "threads" or another output_location_type'
+                f"{cure} or another output_location_type"
             )
         limited = [s.label for s in graph.steps if s.run_mode == mode and s.timeout is not None]
         if limited and not cls.enforces_timeout:
@@ -325,10 +334,15 @@ def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
 def _engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Runner]:
     classes = [registry.load("module", step.module) for step in graph.steps]
     preload = [name for cls in classes for name in (cls.__module__, *cls.preload)]
-    engines = {}
+    engines: dict[str, Runner] = {}
     for mode, name in _engine_names(pipeline, graph).items():
         if mode == batch.MODE:
             options: dict[str, object] = {"batch": batch.settings(store, graph)}
+        elif name == dask.NAME:
+            if dask.NAME in engines:  # one for the local Modules too
+                engines[mode] = engines[dask.NAME]
+                continue
+            options = {"dask": dask.settings(pipeline, store, graph.steps)}
         else:
             environment = azure.environment_for(store)
             options = {"preload": list(dict.fromkeys(preload)), "environment": environment}

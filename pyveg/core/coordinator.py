@@ -85,7 +85,7 @@ class Coordinator:
                 self._receive()
         except KeyboardInterrupt:
             interrupted = True
-            for runner in self._runners.values():
+            for runner in dict.fromkeys(self._runners.values()):
                 (runner.detach if self._detach else runner.cancel)()
             self._cancel_rest()
         self._notify(RunEnded(interrupted))

@@ -23,7 +23,9 @@ class Pipeline:
     output_location: str
     output_location_type: str = "local"
     runner: str = "processes"
-    """The local engine: ``processes``, ``threads`` or ``serial``."""
+    """The local engine: ``processes``, ``threads``, ``serial`` or ``dask``."""
+    dask_scheduler: str = "local"
+    """Where Tasks on Dask go: an address, the JSON file that has it, or ``local``."""
     n_workers: int | None = None
     """How many Tasks may run at once; None: one per core."""
     analysis: bool = False
@@ -52,6 +54,7 @@ class Pipeline:
             "output_location": self.output_location,
             "output_location_type": self.output_location_type,
             "runner": self.runner,
+            "dask_scheduler": self.dask_scheduler,
             "n_workers": self.n_workers,
             "analysis": self.analysis,
             "about": dict(self.about),

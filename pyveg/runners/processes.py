@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from datetime import timedelta
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
@@ -23,7 +22,9 @@ from typing import Any, ClassVar
 from pyveg.core.execute import run_task
 from pyveg.core.ports import RunnerSettings, Store
 from pyveg.core.registry import open_store
-from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.tasks import Task, TaskResult
+from pyveg.runners import reasons
+from pyveg.runners.environment import environment
 from pyveg.runners.local import PoolRunner
 
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -107,15 +108,12 @@ class ProcessRunner(PoolRunner):
             if task.step.timeout is not None and seconds >= task.step.timeout * 60
         ]
         for task in overdue:
-            limit = timedelta(minutes=task.step.timeout or 0)
-            reason = f'took longer than its time limit of {limit}; raise "timeout" if it may'
-            self._listener.report(TaskResult(task.id, State.FAILED, reason))
+            self._listener.report(reasons.overdue(task))
         others = [task for task, _ in fallen if task not in overdue]
         if overdue:
             self._waiting.extendleft(reversed(others))
         elif len(fallen) == 1:
-            reason = "its worker process died (killed, out of memory, or a crash in a library)"
-            self._listener.report(TaskResult(others[0].id, State.FAILED, reason))
+            self._listener.report(reasons.process_died(others[0]))
         else:
             self._suspects.extend(others)
 
@@ -140,7 +138,7 @@ def worker_context(preload: list[str]) -> BaseContext:
         return _Spawn()
     context = _ForkServer()
     context.set_forkserver_preload(["pyveg.core.execute", *preload])
-    with _environment(_ONE_THREAD):
+    with environment(_ONE_THREAD):
         forkserver.ensure_running()
     return context
 
@@ -216,18 +214,3 @@ def _run(task: Task) -> TaskResult:
             return run_task(task, _store)
         finally:
             faulthandler.cancel_dump_traceback_later()
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for the processes that are started inside."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     "--from_cache", help="Folder, URL or container of a run to finish; needs no --config_file."
 )
 @click.option("--output_location", help="Where to write to, rather than as the config says.")
-@click.option("--runner", help="processes, threads or serial, rather than as the config says.")
+@click.option(
+    "--runner", help="processes, threads, serial or dask, rather than as the config says."
+)
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
+@click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @on_interrupt_option
 @click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
@@ -35,6 +38,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     output_location: str | None,
     runner: str | None,
     n_workers: int | None,
+    dask_scheduler: str | None,
     azure_config: str | None,
     on_interrupt: OnInterrupt,
     project: str | None,
@@ -65,6 +69,7 @@ def main(  # noqa: PLR0917 - click passes options by name
             output_location=output_location,
             runner=runner,
             n_workers=n_workers,
+            dask_scheduler=dask_scheduler,
         )
         warn(prepared)
         if dry_run:

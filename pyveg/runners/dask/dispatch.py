@@ -1,0 +1,318 @@
+"""Hands out Tasks to the workers of a scheduler, and takes what comes back.
+
+It lives on the event loop of the engine's thread and is woken by Tasks that come and errands that
+end. A few errands for each thread of the workers are with the scheduler at once, so that a run of
+any length costs it little; short Tasks travel several to an errand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dask
+from distributed import KilledWorker
+from distributed.client import FutureCancelledError
+
+from pyveg.core.errors import EngineError
+from pyveg.core.events import EngineStatus
+from pyveg.core.execute import describe
+from pyveg.core.ports import Listener
+from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.runners.dask import fitness, worker
+from pyveg.runners.dask.errand import TOPIC, Errand, Opening, Unready, results_in
+from pyveg.runners.dask.sizes import Sizes
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+AHEAD = 8
+"""Errands with the scheduler for each thread of its workers."""
+LEAST_AHEAD = 64
+"""The same where there are few threads, or none yet."""
+TRIES = 4
+"""How often a Task goes out before it has failed with its workers."""
+LOOK = 5.0
+"""How often the number of workers is asked for, seconds."""
+_LOST = "scheduler-connection-lost"
+
+
+class Dispatch:
+    """The Tasks of one run on one scheduler.
+
+    Parameters
+    ----------
+    client : Client
+        Of the running event loop.
+    opening : Opening
+    listener : Listener
+    modules : sequence of str
+        Modules that all workers must have.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        opening: Opening,
+        listener: Listener,
+        modules: Sequence[str] = (),
+    ) -> None:
+        self._modules = modules
+        self._client = client
+        self._address = client.scheduler.address
+        self._opening = opening
+        self._listener = listener
+        self._waiting: deque[Task] = deque()
+        self._out: dict[int, tuple[Errand, asyncio.Task[None]]] = {}
+        """Number -> an errand that is with the scheduler, and who waits for it."""
+        self._number = 0
+        self._threads = 0
+        self._sizes = Sizes()
+        self._tries: Counter[str] = Counter()
+        """Id of a Task -> how often it came back without a result."""
+        self._apart: set[str] = set()
+        """Ids of Tasks that had a worker die around them, or may have."""
+        self._met: set[str] = set()
+        """Ids of Tasks that have begun, or that came to a worker which had not been told."""
+        self._hopeless = ""
+        """Why no Task can be done any more."""
+        self._asking = asyncio.Lock()
+        self._prepared: dict[str, int] = {}
+        """Address of a worker that came during the run -> number of the last errand before it was
+        told of the run."""
+        self._watch: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """See whether the workers can do the work, and begin to watch them.
+
+        Raises
+        ------
+        EngineError
+            If one of them cannot, with what to do.
+        """
+        troubles, notes = await fitness.prepare(self._client, self._opening, self._modules)
+        if troubles:
+            raise EngineError(f"{self._address}: {fitness.sentence(troubles)}")
+        for note in notes:
+            self._listener.tell(EngineStatus(f"dask: {note}", urgent=True))
+        self._client.subscribe_topic(TOPIC, self._told)
+        await self._count()
+        self._watch = asyncio.create_task(self._keep_counting())
+
+    def take(self, tasks: Sequence[Task]) -> None:
+        """Take Tasks."""
+        self._waiting.extend(tasks)
+        self._feed()
+
+    async def end(self) -> None:
+        """Give up what is out and what waits; report nothing more."""
+        followers = [follower for _, follower in self._out.values()]
+        followers += [self._watch] if self._watch is not None else []
+        self._out.clear()
+        self._waiting.clear()
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+
+    def give_up(self, reason: str) -> None:
+        """Fail what is in hand and all that comes."""
+        if self._hopeless:
+            return
+        self._hopeless = reason
+        self._listener.tell(EngineStatus(f"dask: {reason}", urgent=True))
+        for errand, follower in self._out.values():
+            if follower is not asyncio.current_task():
+                follower.cancel()
+            self._fail(errand.tasks, reason)
+        self._out.clear()
+        self._feed()
+
+    # Out
+
+    def _feed(self) -> None:
+        """Hand out what there is room for, many errands in one message."""
+        if self._client.status != "running" and not self._hopeless:
+            self._lose()
+        if self._hopeless:
+            self._fail(self._waiting, self._hopeless)
+            self._waiting.clear()
+            return
+        ahead = max(LEAST_AHEAD, AHEAD * self._threads)
+        room = ahead - len(self._out)
+        if room <= ahead // 2:  # there is work for a while: wait until it pays
+            return
+        errands: list[Errand] = []
+        while self._waiting and len(errands) < room:
+            errands.append(self._next_errand())
+        if errands:
+            self._send(errands)
+
+    def _next_errand(self) -> Errand:
+        self._number += 1
+        first = self._waiting.popleft()
+        apart = self._runs_apart(first)
+        tasks = [first]
+        if not apart:
+            most = self._sizes.of(first, len(self._waiting), self._threads)
+            while self._waiting and len(tasks) < most and self._joins(first):
+                tasks.append(self._waiting.popleft())
+        return Errand(self._opening.token, self._number, tuple(tasks), apart)
+
+    def _joins(self, first: Task) -> bool:
+        """Whether the Task that waits next can go with another."""
+        following = self._waiting[0]
+        return following.step is first.step and not self._runs_apart(following)
+
+    def _runs_apart(self, task: Task) -> bool:
+        return task.step.timeout is not None or task.id in self._apart
+
+    def _send(self, errands: Sequence[Errand]) -> None:
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+                keys = [self._key(errand) for errand in errands]
+                futures = self._client.map(worker.run, errands, key=keys, pure=False)
+        except Exception as error:  # noqa: BLE001 - what was not sent must not be waited for
+            for errand in errands:
+                self._fail(errand.tasks, f"it could not be sent: {describe(error)}")
+            return
+        for errand, future in zip(errands, futures, strict=True):
+            follower = asyncio.create_task(self._follow(errand, future))
+            follower.add_done_callback(self._followed)
+            self._out[errand.number] = errand, follower
+
+    def _key(self, errand: Errand) -> tuple[str, str, int]:
+        """What people see of it at the scheduler; the number makes it unique."""
+        first = errand.tasks[0]
+        return f"{first.step.name}-{self._opening.token}", first.item.name, errand.number
+
+    # Back
+
+    def _told(self, event: tuple[float, Sequence[Any]]) -> None:
+        """An errand of this run or of another one has begun or ended, says a worker."""
+        token, number, plain = event[1]
+        if token != self._opening.token or number not in self._out:
+            return
+        errand, follower = self._out[number]
+        if plain is None:
+            for task in errand.tasks:
+                self._met.add(task.id)
+                self._listener.started(task.id)
+        else:
+            follower.cancel()
+            self._done(errand, results_in(errand, plain))
+
+    def _done(self, errand: Errand, results: Sequence[TaskResult]) -> None:
+        del self._out[errand.number]
+        self._sizes.learn(errand.tasks[0], results)
+        for result in results:
+            self._listener.report(result)
+        self._feed()
+
+    async def _follow(self, errand: Errand, future: Future[Any]) -> None:
+        """Wait for an errand of which no worker tells that it has ended.
+
+        The event comes first, so what arrives here is mostly trouble. Results are not fetched: to
+        ask a worker that has died meanwhile takes half a minute.
+        """
+        outcome: Any
+        try:
+            outcome = await future
+        except Exception as error:  # noqa: BLE001 - whatever a worker, or the way to it, raised
+            outcome = error
+        if isinstance(outcome, Unready):
+            await self._prepare(outcome.worker, errand.number)
+            self._suspect(errand)
+            self._again(errand)
+        elif isinstance(outcome, Exception):
+            await self._see_to(errand, outcome)
+        elif errand.number in self._out:
+            self._done(errand, outcome)
+        self._feed()
+
+    def _followed(self, follower: asyncio.Task[None]) -> None:
+        """Nothing that goes wrong here may leave Tasks waiting for ever."""
+        if not follower.cancelled() and follower.exception() is not None:
+            self.give_up(describe(follower.exception() or EngineError()))
+
+    async def _see_to(self, errand: Errand, error: Exception) -> None:
+        """Try an errand again that came to nothing, unless it cannot help."""
+        if self._client.status != "running" or getattr(error, "reason", "") == _LOST:
+            self._lose()
+        elif isinstance(error, KilledWorker):
+            self._apart.update(task.id for task in errand.tasks)
+            self._again(errand, "the workers that it ran on died")
+        elif isinstance(error, FutureCancelledError):  # such as all workers started anew
+            self._again(errand, f"the scheduler gave it up ({error.reason})")
+        else:
+            async with self._asking:
+                if not self._hopeless:
+                    await self._ask_workers()
+            self._again(errand, describe(error))
+
+    def _again(self, errand: Errand, why: str = "") -> None:
+        """Let Tasks wait anew; where there is a reason, not for ever."""
+        if self._out.pop(errand.number, None) is None:  # given up meanwhile
+            return
+        for task in reversed(errand.tasks):
+            self._tries[task.id] += bool(why)
+            if self._tries[task.id] < TRIES:
+                self._waiting.appendleft(task)
+            else:
+                self._fail([task], f"{why}, {TRIES} times")
+
+    def _suspect(self, errand: Errand) -> None:
+        """A Task that has been with a worker before may have killed it: this one is new."""
+        for task in errand.tasks:
+            if task.id in self._met:
+                self._apart.add(task.id)
+            self._met.add(task.id)
+
+    async def _prepare(self, address: str, number: int) -> None:
+        """Tell a worker of the run that came after its beginning; several errands may ask."""
+        async with self._asking:
+            if number > self._prepared.get(address, 0) and not self._hopeless:
+                last = self._number
+                await self._ask_workers([address])
+                self._prepared[address] = last
+
+    async def _ask_workers(self, addresses: Sequence[str] | None = None) -> None:
+        """Look whether workers are to blame."""
+        troubles, _ = await fitness.prepare(self._client, self._opening, self._modules, addresses)
+        if troubles:
+            self.give_up(
+                f"{self._address}: {fitness.sentence(troubles)}; then finish the run with "
+                "--from_cache"
+            )
+
+    def _lose(self) -> None:
+        self.give_up(
+            f"the Dask scheduler {self._address} went away; what is done is kept: start it again "
+            "and finish the run with --from_cache"
+        )
+
+    def _fail(self, tasks: Iterable[Task], reason: str) -> None:
+        for task in tasks:
+            self._listener.report(TaskResult(task.id, State.FAILED, reason))
+
+    # Around
+
+    async def _keep_counting(self) -> None:
+        """No Task ends where there are no workers, so nothing else would tell of it."""
+        while not self._hopeless:
+            await asyncio.sleep(LOOK)
+            try:
+                await self._count()
+            except (OSError, EngineError):  # those who wait for errands are told of it
+                continue
+
+    async def _count(self) -> None:
+        """Ask how many workers there are, and tell when it has changed."""
+        found = await self._client.nthreads()
+        threads = sum(found.values())
+        if threads != self._threads or not found:
+            text = f"dask: {len(found)} workers, {threads} threads at {self._address}"
+            cure = "; tasks wait until some are started" if not found else ""
+            self._listener.tell(EngineStatus(text + cure, urgent=not found))
+        self._threads = threads

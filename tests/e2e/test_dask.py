@@ -1,0 +1,134 @@
+"""The main job on Dask, through the commands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+
+from pyveg.core.tasks import State
+from pyveg.scripts.run_pipeline import main as run_command
+from pyveg.storage.azure_access import Access
+from pyveg.storage.azure_blob import AzureBlobStore
+from pyveg.testing.azurite import Azurite
+from pyveg.testing.dask_processes import DaskProcesses
+
+SUMMARY = "gee_27.95_11.57_combine/results_summary.json"
+
+
+def _run(*arguments: str) -> Result:
+    result = CliRunner().invoke(run_command, list(arguments))
+    assert not result.exception or isinstance(result.exception, SystemExit), result.output
+    return result
+
+
+def _outputs(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.glob("gee_*/**/*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(
+    tmp_path_factory: pytest.TempPathFactory, config_writer: Callable[[Path], Any]
+) -> dict[str, bytes]:
+    """What a run on this machine gives."""
+    writer = config_writer(tmp_path_factory.mktemp("local"))
+    result = _run("--config_file", str(writer(runner="threads")))
+    assert result.exit_code == 0, result.output
+    (folder,) = writer.runs()
+    return _outputs(folder)
+
+
+def test_everything_on_a_scheduler(
+    dask_processes: DaskProcesses, write_config: Any, expected: dict[str, bytes]
+) -> None:
+    config = write_config(runner="dask", dask_scheduler=str(dask_processes.file))
+    result = _run("--config_file", str(config))
+    assert result.exit_code == 0, result.output
+    (folder,) = write_config.runs()
+    assert len(expected[SUMMARY]) > 1000
+    assert _outputs(folder) == expected
+    again = _run("--from_cache", str(folder), "--dask_scheduler", dask_processes.address)
+    assert again.exit_code == 0, again.output
+    assert State.SUCCEEDED.value in again.output
+    assert _outputs(folder) == expected
+
+
+def test_one_module_on_workers_of_this_machine(
+    write_config: Any, expected: dict[str, bytes]
+) -> None:
+    special = {
+        "SimulatedSentinel2": {"spin_up": 200},
+        "NetworkCentralityCalculator": {"run_mode": "dask"},
+    }
+    config = write_config(runner="threads", special_config=special)
+    result = _run("--config_file", str(config), "--n_workers", "2")
+    assert result.exit_code == 0, result.output
+    (folder,) = write_config.runs()
+    assert _outputs(folder) == expected
+
+
+def test_a_container_opened_by_a_key_that_workers_do_not_have(
+    dask_processes: DaskProcesses,
+    azurite: Azurite,
+    azure_config: Path,
+    write_config: Any,
+    expected: dict[str, bytes],
+) -> None:
+    """They get a SAS of the container, and no log tells it."""
+    assert azure_config.is_file()
+    container = f"dask-{uuid.uuid4().hex[:8]}"
+    config = write_config(output_location=container, output_location_type="azure", runner="dask")
+    result = _run("--config_file", str(config), "--dask_scheduler", dask_processes.address)
+    assert result.exit_code == 0, result.output
+    (name,) = {
+        word.removeprefix("azure://").partition("/")[0]
+        for word in result.output.split()
+        if word.startswith(f"azure://{container}")
+    }
+    store = AzureBlobStore(azurite.url, name, Access(account_key=azurite.key))
+    assert store.read(SUMMARY) == expected[SUMMARY]
+    assert "sig=" not in dask_processes.log
+    assert azurite.key not in dask_processes.log
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are of POSIX systems")
+def test_an_interrupt_at_the_terminal(write_config: Any) -> None:
+    """It reaches workers too, which leave it to the coordinator; none of them stays."""
+    config = write_config(runner="dask", date_range=["2016-01-01", "2019-01-01"], n_workers=2)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pyveg.scripts.run_pipeline", "--config_file", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 60
+    while not any(list(run.glob("_pyveg/manifests/**/*.json")) for run in write_config.runs()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, text
+    assert "Traceback" not in text
+    assert "distributed" not in text
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert len(children) >= 2
+    assert not alive
+    (folder,) = write_config.runs()
+    assert not list(folder.glob("_pyveg/dask/*"))
