@@ -14,7 +14,7 @@ from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell,
 if TYPE_CHECKING:
     from pyveg.configs.run import OnInterrupt, PreparedRun
 
-_TOP = ("output_location", "output_location_type", "runner", "n_workers")
+_TOP = ("output_location", "output_location_type", "runner", "n_workers", "dask_scheduler")
 _NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name")
 
 
@@ -47,7 +47,7 @@ class CommandAfterDashes(click.Command):
 @click.option(
     "--output_location_type", help='"local", "azure", "s3" ...; what fits --run_mode if left out.'
 )
-@click.option("--run_mode", help='Where tasks run: "local" (if left out) or "batch".')
+@click.option("--run_mode", help='Where tasks run: "local" (if left out), "dask" or "batch".')
 @click.option("--outputs", multiple=True, help="Patterns of files in {output_dir} to keep; all.")
 @click.option("--allow_no_output", is_flag=True, default=None, help="No output is no failure.")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of the program.")
@@ -57,6 +57,7 @@ class CommandAfterDashes(click.Command):
 @click.option("--items_per_task", type=int, help="Items that one batch task does.")
 @click.option("--runner", help="processes (if left out), threads or serial.")
 @click.option("--n_workers", type=click.IntRange(1), help="Items at once, on this machine.")
+@click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
 @click.option("--name", help="Name of the job; that of the application if left out.")
 @click.option("--from_cache", help="Folder, URL or container of a run to finish.")
 @click.option("--write_config", metavar="FILE", help="Keep it all as a config, and run it.")
@@ -118,8 +119,8 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     finishes = given["from_cache"] is not None
     if not command:
         _check_alone(given)
-        runner, n_workers = given["runner"], given["n_workers"]
-        return prepare(from_cache=given["from_cache"], runner=runner, n_workers=n_workers)
+        again = {name: given[name] for name in ("runner", "n_workers", "dask_scheduler")}
+        return prepare(from_cache=given["from_cache"], **again)
     if not given["inputs"]:
         raise click.UsageError("name the files: --input 'data/*.csv'")
     if given["output_location"] is None and not finishes:
@@ -143,7 +144,7 @@ def _check_alone(given: dict[str, Any]) -> None:
     """Without a command, a run is finished as it was begun."""
     if given["from_cache"] is None:
         raise click.UsageError("put your command behind --, such as: -- python app.py {input}")
-    fine = ("from_cache", "runner", "n_workers", "azure_config")
+    fine = ("from_cache", "runner", "n_workers", "dask_scheduler", "azure_config")
     other = next((name for name, value in given.items() if value and name not in fine), None)
     if other:
         raise click.UsageError(

@@ -26,7 +26,7 @@ from pyveg.core import registry
 from pyveg.scripts.run_command import main as command
 from pyveg.scripts.run_pipeline import main as pipeline_command
 
-RUN_MODES = ["local", "batch"]
+RUN_MODES = ["local", "dask", "batch"]
 
 APP = '''
 """Doubles a column; as a scientist may have it."""

@@ -75,13 +75,13 @@ def started(errand: Errand) -> list[Any]:
 
 def ended(errand: Errand, results: Sequence[TaskResult]) -> list[Any]:
     """The event of an errand that has been done."""
-    plain = [[r.state.value, r.reason, r.seconds, r.details] for r in results]
+    plain = [[r.state.value, r.reason, r.seconds, r.details, dict(r.notes)] for r in results]
     return [errand.token, errand.number, plain]
 
 
 def results_in(errand: Errand, plain: Sequence[Sequence[Any]]) -> list[TaskResult]:
     """The results that `ended` told of."""
     return [
-        TaskResult(task.id, State(state), reason, seconds, details)
-        for task, (state, reason, seconds, details) in zip(errand.tasks, plain, strict=True)
+        TaskResult(task.id, State(state), reason, seconds, details, notes)
+        for task, (state, reason, seconds, details, notes) in zip(errand.tasks, plain, strict=True)
     ]
