@@ -1,7 +1,7 @@
 """Planning a job of many files: its time and the memory of its process, in a process of its own.
 
 Run ``python tests/benchmarks/bench_command.py``. Exits with 1 where 60,000 files take 10 seconds
-or 500 MB.
+of one core, or 500 MB.
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ def main() -> None:
         for number in range(arguments.count):
             (folder / f"data/a file of some length {number:06}.csv").touch()
         call = [sys.executable, __file__, "--inside", name]
-        begin = time.perf_counter()
         done = subprocess.run(call, stdout=subprocess.PIPE, check=True)
-        whole = time.perf_counter() - begin
     found = json.loads(done.stdout)
     print(
-        f"{found['tasks']} tasks planned in {found['seconds']:.1f} s ({whole:.1f} s with the "
-        f"start of Python), {found['megabytes']:.0f} MB; {found['bundles']} tasks of a service"
+        f"{found['tasks']} tasks planned in {found['seconds']:.1f} s, {found['core']:.1f} s of a "
+        f"core with the start of Python, {found['megabytes']:.0f} MB; {found['bundles']} tasks of "
+        "a service"
     )
-    sys.exit(int(whole >= SECONDS or found["megabytes"] >= MEGABYTES))
+    sys.exit(int(found["core"] >= SECONDS or found["megabytes"] >= MEGABYTES))
 
 
 def _measure(folder: str) -> None:
@@ -64,12 +63,12 @@ def _measure(folder: str) -> None:
         }
     )
     graph = pipeline.plan().graph
-    seconds = time.perf_counter() - begin
+    seconds, core = time.perf_counter() - begin, time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     tasks = list(graph)
     bundles = make_bundles(tasks, {}, (), {tasks[0].step.label: len(tasks)})
-    found = {"tasks": len(tasks), "seconds": seconds, "megabytes": peak, "bundles": len(bundles)}
-    print(json.dumps(found))
+    found = {"tasks": len(tasks), "seconds": seconds, "core": core, "megabytes": peak}
+    print(json.dumps({**found, "bundles": len(bundles)}))
 
 
 if __name__ == "__main__":
