@@ -18,6 +18,15 @@ from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
 
+GROUPS = {
+    "environments": "azure",
+    "make_cloud": "azure",
+    "azurite": "azure",
+    "azure_config": "azure",
+    "dask_cluster": "dask",
+    "made_place": "report",
+}
+"""Fixture of the session -> its group."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -30,6 +39,15 @@ def pytest_configure() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
     parser.addoption("--live", action="store_true", help="ask the real services too")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What shares a service that is slow to start runs in one of the processes of the tests."""
+    names = set(getattr(item, "fixturenames", ()))
+    for fixture, group in GROUPS.items():
+        if fixture in names:
+            item.add_marker(pytest.mark.xdist_group(group))
+            return
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
