@@ -23,7 +23,7 @@ GROUPS = {
     "make_cloud": "azure",
     "azurite": "azure",
     "azure_config": "azure",
-    "dask_cluster": "dask",
+    "dask_processes": "dask",
     "made_place": "report",
 }
 """Fixture of the session -> its group."""
@@ -41,15 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="ask the real services too")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """What shares a service that is slow to start runs in one of the processes of the tests."""
-    names = set(getattr(item, "fixturenames", ()))
-    for fixture, group in GROUPS.items():
-        if fixture in names:
-            item.add_marker(pytest.mark.xdist_group(group))
-            return
-
-
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for name in ("slow", "live"):
         if not config.getoption(f"--{name}"):
@@ -57,6 +49,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if name in item.keywords:
                     item.add_marker(left_out)
+    _spread_over_processes(items)
+
+
+def _spread_over_processes(items: list[pytest.Item]) -> None:
+    """A file stays in one of the processes of the tests, and so does what shares a slow service.
+
+    The longest groups come first, so that none of them is left over at the end.
+    """
+    places = {}
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        group = next((GROUPS[name] for name in GROUPS if name in names), item.path.name)
+        item.add_marker(pytest.mark.xdist_group(group))
+        first = list(GROUPS.values()).index(group) if group in GROUPS.values() else len(GROUPS)
+        places[item] = first
+    items.sort(key=places.__getitem__)
 
 
 @pytest.fixture(scope="session", autouse=True)
