@@ -164,7 +164,11 @@ def test_lost_and_damaged_files_are_made_anew(
     assert _tables(copy) == _tables(finished)
 
 
-@pytest.mark.parametrize("damage", [b"", b"no archive", gzip.compress(b""), gzip.compress(b"a,b")])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"no archive", gzip.compress(b"", mtime=0), gzip.compress(b"a,b", mtime=0)],
+    ids=["nothing", "no archive", "empty archive", "no table"],
+)
 def test_damaged_series_count_as_none(finished: Path, tmp_path: Path, damage: bytes) -> None:
     place = SimulatedPlace("stable", 0, WORLD)
     store = store_at(str(tmp_path))
