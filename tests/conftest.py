@@ -41,7 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="ask the real services too")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A file stays in one of the processes of the tests, and so does what shares a slow service.
+
+    This is told before the items are put in order: then xdist has read it.
+    """
+    names = set(getattr(item, "fixturenames", ()))
+    group = next((GROUPS[name] for name in GROUPS if name in names), item.path.name)
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for name in ("slow", "live"):
         if not config.getoption(f"--{name}"):
@@ -49,22 +58,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if name in item.keywords:
                     item.add_marker(left_out)
-    _spread_over_processes(items)
+    order = [*GROUPS.values()]
 
+    def place(item: pytest.Item) -> int:
+        """The longest groups first, so that none of them is left over at the end."""
+        group = next(item.iter_markers("xdist_group")).args[0]
+        return order.index(group) if group in order else len(order)
 
-def _spread_over_processes(items: list[pytest.Item]) -> None:
-    """A file stays in one of the processes of the tests, and so does what shares a slow service.
-
-    The longest groups come first, so that none of them is left over at the end.
-    """
-    places = {}
-    for item in items:
-        names = set(getattr(item, "fixturenames", ()))
-        group = next((GROUPS[name] for name in GROUPS if name in names), item.path.name)
-        item.add_marker(pytest.mark.xdist_group(group))
-        first = list(GROUPS.values()).index(group) if group in GROUPS.values() else len(GROUPS)
-        places[item] = first
-    items.sort(key=places.__getitem__)
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
