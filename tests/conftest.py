@@ -18,15 +18,8 @@ from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
 
-GROUPS = {
-    "environments": "azure",
-    "make_cloud": "azure",
-    "azurite": "azure",
-    "azure_config": "azure",
-    "dask_processes": "dask",
-    "made_place": "report",
-}
-"""Fixture of the session -> its group."""
+SLOW = {"environments", "make_cloud", "azurite", "azure_config", "dask_processes", "made_place"}
+"""Fixtures that start a service or make much."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -41,16 +34,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--live", action="store_true", help="ask the real services too")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A file stays in one of the processes of the tests, and so does what shares a slow service.
-
-    This is told before the items are put in order: then xdist has read it.
-    """
-    names = set(getattr(item, "fixturenames", ()))
-    group = next((GROUPS[name] for name in GROUPS if name in names), item.path.name)
-    item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for name in ("slow", "live"):
         if not config.getoption(f"--{name}"):
@@ -58,14 +41,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if name in item.keywords:
                     item.add_marker(left_out)
-    order = [*GROUPS.values()]
-
-    def place(item: pytest.Item) -> int:
-        """The longest groups first, so that none of them is left over at the end."""
-        group = next(item.iter_markers("xdist_group")).args[0]
-        return order.index(group) if group in order else len(order)
-
-    items.sort(key=place)
+    # Files with slow services first: none of them is left over at the end for one process alone.
+    slow = {item.path for item in items if SLOW & set(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
