@@ -51,7 +51,7 @@ EXTRAS = {
         "psutil>=6",
         "pytest>=8.3",
         "pytest-timeout>=2.3",
-        "pytest-xdist>=3.6",
+        "pytest-xdist>=3.7",
         "spyndex>=0.12",  # a real Sentinel-2 image
         *STAC,
     ],

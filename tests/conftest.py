@@ -18,8 +18,21 @@ from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
 
-SLOW = {"environments", "make_cloud", "azurite", "azure_config", "dask_processes", "made_place"}
-"""Fixtures that start a service or make much."""
+SLOW = (
+    "e2e/test_azure_batch.py",
+    "fault/test_kill.py",
+    "fault/test_azure_batch.py",
+    "contract/test_azure_batch.py",
+    "e2e/test_run_command.py",
+    "fault/test_dask.py",
+    "fault/test_stac.py",
+    "e2e/test_analysis.py",
+    "e2e/test_earth_engine.py",
+    "e2e/test_dask.py",
+    "e2e/test_calibrate.py",
+    "fault/test_azure.py",
+)
+"""Files that take longest; they begin first, so that no process is left alone with one."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -41,9 +54,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if name in item.keywords:
                     item.add_marker(left_out)
-    # Files with slow services first: none of them is left over at the end for one process alone.
-    slow = {item.path for item in items if SLOW & set(getattr(item, "fixturenames", ()))}
-    items.sort(key=lambda item: item.path not in slow)
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -87,7 +87,6 @@ def _modules(*names: str) -> dict[str, Any]:
         ({"runner": "threads", "special_config": {"NDVICalculator": {"timeout": 5}}}, ["timeout"]),
         ({"output_location_type": "memory"}, ['runner = "threads"']),
         ({"output_location_type": "loca"}, ["loca"]),
-        ({"analysis": True}, ["analysis = False"]),
         (
             {"special_config": {"SimulatedSentinel2": {"seed": 5}}},
             ['"SimulatedSentinel2" and "SimulatedWeather" differ in "seed" (5 and 0)'],

@@ -224,15 +224,18 @@ def test_everything_in_one_folder(desk: Path, monkeypatch: pytest.MonkeyPatch) -
 SLEEP = "import sys, time; print('begun', flush=True); time.sleep(120)"
 
 
+@pytest.mark.usefixtures("desk")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for other processes")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupt_ends_the_programs(desk: Path, number: signal.Signals) -> None:
+def test_an_interrupt_ends_the_programs(
+    number: signal.Signals, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """All that it has started, at once; the ledger tells what is left."""
     arguments = [*ARGUMENTS, "--output_location", "results", "--n_workers", "2"]
     call = [sys.executable, "-m", "pyveg.scripts.run_command", *arguments]
     mark = f"mark-{os.getpid()}-{number}"
-    temporary = desk / "tmp"
-    temporary.mkdir()
+    temporary = tmp_path_factory.getbasetemp().parent / f"t{os.getpid()}-{number.value}"
+    temporary.mkdir()  # sockets of workers need a short path
     with subprocess.Popen(
         [*call, "--", "python", "-c", SLEEP, "{input}", mark],
         stdout=subprocess.PIPE,

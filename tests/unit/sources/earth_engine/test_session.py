@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -366,7 +367,9 @@ def test_a_project_is_needed(monkeypatch: pytest.MonkeyPatch, source: Any) -> No
     monkeypatch.setenv("PYVEG_TEST_TOKEN", "t")
     monkeypatch.delenv("EE_PROJECT", raising=False)
     real = credentials.find
-    with StandIn().instead(fresh=True):
-        monkeypatch.setattr(credentials, "find", real)
-        with pytest.raises(ServiceError, match='set "project" for the collection or EE_PROJECT'):
-            source().check()
+    with (
+        StandIn().instead(fresh=True),
+        patch.object(credentials, "find", real),
+        pytest.raises(ServiceError, match='set "project" for the collection or EE_PROJECT'),
+    ):
+        source().check()
