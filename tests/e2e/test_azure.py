@@ -19,6 +19,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pyveg
+from pyveg.scripts.create_analysis_report import main as create_analysis_report
+from pyveg.scripts.gee_analysis import main as gee_analysis
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_blob import AzureBlobStore
@@ -106,6 +108,26 @@ def test_results_are_read_from_the_container(finished: SimpleNamespace) -> None:
     url = finished.store.url
     assert set(pyveg.load_results(url)) >= {"date", "offset50", "ndvi_mean"}
     assert len(pyveg.load_weather(url)) == 4
+
+
+@pytest.mark.usefixtures("azure_config")
+def test_a_container_is_analysed(finished: SimpleNamespace, tmp_path: Path) -> None:
+    """Into itself, or into a folder; and its report is made anew."""
+    store = finished.store
+    told = CliRunner().invoke(gee_analysis, ["--input_container", store.container])
+    assert told.exit_code == 0, told.output
+    assert "This series cannot tell" in told.output  # four months are too few
+    report = "analysis/SimulatedSentinel2/report.html"
+    assert f"report: {store.url}/{report}" in told.output
+    page = store.read(report)
+    made = CliRunner().invoke(create_analysis_report, ["--input_dir", store.container])
+    assert made.exit_code == 0, made.output
+    assert store.read(report) == page
+    here = ["--output_dir", str(tmp_path), "--no_report"]
+    told = CliRunner().invoke(gee_analysis, ["--input_dir", store.url, *here])
+    assert told.exit_code == 0, told.output
+    table = "SimulatedSentinel2/tables/agreement.csv"
+    assert (tmp_path / table).read_bytes() == store.read(f"analysis/{table}")
 
 
 @pytest.mark.usefixtures("azure_config")
