@@ -219,20 +219,11 @@ def verdict(
     tested = table[table["statistic"] == "tau"]
     conditions = [*notes, *_power_lines(power)]
     if not tested["valid"].astype(bool).any():
-        reasons = [str(reason) for reason in tested["reason"] if reason]
-        why = pd.Series(reasons, dtype=object).mode()
-        first = [f"{str(why.iloc[0]).capitalize()}."] if len(why) else []
-        return Verdict("cannot_tell", "This series cannot tell: no indicator could be tested.",
-                       tuple(first), tuple(conditions))  # fmt: skip
-    candidates = [
-        one
-        for one in (
-            _candidate(tested, metric, climate, sensitivity, alpha)
-            for metric in tested.loc[tested["family"].isin(MEMORY), "metric"]
-            .drop_duplicates()
-        )
-        if one
-    ]  # fmt: skip
+        headline = "This series cannot tell: no indicator could be tested."
+        return Verdict("cannot_tell", headline, _most_often(tested), tuple(conditions))
+    metrics = tested.loc[tested["family"].isin(MEMORY), "metric"].drop_duplicates()
+    found = [_candidate(tested, metric, climate, sensitivity, alpha) for metric in metrics]
+    candidates = [one for one in found if one]
     because = [line for one in candidates for line in one[1]]
     because += _other_lines(tested)
     best = max((LEVELS.index(one[0]) for one in candidates), default=-1)
@@ -245,6 +236,12 @@ def verdict(
     else:
         level = "cannot_tell"
     return Verdict(level, _headline(level, tested), tuple(because), tuple(conditions))
+
+
+def _most_often(table: pd.DataFrame) -> tuple[str, ...]:
+    """The commonest reason why there is no test, as a sentence."""
+    why = pd.Series([str(one) for one in table["reason"] if one], dtype=object).mode()
+    return tuple(f"{one[0].upper()}{one[1:]}." for one in why.iloc[:1])
 
 
 def _candidate(

@@ -219,8 +219,8 @@ def analyse_series(
     tell("indicators")
     temporal = temporal_indicators(series, names, told)
     tell("climate")
-    climate = climate_control(series, temporal, told, surrogates=min(told.surrogates,
-                              CONTROLLED_SURROGATES))  # fmt: skip
+    fewer = min(told.surrogates, CONTROLLED_SURROGATES)
+    climate = climate_control(series, temporal, told, surrogates=fewer)
     tell("levels")
     levels = level_trends(series, names, told)
     tell("sensitivity")
@@ -230,15 +230,16 @@ def analyse_series(
     rain = [rain_response(few, name, told) for name in names]
     back = [drought_recovery(few, name, told) for name in names]
     tell("power")
-    power = tuple(_power(series, temporal, name, told) for name in names)
+    found = [_power(series, temporal, name, told) for name in names]
+    power = tuple(one for one in found if one is not None)
     tell("images")
     snapshots = read_snapshots(store, series, told)
     tell("verdict")
     table = agreement_table(temporal, levels, climate, snapshots)
-    surface_table = _joined(surface)
-    summary = summarise_sensitivity(surface_table, told.alpha) if len(surface_table) else (
-        pd.DataFrame()
-    )  # fmt: skip
+    settings_tried = _joined(surface)
+    summary = (
+        summarise_sensitivity(settings_tried, told.alpha) if len(settings_tried) else settings_tried
+    )
     notes = conditions(series, temporal, climate, snapshots)
     return Analysis(
         source=source,
@@ -246,27 +247,22 @@ def analyse_series(
         temporal=temporal,
         climate=climate,
         levels=levels,
-        sensitivity=surface_table,
+        sensitivity=settings_tried,
         rain=_joined(rain),
         recovery=_joined(back),
-        power=tuple(one for one in power if one is not None),
+        power=power,
         snapshots=snapshots,
         agreement=table,
-        verdict=verdict(
-            table,
-            [one for one in power if one is not None],
-            climate,
-            summary,
-            notes,
-            alpha=told.alpha,
-        ),
+        verdict=verdict(table, power, climate, summary, notes, alpha=told.alpha),
         settings=told,
         config=_config(store),
-        versions={
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
-        },
+        versions=_versions(),
     )
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **packages}
 
 
 def conditions(

@@ -26,7 +26,8 @@ def _call(command: Any, *arguments: object) -> Result:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three years of the simulated place, analysed at the end of the run."""
     folder = tmp_path_factory.mktemp("demo")
-    text = Path("pyveg/configs/demo.py").read_text(encoding="utf-8")
+    demo_config = Path(__file__).parents[2] / "pyveg" / "configs" / "demo.py"
+    text = demo_config.read_text(encoding="utf-8")
     config = folder / "demo.py"
     config.write_text(text.replace("0.024", "0.012") + "\nanalysis = True\n")
     found = _call(run_command, "--config_file", config, "--output_location", folder / "demo")
