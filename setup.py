@@ -19,6 +19,7 @@ RUNTIME = [
     "numpy>=2.0",
     "pandas>=2.2",
     "pillow>=11",
+    "platformdirs>=4.3",
     "rasterio>=1.4",
     "rich>=13.9",
     "scikit-image>=0.25",

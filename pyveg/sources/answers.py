@@ -1,52 +1,32 @@
-"""Answers of services, kept in a folder, so that nothing is asked for twice.
+"""Whole answers of services, kept so that nothing is asked for twice.
 
-One file per request, named by the digest of all that the answer depends on. A file appears whole
-or not at all. That a period has no image is an answer too. What is not settled yet, because scenes
-of the last weeks still arrive, is asked again after a day.
+One file per request, named by the digest of all that the answer depends on. That a period has no
+image is an answer too. What is not settled yet, because scenes of the last weeks still arrive, is
+asked again after a day.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import logging
-import os
-import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from pyveg.core import params
 from pyveg.core.errors import SkipItem
 from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
+from pyveg.sources.kept import KeptFiles
 
-log = logging.getLogger(__name__)
-
-NONE = "none"
-"""The setting of somebody who wants nothing kept."""
 FORMAT = 1
 SETTLED_AFTER = 30
 """Days after the end of a period, from which no more scenes of it are expected (our choice; most
 arrive within three days)."""
 DAY = 86_400.0
-
-
-def default_folder() -> Path:
-    """Where answers are kept: below ``PYVEG_CACHE``, or where the system has such things."""
-    given = os.environ.get("PYVEG_CACHE")
-    if given:
-        return Path(given) / "answers"
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "pyveg" / "answers"
 
 
 def request_digest(request: Request, fingerprint: str) -> str:
@@ -64,21 +44,19 @@ def request_digest(request: Request, fingerprint: str) -> str:
 
 
 class Answers:
-    """A folder of answers.
+    """What was answered, by request.
 
     Parameters
     ----------
     folder : str
-        ``"none"`` keeps nothing; empty stands for `default_folder`.
+        As for `KeptFiles`.
     clock : callable
         Seconds since 1970.
     """
 
     def __init__(self, folder: str = "", clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.folder: Path | None = None
-        if folder != NONE:
-            self.folder = Path(folder).expanduser() if folder else default_folder()
+        self._files = KeptFiles(folder, "answers")
 
     def fetch(self, request: Request, fingerprint: str, ask: Callable[[], Scene]) -> Scene:
         """The answer to a request, kept or new.
@@ -88,27 +66,24 @@ class Answers:
         SkipItem
             If there is no image, as `ask` said now or before.
         """
-        if self.folder is None:
-            return ask()
-        name = request_digest(request, fingerprint)
-        path = self.folder / name[:2] / f"{name}.zip"
-        kept = self._read(path, request.item.period.end)
+        name = f"{request_digest(request, fingerprint)}.zip"
+        kept = self._kept(name, request.item.period.end)
         if kept is not None:
             return _told(kept)
         try:
             scene: Scene | str = ask()
         except SkipItem as skipped:
             scene = str(skipped)
-        try:
-            self._write(path, scene)
-        except OSError as error:  # the answer is good all the same
-            log.warning("%s cannot be written, and answers are not kept: %s", path.parent, error)
+        self._files.write(name, self._packed(scene))
         return _told(scene)
 
-    def _read(self, path: Path, end: date) -> Scene | str | None:
+    def _kept(self, name: str, end: date) -> Scene | str | None:
         """What is kept; None where nothing is, or nothing that can be relied on."""
+        data = self._files.read(name)
+        if data is None:
+            return None
         try:
-            with zipfile.ZipFile(path) as file:
+            with zipfile.ZipFile(io.BytesIO(data)) as file:
                 head = json.loads(file.read("answer.json"))
                 if not self._settled(head["asked"], end):
                     return None
@@ -116,14 +91,14 @@ class Answers:
                     return str(head["empty"])
                 rasters = {name: file.read(f"{n}.tif") for n, name in enumerate(head["rasters"])}
                 return Scene(rasters, head["record"])
-        except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError):
-            return None  # missing, or damaged by something that is not ours: asked again
+        except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, TypeError):
+            return None  # damaged by something that is not ours: asked again
 
     def _settled(self, asked: float, end: date) -> bool:
         last = datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()
         return asked >= last + SETTLED_AFTER * DAY or self._clock() - asked < DAY
 
-    def _write(self, path: Path, scene: Scene | str) -> None:
+    def _packed(self, scene: Scene | str) -> bytes:
         data = io.BytesIO()
         head: dict[str, Any] = {"asked": self._clock(), "empty": None}
         with zipfile.ZipFile(data, "w") as file:  # not compressed: GeoTIFFs are
@@ -134,23 +109,10 @@ class Answers:
                 for number, raster in enumerate(scene.rasters.values()):
                     file.writestr(f"{number}.tif", raster)
             file.writestr("answer.json", json.dumps(head))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, data.getvalue())
+        return data.getvalue()
 
 
 def _told(answer: Scene | str) -> Scene:
     if isinstance(answer, str):
         raise SkipItem(answer)
     return answer
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """By another name first, so that nobody ever reads half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -28,6 +28,7 @@ from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
 from pyveg.core.types import Collection, DateRange, Item, Place
 from pyveg.sources.answers import Answers
+from pyveg.sources.network import NetworkSettings
 
 VERSION = 1
 URL = "https://archive-api.open-meteo.com/v1/archive"
@@ -55,21 +56,10 @@ VARIABLES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenMeteoSettings:
+class OpenMeteoSettings(NetworkSettings):
     """Settings of `OpenMeteoSource`."""
 
     url: str = setting(URL, doc="where the archive is; a server of your own, for instance")
-    cache: str = setting(
-        "",
-        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
-        results=False,
-    )
-    request_timeout: float = setting(
-        60.0, doc="seconds until a request counts as lost", low=0.1, results=False
-    )
-    retries: int = setting(
-        5, doc="how often a request is tried again after 429 or 5xx", low=0, high=20, results=False
-    )
     retry_wait: float = setting(
         2.0, doc="seconds before the first of them; doubles each time", low=0, results=False
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pyveg.caches import cache_folder
 from pyveg.testing.azure_batch import Emulator, Faults, Settings
-from pyveg.testing.azurite import Azurite, cache_folder
+from pyveg.testing.azurite import Azurite
 
 MARK = "# Written for the emulators of pyveg"
 """Begins a config of ours, which may be written anew."""

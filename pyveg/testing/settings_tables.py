@@ -20,17 +20,21 @@ MARK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
-    if field.default is dataclasses.MISSING:
-        return "must be given"
-    value = params.plain(field.default)
-    return f"`{value!r}`"
+    if field.default is not dataclasses.MISSING:
+        return f"`{params.plain(field.default)!r}`"
+    if field.default_factory is not dataclasses.MISSING:
+        return f"`{params.plain(field.default_factory())!r}`"
+    return "must be given"
 
 
 def _rows(cls: type, leave_out: set[str]) -> list[str]:
+    """The class's own settings first, then those that it has in common with others."""
+    bases = [base for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
+    common = {name for base in bases for name in params.names(base)}
+    fields = {name: field for name, field in params.names(cls).items() if name not in leave_out}
     return [
-        f"| `{name}` | {_default(field)} | {field.metadata['doc']} |"
-        for name, field in params.names(cls).items()
-        if name not in leave_out
+        f"| `{name}` | {_default(fields[name])} | {fields[name].metadata['doc']} |"
+        for name in sorted(fields, key=common.__contains__)
     ]
 
 

@@ -104,7 +104,7 @@ class TestEarthEngineImages(EarthEngineContract):
                 write_scene(folder, name, day, day, bands, grid, **facts),
                 write_scene(folder, CLOUD_SCORE, day, day, score, grid),
             ]
-        return EarthEngineSettings(cache="")
+        return EarthEngineSettings(cache="none")
 
 
 class TestEarthEngineWeather(EarthEngineContract):
@@ -125,7 +125,7 @@ class TestEarthEngineWeather(EarthEngineContract):
             day = str(self.dates.start + timedelta(days=number))
             bands = {band: rng.random(grid.shape) for band in self.bands.values()}
             self.service.scenes.append(write_scene(folder, product.id, day, day, bands, grid))
-        return EarthEngineSettings(cache="")
+        return EarthEngineSettings(cache="none")
 
 
 class TestStacSearch(SourceContract):

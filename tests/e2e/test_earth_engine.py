@@ -230,7 +230,7 @@ def test_a_network_that_is_down_fails_the_date_and_no_more(
         return None
 
     service = StandIn(scenes, faults=down)
-    special = {"cache": "", "max_wait": 0.05}
+    special = {"cache": "none", "max_wait": 0.05}
     config = _config(
         write_config,
         tmp_path,
@@ -264,7 +264,7 @@ def test_rain_alone(write_config: Any, tmp_path: Path) -> None:
         date_range=["2020-01-01", "2020-02-01"],
         collections_to_use=["CHIRPS"],
         modules_to_use={"CHIRPS": ["WeatherDownloader", "WeatherImageToJSON"]},
-        special_config={"CHIRPS": {"cache": ""}},
+        special_config={"CHIRPS": {"cache": "none"}},
     )
     with StandIn(scenes).instead():
         report = run_pipeline(config)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
 
+from pyveg.caches import VARIABLE, cache_folder
 from pyveg.core.errors import CommandError
 
 _NODE = "AZ_BATCH_NODE_SHARED_DIR"
@@ -37,7 +37,7 @@ def kept_in(kind: str) -> Path:
             _open_to_all(folder)
     except OSError as error:
         raise CommandError(
-            f"{folder} cannot be made: {error.strerror or error}; set PYVEG_CACHE to a folder "
+            f"{folder} cannot be made: {error.strerror or error}; set {VARIABLE} to a folder "
             "that may be written to"
         ) from error
     return folder
@@ -67,11 +67,7 @@ def _root() -> Path:
     for name, below in (("PYVEG_ENVIRONMENTS", ""), (_NODE, "pyveg-applications")):
         if os.environ.get(name):
             return Path(os.environ[name], below)
-    if os.environ.get("PYVEG_CACHE"):
-        return Path(os.environ["PYVEG_CACHE"]).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/pyveg"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "pyveg"
+    return cache_folder()
 
 
 def _open_to_all(folder: Path) -> None:

@@ -1,23 +1,18 @@
-"""Answers that are there already: files named after a digest of what was asked.
-
-Writes are atomic, so processes may share a folder. A file that cannot be read counts as missing.
-"""
+"""Parts of an answer that are there already: values and tiles, by the digest of what was asked."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 import zlib
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pyveg.sources.kept import KeptFiles
 
 
 def key_of(question: Any) -> str:
@@ -27,20 +22,20 @@ def key_of(question: Any) -> str:
 
 
 class Cache:
-    """A folder of answers.
+    """Plain data and arrays; what cannot be read counts as missing.
 
     Parameters
     ----------
     folder : str
-        ``~`` is the user's home. Empty: nothing is kept.
+        As for `KeptFiles`.
     """
 
     def __init__(self, folder: str) -> None:
-        self.folder = Path(folder).expanduser() if folder else None
+        self._files = KeptFiles(folder, "earth_engine")
 
     def read_json(self, key: str) -> Any:
         """What was kept under a key, or None."""
-        data = self._read(f"{key}.json")
+        data = self._files.read(f"{key}.json")
         try:
             return None if data is None else json.loads(data)
         except ValueError:
@@ -48,11 +43,11 @@ class Cache:
 
     def write_json(self, key: str, value: Any) -> None:
         """Keep plain data."""
-        self._write(f"{key}.json", json.dumps(value).encode())
+        self._files.write(f"{key}.json", json.dumps(value).encode())
 
     def read_array(self, key: str) -> NDArray[np.void] | None:
         """A structured array, or None."""
-        data = self._read(f"{key}.npz")
+        data = self._files.read(f"{key}.npz")
         if data is None:
             return None
         try:
@@ -64,37 +59,8 @@ class Cache:
 
     def write_array(self, key: str, array: NDArray[np.void]) -> None:
         """Keep a structured array, compressed without loss."""
-        if self.folder is None:
+        if self._files.folder is None:
             return
         buffer = io.BytesIO()
         np.savez_compressed(buffer, pixels=array)
-        self._write(f"{key}.npz", buffer.getvalue())
-
-    def _read(self, name: str) -> bytes | None:
-        if self.folder is None:
-            return None
-        try:
-            return _path(self.folder, name).read_bytes()
-        except OSError:
-            return None
-
-    def _write(self, name: str, data: bytes) -> None:
-        """A full or read-only disk costs the cache, never the answer."""
-        if self.folder is None:
-            return
-        path, partial = _path(self.folder, name), ""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(partial).replace(path)
-        except OSError:
-            if partial:
-                with suppress(OSError):
-                    Path(partial).unlink(missing_ok=True)
-
-
-def _path(folder: Path, name: str) -> Path:
-    """In one of 256 folders, so that none grows too long."""
-    return folder / name[:2] / name
+        self._files.write(f"{key}.npz", buffer.getvalue())

@@ -76,8 +76,8 @@ class EarthEngineSettings:
         results=False,
     )
     cache: str = setting(
-        "~/.cache/pyveg/earth_engine",
-        doc="folder of answers that are kept; empty: none are",
+        "",
+        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
         results=False,
     )
     measure_compute: bool = setting(

@@ -8,6 +8,7 @@ from typing import Literal
 from pyveg.core.errors import ConfigError
 from pyveg.core.params import setting
 from pyveg.kernels.composite import SCL_KEPT
+from pyveg.sources.network import NetworkSettings
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def spelled(platform: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StacSettings:
+class StacSettings(NetworkSettings):
     """Settings of `StacSource`."""
 
     catalogue: str = setting(
@@ -70,20 +71,6 @@ class StacSettings:
     value_offset: float | None = setting(None, doc='reflectance of the count 0, for "fixed"')
     sign_url: str = setting(
         "", doc="where links are signed; a known service's own where empty", results=False
-    )
-    cache: str = setting(
-        "",
-        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
-        results=False,
-    )
-    request_timeout: float = setting(
-        60.0, doc="seconds until a request counts as lost", low=0.1, results=False
-    )
-    retries: int = setting(
-        5, doc="how often a request is tried again after 429 or 5xx", low=0, high=20, results=False
-    )
-    retry_wait: float = setting(
-        1.0, doc="seconds before the first of them; doubles each time", low=0, results=False
     )
     read_threads: int = setting(
         4, doc="bands of a scene that are read at once", low=1, high=32, results=False

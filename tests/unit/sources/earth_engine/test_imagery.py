@@ -366,7 +366,7 @@ def test_items_keep_to_the_life_of_the_collection(source: Any) -> None:
 def test_results_depend_on_settings_that_matter_only(source: Any, request_of: Any) -> None:
     request = request_of()
     plain = source().fingerprint(request)
-    assert plain == source(max_requests=3, cache="", project="x").fingerprint(request)
+    assert plain == source(max_requests=3, cache="none", project="x").fingerprint(request)
     assert plain != source(cloud_score=0.5).fingerprint(request)
     assert plain != source().fingerprint(request_of(_collection(L8)))
 
@@ -411,7 +411,7 @@ def test_any_stack_of_scenes(
             middle = (seen[(len(seen) - 1) // 2] + seen[len(seen) // 2]) / 2
             expected[pixel] = max(1, math.floor(middle + 0.5))
     with StandIn(scenes).instead():
-        made = source(cache="", cloud_score=threshold)
+        made = source(cache="none", cloud_score=threshold)
         request = request_of(place=place, bands={"B4": "B4"})
         if not expected.any():
             with pytest.raises(SkipItem):

@@ -201,13 +201,13 @@ def test_an_answer_that_is_cut_off_is_asked_again(
     answers = iter([b"", b"\x93NUMPY", whole(service, _pixel_request(service, source, request_of))])
     monkeypatch.setattr(StandIn, "_pixels", lambda *_: next(answers))
     with service.instead():
-        scene = source(cache="").fetch(request_of())
+        scene = source(cache="none").fetch(request_of())
     assert scene.record["valid_fraction"] == 1
 
 
 def _pixel_request(service: StandIn, source: Any, request_of: Any) -> Any:
     with service.instead():
-        source(cache="").fetch(request_of())
+        source(cache="none").fetch(request_of())
     return service.bodies("pixels")[0]
 
 
@@ -220,7 +220,7 @@ def test_an_answer_of_another_size_is_refused(
     small = service._pixels(asked)
     monkeypatch.setattr(StandIn, "_pixels", lambda *_: small)
     with service.instead(), pytest.raises(ServiceError, match="pixels came instead of"):
-        source(cache="", max_wait=0.1).fetch(request_of())
+        source(cache="none", max_wait=0.1).fetch(request_of())
 
 
 def test_the_clients_own_tries_are_off(scenes: Any, source: Any, request_of: Any) -> None:
@@ -273,7 +273,7 @@ def test_one_project_per_process(source: Any, scenes: Any, request_of: Any) -> N
     with StandIn(scenes).instead():
         source(project="one").fetch(request_of())
         with pytest.raises(ConfigError, match="one process can use one project"):
-            source(project="two", cache="").fetch(request_of())
+            source(project="two", cache="none").fetch(request_of())
 
 
 def test_nothing_is_started_before_it_must(source: Any, request_of: Any) -> None:

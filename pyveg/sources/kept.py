@@ -1,0 +1,73 @@
+"""A folder of what services have answered, for all runs and processes of a machine.
+
+Files are named by the digest of what was asked. A file appears whole or not at all. A folder that
+cannot be read or written costs requests, and never an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from pyveg.caches import cache_folder
+
+log = logging.getLogger(__name__)
+
+NONE = "none"
+"""The setting of somebody who wants nothing kept."""
+
+
+class KeptFiles:
+    """Small files by name.
+
+    Parameters
+    ----------
+    folder : str
+        The setting ``cache`` of a Source: a path, ``"none"``, or empty for the usual folder.
+    usual : str
+        Name of that one in `pyveg.caches.cache_folder`.
+    """
+
+    def __init__(self, folder: str, usual: str) -> None:
+        self.folder: Path | None = None
+        if folder != NONE:
+            self.folder = Path(folder).expanduser() if folder else cache_folder() / usual
+
+    def read(self, name: str) -> bytes | None:
+        """What is kept under a name; None where nothing is."""
+        if self.folder is None:
+            return None
+        try:
+            return self._path(self.folder, name).read_bytes()
+        except OSError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Keep something, in place of what was kept under that name."""
+        if self.folder is None:
+            return
+        path = self._path(self.folder, name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, data)
+        except OSError as error:
+            log.warning("%s cannot be written, and answers are not kept: %s", path.parent, error)
+
+    @staticmethod
+    def _path(folder: Path, name: str) -> Path:
+        """In one of 256 folders, so that none grows too long."""
+        return folder / name[:2] / name
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """By another name first, so that nobody ever reads half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
