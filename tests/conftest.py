@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -94,8 +95,16 @@ def azure_config(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="session")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where emulated nodes share the environment that the first of them makes, half a minute."""
-    return tmp_path_factory.mktemp("environments")
+    """Where emulated nodes share the environment that the first of them makes, half a minute.
+
+    Also those of the other process that runs tests: the script of nodes locks what it makes.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "environments"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -16,16 +16,15 @@ from pyveg.analysis.agreement import Verdict, agreement_table, verdict
 from pyveg.analysis.climate import Climate, climate_control, describe
 from pyveg.analysis.levels import level_trends
 from pyveg.analysis.measure import SITE
+from pyveg.analysis.opened import open_results
 from pyveg.analysis.power import Power, power_statement
 from pyveg.analysis.rain import drought_recovery, rain_response
-from pyveg.analysis.results import Results, load_summary
+from pyveg.analysis.results import Results
 from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
-from pyveg.analysis.series import RAIN, WARMTH, Series, make_series, site_table
+from pyveg.analysis.series import RAIN, WARMTH, Series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.snapshots import Snapshots, read_snapshots
 from pyveg.analysis.temporal import Temporal, default_metrics, temporal_indicators
-from pyveg.core import registry
-from pyveg.core.errors import ConfigError
 from pyveg.core.layout import CONFIG_FILE
 from pyveg.core.ports import Store
 
@@ -181,25 +180,15 @@ def analyse(
     ConfigError
         If there are several collections and none was named, or it is not there.
     """
-    store, found = _open(results)
-    if swap_coordinates:
-        swap = {"latitude": "longitude", "longitude": "latitude"}
-        found = Results(found.chips.rename(columns=swap), found.weather, found.metadata)
-    every = make_series(found, min_valid=min_valid)
-    one = _chosen(every, collection)
+    opened = open_results(results, swap_coordinates=swap_coordinates, min_valid=min_valid)
     return analyse_series(
-        one,
+        opened.choose(collection),
         settings=settings,
         metrics=metrics,
-        store=store if spatial else None,
-        source=store.url if store else str(results) if isinstance(results, str | Path) else "",
+        store=opened.store if spatial else None,
+        source=opened.source,
         progress=progress,
     )
-
-
-def collections_of(results: str | Path | Store | Results) -> list[str]:
-    """Names of the vegetation collections of some results."""
-    return [one.collection for one in make_series(_open(results)[1])]
 
 
 def analyse_series(
@@ -303,34 +292,6 @@ def _share_lines(temporal: Temporal) -> list[str]:
                 f"{values.iloc[-1]:.0%}; surrogates have the same gaps."
             )
     return lines
-
-
-def _open(results: str | Path | Store | Results) -> tuple[Store | None, Results]:
-    if isinstance(results, Results):
-        return None, results
-    if isinstance(results, str | Path):
-        if str(results).endswith(".json"):
-            return None, load_summary(results)
-        results = registry.store_at(str(results))
-    return results, load_summary(results)
-
-
-def _chosen(every: Sequence[Series], collection: str | None) -> Series:
-    if collection is None and len(every) == 1:
-        return every[0]
-    names = [one.collection for one in every]
-    for one in every:
-        if one.collection == collection:
-            return one
-    if not every and collection is None:
-        return Series("", pd.DataFrame(columns=["step", "date", "chip"]), None,
-                      ("there is no vegetation in these results",))  # fmt: skip
-    if collection is None:
-        raise ConfigError(
-            f"these results hold {len(every)} collections: {', '.join(names)}; name one with "
-            "collection"
-        )
-    raise ConfigError(f'there is no collection "{collection}" in these results; known: {names}')
 
 
 def _some_chips(series: Series, count: int) -> Series:

@@ -61,7 +61,7 @@ class Tested:
 
     window: int
     values: Values
-    """Shape (chips, indicators, n)."""
+    """Shape (chips, indicators, n); NaN also for a restoring rate that is infinite."""
     taus: Values
     """Shape (chips, indicators)."""
     site_values: Values
@@ -115,7 +115,7 @@ def measure(
         least = _least_taus(n, window)
         taus = rolling.kendall_taus(values, least=least)
         site_taus = rolling.kendall_taus(site, least=least)
-        tested.append(Tested(window, values, taus, site, site_taus))
+        tested.append(Tested(window, _numbers(values), taus, _numbers(site), site_taus))
     _add_surrogates(tested, chips, settings, seed)
     return tested
 
@@ -204,7 +204,7 @@ def _add_surrogates(
             taus = np.stack([found[1][place] for found in made], axis=1)
             sites = site_median(values, settings.n_threads)
             site_taus = rolling.kendall_taus(sites, least=_least_taus(n, one.window))
-            parts[place].append((taus, site_taus, sites))
+            parts[place].append((taus, site_taus, _numbers(sites)))
     for place, one in enumerate(tested):
         one.null_taus, one.null_site_taus, one.null_sites = (
             np.concatenate(group) for group in zip(*parts[place], strict=True)
@@ -229,6 +229,12 @@ def _surrogate_indicators(
         for found, window in zip(values, windows, strict=True)
     ]
     return values, taus
+
+
+def _numbers(values: Values) -> Values:
+    """Values for tables: an infinite rate has its place in a ranking, and is no number."""
+    values[np.isinf(values)] = np.nan
+    return values
 
 
 def _least_taus(n: int, window: int) -> int:

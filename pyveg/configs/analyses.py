@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.analysis.agreement import Verdict
-from pyveg.analysis.analyse import Analysis, Progress, analyse, collections_of
+from pyveg.analysis.analyse import Analysis, Progress, analyse_series
 from pyveg.analysis.folder import (
     FOLDER,
     REPORT,
@@ -16,6 +16,7 @@ from pyveg.analysis.folder import (
     table_files,
     write_analysis,
 )
+from pyveg.analysis.opened import open_results
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.sites import Sites, compare_sites, read_site
 from pyveg.configs import azure
@@ -91,19 +92,18 @@ def run_analysis(
     tell : callable, optional
         Given a line about every step.
     """
-    names = list(collections) or collections_of(place.results)
-    if not names:
-        raise NotARunError(f"there is no vegetation in {_url(place.results)}: nothing to analyse")
+    opened = open_results(place.results, swap_coordinates=swap_coordinates)
+    if not opened.series:
+        raise NotARunError(f"there is no vegetation in {opened.source}: nothing to analyse")
     done = []
-    for name in names:
-        say = _line(tell, name)
-        found = analyse(
-            place.results,
-            collection=name,
+    for series in [opened.choose(name) for name in collections] or opened.series:
+        say = _line(tell, series.collection)
+        found = analyse_series(
+            series,
             settings=settings,
             metrics=metrics,
-            spatial=spatial,
-            swap_coordinates=swap_coordinates,
+            store=opened.store if spatial else None,
+            source=opened.source,
             progress=_steps(say),
         )
         folder = write_analysis(found, place.output, place.prefix)
@@ -111,7 +111,8 @@ def run_analysis(
         if report:
             say("figures and report")
             made = write_report(found, place.output, folder)
-        done.append(Written(name, found.verdict, f"{place.output.url}/{folder}", made))
+        url = f"{place.output.url}/{folder}"
+        done.append(Written(series.collection, found.verdict, url, made))
     return done
 
 
@@ -163,10 +164,6 @@ def _steps(say: Tell) -> Progress:
         say(f"{step} ({number + 1}/{count})")
 
     return told
-
-
-def _url(results: Store | Path) -> str:
-    return str(results) if isinstance(results, Path) else results.url
 
 
 @dataclass(frozen=True)

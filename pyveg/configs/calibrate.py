@@ -55,7 +55,9 @@ class Checks:
 
     def digest(self) -> str:
         """Of all that changes their results."""
-        text = json.dumps([VERSION, asdict(self)], sort_keys=True)
+        from pyveg.analysis import skill
+
+        text = json.dumps([VERSION, skill.VERSION, asdict(self)], sort_keys=True)
         return blake2b(text.encode(), digest_size=6).hexdigest()
 
 

@@ -40,7 +40,7 @@ def column_medians(values: Values, first: int, last: int) -> Values:
         for row in range(rows):
             for column in range(width):
                 value = values[row, start + column]
-                if np.isfinite(value):
+                if not np.isnan(value):
                     known[column, counts[column]] = value
                     counts[column] += 1
         for column in range(width):

@@ -91,6 +91,25 @@ def test_a_strong_rise_is_found() -> None:
     assert site.loc[["ar1", "variance", "restoring_rate"], "p"].max() <= 0.05
 
 
+def test_windows_without_memory_have_a_place_and_no_rate() -> None:
+    """Where AR(1) is not positive a place is back at once: it ranks so, and tables have no rate."""
+    matrix = np.random.default_rng(1).normal(size=(1, 120))
+    settings = AnalysisSettings(surrogates=39, indicators=("ar1", "restoring_rate"))
+    found = temporal_indicators(_series(matrix), settings=settings)
+    site = found.trends[found.trends["chip"] == SITE].set_index("indicator")
+    table = found.indicators.query("chip == -1").pivot(
+        index="step", columns="indicator", values="value"
+    )
+    negative = table["ar1"] <= 0
+    assert 0 < negative.sum() < len(table)
+    assert (table["restoring_rate"].isna() == negative).all()
+    ranked = -table["ar1"].clip(lower=0)
+    assert site.loc["restoring_rate", "tau"] == pytest.approx(
+        stats.kendalltau(ranked.index, ranked).statistic
+    )
+    assert not np.isinf(found.indicators.select_dtypes("number")).any(axis=None)
+
+
 @pytest.mark.parametrize("n", [0, 1, 3, 11, 12, 23])
 def test_short_series_cannot_tell(n: int) -> None:
     found = temporal_indicators(_series(_stable(2, n, 0.0)) if n else tidy(pd.DataFrame()),
