@@ -30,6 +30,9 @@ LEAST_VALUES = 24
 """Valid values below which a series is not tested."""
 LEAST_WINDOW = 12
 """Steps of the shortest window."""
+RATE = "restoring_rate"
+"""-ln AR(1) per year: it falls as AR(1) rises, and has no value where AR(1) is not positive. Its
+trend is that of -AR(1), which is known there too."""
 _CELLS = 8_000_000
 """Indicator values of surrogates that are kept at once, 64 MB."""
 
@@ -61,7 +64,7 @@ class Tested:
 
     window: int
     values: Values
-    """Shape (chips, indicators, n); NaN also for a restoring rate that is infinite."""
+    """Shape (chips, indicators, n)."""
     taus: Values
     """Shape (chips, indicators)."""
     site_values: Values
@@ -113,10 +116,14 @@ def measure(
         values = np.stack([one[place][0] for one in observed])
         site = site_median(values[:, np.newaxis])[0]
         least = _least_taus(n, window)
-        taus = rolling.kendall_taus(values, least=least)
-        site_taus = rolling.kendall_taus(site, least=least)
-        tested.append(Tested(window, _numbers(values), taus, _numbers(site), site_taus))
+        taus = _signed(rolling.kendall_taus(values, least=least), settings)
+        site_taus = _signed(rolling.kendall_taus(site, least=least), settings)
+        tested.append(Tested(window, values, taus, site, site_taus))
     _add_surrogates(tested, chips, settings, seed)
+    period = chips[0].prepared.steps.period
+    for one in tested:
+        for array in (one.values, one.site_values, one.null_sites):
+            _put_rates(array, settings, period)
     return tested
 
 
@@ -160,15 +167,27 @@ def too_little(row: Values) -> str:
 def _indicators(
     chip: Ready, residuals: Values, windows: Sequence[int], settings: AnalysisSettings
 ) -> list[Values]:
-    """One array (series, indicators, n) per window."""
+    """One array (series, indicators, n) per window; AR(1) stands in for `RATE`."""
     fixed = np.nan_to_num(chip.prepared.fixed)
-    period = chip.prepared.steps.period
-    return [
-        rolling.rolling_indicators(
-            residuals, window, settings.indicators, fixed=fixed, step=1 / period
-        )
-        for window in windows
-    ]
+    names = tuple("ar1" if name == RATE else name for name in settings.indicators)
+    return [rolling.rolling_indicators(residuals, window, names, fixed=fixed) for window in windows]
+
+
+def _signed(taus: Values, settings: AnalysisSettings) -> Values:
+    """Taus (..., indicators), where those of `RATE` were made from AR(1)."""
+    if RATE in settings.indicators:
+        kind = settings.indicators.index(RATE)
+        taus[..., kind] = 0.0 - taus[..., kind]
+    return taus
+
+
+def _put_rates(values: Values, settings: AnalysisSettings, period: float) -> None:
+    """Put `RATE` where AR(1) stood in for it, in values (..., indicators, n)."""
+    if RATE in settings.indicators:
+        memory = values[..., settings.indicators.index(RATE), :]
+        known = memory > 0
+        memory[known] = -period * np.log(memory[known])
+        memory[~known] = np.nan
 
 
 def _add_surrogates(
@@ -204,7 +223,8 @@ def _add_surrogates(
             taus = np.stack([found[1][place] for found in made], axis=1)
             sites = site_median(values, settings.n_threads)
             site_taus = rolling.kendall_taus(sites, least=_least_taus(n, one.window))
-            parts[place].append((taus, site_taus, _numbers(sites)))
+            site_taus = _signed(site_taus, settings)
+            parts[place].append((taus, site_taus, sites))
     for place, one in enumerate(tested):
         one.null_taus, one.null_site_taus, one.null_sites = (
             np.concatenate(group) for group in zip(*parts[place], strict=True)
@@ -225,16 +245,10 @@ def _surrogate_indicators(
     values = _indicators(chip, residuals, windows, settings)
     n = chip.series.size
     taus = [
-        rolling.kendall_taus(found[:judged], least=_least_taus(n, window))
+        _signed(rolling.kendall_taus(found[:judged], least=_least_taus(n, window)), settings)
         for found, window in zip(values, windows, strict=True)
     ]
     return values, taus
-
-
-def _numbers(values: Values) -> Values:
-    """Values for tables: an infinite rate has its place in a ranking, and is no number."""
-    values[np.isinf(values)] = np.nan
-    return values
 
 
 def _least_taus(n: int, window: int) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg.analysis.measure import stream, window_steps
-from pyveg.analysis.settings import DIRECTIONS, INDICATOR_NAMES, AnalysisSettings
+from pyveg.analysis.measure import RATE, stream, window_steps
+from pyveg.analysis.settings import INDICATOR_NAMES, AnalysisSettings
 from pyveg.analysis.significance import share_interval
 from pyveg.kernels import rolling
 from pyveg.kernels.chain import Prepared, prepare
@@ -93,36 +93,29 @@ def power_statement(
     """
     told = settings or AnalysisSettings()
     mask = np.asarray(valid, dtype=np.bool_)
-    n, known = mask.size, int(mask.sum())
-
-    def statement(power: float, low: float, high: float, critical: float, reason: str) -> Power:
-        return Power(
-            indicator, first, last, power, low, high, critical,
-            simulations, n, known, told.alpha, told.seed, reason,
-        )  # fmt: skip
-
+    n = mask.size
+    unknown = Power(
+        indicator=indicator, first=first, last=last,
+        power=math.nan, low=math.nan, high=math.nan, critical_tau=math.nan,
+        simulations=simulations, n=n, n_valid=int(mask.sum()), alpha=told.alpha, seed=told.seed,
+    )  # fmt: skip
     try:
         prepared = prepare(np.where(mask, 0.0, np.nan), told.steps(period))
     except ValueError as error:
-        return statement(math.nan, math.nan, math.nan, math.nan, str(error))
-    window = window_steps(n, told.window)
-    rising = np.linspace(first, last, n)
-    flat = np.full(n, (first + last) / 2)
+        return replace(unknown, reason=str(error))
     words = draw(n, 2 * simulations, stream(told.seed, "power"))
     noise = normals(words.words[:, -(n + _REST) :])
-    null, found = (
-        _taus(drive, memory, prepared, window, indicator)
-        for drive, memory in ((noise[:simulations], flat), (noise[simulations:], rising))
-    )
-    sign = -1.0 if DIRECTIONS[indicator] == "fall" else 1.0
-    null, found = sign * null, sign * found
+    rising, flat = np.linspace(first, last, n), np.full(n, (first + last) / 2)
+    window = window_steps(n, told.window)
+    null = _taus(noise[:simulations], flat, prepared, window, indicator)
+    found = _taus(noise[simulations:], rising, prepared, window, indicator)
     if not np.isfinite(null).mean() > 0.5:
-        reason = "too few windows hold enough pairs of neighbours"
-        return statement(math.nan, math.nan, math.nan, math.nan, reason)
+        return replace(unknown, reason="too few windows hold enough pairs of neighbours")
     critical = float(np.nanquantile(null, 1 - told.alpha))
     hits = int(np.count_nonzero(found > critical))
     low, high = share_interval(hits, simulations)
-    return statement(hits / simulations, low, high, sign * critical, "")
+    tau = -critical if indicator == RATE else critical
+    return replace(unknown, power=hits / simulations, low=low, high=high, critical_tau=tau)
 
 
 def _taus(
@@ -132,12 +125,12 @@ def _taus(
     window: int,
     indicator: str,
 ) -> NDArray[np.float64]:
-    """Taus of simulated series behind the chain."""
-    n = memory.size
+    """Taus of simulated series behind the chain; for `RATE`, which alone falls, those of AR(1)."""
+    n, name = memory.size, "ar1" if indicator == RATE else indicator
     whole = np.concatenate([np.full(noise.shape[1] - n, memory[0]), memory])
     series = ar_process(noise, whole[:, np.newaxis])[:, -n:]
     residuals = prepared.residuals(np.ascontiguousarray(series))
     level = np.full(n, 10.0 * float(np.nanstd(residuals)))  # for CV: a mean that does not change
-    values = rolling.rolling_indicators(residuals, window, (indicator,), fixed=level)
+    values = rolling.rolling_indicators(residuals, window, (name,), fixed=level)
     least = max(6, math.ceil((n - window + 1) / 2))
     return rolling.kendall_taus(values[:, 0], least=least)

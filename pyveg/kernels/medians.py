@@ -40,7 +40,7 @@ def column_medians(values: Values, first: int, last: int) -> Values:
         for row in range(rows):
             for column in range(width):
                 value = values[row, start + column]
-                if not np.isnan(value):
+                if np.isfinite(value):
                     known[column, counts[column]] = value
                     counts[column] += 1
         for column in range(width):

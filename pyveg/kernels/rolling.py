@@ -74,8 +74,8 @@ def rolling_indicators(
     array of float64, shape (S, len(indicators), n) or (len(indicators), n)
         The value at t is of the steps t - window + 1 .. t. NaN before the first whole window, in
         windows with too few values, and where an indicator has no meaning: AR(1), skewness and
-        kurtosis of a constant window, CV where the mean is not positive. The restoring rate is
-        infinite where AR(1) is not positive: what is left after a step is noise.
+        kurtosis of a constant window, CV where the mean is not positive, restoring rate where
+        AR(1) is not positive.
 
     Raises
     ------
@@ -257,10 +257,7 @@ def _rolling(  # noqa: C901, PLR0912, PLR0917 - one pass; compiled functions tak
             if code == _AR1:
                 out[k, t] = phi
             elif code == _RATE:
-                if phi > 0:
-                    out[k, t] = -math.log(phi) / step
-                elif phi <= 0:
-                    out[k, t] = np.inf
+                out[k, t] = -math.log(phi) / step if phi > 0 else np.nan
             elif enough:
                 mean = centre + (scale * moments[1] + moments[5]) / count
                 out[k, t] = _moment(code, count, spread, scale, mean)

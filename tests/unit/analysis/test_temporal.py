@@ -91,23 +91,27 @@ def test_a_strong_rise_is_found() -> None:
     assert site.loc[["ar1", "variance", "restoring_rate"], "p"].max() <= 0.05
 
 
-def test_windows_without_memory_have_a_place_and_no_rate() -> None:
-    """Where AR(1) is not positive a place is back at once: it ranks so, and tables have no rate."""
-    matrix = np.random.default_rng(1).normal(size=(1, 120))
-    settings = AnalysisSettings(surrogates=39, indicators=("ar1", "restoring_rate"))
-    found = temporal_indicators(_series(matrix), settings=settings)
-    site = found.trends[found.trends["chip"] == SITE].set_index("indicator")
-    table = found.indicators.query("chip == -1").pivot(
-        index="step", columns="indicator", values="value"
+def test_the_restoring_rate_is_tested_by_ar1() -> None:
+    """Where AR(1) is not positive there is no rate in the tables, and still a rank in the trend."""
+    matrix = np.random.default_rng(1).normal(size=(3, 120))
+    for names in (("ar1", "restoring_rate"), ("restoring_rate",)):
+        settings = AnalysisSettings(surrogates=39, indicators=names)
+        found = temporal_indicators(_series(matrix), settings=settings)
+        rows = found.trends[found.trends["indicator"] == "restoring_rate"].set_index("chip")
+        if "ar1" in names:
+            of_ar1 = found.trends[found.trends["indicator"] == "ar1"].set_index("chip")
+            curves = found.indicators
+    assert (rows["direction"] == "fall").all()
+    np.testing.assert_array_equal(rows["tau"], -of_ar1["tau"])
+    np.testing.assert_array_equal(rows["p"], of_ar1["p"])
+    memory, rate = (
+        curves[curves["indicator"] == name].set_index(["chip", "step"])["value"]
+        for name in ("ar1", "restoring_rate")
     )
-    negative = table["ar1"] <= 0
-    assert 0 < negative.sum() < len(table)
-    assert (table["restoring_rate"].isna() == negative).all()
-    ranked = -table["ar1"].clip(lower=0)
-    assert site.loc["restoring_rate", "tau"] == pytest.approx(
-        stats.kendalltau(ranked.index, ranked).statistic
-    )
-    assert not np.isinf(found.indicators.select_dtypes("number")).any(axis=None)
+    positive = memory > 0
+    assert 0 < positive.sum() < len(memory)
+    assert rate[~positive].isna().all()
+    np.testing.assert_allclose(rate[positive], -12 * np.log(memory[positive]))
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 11, 12, 23])

@@ -8,15 +8,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from pyveg.kernels.medians import column_medians
 
-NUMBERS = st.one_of(
-    st.sampled_from([np.nan, np.inf]), st.floats(-1e6, 1e6), st.integers(0, 3).map(float)
-)
+NUMBERS = st.one_of(st.just(np.nan), st.floats(-1e6, 1e6), st.integers(0, 3).map(float))
 
 
 def _slowly(values: np.ndarray) -> np.ndarray:
     out = np.full(values.shape[1], np.nan)
     for column in range(values.shape[1]):
-        known = values[~np.isnan(values[:, column]), column]
+        known = values[np.isfinite(values[:, column]), column]
         if known.size and 2 * known.size >= len(values):
             out[column] = np.median(known)
     return out
