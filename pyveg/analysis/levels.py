@@ -22,7 +22,8 @@ from pyveg.analysis.significance import p_value, q_values
 from pyveg.kernels import rolling
 from pyveg.kernels.chain import prepare
 from pyveg.kernels.noise import fit_noise
-from pyveg.kernels.surrogates import common_steps, draw, surrogates
+from pyveg.kernels.surrogates import draw, surrogates
+from pyveg.kernels.together import common_steps
 
 COLUMNS = ("collection", "metric", "chip", "slope", "slope_low", "slope_high", "tau", "p", "q",
            "n", "n_valid", "chips", "surrogates", "seed", "reason")  # fmt: skip

@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -18,7 +18,8 @@ from pyveg.kernels import rolling
 from pyveg.kernels.chain import Prepared, prepare
 from pyveg.kernels.medians import column_medians
 from pyveg.kernels.noise import Noise, fit_noise
-from pyveg.kernels.surrogates import Draws, common_steps, draw, surrogates
+from pyveg.kernels.surrogates import Draws, draw, surrogates
+from pyveg.kernels.together import common_steps, filled_together
 
 Values = NDArray[np.float64]
 Given = TypeVar("Given")
@@ -197,12 +198,8 @@ def _add_surrogates(
     seed: Sequence[int],
 ) -> None:
     n, kinds = chips[0].series.size, len(settings.indicators)
-    draws = draw(
-        n,
-        settings.surrogates,
-        seed,
-        common_steps(np.stack([chip.noise.innovations for chip in chips])),
-    )
+    chips, steps = _together(chips, seed)
+    draws = draw(n, settings.surrogates, seed, steps)
     size = max(1, _CELLS // (len(chips) * len(tested) * kinds * n))
     parts: list[list[tuple[Values, Values, Values]]] = [[] for _ in tested]
     for first in range(0, settings.surrogates, size):
@@ -229,6 +226,17 @@ def _add_surrogates(
         one.null_taus, one.null_site_taus, one.null_sites = (
             np.concatenate(group) for group in zip(*parts[place], strict=True)
         )
+
+
+def _together(chips: Sequence[Ready], seed: Sequence[int]) -> tuple[list[Ready], NDArray[np.int64]]:
+    """Chips with innovations at all steps that are drawn for the whole place, and those steps."""
+    innovations = np.stack([chip.noise.innovations for chip in chips])
+    filled = filled_together(innovations, seed)
+    whole = [
+        replace(chip, noise=chip.noise._replace(innovations=row))
+        for chip, row in zip(chips, filled, strict=True)
+    ]
+    return whole, common_steps(innovations)
 
 
 def _surrogate_indicators(

@@ -17,8 +17,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pyveg.kernels.noise import Noise, theoretical_autocorrelation
+from pyveg.kernels.together import FEWEST
 
-__all__ = ["METHODS", "Draws", "ar_process", "common_steps", "draw", "normals", "surrogates"]
+__all__ = ["METHODS", "Draws", "ar_process", "draw", "normals", "surrogates"]
 
 Values = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -26,7 +27,6 @@ Mask = NDArray[np.bool_]
 
 METHODS = ("ar", "phase", "block")
 _BURN_IN = 200  # 0.98^200 = 0.018
-_FEWEST = 20  # innovations to draw from; below it they are drawn from a normal distribution
 
 
 class Draws(NamedTuple):
@@ -37,7 +37,7 @@ class Draws(NamedTuple):
     own: Words
     """The same shape: another stream."""
     steps: NDArray[np.int64]
-    """Steps that innovations are drawn from, those that most series of the place have."""
+    """Steps that innovations are drawn from; see `pyveg.kernels.together.common_steps`."""
 
     def part(self, first: int, last: int) -> Draws:
         """Those of surrogates `first` .. `last - 1`."""
@@ -56,7 +56,7 @@ def draw(n: int, count: int, seed: Sequence[int] | int, steps: NDArray[Any] | No
     seed : int or sequence of int
         Not negative.
     steps : array of int, optional
-        See `common_steps`; all steps where not given.
+        That innovations are drawn from; all where not given.
 
     Returns
     -------
@@ -72,21 +72,6 @@ def draw(n: int, count: int, seed: Sequence[int] | int, steps: NDArray[Any] | No
         np.ascontiguousarray(words[:, 1]),
         np.ascontiguousarray(known, dtype=np.int64),
     )
-
-
-def common_steps(innovations: NDArray[Any]) -> NDArray[np.int64]:
-    """Steps at which at least half of the series of a place have an innovation.
-
-    Parameters
-    ----------
-    innovations : array of float, shape (C, n)
-
-    Returns
-    -------
-    array of int64
-    """
-    known = np.isfinite(innovations)
-    return np.nonzero(2 * known.sum(axis=0) >= max(known.any(axis=1).sum(), 1))[0]
 
 
 def surrogates(residuals: NDArray[Any], noise: Noise, draws: Draws, method: str = "ar") -> Values:
@@ -158,10 +143,10 @@ def ar_process(innovations: NDArray[Any], coefficients: NDArray[Any]) -> Values:
 def _sieve(noise: Noise, draws: Draws, n: int) -> Values:
     known = np.nonzero(np.isfinite(noise.innovations))[0]
     shared = draws.steps
-    if known.size < _FEWEST:
+    if known.size < FEWEST:
         drive = noise.sigma * normals(draws.words)
     else:
-        places = shared if shared.size >= _FEWEST else known
+        places = shared if shared.size >= FEWEST else known
         drive = _choose(noise.innovations, places, known, draws.words, draws.own)
     made: Values = ar_process(drive, noise.coefficients)[:, -n:] / noise.gain
     return np.ascontiguousarray(made)

@@ -13,7 +13,8 @@ from pyveg.kernels.noise import (
     theoretical_autocorrelation,
 )
 from pyveg.kernels.rolling import ar1
-from pyveg.kernels.surrogates import METHODS, ar_process, common_steps, draw, normals, surrogates
+from pyveg.kernels.surrogates import METHODS, ar_process, draw, normals, surrogates
+from pyveg.kernels.together import common_steps
 
 N = 120
 
@@ -186,11 +187,6 @@ def test_series_drawn_together_keep_their_correlation(method: str) -> None:
     made = [surrogates(x, noise, draws, method) for x, noise in zip(pair, noises, strict=True)]
     found = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*made, strict=True)])
     assert found == pytest.approx(np.corrcoef(pair)[0, 1], abs=0.1)
-
-
-def test_common_steps() -> None:
-    table = np.array([[1, np.nan, 1, np.nan], [1, 1, np.nan, np.nan], [1, 1, np.nan, np.nan]])
-    assert common_steps(table).tolist() == [0, 1]
 
 
 def test_few_innovations_are_drawn_from_a_normal_distribution() -> None:
