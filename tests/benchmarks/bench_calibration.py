@@ -1,7 +1,8 @@
 """Count false alarms on stable series, whole chain; exit 1 where the nominal rate is not held.
 
-Run ``python tests/benchmarks/bench_calibration.py``; minutes. The rate of `--places` series must
-lie in the 95 % binomial interval of 400: with more series than that, chance hides less.
+Run ``python tests/benchmarks/bench_calibration.py``; minutes. The rate of `--places` series should
+lie in the 95 % binomial interval of 400; with so many rates some lie outside by chance, and more
+than chance gives is a miss.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> int:
     args = parser.parse_args()
     low, high = (hits / 400 for hits in null_interval(0.05, 400))
     print(f"nominal 5 %, 95 % binomial interval of 400: {100 * low:.2f} to {100 * high:.2f} %")
-    missed = 0
+    checked = missed = 0
     runs = [
         ("one chip, AR sieve", "ar", 120, 1, 0.0, args.places),
         ("one chip, phases", "phase", 120, 1, 0.0, args.places),
@@ -48,9 +49,12 @@ def main() -> int:
         with pd.option_context("display.width", 120, "display.precision", 3):
             print(wide[list(settings.indicators)].mul(100).round(1).to_string())
         rates = table.loc[table["indicator"].isin(CHECKED) & (null == "ar"), "rate"]
+        checked += len(rates)
         missed += int((~rates.between(low, high)).sum())
-    print(f"\nAR sieve: {missed} rates of {', '.join(CHECKED)} outside the interval")
-    return 1 if missed else 0
+    allowed = null_interval(0.05, checked)[1]
+    print(f"\nAR sieve: {missed} of {checked} rates of {', '.join(CHECKED)} outside the interval; ")
+    print(f"chance gives up to {allowed}")
+    return 1 if missed > allowed else 0
 
 
 if __name__ == "__main__":
