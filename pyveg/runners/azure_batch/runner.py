@@ -18,13 +18,14 @@ from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe, task_file
 from pyveg.core.ports import Listener, RunnerSettings, Store
 from pyveg.core.tasks import State, Task, TaskResult
-from pyveg.runners.azure_batch import advice, models, names, outcomes
+from pyveg.runners.azure_batch import advice, models, outcomes
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
 from pyveg.runners.azure_batch.packages import Delivery, make_delivery
+from pyveg.runners.azure_batch.pool import RunPool
 from pyveg.runners.azure_batch.resume import OldJob, old_jobs, still_alive
 from pyveg.runners.azure_batch.service import BatchService, Change, state_of
 from pyveg.runners.azure_batch.settings import BatchSettings
-from pyveg.runners.azure_batch.watch import JobWatch, Nodes, Pace
+from pyveg.runners.azure_batch.watch import JobWatch, Pace
 
 if TYPE_CHECKING:
     from azure.batch import models as m
@@ -57,19 +58,12 @@ class AzureBatchRunner:
         """Sequence -> its job."""
         self._old: dict[str, OldJob] = {}
         self._made_jobs: set[str] = set()
-        self._own_pool: str | None = None
-        self._pool: str | None = None
-        self._new_pool = ""
-        """Id of the pool that is made when it is first needed."""
+        self._pool = RunPool(self._service, self._settings)
         self._delivery: Delivery | None = None
-        self._image: tuple[Any, str] | None = None
         self._pace = Pace(self._settings.poll_seconds)
         self._due = 0.0
         self._looks = 0
         self._answered = time.monotonic()
-        self._nodes = Nodes({})
-        self._node_trouble = ""
-        self._waiting_since = time.monotonic()
         self._counts: dict[str, dict[str, int]] = {}
         self._said = ""
         self._detached = False
@@ -120,59 +114,9 @@ class AzureBatchRunner:
 
     def _look_around(self) -> None:
         """What is there already: the pool, and jobs of this run that were left behind."""
-        self._find_pool()
-        if self._pool is None:
-            self._check_pool()
+        self._pool.find(self._listener.tell)
         self._old = old_jobs(self._service, self._settings.run, self._settings.hours)
         self._made_jobs.update(old.id for old in self._old.values())
-
-    def _find_pool(self) -> None:
-        """The pool that is there for all, or one that an earlier try has made for this run."""
-        wanted, run = self._settings.pool, self._settings.run
-        if self._is_there(wanted.id):
-            self._pool = wanted.id
-            return
-        attempt = 1
-        while (found := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
-            if state_of(found) != "deleting":
-                self._pool = self._own_pool = found.id
-                return
-            attempt += 1  # its name is not free yet
-        self._new_pool = wanted.id if wanted.keep else names.pool_id(wanted.id, run, attempt)
-
-    def _is_there(self, pool: str) -> bool:
-        found = self._service.pool(pool)
-        return found is not None and state_of(found) != "deleting"
-
-    def _check_pool(self) -> None:
-        """Whether a pool can be made; asks the service for its images, once."""
-        from azure.batch import models as m
-
-        wanted = self._settings.pool
-        if wanted.identity:
-            raise EngineError(
-                f"there is no pool {wanted.id}; a pool with an identity is made by hand, see "
-                "docs/azure.md"
-            )
-        image = dict(wanted.image)
-        agent = wanted.node_agent
-        if "id" in image:
-            if not agent:
-                raise EngineError("pool_image has an id, so pool_node_agent must be set too")
-            self._image = m.BatchVmImageReference(virtual_machine_image_id=image["id"]), agent
-            return
-        found = self._service.image(image)
-        if found is None:
-            raise EngineError(
-                f"Azure Batch knows no image {image}; choose one with the help of docs/azure.md "
-                "and set pool_image"
-            )
-        end = found.batch_support_end_of_life
-        if end is not None:
-            text = f"the image {image.get('sku')} is supported until {end:%Y-%m-%d}; see pool_image"
-            self._listener.tell(EngineStatus(text, urgent=True))
-        reference = m.BatchVmImageReference(**{"version": "latest", **image})
-        self._image = reference, agent or found.node_agent_sku_id
 
     def _remove(self) -> None:
         """Delete jobs and the pool; what cannot be deleted is told."""
@@ -180,8 +124,8 @@ class AzureBatchRunner:
         left = []
         for job in sorted(self._made_jobs):
             left.extend(self._try_remove(self._service.delete_job, job, "job"))
-        if self._own_pool is not None:
-            left.extend(self._try_remove(self._service.delete_pool, self._own_pool, "pool"))
+        if self._pool.made:
+            left.extend(self._try_remove(self._service.delete_pool, self._pool.made, "pool"))
         self._stop.set()
         if left:
             text = f"could not remove {'; '.join(left)}. Run pyveg_azure_cleanup"
@@ -270,7 +214,7 @@ class AzureBatchRunner:
         self._pace.changed()
 
     def _add(self, sequence: str, tasks: Sequence[Task]) -> None:
-        self._ensure_pool()
+        self._pool.ensure(self._packages)
         watch = self._ensure_job(sequence)
         attached = self._attach(sequence, watch, tasks)
         tasks = [task for task in tasks if task.id not in attached]
@@ -300,18 +244,6 @@ class AzureBatchRunner:
                 bulk.write_many(self._store, dict(self._delivery.items()))
         return self._delivery
 
-    def _ensure_pool(self) -> None:
-        if self._pool is not None:
-            return
-        if self._image is None:
-            raise EngineError("no image for the pool was chosen")
-        id_ = self._new_pool
-        image, agent = self._image
-        self._own_pool = None if self._settings.pool.keep else id_
-        self._service.add_pool(models.pool(id_, self._settings, image, agent, self._packages()))
-        self._pool = id_
-        self._waiting_since = time.monotonic()
-
     def _ensure_job(self, sequence: str) -> JobWatch:
         watch = self._jobs.get(sequence)
         if watch is not None:
@@ -330,10 +262,10 @@ class AzureBatchRunner:
         job = models.job(
             sequence,
             attempt,
-            self._pool or "",
+            self._pool.id,
             self._settings,
             self._packages(),
-            prepare=self._own_pool is None,
+            prepare=not self._pool.made,
         )
         self._made_jobs.add(job.id)
         self._service.add_job(job)
@@ -364,7 +296,7 @@ class AzureBatchRunner:
             for watch in busy:
                 self._look_at(watch)
             if busy:
-                self._look_at_nodes()
+                self._look_at_pool()
             self._looks += 1
             self._answered = time.monotonic()
         except (AzureError, EngineError) as error:
@@ -435,65 +367,16 @@ class AzureBatchRunner:
         log = self._service.task_log(job, bundle.id) if outcomes.process_died(change) else ""
         return list(outcomes.results(self._store, bundle, change, log))
 
-    # Nodes
-
-    def _look_at_nodes(self) -> None:
-        if self._pool is None:
-            return
-        nodes = Nodes(self._service.node_counts(self._pool))
-        if nodes.working:
-            self._waiting_since = time.monotonic()
-        if nodes.counts != self._nodes.counts or self._looks == 0:
-            self._node_trouble = self._trouble(nodes)
-            self._pace.changed()
-        self._nodes = nodes
-        self._check_nodes(nodes)
-
-    def _trouble(self, nodes: Nodes) -> str:
-        """Why nodes are broken or missing; one or two requests, when something has changed."""
-        pool = self._pool or ""
-        if nodes.broken:
-            return "; ".join(dict.fromkeys(self._why_broken(n) for n in self._broken(pool)))
-        found = self._service.pool(pool)
-        if found is None:
-            raise EngineError(f"the pool {pool} is gone")
-        errors = found.resize_errors or []
-        return "; ".join(dict.fromkeys(advice.of_code(e.code, e.message or "") for e in errors))
-
-    def _broken(self, pool: str) -> list[m.BatchNode]:
-        return self._service.broken_nodes(pool)
-
-    def _why_broken(self, node: m.BatchNode) -> str:
-        info = node.start_task_info
-        if info is not None and info.failure_info is not None:
-            log = self._service.start_task_log(self._pool or "", node.id)
-            said = " | ".join(log.splitlines()[-3:])
-            return f"setting up a node failed: {said or advice.of_failure(info.failure_info, None)}"
-        errors = node.errors or []
-        return "; ".join(f"{e.code}: {e.message}" for e in errors) or "no reason was given"
-
-    def _check_nodes(self, nodes: Nodes) -> None:
+    def _look_at_pool(self) -> None:
         """Give up where no node will ever do the work."""
-        if nodes.working or nodes.coming:
-            hopeless = ""
-        elif nodes.broken:
-            hopeless = f"no node can work: {self._node_trouble}"
-        elif self._node_trouble and not nodes.total:
-            hopeless = f"no node was given: {self._node_trouble}"
-        else:
-            hopeless = ""
-        minutes = (time.monotonic() - self._waiting_since) / 60
-        if not hopeless and not nodes.working and minutes > self._settings.node_start_minutes:
-            hopeless = (
-                f"no node came up in {minutes:.0f} minutes (nodes: {nodes}); see the pool "
-                f"{self._pool} in the portal, or raise node_start_minutes"
-            )
-        if not hopeless:
-            return
-        for watch in self._jobs.values():
-            left = list(watch.bundles.values())
-            watch.bundles.clear()
-            self._fail(left, hopeless)
+        if self._pool.look():
+            self._pace.changed()
+        hopeless = self._pool.hopeless()
+        if hopeless:
+            for watch in self._jobs.values():
+                left = list(watch.bundles.values())
+                watch.bundles.clear()
+                self._fail(left, hopeless)
 
     def _tell(self) -> None:
         """One line when it has changed."""
@@ -502,8 +385,7 @@ class AzureBatchRunner:
             for name, count in counts.items():
                 totals[name] = totals.get(name, 0) + count
         tasks = ", ".join(f"{count} {name}" for name, count in totals.items() if count)
-        why = f" ({self._node_trouble})" if self._node_trouble else ""
-        text = f"batch: {tasks or 'no tasks yet'}; nodes: {self._nodes}{why}"
+        text = f"batch: {tasks or 'no tasks yet'}; nodes: {self._pool}"
         if text != self._said and self._counts:
             self._said = text
-            self._listener.tell(EngineStatus(text, urgent=bool(self._node_trouble)))
+            self._listener.tell(EngineStatus(text, urgent=bool(self._pool.trouble)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,9 +15,6 @@ MARGIN = timedelta(seconds=5)
 _TICK = timedelta(microseconds=1)
 SLOWEST = 30.0
 _BEGUN = ("preparing", "running")
-_WORKING = frozenset({"idle", "running"})
-_COMING = frozenset({"creating", "starting", "waitingForStartTask", "rebooting", "reimaging"})
-_BROKEN = frozenset({"unusable", "startTaskFailed"})
 
 
 class Pace:
@@ -118,46 +115,3 @@ class JobWatch:
             failed.update(bundle.id for bundle in found)
             grown = bool(found)
         return dropped
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """How many nodes are in which state."""
-
-    counts: Mapping[str, int]
-
-    @property
-    def working(self) -> int:
-        """Nodes that can run tasks."""
-        return self._sum(_WORKING)
-
-    @property
-    def coming(self) -> int:
-        """Nodes that are about to."""
-        return self._sum(_COMING)
-
-    @property
-    def broken(self) -> int:
-        """Nodes that cannot without help."""
-        return self._sum(_BROKEN)
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return sum(self.counts.values())
-
-    def _sum(self, states: frozenset[str]) -> int:
-        return sum(count for state, count in self.counts.items() if state in states)
-
-    def __str__(self) -> str:
-        groups = {
-            "starting": self.coming,
-            "idle": self.counts.get("idle", 0),
-            "running": self.counts.get("running", 0),
-            "pre-empted": self.counts.get("preempted", 0),
-            "unusable": self.broken,
-        }
-        others = self.total - sum(groups.values())
-        shown = {**groups, "leaving or unknown": others}
-        text = ", ".join(f"{count} {name}" for name, count in shown.items() if count)
-        return text or "none yet"

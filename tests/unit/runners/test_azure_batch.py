@@ -26,9 +26,10 @@ from pyveg.core.execute import run_task, task_file
 from pyveg.core.tasks import State, Task
 from pyveg.runners.azure_batch import advice, models, names, outcomes, packages, resume
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
+from pyveg.runners.azure_batch.pool import Nodes
 from pyveg.runners.azure_batch.service import Change
 from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
-from pyveg.runners.azure_batch.watch import JobWatch, Nodes, Pace
+from pyveg.runners.azure_batch.watch import JobWatch, Pace
 from pyveg.storage.memory import MemoryStore
 from pyveg.testing.graphs import fake_pipeline
 

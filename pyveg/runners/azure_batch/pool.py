@@ -1,0 +1,218 @@
+"""The pool that the tasks of a run go to: one that is there, or one that the run makes.
+
+Its nodes are looked at beside the tasks: broken or missing ones explain why nothing moves, and
+some troubles never end by themselves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyveg.core.errors import EngineError
+from pyveg.core.events import EngineStatus
+from pyveg.runners.azure_batch import advice, models, names
+from pyveg.runners.azure_batch.packages import Delivery
+from pyveg.runners.azure_batch.service import BatchService, state_of
+from pyveg.runners.azure_batch.settings import BatchSettings
+
+if TYPE_CHECKING:
+    from azure.batch import models as m
+
+_WORKING = frozenset({"idle", "running"})
+_COMING = frozenset({"creating", "starting", "waitingForStartTask", "rebooting", "reimaging"})
+_BROKEN = frozenset({"unusable", "startTaskFailed"})
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """How many nodes are in which state."""
+
+    counts: Mapping[str, int]
+
+    @property
+    def working(self) -> int:
+        """Nodes that can run tasks."""
+        return self._sum(_WORKING)
+
+    @property
+    def coming(self) -> int:
+        """Nodes that are about to."""
+        return self._sum(_COMING)
+
+    @property
+    def broken(self) -> int:
+        """Nodes that cannot without help."""
+        return self._sum(_BROKEN)
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+    def _sum(self, states: frozenset[str]) -> int:
+        return sum(count for state, count in self.counts.items() if state in states)
+
+    def __str__(self) -> str:
+        groups = {
+            "starting": self.coming,
+            "idle": self.counts.get("idle", 0),
+            "running": self.counts.get("running", 0),
+            "pre-empted": self.counts.get("preempted", 0),
+            "unusable": self.broken,
+        }
+        others = self.total - sum(groups.values())
+        shown = {**groups, "leaving or unknown": others}
+        text = ", ".join(f"{count} {name}" for name, count in shown.items() if count)
+        return text or "none yet"
+
+
+class RunPool:
+    """The pool of one run.
+
+    Parameters
+    ----------
+    service : BatchService
+    settings : BatchSettings
+    """
+
+    def __init__(self, service: BatchService, settings: BatchSettings) -> None:
+        self._service, self._settings = service, settings
+        self.id = ""
+        """Empty until it is there."""
+        self.made = ""
+        """Id of the pool that the run has made, or has tried to, and removes."""
+        self.nodes = Nodes({})
+        self.trouble = ""
+        """Why nodes are broken or missing."""
+        self._new = ""
+        self._image: tuple[Any, str] | None = None
+        self._looked = False
+        self._waiting_since = time.monotonic()
+
+    def __str__(self) -> str:
+        return f"{self.nodes} ({self.trouble})" if self.trouble else str(self.nodes)
+
+    # Before the first task
+
+    def find(self, tell: Callable[[EngineStatus], None]) -> None:
+        """See whether there is one for all, or one that an earlier try has made for this run.
+
+        Raises
+        ------
+        EngineError
+            If there is none, and none can be made.
+        """
+        wanted, run = self._settings.pool, self._settings.run
+        if self._is_there(wanted.id):
+            self.id = wanted.id
+            return
+        attempt = 1
+        while (found := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
+            if state_of(found) != "deleting":
+                self.id = self.made = found.id
+                return
+            attempt += 1  # its name is not free yet
+        self._new = wanted.id if wanted.keep else names.pool_id(wanted.id, run, attempt)
+        self._image = self._choose_image(tell)
+
+    def ensure(self, packages: Callable[[], Delivery]) -> None:
+        """Make it, if it is not there; `packages` is what its nodes install."""
+        if self.id:
+            return
+        if self._image is None:
+            raise EngineError("no image for the pool was chosen")
+        image, agent = self._image
+        self.made = "" if self._settings.pool.keep else self._new
+        self._service.add_pool(models.pool(self._new, self._settings, image, agent, packages()))
+        self.id = self._new
+        self._waiting_since = time.monotonic()
+
+    def _is_there(self, pool: str) -> bool:
+        found = self._service.pool(pool)
+        return found is not None and state_of(found) != "deleting"
+
+    def _choose_image(self, tell: Callable[[EngineStatus], None]) -> tuple[Any, str]:
+        """The image of its nodes and the agent for it; asks the service for its images, once."""
+        from azure.batch import models as m
+
+        wanted = self._settings.pool
+        if wanted.identity:
+            raise EngineError(
+                f"there is no pool {wanted.id}; a pool with an identity is made by hand, see "
+                "docs/azure.md"
+            )
+        image, agent = dict(wanted.image), wanted.node_agent
+        if "id" in image:
+            if not agent:
+                raise EngineError("pool_image has an id, so pool_node_agent must be set too")
+            return m.BatchVmImageReference(virtual_machine_image_id=image["id"]), agent
+        found = self._service.image(image)
+        if found is None:
+            raise EngineError(
+                f"Azure Batch knows no image {image}; choose one with the help of docs/azure.md "
+                "and set pool_image"
+            )
+        end = found.batch_support_end_of_life
+        if end is not None:
+            text = f"the image {image.get('sku')} is supported until {end:%Y-%m-%d}; see pool_image"
+            tell(EngineStatus(text, urgent=True))
+        reference = m.BatchVmImageReference(**{"version": "latest", **image})
+        return reference, agent or found.node_agent_sku_id
+
+    # While tasks are in hand
+
+    def look(self) -> bool:
+        """Count its nodes; whether that has changed.
+
+        Raises
+        ------
+        EngineError
+            If it is gone.
+        """
+        nodes = Nodes(self._service.node_counts(self.id))
+        if nodes.working:
+            self._waiting_since = time.monotonic()
+        changed = not self._looked or nodes.counts != self.nodes.counts
+        if changed:
+            self.trouble = self._find_trouble(nodes)
+        self.nodes, self._looked = nodes, True
+        return changed
+
+    def hopeless(self) -> str:
+        """Why no node will ever do the work; empty where one may."""
+        nodes = self.nodes
+        if not (nodes.working or nodes.coming):
+            if nodes.broken:
+                return f"no node can work: {self.trouble}"
+            if self.trouble and not nodes.total:
+                return f"no node was given: {self.trouble}"
+        minutes = (time.monotonic() - self._waiting_since) / 60
+        if not nodes.working and minutes > self._settings.node_start_minutes:
+            return (
+                f"no node came up in {minutes:.0f} minutes (nodes: {nodes}); see the pool "
+                f"{self.id} in the portal, or raise node_start_minutes"
+            )
+        return ""
+
+    def _find_trouble(self, nodes: Nodes) -> str:
+        """Why nodes are broken or missing; one or two requests, when something has changed."""
+        if nodes.broken:
+            broken = self._service.broken_nodes(self.id)
+            return "; ".join(dict.fromkeys(self._why_broken(node) for node in broken))
+        found = self._service.pool(self.id)
+        if found is None:
+            raise EngineError(f"the pool {self.id} is gone")
+        errors = found.resize_errors or []
+        return "; ".join(dict.fromkeys(advice.of_code(e.code, e.message or "") for e in errors))
+
+    def _why_broken(self, node: m.BatchNode) -> str:
+        info = node.start_task_info
+        if info is not None and info.failure_info is not None:
+            log = self._service.start_task_log(self.id, node.id)
+            said = " | ".join(log.splitlines()[-3:])
+            return f"setting up a node failed: {said or advice.of_failure(info.failure_info, None)}"
+        errors = node.errors or []
+        return "; ".join(f"{e.code}: {e.message}" for e in errors) or "no reason was given"
