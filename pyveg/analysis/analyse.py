@@ -263,9 +263,10 @@ def conditions(
     for metric, rows in site.groupby("metric", sort=False):
         first = rows.iloc[0]
         if first["n"] and np.isfinite(first["n_valid"]):
+            gap = f"{first['longest_gap']:.0f} {'step' if first['longest_gap'] == 1 else 'steps'}"
             lines.append(
                 f"{metric}: {first['n_valid']:.0f} of {first['n']:.0f} steps have a value (median "
-                f"chip), the longest gap is {first['longest_gap']:.0f} steps."
+                f"chip), the longest gap is {gap}."
             )
     lines += _share_lines(temporal)
     lines += describe(climate, site["metric"].drop_duplicates().tolist())
