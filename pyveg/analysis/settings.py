@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from pyveg.core import params
 from pyveg.core.errors import ConfigError, MissingPackageError
+from pyveg.core.params import setting
 from pyveg.kernels.chain import Steps
 from pyveg.kernels.rolling import INDICATORS
 from pyveg.kernels.surrogates import METHODS
@@ -35,61 +37,70 @@ INDICATOR_NAMES: Mapping[str, str] = {
 }
 """Indicators as people write them."""
 
-_LEAST: Mapping[str, float] = {
-    "surrogates": 19,
-    "chip_surrogates": 19,
-    "harmonics": 1,
-    "seed": 0,
-    "n_threads": 1,
-    "rain_months": 0,
-}
+_SHARES = ("window", "bandwidth", "alpha")
+"""Settings that must be above 0 and at most 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSettings:
-    """How indicators are made and tested. All of it can change results, and is recorded."""
+    """How indicators are made and tested. All of it can change results, and is recorded.
 
-    season: str = "harmonic"
-    """How the season is taken away: "harmonic" (works with any gaps), "stl" or "none"."""
-    harmonics: int = 3
-    """Waves per year of a harmonic season."""
-    trend: str = "loess"
-    """How the trend is: "loess", "gaussian", "quadratic", "stl" (with season "stl") or "none"."""
-    bandwidth: float = 0.5
-    """Width of the trend's filter as a share of the record (Gaussian: its SD)."""
-    outlier_limit: float = 4.0
-    """Robust SD from the median at which a residual is flagged and left out; 0 for never."""
-    window: float = 0.5
-    """Length of the rolling window as a share of the record."""
-    indicators: tuple[str, ...] = INDICATORS
-    null: str = "ar"
-    """Null model of the surrogates: "ar", "phase" or "block"."""
-    surrogates: int = 999
-    """Of the whole site."""
-    chip_surrogates: int = 199
-    """Of these, how many a single chip is compared with."""
-    seed: int = 0
-    alpha: float = 0.05
-    """Rate of false alarms, and of false discoveries."""
-    fdr: str = "bh"
-    """False-discovery control: "bh" (Benjamini-Hochberg) or "by" (any dependence)."""
-    rain_months: float = 3.0
-    """How long rain is remembered where the weather's part is taken away, months."""
-    n_threads: int = 1
-    """Chips worked on at once; results do not depend on it."""
+    Raises
+    ------
+    ConfigError
+        For a name that is not known, or a number out of range.
+    MissingPackageError
+        Where STL is asked for and statsmodels is not there.
+    """
+
+    season: str = setting(
+        "harmonic", doc='how the season is taken away: "harmonic" (any gaps), "stl" or "none"'
+    )
+    harmonics: int = setting(3, doc="waves per year of a harmonic season", low=1)
+    trend: str = setting(
+        "loess",
+        doc='how the trend is taken away: "loess", "gaussian", "quadratic", "stl" (with that '
+        'season) or "none"',
+    )
+    bandwidth: float = setting(
+        0.5, doc="width of the trend's filter, share of the record (Gaussian: its SD)"
+    )
+    outlier_limit: float = setting(
+        4.0, doc="robust SD from which a residual is an outlier and left out; 0: never", low=0
+    )
+    window: float = setting(0.5, doc="length of the rolling window, share of the record")
+    indicators: tuple[str, ...] = setting(INDICATORS, doc="what is measured in each window")
+    null: str = setting("ar", doc='model of the surrogates: "ar", "phase" or "block"')
+    surrogates: int = setting(999, doc="surrogates of the site", low=19)
+    chip_surrogates: int = setting(
+        199, doc="of these, how many a single chip is compared with", low=19
+    )
+    seed: int = setting(0, doc="of all random numbers", low=0)
+    alpha: float = setting(0.05, doc="rate of false alarms, and of false discoveries")
+    fdr: str = setting(
+        "bh",
+        doc='correction for the number of tests: "bh" (Benjamini-Hochberg) or "by" '
+        "(Benjamini-Yekutieli, any dependence)",
+    )
+    rain_months: float = setting(
+        3.0, doc="months that rain is remembered where the weather's part is taken away", low=0
+    )
+    n_threads: int = setting(
+        1, doc="chips worked on at once; results do not depend on it", low=1, results=False
+    )
 
     def __post_init__(self) -> None:
         for name in self.indicators:
             _known("indicators", name, INDICATORS)
         _known("null", self.null, METHODS)
         _known("fdr", self.fdr, ("bh", "by"))
-        for name, low, high in (("window", 0, 1), ("bandwidth", 0, 1), ("alpha", 0, 1)):
-            value = getattr(self, name)
-            if not low < value <= high:
-                raise ConfigError(f"{name} = {value!r} must be above {low} and at most {high}")
-        for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} = {getattr(self, name)!r} must be at least {least}")
+        for name in _SHARES:
+            if not 0 < getattr(self, name) <= 1:
+                raise ConfigError(f"{name} = {getattr(self, name)!r} must be above 0 and at most 1")
+        for name, spec in params.names(type(self)).items():
+            low = spec.metadata["low"]
+            if low is not None and getattr(self, name) < low:
+                raise ConfigError(f"{name} = {getattr(self, name)!r} must be at least {low}")
         try:
             self.steps(12.0)
         except ValueError as error:

@@ -73,7 +73,9 @@ class TopLevel:
         "local", doc='address of a Dask scheduler, its JSON file, or "local"'
     )
     n_workers: int | None = params.setting(None, doc="Tasks that may run at once", low=1)
-    analysis: bool = params.setting(False, doc="analyse the results at the end of the run")
+    analysis: bool | dict[str, Any] = params.setting(
+        False, doc="analyse the results at the end of the run; or settings of that analysis"
+    )
 
 
 _OF_COLLECTIONS = ("coordinates", "date_range", "data_collections", "collections_to_use")
@@ -138,7 +140,7 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         runner=top.runner,
         dask_scheduler=top.dask_scheduler,
         n_workers=top.n_workers,
-        analysis=top.analysis,
+        analysis=_analysis(top.analysis),
         about={
             "config_filename": config_filename,
             "coords_id": top.coords_id or top.coordinate_id,
@@ -146,6 +148,16 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         },
         warnings=tuple(job.warnings),
     )
+
+
+def _analysis(given: bool | dict[str, Any]) -> bool | dict[str, Any]:
+    """Whether results are analysed, or with which settings; they are checked now."""
+    if not isinstance(given, dict):
+        return given
+    from pyveg.analysis.settings import AnalysisSettings
+
+    params.build(AnalysisSettings, given, "analysis")
+    return params.plain(given) or True
 
 
 def _used(top: TopLevel) -> tuple[str, ...]:

@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pyveg.configs import azure, batch, dask
 from pyveg.configs.dispatch import Dispatch
 from pyveg.configs.load import load_pipeline
 from pyveg.configs.runlog import RunLog
-from pyveg.core import registry
+from pyveg.core import params, registry
 from pyveg.core.coordinator import Coordinator
 from pyveg.core.errors import ConfigError, NotARunError, PyvegError, RunLockedError
 from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
@@ -201,7 +201,7 @@ def start(
         analysed: tuple[str, ...] = ()
         failed = ""
         if pipeline.analysis and not interrupted:
-            analysed, failed = _analysed(store, notify)
+            analysed, failed = _analysed(store, pipeline.analysis, notify)
         report = RunReport(
             url=store.url,
             graph=plan.graph,
@@ -394,16 +394,19 @@ def _outputs(store: Store, pipeline: Pipeline, *, picture: bool) -> tuple[str | 
     return summary, f"{store.url}/{layout.figure()}"
 
 
-def _analysed(store: Store, notify: Callable[[Event], None]) -> tuple[tuple[str, ...], str]:
+def _analysed(
+    store: Store, given: bool | Mapping[str, Any], notify: Callable[[Event], None]
+) -> tuple[tuple[str, ...], str]:
     """Analyse the results; what was said of each collection, or why there is nothing."""
     from pyveg.analysis.folder import FOLDER
     from pyveg.analysis.settings import AnalysisSettings
     from pyveg.configs import analyses
 
+    chosen = given if isinstance(given, Mapping) else {}
     try:
         done = analyses.run_analysis(
             analyses.Place(store, store, FOLDER),
-            settings=AnalysisSettings(n_threads=_cores()),
+            settings=params.build(AnalysisSettings, {"n_threads": _cores(), **chosen}, "analysis"),
             tell=lambda text: notify(ClosingStep(text)),
         )
     except PyvegError as error:

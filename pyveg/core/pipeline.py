@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyveg.core import planner
+from pyveg.core import params, planner
 from pyveg.core.planner import Plan
 from pyveg.core.sequence import Sequence
 
@@ -28,8 +28,8 @@ class Pipeline:
     """Where Tasks on Dask go: an address, the JSON file that has it, or ``local``."""
     n_workers: int | None = None
     """How many Tasks may run at once; None: one per core."""
-    analysis: bool = False
-    """Whether the results are analysed when the run ends."""
+    analysis: bool | Mapping[str, Any] = False
+    """Whether the results are analysed when the run ends, or with which settings."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the summary: config_filename, coords_id, pattern_type."""
     warnings: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Pipeline:
             "runner": self.runner,
             "dask_scheduler": self.dask_scheduler,
             "n_workers": self.n_workers,
-            "analysis": self.analysis,
+            "analysis": params.plain(self.analysis),
             "about": dict(self.about),
             "warnings": list(self.warnings),
         }

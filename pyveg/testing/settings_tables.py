@@ -1,6 +1,6 @@
-"""The tables of settings in docs/config.md, made from the settings themselves.
+"""The tables of settings in the docs, made from the settings themselves.
 
-``python -m pyveg.testing.settings_tables docs/config.md`` brings them up to date.
+``python -m pyveg.testing.settings_tables docs/config.md docs/analysis.md`` brings them up to date.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyveg.analysis.settings import AnalysisSettings
 from pyveg.core import params, registry
 from pyveg.core.module import RETIRED, Settings
 
@@ -53,7 +54,11 @@ def modules() -> str:
 
 def source(name: str) -> str:
     """Settings of one Source."""
-    rows = _rows(registry.load("source", name).Settings, set())
+    return _table(registry.load("source", name).Settings)
+
+
+def _table(cls: type) -> str:
+    rows = _rows(cls, set())
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
@@ -69,7 +74,11 @@ def retired() -> str:
 
 def updated(text: str) -> str:
     """A page with its tables made anew."""
-    makers: dict[str, Callable[[], str]] = {"modules": modules, "retired": retired}
+    makers: dict[str, Callable[[], str]] = {
+        "modules": modules,
+        "retired": retired,
+        "analysis": partial(_table, AnalysisSettings),
+    }
     makers |= {
         name: partial(source, name) for name in ("simulated", "earth_engine", "stac", "open_meteo")
     }
@@ -77,5 +86,5 @@ def updated(text: str) -> str:
 
 
 if __name__ == "__main__":
-    page = Path(sys.argv[1])
-    page.write_text(updated(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in map(Path, sys.argv[1:]):
+        page.write_text(updated(page.read_text(encoding="utf-8")), encoding="utf-8")

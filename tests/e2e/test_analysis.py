@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pyveg.analysis.folder import read_analysis
+from pyveg.configs.load import load_pipeline
 from pyveg.configs.run import run_pipeline
 from pyveg.core.errors import PyvegError
 from pyveg.core.registry import store_at
@@ -128,6 +129,19 @@ def test_no_analysis_to_report_or_compare(tmp_path: Path) -> None:
         assert found.exit_code == 2
         assert "pyveg_gee_analysis" in found.output
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_settings_of_the_analysis_in_the_config(write_config: Any, *, again: bool) -> None:
+    """They hold for a run that is finished later as well; empty ones are the usual ones."""
+    chosen = {"surrogates": 39, "indicators": ["ar1", "variance"], "seed": 7}
+    report = run_pipeline(write_config(analysis=chosen))
+    if again:
+        report = run_pipeline(from_cache=report.url)
+    found = read_analysis(store_at(report.url), "analysis/SimulatedSentinel2")
+    assert (found.settings.surrogates, found.settings.seed) == (39, 7)
+    assert found.settings.indicators == ("ar1", "variance")
+    assert load_pipeline(write_config(analysis={})).analysis is True
 
 
 def test_an_analysis_that_fails_is_no_silent_one(

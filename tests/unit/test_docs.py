@@ -30,9 +30,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_the_tables_of_settings_are_up_to_date() -> None:
-    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
-    assert updated(text) == text, "python -m pyveg.testing.settings_tables docs/config.md"
+@pytest.mark.parametrize("page", ["config", "analysis"])
+def test_the_tables_of_settings_are_up_to_date(page: str) -> None:
+    text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
+    assert "<!-- end -->" in text
+    assert updated(text) == text, f"python -m pyveg.testing.settings_tables docs/{page}.md"
 
 
 def test_every_name_of_a_config_is_documented() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import indicator_name, p_text, short_name, signed
 from pyveg.analysis.report.words import number, plain, sentence
+from pyveg.core import params
 
 MARKS: Mapping[str, str] = {
     "warning": "▲",
@@ -35,24 +36,6 @@ SAYS: Mapping[str, str] = {
 }
 _FAMILIES = {"temporal": "Memory", "network": "Network", "spatial": "Images", "state": "Level"}
 _EXPECTED = {"rise": "rises", "fall": "falls", "either": "either way"}
-SETTINGS: Mapping[str, str] = {
-    "season": "how the season is taken away",
-    "harmonics": "waves per year of a harmonic season",
-    "trend": "how the trend is taken away",
-    "bandwidth": "width of the trend's filter, share of the record",
-    "outlier_limit": "robust SD from which a value is an outlier",
-    "window": "length of the rolling window, share of the record",
-    "indicators": "what is measured in each window",
-    "null": "model of the surrogates",
-    "surrogates": "surrogates of the site",
-    "chip_surrogates": "of these, how many a single chip is compared with",
-    "seed": "of all random numbers",
-    "alpha": "rate of false alarms and false discoveries",
-    "fdr": "correction for the number of tests (bh: Benjamini-Hochberg, by: Benjamini-Yekutieli)",
-    "rain_months": "months that rain is remembered in the control of climate",
-    "n_threads": "threads; results do not depend on them",
-}
-"""Setting -> what it is."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +167,11 @@ def recovery_lines(analysis: Analysis) -> list[str]:
 def settings(analysis: Analysis) -> Table:
     """Every setting of the analysis."""
     record = analysis.settings.record()
+    known = params.names(type(analysis.settings))
+    docs = {name: str(spec.metadata["doc"]) for name, spec in known.items()}
     rows = [
         [name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value),
-         SETTINGS.get(name, "")]
+         docs.get(name, "")]
         for name, value in record.items()
     ]  # fmt: skip
     return Table("Settings of the analysis", ["Setting", "Value", "Meaning"], rows)

@@ -18,6 +18,7 @@ from pyveg.analysis.report.gallery import gallery, picture_address
 from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.core import params
 from pyveg.core.errors import DataError
 from pyveg.testing.analyses import made_analysis, made_series, no_snapshots
 
@@ -190,7 +191,7 @@ def test_long_notes_are_said_once() -> None:
 
 def test_every_setting_is_explained(analysis: Analysis) -> None:
     record = analysis.settings.record()
-    assert set(tables.SETTINGS) == set(record)
+    assert set(params.names(AnalysisSettings)) == set(record)
     rows = {row[0]: row[1] for row in tables.settings(analysis).rows}
     assert rows["seed"] == "0"
     assert rows["indicators"] == "ar1, variance, sd"

@@ -329,6 +329,7 @@ def test_longest_gap() -> None:
         ({"null": "arima"}, 'null: unknown name "arima"'),
         ({"window": 0}, "window = 0 must be above 0"),
         ({"surrogates": 5}, "surrogates = 5 must be at least 19"),
+        ({"outlier_limit": -1.0}, "outlier_limit = -1.0 must be at least 0"),
         ({"trend": "stl"}, "goes with season"),
     ],
 )
