@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,17 +83,28 @@ def load_summary(where: str | Path | Store) -> Results:
             folder, _, name = text.replace("\\", "/").rpartition("/")
             return read_summary(_read(registry.store_at(folder or "."), name, text))
         where = registry.store_at(text)
-    found = [key for key in where.list() if _is_summary(key)]
-    if not found:
-        raise NotARunError(
-            f"there is no {SUMMARY} in {where.url}; is it the folder of a finished run?"
-        )
-    return read_summary(_read(where, found[0], where.url))
+    keys = [key for key in where.list() if key.endswith(SUMMARY)]
+    found = [key for key in keys if _is_summary(key)]
+    if found:
+        return read_summary(_read(where, found[0], where.url))
+    below = sorted({key.split("/")[0] for key in keys if _is_summary(key.partition("/")[2])})
+    raise NotARunError(f"there is no {SUMMARY} in {where.url}; {_cure(below)}")
 
 
 def _is_summary(key: str) -> bool:
     """That of a run, or one that lies in a folder by itself, as older programs left it."""
-    return key.endswith(f"_{COMBINE}/{SUMMARY}") or key == SUMMARY
+    folder, _, name = key.rpartition("/")
+    return name == SUMMARY and (
+        not folder or ("/" not in folder and folder.endswith(f"_{COMBINE}"))
+    )
+
+
+def _cure(runs: Sequence[str]) -> str:
+    """What to do where a folder has no summary, but perhaps folders of runs."""
+    if not runs:
+        return "is it the folder of a finished run?"
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return f"name one of the runs in it: {', '.join(runs[:3])}{more}"
 
 
 def _read(store: Store, key: str, text: str) -> bytes:

@@ -110,6 +110,7 @@ def test_a_real_year_of_the_older_pyveg(shared_data: Path, tmp_path: Path) -> No
         ([], "give one of"),
         (["--input_dir", "nowhere"], "no results_summary.json"),
         (["--input_dir", "nothing.json"], "no file"),
+        (["--input_dir", "{demo}/.."], "name one of the runs in it: demo_"),
         (["--input_dir", "{demo}", "--collection", "MODIS"], 'no collection "MODIS"'),
         (["--input_dir", "{demo}", "--metric", "green"], 'no "green"'),
         (["--input_dir", "{demo}", "--window", "2"], "window = 2.0"),

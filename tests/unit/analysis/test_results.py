@@ -110,6 +110,16 @@ def _row(date: str, collection: str = "S2", **values: float) -> str:
     return ",".join(str(known.get(name, "")) for name in COLUMNS)
 
 
+def test_a_folder_of_runs_is_no_run(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / f"run_{number}" / "gee_1_2_combine"
+        folder.mkdir(parents=True)
+        (folder / "results_summary.json").write_text(json.dumps(_summary()))
+    with pytest.raises(NotARunError, match="name one of the runs in it: run_0, run_1, run_2 and 2"):
+        pyveg.load_results(tmp_path)
+    assert len(pyveg.load_results(tmp_path / "run_3"))
+
+
 def test_gaps_break_the_line() -> None:
     dates = ["2020-01-16", "2020-02-15", "2020-03-16", "2020-07-16", "2020-08-16"]
     rows = [_row(date, offset50=-700, offset50_q25=-710, offset50_q75=-690) for date in dates]
