@@ -263,10 +263,11 @@ def conditions(
     for metric, rows in site.groupby("metric", sort=False):
         first = rows.iloc[0]
         if first["n"] and np.isfinite(first["n_valid"]):
-            gap = f"{first['longest_gap']:.0f} {'step' if first['longest_gap'] == 1 else 'steps'}"
+            gap = round(first["longest_gap"])
+            longest = f", the longest gap is {gap} step{'s' * (gap > 1)}" if gap else ""
             lines.append(
                 f"{metric}: {first['n_valid']:.0f} of {first['n']:.0f} steps have a value (median "
-                f"chip), the longest gap is {gap}."
+                f"chip){longest}."
             )
     lines += _share_lines(temporal)
     lines += describe(climate, site["metric"].drop_duplicates().tolist())
