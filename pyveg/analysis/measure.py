@@ -65,7 +65,7 @@ class Tested:
 
     window: int
     values: Values
-    """Shape (chips, indicators, n)."""
+    """Shape (chips, indicators, n); AR(1) in the place of `RATE`, here and below."""
     taus: Values
     """Shape (chips, indicators)."""
     site_values: Values
@@ -121,10 +121,6 @@ def measure(
         site_taus = _signed(rolling.kendall_taus(site, least=least), settings)
         tested.append(Tested(window, values, taus, site, site_taus))
     _add_surrogates(tested, chips, settings, seed)
-    period = chips[0].prepared.steps.period
-    for one in tested:
-        for array in (one.values, one.site_values, one.null_sites):
-            _put_rates(array, settings, period)
     return tested
 
 
@@ -180,15 +176,6 @@ def _signed(taus: Values, settings: AnalysisSettings) -> Values:
         kind = settings.indicators.index(RATE)
         taus[..., kind] = 0.0 - taus[..., kind]
     return taus
-
-
-def _put_rates(values: Values, settings: AnalysisSettings, period: float) -> None:
-    """Put `RATE` where AR(1) stood in for it, in values (..., indicators, n)."""
-    if RATE in settings.indicators:
-        memory = values[..., settings.indicators.index(RATE), :]
-        known = memory > 0
-        memory[known] = -period * np.log(memory[known])
-        memory[~known] = np.nan
 
 
 def _add_surrogates(

@@ -37,13 +37,15 @@ INDICATOR_NAMES: Mapping[str, str] = {
 }
 """Indicators as people write them."""
 
+_LIMIT = 2**63
+"""Of numbers that tables can hold."""
 _SHARES = ("window", "bandwidth", "alpha")
 """Settings that must be above 0 and at most 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSettings:
-    """How indicators are made and tested. All of it can change results, and is recorded.
+    """How indicators are made and tested; all of it is recorded.
 
     Raises
     ------
@@ -92,6 +94,8 @@ class AnalysisSettings:
     def __post_init__(self) -> None:
         for name in self.indicators:
             _known("indicators", name, INDICATORS)
+        if not self.indicators or len(set(self.indicators)) < len(self.indicators):
+            raise ConfigError(f"indicators = {list(self.indicators)} must name some, each once")
         _known("null", self.null, METHODS)
         _known("fdr", self.fdr, ("bh", "by"))
         for name in _SHARES:
@@ -99,8 +103,10 @@ class AnalysisSettings:
                 raise ConfigError(f"{name} = {getattr(self, name)!r} must be above 0 and at most 1")
         for name, spec in params.names(type(self)).items():
             low = spec.metadata["low"]
-            if low is not None and getattr(self, name) < low:
-                raise ConfigError(f"{name} = {getattr(self, name)!r} must be at least {low}")
+            if low is not None and not low <= getattr(self, name) < _LIMIT:
+                raise ConfigError(
+                    f"{name} = {getattr(self, name)!r} must be at least {low}, and below 2^63"
+                )
         try:
             self.steps(12.0)
         except ValueError as error:

@@ -17,8 +17,8 @@ from pyveg.analysis.skill import STABLE, roc
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 """Paul Tol's bright palette, which colour-blind people can tell apart."""
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
-TWINS = ("sd",)
-"""Indicators left out of the picture: the trend of the SD is that of the variance."""
+TWINS = ("sd", "restoring_rate")
+"""Left out of the picture: the trends of SD and restoring rate are those of variance and AR(1)."""
 CURVES = (
     ("ndvi_mean", "ar1"),
     ("ndvi_mean", "variance"),

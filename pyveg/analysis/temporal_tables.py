@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.measure import SITE, Chip, Ready, Tested, Values, spread
+from pyveg.analysis.measure import RATE, SITE, Chip, Ready, Tested, Values, spread
 from pyveg.analysis.series import Series
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.significance import p_value
@@ -87,6 +87,7 @@ def indicator_tables(
         return
     usable = [chip.ready for chip in chips if chip.ready]
     numbers = [series.chips[chip.number] for chip in usable]
+    period = usable[0].prepared.steps.period
     steps = np.arange(tested.window - 1, tested.values.shape[-1])
     site = pd.DataFrame({"step": steps, "date": series.axis.dates[steps], "chip": SITE})
     every = pd.DataFrame(
@@ -99,11 +100,15 @@ def indicator_tables(
     for kind, name in enumerate(settings.indicators):
         low, high = _quartiles(tested.values[:, kind, steps])
         null = [_quantile(tested.null_sites[:, kind, steps], q) for q in _ENVELOPE]
+        known = [tested.site_values[kind, steps], tested.values[:, kind, steps].ravel()]
+        if name == RATE:
+            known, (high, low, *null) = _rates(known, period), _rates([low, high, *null], period)
+            null.reverse()
         yield site.assign(
-            indicator=name, value=tested.site_values[kind, steps], low=low, high=high,
+            indicator=name, value=known[0], low=low, high=high,
             null_low=null[0], null_middle=null[1], null_high=null[2],
         )  # fmt: skip
-        yield every.assign(indicator=name, value=tested.values[:, kind, steps].ravel())
+        yield every.assign(indicator=name, value=known[1])
     for name, values in _evenness(usable, tested.window, steps).items():
         low, high = _quartiles(values)
         yield site.assign(indicator=name, value=np.median(values, axis=0), low=low, high=high)
@@ -199,6 +204,14 @@ def _medians(facts: Sequence[Facts]) -> dict[str, float]:
     names = facts[0].keys()
     found = {name: float(np.median([one[name] for one in facts])) for name in names}
     return found | {"n": facts[0]["n"], "window": facts[0]["window"]}
+
+
+def _rates(memories: Iterable[Values], period: float) -> list[Values]:
+    """Restoring rates per year of AR(1); NaN where it is not positive, and there is no limit."""
+    return [
+        -period * np.log(memory, where=memory > 0, out=np.full(memory.shape, np.nan))
+        for memory in memories
+    ]
 
 
 def _evenness(usable: Sequence[Ready], window: int, steps: NDArray[Any]) -> dict[str, Values]:

@@ -20,6 +20,7 @@ from pyveg.core import params, registry
 from pyveg.core.coordinator import Coordinator
 from pyveg.core.errors import ConfigError, NotARunError, PyvegError, RunLockedError
 from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
+from pyveg.core.execute import describe
 from pyveg.core.layout import (
     COMBINE,
     CONFIG_FILE,
@@ -411,6 +412,8 @@ def _analysed(
         )
     except PyvegError as error:
         return (), str(error)
+    except Exception as error:  # noqa: BLE001 - the run itself is done, and must be reported
+        return (), describe(error)
     return tuple(f"{one.collection}: {one.verdict.headline} {one.report}" for one in done), ""
 
 

@@ -18,11 +18,13 @@ Words = NDArray[np.uint64]
 FEWEST = 20
 """Innovations that are needed to draw from; below it they come from a normal distribution."""
 _SHARE = 3
-"""One in so many series must have an innovation at a step that is drawn for the whole place."""
+"""One in so many series should have an innovation at a step that is drawn for the whole place."""
+_MANY = 60
+"""Steps that are drawn from, if there are so many with any innovation."""
 
 
 def common_steps(innovations: NDArray[Any]) -> NDArray[np.int64]:
-    """Steps at which at least a third of the series of a place have an innovation.
+    """Steps that innovations are drawn from for a whole place.
 
     Parameters
     ----------
@@ -31,16 +33,24 @@ def common_steps(innovations: NDArray[Any]) -> NDArray[np.int64]:
     Returns
     -------
     array of int64
+        Those at which at least a third of the series have an innovation; where these are fewer
+        than 60, the 60 at which most have one.
     """
     known = np.isfinite(innovations)
-    return np.nonzero(_SHARE * known.sum(axis=0) >= max(known.any(axis=1).sum(), 1))[0]
+    counts = known.sum(axis=0)
+    good = np.nonzero(_SHARE * counts >= max(known.any(axis=1).sum(), 1))[0]
+    if good.size >= _MANY:
+        return good
+    best = np.argsort(-counts, kind="stable")[:_MANY]
+    return np.sort(best[counts[best] > 0])
 
 
 def filled_together(innovations: NDArray[Any], seed: Sequence[int]) -> Values:
     """Innovations that are missing at `common_steps`, as the other series let expect them.
 
-    Series of a place are correlated. Where one misses a step and surrogates draw it at random,
-    they lose that correlation, and the median over the place wavers more than it should.
+    Series of a place are correlated. Where one misses a step and surrogates draw it by itself,
+    they lose that correlation: the median over the place wavers less than it should, and alarms
+    are false too often.
 
     Parameters
     ----------
@@ -52,15 +62,16 @@ def filled_together(innovations: NDArray[Any], seed: Sequence[int]) -> Values:
     Returns
     -------
     array of float64, shape (C, n)
-        Each row keeps its SD. Rows with fewer than 20 innovations stay as they are.
+        Rows with fewer than 20 innovations stay as they are.
 
     Notes
     -----
-    With z in units of each row's SD, and r_i the mean product of z_i with the mean of the others,
-    a missing z_i is b m + sqrt(1 - b r_i) e: m is the mean of the k others that are known,
-    b = r_i / (r_i + (1 - r_i) / k) its regression coefficient where all pairs of series have the
-    correlation r_i, and e a value of z_i drawn at random. So pairs of series keep their
-    correlation, and each its distribution.
+    With z in units of each row's SD, r_i the mean product of z_i with the mean of the others, and
+    r the mean of all r_i, a missing z_i is b m + sqrt(1 - b r_i) e: m is the mean of the k others
+    that are known, b = r_i / (r + (1 - r) / k) its regression coefficient, and e a value of z_i
+    drawn at random. So a series keeps its spread, about its distribution, and its correlation with
+    those that have the step; of two that both miss it, what they share with the others. Groups
+    within a place are not told apart.
     """
     data = np.array(innovations, dtype=np.float64)
     if len(data) == 1:
@@ -81,11 +92,18 @@ def _fill(data: Values, steps: NDArray[np.bool_], words: Words) -> None:
         spreads[row] = _spread(data[row])
     sums, others = _sums(data, spreads)
     given = data.copy()
+    follows = np.zeros(count)
+    for row in range(count):
+        if spreads[row] > 0.0:
+            follows[row] = _shared(given[row], spreads[row], sums, others)
+    mean = 0.0
+    for row in range(count):
+        mean += follows[row] / count
     for row in range(count):
         known = np.nonzero(np.isfinite(given[row]))[0]
         if known.size < FEWEST or spreads[row] == 0.0:
             continue
-        shared = _shared(given[row], spreads[row], sums, others)
+        shared = follows[row]
         for t in range(n):
             if not steps[t] or math.isfinite(given[row, t]):
                 continue
@@ -94,13 +112,11 @@ def _fill(data: Values, steps: NDArray[np.bool_], words: Words) -> None:
             ]
             value = given[row, place] / spreads[row]
             if shared > 0.0 and others[t] > 0:
-                weight = shared / (shared + (1.0 - shared) / others[t])
+                weight = shared / (mean + (1.0 - mean) / others[t])
+                weight = min(weight, 0.99 / shared)
                 own = math.sqrt(1.0 - weight * shared)
                 value = weight * sums[t] / others[t] + own * value
             data[row, t] = value * spreads[row]
-        after = _spread(data[row])
-        for t in range(n):
-            data[row, t] *= spreads[row] / after
 
 
 @njit(cache=True)

@@ -11,6 +11,7 @@ import io
 import json
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -27,6 +28,8 @@ SETTLED_AFTER = 30
 """Days after the end of a period, from which no more scenes of it are expected (our choice; most
 arrive within three days)."""
 DAY = 86_400.0
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, KeyError, TypeError)
+"""What reading a file may end with that is not as it was written."""
 
 
 def request_digest(request: Request, fingerprint: str) -> str:
@@ -66,6 +69,8 @@ class Answers:
         SkipItem
             If there is no image, as `ask` said now or before.
         """
+        if self._files.folder is None:
+            return ask()
         name = f"{request_digest(request, fingerprint)}.zip"
         kept = self._kept(name, request.item.period.end)
         if kept is not None:
@@ -91,7 +96,7 @@ class Answers:
                     return str(head["empty"])
                 rasters = {name: file.read(f"{n}.tif") for n, name in enumerate(head["rasters"])}
                 return Scene(rasters, head["record"])
-        except (zipfile.BadZipFile, RuntimeError, ValueError, KeyError, TypeError):
+        except _DAMAGED:
             return None  # damaged by something that is not ours: asked again
 
     def _settled(self, asked: float, end: date) -> bool:

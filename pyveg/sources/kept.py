@@ -6,6 +6,7 @@ cannot be read or written costs requests, and never an answer.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import tempfile
@@ -32,8 +33,11 @@ class KeptFiles:
 
     def __init__(self, folder: str, usual: str) -> None:
         self.folder: Path | None = None
-        if folder != NONE:
-            self.folder = Path(folder).expanduser() if folder else cache_folder() / usual
+        try:
+            if folder != NONE:
+                self.folder = Path(folder).expanduser() if folder else cache_folder() / usual
+        except RuntimeError as error:  # nobody knows where this user is at home
+            _warn_once(f"answers are not kept: {error}")
 
     def read(self, name: str) -> bytes | None:
         """What is kept under a name; None where nothing is."""
@@ -53,12 +57,19 @@ class KeptFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(path, data)
         except OSError as error:
-            log.warning("%s cannot be written, and answers are not kept: %s", path.parent, error)
+            why = error.strerror or error
+            _warn_once(f"{self.folder} cannot be written, and answers are not kept: {why}")
 
     @staticmethod
     def _path(folder: Path, name: str) -> Path:
         """In one of 256 folders, so that none grows too long."""
         return folder / name[:2] / name
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    """Once per process, and not for each of thousands of files."""
+    log.warning(text)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -108,6 +108,15 @@ def test_the_restoring_rate_is_tested_by_ar1() -> None:
         curves[curves["indicator"] == name].set_index(["chip", "step"])["value"]
         for name in ("ar1", "restoring_rate")
     )
+    site = curves[curves["chip"] == SITE].set_index(["indicator", "step"])
+    for limit, other in (
+        ("null_low", "null_high"),
+        ("null_middle", "null_middle"),
+        ("high", "low"),
+    ):
+        of_memory = site.loc["ar1", other]
+        expected = -12 * np.log(of_memory.where(of_memory > 0))
+        np.testing.assert_allclose(site.loc["restoring_rate", limit], expected)
     positive = memory > 0
     assert 0 < positive.sum() < len(memory)
     assert rate[~positive].isna().all()
@@ -326,6 +335,11 @@ def test_longest_gap() -> None:
     [
         ({"season": "lowess"}, 'unknown season "lowess"'),
         ({"indicators": ("ac1",)}, 'indicators: unknown name "ac1"'),
+        ({"indicators": ()}, "must name some, each once"),
+        ({"indicators": ("ar1", "ar1")}, "must name some, each once"),
+        ({"seed": 2**70}, "seed = .* below 2"),
+        ({"rain_months": math.inf}, "rain_months = inf must be"),
+        ({"outlier_limit": math.nan}, "outlier_limit = nan must be"),
         ({"null": "arima"}, 'null: unknown name "arima"'),
         ({"window": 0}, "window = 0 must be above 0"),
         ({"surrogates": 5}, "surrogates = 5 must be at least 19"),

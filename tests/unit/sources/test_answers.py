@@ -110,6 +110,17 @@ def test_a_damaged_file_is_asked_for_again(tmp_path: Path) -> None:
     assert service.asked == 4
 
 
+def test_any_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
+    service = Service()
+    fetch(tmp_path, service)
+    (file,) = tmp_path.rglob("*.zip")
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x2D]) + whole[place + 1 :])
+        assert fetch(tmp_path, service).rasters["red"] == b"tif"
+    assert service.asked > len(whole) / 4
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     service = Service()

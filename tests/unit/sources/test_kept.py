@@ -38,9 +38,23 @@ def test_a_folder_that_is_none_costs_a_warning(
 ) -> None:
     (tmp_path / "file").write_text("")
     kept = KeptFiles(str(tmp_path / "file"), "usual")
+    for name in ("abc", "def", "ghi"):
+        kept.write(name, b"one")
+    assert kept.read("abc") is None
+    assert caplog.text.count("answers are not kept") == 1
+
+
+def test_a_user_without_a_home_keeps_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pyveg.sources.kept.cache_folder", nowhere)
+    kept = KeptFiles("", "usual")
     kept.write("abc", b"one")
     assert kept.read("abc") is None
-    assert "answers are not kept" in caplog.text
+    assert "answers are not kept: Could not determine home" in caplog.text
 
 
 def test_nobody_reads_half_a_file(tmp_path: Path) -> None:
