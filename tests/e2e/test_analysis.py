@@ -145,14 +145,21 @@ def test_settings_of_the_analysis_in_the_config(write_config: Any, *, again: boo
     assert load_pipeline(write_config(analysis={})).analysis is True
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PyvegError("no space left for tables"), "no space left for tables"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    ],
+)
 def test_an_analysis_that_fails_is_no_silent_one(
-    write_config: Any, monkeypatch: pytest.MonkeyPatch
+    write_config: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     def fails(*_: object, **__: object) -> None:
-        raise PyvegError("no space left for tables")
+        raise error
 
     monkeypatch.setattr("pyveg.configs.analyses.run_analysis", fails)
     report = run_pipeline(write_config(analysis=True))
     assert report.exit_code == 1
-    assert report.analysis_failed == "no space left for tables"
+    assert report.analysis_failed == words
     assert report.summary is not None  # the results are there

@@ -81,6 +81,8 @@ def _modules(*names: str) -> dict[str, Any]:
         ({"analysis": {"windw": 0.4}}, ['unknown setting "windw"', 'did you mean "window"']),
         ({"analysis": {"surrogates": 5}}, ["analysis: surrogates = 5", "at least 19"]),
         ({"analysis": {"window": 2.0}}, ["window = 2.0 must be above 0 and at most 1"]),
+        ({"analysis": {"indicators": []}}, ["indicators = [] must name some"]),
+        ({"analysis": {"seed": 2**80}}, ["seed = 1208925819614629174706176 must be at least 0"]),
         ({"analysis": "yes"}, ["analysis = 'yes'", "True or False or a dictionary"]),
         ({"modules_to_use": {}}, ['no entry for the collection "SimulatedSentinel2"']),
         (_modules("VegetationImageProcessor"), ["a downloader"]),
