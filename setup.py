@@ -106,7 +106,7 @@ PLUGINS = {
         "memory": "pyveg.storage.memory:MemoryStore",
         "local": "pyveg.storage.local:LocalStore",
         "fsspec": "pyveg.storage.remote:FsspecStore",
-        "azure": "pyveg.configs.azure:open_store",
+        "azure": "pyveg.jobs.azure:open_store",
     },
     "pyveg.runners": {
         "serial": "pyveg.runners.local:SerialRunner",
@@ -142,7 +142,9 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     cmdclass={"build_py": BuildWithTemplate},
-    packages=find_packages(include=["pyveg", "pyveg.*"]),
+    packages=find_packages(
+        include=["pyveg", "pyveg.*", "azure_batch_emulator"], exclude=["*.tests"]
+    ),
     package_data={
         "pyveg": ["py.typed", "scripts/*.sh", "analysis/report/*.j2", "analysis/report/*.css"]
     },

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyveg.analysis.analyse import Analysis, analyse
-    from pyveg.analysis.results import load_results, load_weather
     from pyveg.analysis.settings import AnalysisSettings
-    from pyveg.configs.load import load_pipeline
-    from pyveg.configs.run import run_pipeline
     from pyveg.core.pipeline import Pipeline
     from pyveg.core.report import RunReport
+    from pyveg.jobs.load import load_pipeline
+    from pyveg.jobs.run import run_pipeline
+    from pyveg.runs.results import load_results, load_weather
 
 __all__ = [
     "Analysis",
@@ -35,10 +35,10 @@ _HOMES = {
     "analyse": "pyveg.analysis.analyse",
     "Pipeline": "pyveg.core.pipeline",
     "RunReport": "pyveg.core.report",
-    "load_pipeline": "pyveg.configs.load",
-    "load_results": "pyveg.analysis.results",
-    "load_weather": "pyveg.analysis.results",
-    "run_pipeline": "pyveg.configs.run",
+    "load_pipeline": "pyveg.jobs.load",
+    "load_results": "pyveg.runs.results",
+    "load_weather": "pyveg.runs.results",
+    "run_pipeline": "pyveg.jobs.run",
 }
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from azure_batch_emulator import Faults
 from pyveg import formats
-from pyveg.testing.azure_batch import Faults
 from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses

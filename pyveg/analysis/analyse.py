@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.agreement import Verdict, agreement_table, verdict
-from pyveg.analysis.climate import Climate, climate_control, describe
-from pyveg.analysis.levels import level_trends
-from pyveg.analysis.measure import SITE
-from pyveg.analysis.opened import open_results
-from pyveg.analysis.power import Power, power_statement
-from pyveg.analysis.rain import drought_recovery, rain_response
-from pyveg.analysis.results import Results
-from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
-from pyveg.analysis.series import RAIN, WARMTH, Series, site_table
+from pyveg.analysis.data.opened import open_results
+from pyveg.analysis.data.series import RAIN, WARMTH, Series, site_table
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.snapshots import Snapshots, read_snapshots
-from pyveg.analysis.temporal import Temporal, default_metrics, temporal_indicators
+from pyveg.analysis.spatial.over_time import Snapshots, read_snapshots
+from pyveg.analysis.temporal.climate import Climate, climate_control, describe
+from pyveg.analysis.temporal.indicators import Temporal, default_metrics, temporal_indicators
+from pyveg.analysis.temporal.level_trends import level_trends
+from pyveg.analysis.temporal.power import Power, power_statement
+from pyveg.analysis.temporal.rain import drought_recovery, rain_response
+from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
+from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.analysis.verdict import Verdict, agreement_table, verdict
 from pyveg.core.layout import CONFIG_FILE
 from pyveg.core.ports import Store
+from pyveg.runs.results import Results
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a step, its number, and how many there are."""
@@ -47,17 +47,17 @@ class Analysis:
     temporal: Temporal
     climate: Climate
     levels: pd.DataFrame
-    """`pyveg.analysis.levels.level_trends`."""
+    """`pyveg.analysis.temporal.level_trends.level_trends`."""
     sensitivity: pd.DataFrame
-    """`pyveg.analysis.sensitivity.sensitivity` of each metric."""
+    """`pyveg.analysis.temporal.sensitivity.sensitivity` of each metric."""
     rain: pd.DataFrame
-    """`pyveg.analysis.rain.rain_response` of each metric."""
+    """`pyveg.analysis.temporal.rain.rain_response` of each metric."""
     recovery: pd.DataFrame
-    """`pyveg.analysis.rain.drought_recovery` of each metric."""
+    """`pyveg.analysis.temporal.rain.drought_recovery` of each metric."""
     power: tuple[Power, ...]
     snapshots: Snapshots
     agreement: pd.DataFrame
-    """`pyveg.analysis.agreement.agreement_table`."""
+    """`pyveg.analysis.verdict.agreement_table`."""
     verdict: Verdict
     settings: AnalysisSettings
     config: str = ""

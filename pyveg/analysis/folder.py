@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.agreement import Verdict
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.axis import Axis
-from pyveg.analysis.climate import Climate
-from pyveg.analysis.power import Power
-from pyveg.analysis.series import Series
+from pyveg.analysis.data.axis import Axis
+from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.snapshots import Snapshots
-from pyveg.analysis.temporal import Temporal
+from pyveg.analysis.spatial.over_time import Snapshots
+from pyveg.analysis.temporal.climate import Climate
+from pyveg.analysis.temporal.indicators import Temporal
+from pyveg.analysis.temporal.power import Power
+from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.agreement import TWINS
 from pyveg.analysis.folder import RECORD
-from pyveg.analysis.significance import q_values
+from pyveg.analysis.temporal.significance import q_values
+from pyveg.analysis.verdict import TWINS
 from pyveg.core.errors import DataError
 from pyveg.core.ports import Store
 
@@ -76,8 +76,8 @@ def compare_sites(
         As `read_site` gives them.
     alpha : float
     fdr : str
-        "bh" or "by", see `pyveg.analysis.significance.q_values`; over the places of one metric and
-        indicator.
+        "bh" or "by", see `pyveg.analysis.temporal.significance.q_values`; over the places of one
+        metric and indicator.
     """
     places, tests = [], []
     names: dict[str, int] = {}

@@ -1,1 +1,1 @@
-"""Configs that people run, and what turns a config into a run."""
+"""What people run and copy: examples, and the records of the known collections."""

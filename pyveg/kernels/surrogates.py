@@ -16,8 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pyveg.kernels.common_innovations import FEWEST
 from pyveg.kernels.noise import Noise, theoretical_autocorrelation
-from pyveg.kernels.together import FEWEST
 
 __all__ = ["METHODS", "Draws", "ar_process", "draw", "normals", "surrogates"]
 
@@ -37,7 +37,7 @@ class Draws(NamedTuple):
     own: Words
     """The same shape: another stream."""
     steps: NDArray[np.int64]
-    """Steps that innovations are drawn from; see `pyveg.kernels.together.common_steps`."""
+    """Steps that innovations are drawn from; see `common_innovations.common_steps`."""
 
     def part(self, first: int, last: int) -> Draws:
         """Those of surrogates `first` .. `last - 1`."""

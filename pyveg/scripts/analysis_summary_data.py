@@ -33,7 +33,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     Runs are analysed with pyveg_gee_analysis, or with analysis = True in their config.
     """
     with told_plainly(debug=debug):
-        from pyveg.configs import analyses, azure
+        from pyveg.jobs import analyses, azure
 
         azure.use(azure_config)
         done = analyses.summarise(input_location, output_dir, alpha=alpha, fdr=fdr)

@@ -32,7 +32,7 @@ def main(
     Exit code 0: done; 1: something could not be removed; 2: the account cannot be used.
     """
     with told_plainly(debug=debug):
-        from pyveg.configs import azure, batch
+        from pyveg.jobs import azure, batch
 
         azure.use(azure_config)
         account = batch.account(azure.load())

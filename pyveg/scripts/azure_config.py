@@ -21,7 +21,7 @@ def main(output_file: str, force: bool, debug: bool) -> None:
     PYVEG_AZURE_CONFIG. Keep it out of version control.
     """
     with told_plainly(debug=debug):
-        from pyveg.configs import azure_template
+        from pyveg.jobs import azure_template
 
         path = azure_template.write(output_file, force=force)
         click.echo(f"written: {path}")

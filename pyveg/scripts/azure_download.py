@@ -46,7 +46,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     flags = {"summary": summary_json, "rgb": rgb, "ndvi": ndvi, "all": everything}
     kinds = [kind for kind, given in flags.items() if given] or ["summary", "rgb"]
     with told_plainly(debug=debug):
-        from pyveg.configs import azure
+        from pyveg.jobs import azure
 
         azure.use(azure_config)
         done = _download(container, kinds, output_zipfile, output_dir, force=force)
@@ -58,8 +58,8 @@ def main(  # noqa: PLR0917 - click passes options by name
 def _download(
     container: str, kinds: list[str], zipfile: str | None, folder: str | None, *, force: bool
 ) -> Downloaded:
-    from pyveg.configs import azure
     from pyveg.core.errors import StoreError
+    from pyveg.jobs import azure
     from pyveg.scripts.download_progress import suited_watcher
     from pyveg.storage.azure_choice import chosen
     from pyveg.storage.azure_download import download_folder, download_zip

@@ -15,7 +15,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.scripts.edge import debug_option, told_plainly, version_option
 
 if TYPE_CHECKING:
-    from pyveg.testing.azure_batch import Faults
+    from azure_batch_emulator import Faults
     from pyveg.testing.azure_cloud import LocalCloud
 
 SHARE = click.FloatRange(0, 1)
@@ -57,7 +57,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     Exit code 0: stopped; 2: it cannot start.
     """
     with told_plainly(debug=debug):
-        from pyveg.testing.azure_batch import Faults
+        from azure_batch_emulator import Faults
 
         faults = Faults(
             seed=seed,

@@ -17,7 +17,7 @@ from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, versi
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyveg.configs.calibrate import Told
+    from pyveg.calibration.calibrate import Told
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,8 +61,8 @@ def main(**options: Any) -> None:
     Exit code 0: done; 2: something is wrong; 130: interrupted.
     """
     with told_plainly(debug=options["debug"]), ended_in_order(), ExitStack() as stack:
-        from pyveg.configs.calibrate import Checks, calibrate, cores
-        from pyveg.configs.simulated_places import World
+        from pyveg.calibration.calibrate import Checks, calibrate, cores
+        from pyveg.calibration.simulated_places import World
 
         found = calibrate(
             options["output_dir"],

@@ -19,7 +19,7 @@ from pyveg.scripts.edge import debug_option, told_plainly, version_option
 def main(input_dir: str, azure_config: str | None, debug: bool) -> None:
     """Draw the figures and write the report of an analysis anew; nothing is computed again."""
     with told_plainly(debug=debug):
-        from pyveg.configs import analyses, azure
+        from pyveg.jobs import analyses, azure
         from pyveg.scripts.gee_analysis import tell_verdicts
 
         azure.use(azure_config)

@@ -26,8 +26,8 @@ def main(offline: bool, azure_config: str | None, as_json: bool, debug: bool) ->
     Exit code 0: nothing is wrong; 1: something is.
     """
     with told_plainly(debug=debug):
-        from pyveg.configs import azure
-        from pyveg.configs.doctor import Health, examine
+        from pyveg.jobs import azure
+        from pyveg.jobs.doctor import Health, examine
 
         azure.use(azure_config)
         findings = examine(online=not offline)

@@ -12,7 +12,7 @@ from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, versi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pyveg.configs.analyses import Written
+    from pyveg.jobs.analyses import Written
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,7 +68,7 @@ def main(  # noqa: PLR0917 - click passes options by name
         raise click.UsageError("give one of --input_dir and --input_container")
     with told_plainly(debug=debug), ended_in_order():
         from pyveg.analysis.settings import AnalysisSettings
-        from pyveg.configs import analyses, azure
+        from pyveg.jobs import analyses, azure
 
         azure.use(azure_config)
         settings = AnalysisSettings(

@@ -47,8 +47,8 @@ def main(**options: Any) -> None:
 
 
 def _generate(options: dict[str, Any]) -> None:
-    from pyveg.configs import pattern
     from pyveg.core.errors import ConfigError
+    from pyveg.jobs import pattern
     from pyveg.scripts.calc_EC import read_image, write
 
     settings = pattern.read_settings(

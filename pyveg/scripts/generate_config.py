@@ -13,7 +13,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.scripts.edge import debug_option, told_plainly, version_option
 
 if TYPE_CHECKING:
-    from pyveg.configs.places import GivenPlace
+    from pyveg.jobs.places import GivenPlace
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -58,7 +58,7 @@ def main(**options: Any) -> None:
 
 
 def _generate(options: dict[str, Any]) -> None:
-    from pyveg.configs.generate import Choices, write
+    from pyveg.jobs.generate import Choices, write
 
     collection = _given(options, "collection_name", "Collection", default="Sentinel2")
     place = _place(options)
@@ -88,7 +88,7 @@ def _generate(options: dict[str, Any]) -> None:
 def _place(options: dict[str, Any]) -> GivenPlace:
     from dataclasses import replace
 
-    from pyveg.configs import places
+    from pyveg.jobs import places
 
     named, table = options["place"], options["coordinates_file"]
     by_hand = options["latitude"] is not None or options["longitude"] is not None
@@ -137,7 +137,7 @@ def _day(options: dict[str, Any], name: str, question: str) -> date:
 
 
 def _list_collections() -> None:
-    from pyveg.configs.generate import collections
+    from pyveg.jobs.generate import collections
     from pyveg.scripts.progress import aligned
 
     rows = [["collection", "type", "source", "from", "to", "data"]]

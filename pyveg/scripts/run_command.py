@@ -12,7 +12,7 @@ from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, versi
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
-    from pyveg.configs.run import OnInterrupt, PreparedRun
+    from pyveg.jobs.run import OnInterrupt, PreparedRun
 
 _TOP = ("output_location", "output_location_type", "runner", "n_workers", "dask_scheduler")
 _NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name")
@@ -92,7 +92,7 @@ def main(
     """  # noqa: D301 - click wants the character
     _check_stray(stray)
     with told_plainly(debug=debug), ended_in_order():
-        from pyveg.configs import azure
+        from pyveg.jobs import azure
 
         azure.use(given["azure_config"])
         prepared = _prepared(command, given)
@@ -112,9 +112,9 @@ def _check_stray(stray: tuple[str, ...]) -> None:
 
 
 def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
-    from pyveg.configs.command import keep, make_settings, to_text
-    from pyveg.configs.resolve import resolve
-    from pyveg.configs.run import prepare
+    from pyveg.jobs.command import keep, make_settings, to_text
+    from pyveg.jobs.resolve import resolve
+    from pyveg.jobs.run import prepare
 
     finishes = given["from_cache"] is not None
     if not command:

@@ -56,7 +56,7 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
 
     try:
         if config_file.startswith(("https://", "http://")):
-            from pyveg.configs.azure import read_url
+            from pyveg.jobs.azure import read_url
 
             data = read_url(config_file)
         else:

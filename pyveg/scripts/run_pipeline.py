@@ -12,7 +12,7 @@ from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, versi
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
-    from pyveg.configs.run import OnInterrupt
+    from pyveg.jobs.run import OnInterrupt
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,8 +59,8 @@ def main(  # noqa: PLR0917 - click passes options by name
     if project is not None:
         os.environ["EE_PROJECT"] = project  # so that worker processes have it too
     with told_plainly(debug=debug), ended_in_order():
-        from pyveg.configs import azure
-        from pyveg.configs.run import prepare
+        from pyveg.jobs import azure
+        from pyveg.jobs.run import prepare
 
         azure.use(azure_config)
         prepared = prepare(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pyveg.configs.run import OnInterrupt, PreparedRun
     from pyveg.core.report import RunReport
+    from pyveg.jobs.run import OnInterrupt, PreparedRun
 
 
 def on_interrupt_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +66,7 @@ def run_and_tell(
     int
         The exit code.
     """
-    from pyveg.configs.run import start
+    from pyveg.jobs.run import start
     from pyveg.scripts.progress import LiveProgress, suited_progress
 
     progress = suited_progress()

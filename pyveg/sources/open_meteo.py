@@ -21,12 +21,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyveg import formats
-from pyveg.core import params, periods
+from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
 from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
 from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth import periods
 from pyveg.sources.answers import Answers
 from pyveg.sources.network import NetworkSettings
 

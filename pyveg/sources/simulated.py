@@ -24,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import params, periods
+from pyveg.core import params
 from pyveg.core.errors import ConfigError, SkipItem
 from pyveg.core.params import setting
 from pyveg.core.ports import Request, Scene
 from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth import periods
 from pyveg.sources.grid import Grid, grid_of
 from pyveg.sources.world import STATES, VERSION, Array, StateCache, World
 

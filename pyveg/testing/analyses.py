@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.agreement import SPATIAL_EXPECTED, agreement_table, verdict
 from pyveg.analysis.analyse import Analysis, conditions
-from pyveg.analysis.climate import climate_control
-from pyveg.analysis.levels import level_trends
-from pyveg.analysis.patches import LAWS
-from pyveg.analysis.power import power_statement
-from pyveg.analysis.rain import drought_recovery, rain_response
-from pyveg.analysis.sensitivity import sensitivity, summarise_sensitivity
-from pyveg.analysis.series import Series, tidy
+from pyveg.analysis.data.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.snapshots import TREND_COLUMNS, VALUE_COLUMNS, Snapshots
-from pyveg.analysis.temporal import temporal_indicators
+from pyveg.analysis.spatial.over_time import TREND_COLUMNS, VALUE_COLUMNS, Snapshots
+from pyveg.analysis.spatial.patches import LAWS
+from pyveg.analysis.temporal.climate import climate_control
+from pyveg.analysis.temporal.indicators import temporal_indicators
+from pyveg.analysis.temporal.level_trends import level_trends
+from pyveg.analysis.temporal.power import power_statement
+from pyveg.analysis.temporal.rain import drought_recovery, rain_response
+from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
+from pyveg.analysis.verdict import SPATIAL_EXPECTED, agreement_table, verdict
 from pyveg.kernels.spectrum import radial_spectrum
 
 LEVELS = {"ndvi_mean": (0.3, 0.02), "offset50": (-600.0, 30.0)}

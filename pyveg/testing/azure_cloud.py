@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from azure_batch_emulator import Emulator, Faults, Settings
 from pyveg.caches import cache_folder
-from pyveg.testing.azure_batch import Emulator, Faults, Settings
 from pyveg.testing.azurite import Azurite
 
 MARK = "# Written for the emulators of pyveg"

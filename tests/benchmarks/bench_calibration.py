@@ -19,9 +19,9 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 
-from pyveg.analysis.calibration import false_alarms
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.significance import null_interval
+from pyveg.analysis.temporal.significance import null_interval
+from pyveg.calibration.false_alarms import false_alarms
 
 CHECKED = ("ar1", "variance")
 WORST = 0.1

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _measure(folder: str) -> None:
-    from pyveg.configs.resolve import resolve
+    from pyveg.jobs.resolve import resolve
     from pyveg.runners.azure_batch.bundles import make_bundles
 
     begin = time.perf_counter()

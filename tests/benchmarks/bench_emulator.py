@@ -14,7 +14,7 @@ from azure.batch import BatchClient
 from azure.batch import models as m
 from azure.core.credentials import AzureNamedKeyCredential
 
-from pyveg.testing.azure_batch import Emulator
+from azure_batch_emulator import Emulator
 
 COUNT = 5000
 

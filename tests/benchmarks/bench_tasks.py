@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from pyveg.configs.run import run_pipeline
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.sequence import Sequence
 from pyveg.core.types import Scope
+from pyveg.jobs.run import run_pipeline
 from pyveg.testing.graphs import spec
 
 

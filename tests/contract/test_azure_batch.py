@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pyveg.configs import azure, batch
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.tasks import State, TaskGraph
+from pyveg.jobs import azure, batch
 from pyveg.runners.azure_batch.runner import AzureBatchRunner
 from pyveg.testing.graphs import fake_pipeline, run_graph, spec
 from pyveg.testing.runner_contract import RunnerContract

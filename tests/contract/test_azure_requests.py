@@ -8,12 +8,12 @@ from typing import Any
 
 from azure.core.credentials import AzureNamedKeyCredential
 
+from azure_batch_emulator import Emulator, Faults, Settings
 from pyveg.core.ports import RunnerSettings
 from pyveg.runners.azure_batch.runner import AzureBatchRunner
 from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
 from pyveg.runners.azure_batch.watch import MARGIN
 from pyveg.storage.memory import MemoryStore
-from pyveg.testing.azure_batch import Emulator, Faults, Settings
 from pyveg.testing.graphs import fake_pipeline
 from pyveg.testing.runner_contract import Reports
 

@@ -56,6 +56,6 @@ class TestBlobs(InputsContract):
 
     @staticmethod
     def _store(folder: Path) -> Any:
-        from pyveg.configs import azure
+        from pyveg.jobs import azure
 
         return azure.open_store(str(folder))

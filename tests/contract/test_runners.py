@@ -60,7 +60,7 @@ class TestProcesses(RunnerContract):
         script = tmp_path / "script.py"
         script.write_text(
             "from pathlib import Path\n"
-            "from pyveg.configs.run import run_pipeline\n"
+            "from pyveg.jobs.run import run_pipeline\n"
             "from pyveg.testing.graphs import fake_pipeline\n"
             "print('once')\n"
             f"report = run_pipeline(fake_pipeline(output_location={str(tmp_path / 'run')!r}))\n"
@@ -169,7 +169,7 @@ def test_two_engines_work_on_one_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("runner", ["threads", "serial", "processes"])
 @pytest.mark.parametrize("n_workers", [1, 3])
 def test_results_do_not_depend_on_the_engine(tmp_path: Path, runner: str, n_workers: int) -> None:
-    from pyveg.configs.run import run_pipeline
+    from pyveg.jobs.run import run_pipeline
 
     pipeline = fake_pipeline(
         start={"count": 7, "skip": ["00002"]},
@@ -187,7 +187,7 @@ def test_results_do_not_depend_on_the_engine(tmp_path: Path, runner: str, n_work
 
 
 def test_an_unknown_runner_is_refused(tmp_path: Path) -> None:
-    from pyveg.configs.run import run_pipeline
+    from pyveg.jobs.run import run_pipeline
 
     pipeline = fake_pipeline(output_location=str(tmp_path / "run"), runner="process")
     with pytest.raises(ConfigError, match='runner "process"; did you mean "processes"'):

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pyveg.analysis.folder import read_analysis
-from pyveg.configs.load import load_pipeline
-from pyveg.configs.run import run_pipeline
 from pyveg.core.errors import PyvegError
 from pyveg.core.registry import store_at
+from pyveg.jobs.load import load_pipeline
+from pyveg.jobs.run import run_pipeline
 from pyveg.scripts import analysis_summary_data, create_analysis_report, gee_analysis
 from pyveg.scripts import run_pipeline as run_command
 
@@ -158,7 +158,7 @@ def test_an_analysis_that_fails_is_no_silent_one(
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("pyveg.configs.analyses.run_analysis", fails)
+    monkeypatch.setattr("pyveg.jobs.analyses.run_analysis", fails)
     report = run_pipeline(write_config(analysis=True))
     assert report.exit_code == 1
     assert report.analysis_failed == words

@@ -184,7 +184,7 @@ def test_two_runs_never_share_a_container(
     azure_text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when they begin in the same second."""
-    from pyveg.configs import run
+    from pyveg.jobs import run
 
     class Frozen(run.datetime):
         @classmethod

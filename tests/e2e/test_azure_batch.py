@@ -18,8 +18,8 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from click.testing import CliRunner, Result
 
-from pyveg.configs import azure
 from pyveg.core.errors import KeyMissingError
+from pyveg.jobs import azure
 from pyveg.scripts.azure_cleanup import main as cleanup_command
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage.azure_blob import AzureBlobStore

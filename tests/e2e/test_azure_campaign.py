@@ -14,9 +14,9 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from click.testing import CliRunner
 
-from pyveg.configs import azure
+from azure_batch_emulator import Faults
+from pyveg.jobs import azure
 from pyveg.scripts.run_pipeline import main as run_command
-from pyveg.testing.azure_batch import Faults
 
 MODULES = [
     "VegetationDownloader",

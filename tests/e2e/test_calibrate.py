@@ -13,10 +13,10 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 
-from pyveg.analysis.skill import summarise
-from pyveg.configs import simulated_places
-from pyveg.configs.calibrate import Calibration, Checks, calibrate
-from pyveg.configs.simulated_places import SimulatedPlace, World, kept_series, pipeline_of
+from pyveg.calibration import simulated_places
+from pyveg.calibration.calibrate import Calibration, Checks, calibrate
+from pyveg.calibration.operating_characteristics import summarise
+from pyveg.calibration.simulated_places import SimulatedPlace, World, kept_series, pipeline_of
 from pyveg.core.errors import ConfigError, DataError, RunError, RunLockedError
 from pyveg.core.registry import store_at
 from pyveg.scripts.calibrate import main

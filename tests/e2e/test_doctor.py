@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pyveg.configs import doctor
 from pyveg.core.types import Place
+from pyveg.jobs import doctor
 from pyveg.scripts.doctor import main
 from pyveg.sources.stac.settings import Service
 from pyveg.testing.azurite import KEY

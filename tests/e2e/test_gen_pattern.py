@@ -123,7 +123,7 @@ def test_a_pattern_to_begin_with(tmp_path: Path, kind: str) -> None:
 def test_chunks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for chunk in (500, 7):
-        monkeypatch.setattr("pyveg.configs.pattern.CHUNK", chunk)
+        monkeypatch.setattr("pyveg.jobs.pattern.CHUNK", chunk)
         _run("--size", 10, "--steps", 40, "--output_csv", tmp_path / "out.csv")
         found.append((tmp_path / "out.csv").read_bytes())
     assert found[0] == found[1]

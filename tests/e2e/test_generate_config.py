@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyveg.configs.generate import collections
-from pyveg.configs.load import load_pipeline
-from pyveg.configs.places import from_geojson, from_study, from_table
 from pyveg.coordinates import PLACES
 from pyveg.core.errors import ConfigError
+from pyveg.jobs.generate import collections
+from pyveg.jobs.load import load_pipeline
+from pyveg.jobs.places import from_geojson, from_study, from_table
 from pyveg.scripts.generate_config import main as generate
 from pyveg.scripts.run_pipeline import main as run
 

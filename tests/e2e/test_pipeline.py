@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 import pyveg
 from pyveg import formats
-from pyveg.analysis.results import read_series
 from pyveg.core.execute import run_task
 from pyveg.core.tasks import State
+from pyveg.runs.results import read_series
 from pyveg.scripts.run_module import main as run_module
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage.memory import MemoryStore

@@ -9,13 +9,13 @@ import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
-from pyveg.configs.run import run_pipeline
+from azure_batch_emulator import Faults
+from azure_batch_emulator.nodes import Node
 from pyveg.core.errors import EngineError
 from pyveg.core.events import EngineStatus, Event, TaskStarted
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
-from pyveg.testing.azure_batch import Faults
-from pyveg.testing.azure_batch.nodes import Node
+from pyveg.jobs.run import run_pipeline
 from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.graphs import fake_pipeline
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pyveg.configs.run import run_pipeline
 from pyveg.core.errors import ConfigError, EngineError
 from pyveg.core.events import EngineStatus, Event, TaskEnded, TaskStarted
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
+from pyveg.jobs.run import run_pipeline
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.graphs import fake_pipeline
 
@@ -183,7 +183,7 @@ def test_a_worker_without_pyveg_that_comes_during_the_run(
     Such a worker logs the bytes that it was sent; secrets must not be among them.
     """
     secrets = {"PYVEG_TEST": "sig=very-secret"}
-    monkeypatch.setattr("pyveg.configs.azure.environment_for", lambda _: dict(secrets))
+    monkeypatch.setattr("pyveg.jobs.azure.environment_for", lambda _: dict(secrets))
     own_processes.add_workers(1)
     script = _preload(tmp_path, BROKEN_PYVEG)
     report = _run(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pyveg.configs.resolve import COLLECTION_FIELDS, TopLevel
 from pyveg.core import params, registry
 from pyveg.core.module import MOVED
+from pyveg.jobs.resolve import COLLECTION_FIELDS, TopLevel
 from pyveg.scripts import (
     analysis_summary_data,
     azure_config,

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from pyveg.analysis.agreement import TWINS
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import (
     DARK,
@@ -29,8 +28,9 @@ from pyveg.analysis.figures.style import (
     signed,
     styled,
 )
-from pyveg.analysis.measure import SITE
-from pyveg.analysis.temporal import Temporal
+from pyveg.analysis.temporal.indicators import Temporal
+from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.analysis.verdict import TWINS
 
 UNITS = {"restoring_rate": " (per year)", "valid_share": "", "outliers": " (in a window)"}
 CONTROLLED = ("ar1", "variance")

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import MAP, PALE, panels, short_name, shown_metrics, styled
-from pyveg.analysis.measure import SITE
+from pyveg.analysis.temporal.surrogate_tests import SITE
 
 MANY = 100
 """Chips from which a map is drawn as pixels, also in SVG."""

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.data.series import RAIN, WARMTH, site_table
 from pyveg.analysis.figures.run_series import BLUE, RED
 from pyveg.analysis.figures.style import (
     DARK,
@@ -25,7 +26,6 @@ from pyveg.analysis.figures.style import (
     shown_metrics,
     styled,
 )
-from pyveg.analysis.series import RAIN, WARMTH, site_table
 
 HALVES_FROM = 4.0
 """Years from which the mean year of both halves of a record is shown."""

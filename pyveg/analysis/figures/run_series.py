@@ -27,7 +27,7 @@ def series_figure(series: pd.DataFrame, title: str = "") -> Figure | None:
     Parameters
     ----------
     series : DataFrame
-        As `pyveg.analysis.results.read_series` gives it.
+        As `pyveg.runs.results.read_series` gives it.
     title : str
         Of the whole figure; its dates are added.
 

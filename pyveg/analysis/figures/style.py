@@ -21,10 +21,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pyveg.analysis.agreement import NAMES
 from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.data.series import RAIN, WARMTH
 from pyveg.analysis.figures.run_series import BLUE, GREEN, PURPLE, RED
-from pyveg.analysis.series import RAIN, WARMTH
+from pyveg.analysis.verdict import NAMES
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.data.series import RAIN, site_table
 from pyveg.analysis.figures.indicators import CONTROLLED, site_curve, site_trend
 from pyveg.analysis.figures.maps import slope_map, tau_map
 from pyveg.analysis.figures.over_time import chip_parts, middle_chip
@@ -20,10 +21,9 @@ from pyveg.analysis.figures.style import (
     signed,
 )
 from pyveg.analysis.report.words import ends, number
-from pyveg.analysis.sensitivity import summarise_sensitivity
-from pyveg.analysis.series import RAIN, site_table
-from pyveg.analysis.spatial import SIZE
-from pyveg.analysis.temporal import Temporal
+from pyveg.analysis.spatial.signals import SIZE
+from pyveg.analysis.temporal.indicators import Temporal
+from pyveg.analysis.temporal.sensitivity import summarise_sensitivity
 
 
 def series(analysis: Analysis) -> str:

@@ -13,9 +13,9 @@ from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures import figure_png, figure_svg, indicators_of
 from pyveg.analysis.figures.maps import chip_places
 from pyveg.analysis.figures.style import metric_name, shown_metrics
-from pyveg.analysis.measure import SITE
 from pyveg.analysis.report import alt
 from pyveg.analysis.report.words import common_reason, sentence
+from pyveg.analysis.temporal.surrogate_tests import SITE
 
 LARGEST_SVG = 250_000
 """Bytes from which a figure is shown as PNG."""

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import params, periods
+from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
 from pyveg.core.ports import Request, Scene
 from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth import periods
 from pyveg.sources.earth_engine import cache, graphs, session, tiles
 from pyveg.sources.earth_engine.grids import about, native_grid, pixel_grid, ring_of
 from pyveg.sources.earth_engine.listing import Listing

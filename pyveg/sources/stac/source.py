@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import params, periods
+from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
 from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth import periods
 from pyveg.kernels import composite
 from pyveg.sources.answers import Answers
 from pyveg.sources.grid import Grid

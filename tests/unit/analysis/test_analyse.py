@@ -10,12 +10,12 @@ import pytest
 
 import pyveg
 from pyveg.analysis.analyse import STEPS, Analysis, analyse
-from pyveg.analysis.calibration import stable_places
+from pyveg.analysis.data.series import RAIN, WARMTH, make_series
 from pyveg.analysis.folder import RECORD, analyses_in, folder_name, read_analysis, write_analysis
-from pyveg.analysis.results import Results, load_summary
-from pyveg.analysis.series import RAIN, WARMTH, make_series
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.calibration.false_alarms import stable_places
 from pyveg.core.errors import ConfigError, DataError, NotARunError
+from pyveg.runs.results import Results, load_summary
 from pyveg.storage.memory import MemoryStore
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance"))

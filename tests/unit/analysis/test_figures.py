@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 
 from pyveg.analysis import figures
 from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.maps import chip_places, slope_map, tau_map
 from pyveg.analysis.figures.over_time import chip_parts, middle_chip
 from pyveg.analysis.figures.response import autocorrelation, rain_lags
 from pyveg.analysis.figures.space import year_spectra
 from pyveg.analysis.figures.style import dated, line, p_text, panels, shade_gaps, signed
-from pyveg.analysis.measure import SITE
-from pyveg.analysis.series import site_table
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.testing.analyses import made_analysis, made_series
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyveg.analysis.calibration import stable_places
-from pyveg.analysis.measure import SITE
-from pyveg.analysis.rain import rain_response
-from pyveg.analysis.sensitivity import sensitivity
-from pyveg.analysis.series import RAIN, WARMTH, Series, site_table, tidy
+from pyveg.analysis.data.series import RAIN, WARMTH, Series, site_table, tidy
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.temporal import temporal_indicators
+from pyveg.analysis.temporal.indicators import temporal_indicators
+from pyveg.analysis.temporal.rain import rain_response
+from pyveg.analysis.temporal.sensitivity import sensitivity
+from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.calibration.false_alarms import stable_places
 from pyveg.kernels import images, ndvi, recovery, rolling
 from pyveg.kernels.chain import Steps, prepare
 from pyveg.kernels.noise import fit_noise

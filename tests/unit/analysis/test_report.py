@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pyveg.analysis.agreement import LEVELS
 from pyveg.analysis.analyse import Analysis, analyse
 from pyveg.analysis.figures import season_cycle
 from pyveg.analysis.report import VERDICTS, report_html, tables
@@ -18,6 +17,7 @@ from pyveg.analysis.report.gallery import gallery, picture_address
 from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.verdict import LEVELS
 from pyveg.core.errors import DataError
 from pyveg.testing.analyses import made_analysis, made_series, no_snapshots
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyveg.analysis.agreement import COLUMNS
-from pyveg.analysis.significance import q_values
-from pyveg.analysis.site_figures import site_figures
+from pyveg.analysis.figures.sites import site_figures
 from pyveg.analysis.sites import compare_sites, read_site
+from pyveg.analysis.temporal.significance import q_values
+from pyveg.analysis.verdict import COLUMNS
 from pyveg.core.errors import DataError
 from pyveg.storage.memory import MemoryStore
 

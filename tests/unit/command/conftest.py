@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pyveg.configs.dispatch import Dispatch
-from pyveg.configs.resolve import resolve
 from pyveg.core.execute import run_task
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.tasks import TaskResult
+from pyveg.jobs.dispatch import Dispatch
+from pyveg.jobs.resolve import resolve
 from pyveg.storage.local import LocalStore
 
 SHOW = """

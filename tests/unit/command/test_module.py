@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyveg.configs.dispatch import Dispatch, is_far
 from pyveg.core import manifest
 from pyveg.core.errors import ConfigError, RunError, StoreError
 from pyveg.core.execute import run_task
@@ -25,6 +24,7 @@ from pyveg.core.layout import item_folder
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.tasks import State, Task, TaskGraph
 from pyveg.core.types import Item
+from pyveg.jobs.dispatch import Dispatch, is_far
 from pyveg.modules.command import outputs, sending
 from pyveg.storage.memory import MemoryStore
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pyveg.configs.run import run_pipeline
 from pyveg.core.errors import ConfigError
 from pyveg.core.events import Event, TaskEnded
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, Task
+from pyveg.jobs.run import run_pipeline
 from pyveg.testing.graphs import fake_pipeline
 
 
@@ -89,7 +89,7 @@ def test_dates_to_process_limits_a_module_and_those_behind_it(tmp_path: Path) ->
 
 
 def test_the_plan_counts_what_is_done(tmp_path: Path) -> None:
-    from pyveg.configs.run import prepare
+    from pyveg.jobs.run import prepare
 
     report = _run(tmp_path, start={"count": 4, "fail": ["00002"], "skip": ["00003"]})
     prepared = prepare(from_cache=report.url)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pyveg.kernels.chain import Steps, outliers, prepare
+from pyveg.kernels.common_innovations import common_steps
 from pyveg.kernels.noise import (
     Noise,
     corrected_ar1,
@@ -14,7 +15,6 @@ from pyveg.kernels.noise import (
 )
 from pyveg.kernels.rolling import ar1
 from pyveg.kernels.surrogates import METHODS, ar_process, draw, normals, surrogates
-from pyveg.kernels.together import common_steps
 
 N = 120
 

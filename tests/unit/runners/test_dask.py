@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyveg.configs import dask as dask_config
 from pyveg.core.errors import ConfigError, EngineError
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import RunnerSettings
 from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.jobs import dask as dask_config
 from pyveg.runners.dask import apart, fitness, worker
 from pyveg.runners.dask.cluster import address_of
 from pyveg.runners.dask.errand import DaskSettings, Errand, Opening, ended, results_in
@@ -297,7 +297,7 @@ def test_a_sas_that_goes_unencrypted_is_told(scheduler: str, told: bool) -> None
 
 
 def test_one_engine_for_local_and_dask_modules(tmp_path: Path) -> None:
-    from pyveg.configs.run import _engines
+    from pyveg.jobs.run import _engines
 
     pipeline = fake_pipeline(start={"run_mode": "dask"}, runner="dask")
     engines = _engines(pipeline, pipeline.plan().graph, LocalStore(tmp_path))

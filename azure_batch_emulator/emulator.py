@@ -1,0 +1,102 @@
+"""The emulator as its users see it."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from azure_batch_emulator.account import Account
+from azure_batch_emulator.request_log import RequestLog
+from azure_batch_emulator.server import Server
+from azure_batch_emulator.service import Service
+from azure_batch_emulator.settings import Faults, Settings
+
+
+class Emulator:
+    """An Azure Batch account on this machine.
+
+    Tasks are executed as real processes, by the user who runs the emulator and with all that this
+    user may do. Use it as a context manager, or call `start` and `stop`.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        How it is set up.
+
+    Examples
+    --------
+    >>> with Emulator() as emulator:
+    ...     credential = AzureNamedKeyCredential(emulator.account, emulator.key)
+    ...     client = BatchClient(emulator.url, credential)
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
+        self._account = Account(self._settings)
+        self._service = Service(self._account)
+        self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, for the ``endpoint`` of a client."""
+        return self._account.url
+
+    @property
+    def account(self) -> str:
+        """Name of the account."""
+        return self._settings.account
+
+    @property
+    def key(self) -> str:
+        """The key of the account."""
+        return self._settings.key
+
+    @property
+    def requests(self) -> RequestLog:
+        """What clients have asked for."""
+        return self._service.requests
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong from now on; assign other ones to change it."""
+        return self._account.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        with self._account.lock:
+            self._account.faults = faults
+
+    def start(self) -> None:
+        """Listen. An emulator starts once."""
+        if self._server is not None:
+            raise RuntimeError("the emulator was started before; make another one")
+        settings = self._settings
+        self._server = server = Server(settings.host, settings.port, self._service)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self._account.open(f"http://{host}:{server.server_port}")
+        self._thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="batch", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Kill the tasks, close the connections and remove temporary files."""
+        if self._server is None or self._thread is None or self._account.closed:
+            return
+        self._server.close()
+        self._thread.join()
+        self._account.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -1,0 +1,1 @@
+"""Results as series on a regular axis of time."""

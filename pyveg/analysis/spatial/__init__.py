@@ -1,0 +1,1 @@
+"""What the images of a run say: spatial signals, their nulls and their course over time."""

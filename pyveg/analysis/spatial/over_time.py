@@ -1,0 +1,245 @@
+"""The images of a run over time: spatial signals of each date, their trends, and small pictures.
+
+Signals are medians over some chips of each date. Their nulls cost a hundred times as much, so they
+are drawn for some dates only, evenly over the record, and say whether there is a pattern at all;
+whether a signal changes is tested on its series (`pyveg.analysis.temporal.level_trends`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyveg.analysis.data.axis import place
+from pyveg.analysis.data.series import Series
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.spatial.patches import patch_laws
+from pyveg.analysis.spatial.signals import (
+    LEAST_VALID,
+    RULES,
+    Chips,
+    image_dates,
+    is_periodic,
+    mean_spectrum,
+    pooled_patches,
+    read_chips,
+    spatial_indicators,
+)
+from pyveg.analysis.temporal.level_trends import level_trend
+from pyveg.analysis.temporal.surrogate_tests import stream
+from pyveg.core.errors import NotARunError
+from pyveg.core.layout import RUN_FILE
+from pyveg.core.ports import Store
+
+CHIPS = 16
+"""Chips of a date that are measured, evenly over the image."""
+TESTED_DATES, TESTED_CHIPS, NULLS, CHAIN_NULLS = 6, 8, 49, 9
+PICTURES, PICTURE_SIDE = 12, 220
+VALUE_COLUMNS = ("date", "indicator", "value", "low", "high", "chips", "periodic", "valid")
+TREND_COLUMNS = ("indicator", "tau", "p", "slope", "n_valid", "valid", "reason")
+_PER_DATE = tuple(name for name in RULES if name != "offset50")
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """What the images of a run say."""
+
+    values: pd.DataFrame
+    """A row per date and signal, `VALUE_COLUMNS`: median and quartiles over chips."""
+    trends: pd.DataFrame
+    """A row per signal, `TREND_COLUMNS`; `valid` says whether the pattern allows its use."""
+    tests: pd.DataFrame
+    """Signals with their nulls at some dates, as `spatial_indicators` gives them."""
+    spectra: pd.DataFrame
+    """`date, wavenumber, power`: mean radial spectrum of the chips."""
+    laws: pd.DataFrame
+    """Laws of patch sizes in the first and the last year of images (`part`)."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """Date -> small RGB picture, JPEG."""
+    reason: str = ""
+    """Why there is nothing, or not everything."""
+
+    @property
+    def periodic(self) -> float:
+        """Share of dates with a regular pattern; NaN without dates."""
+        dates = self.values.drop_duplicates("date")
+        return float(dates["periodic"].astype(float).mean()) if len(dates) else float("nan")
+
+
+def read_snapshots(
+    store: Store | None, series: Series, settings: AnalysisSettings | None = None
+) -> Snapshots:
+    """Measure the images of a run.
+
+    Parameters
+    ----------
+    store : Store or None
+        Of the run; None where there is only a summary.
+    series : Series
+        Of the collection whose images are looked at; its axis dates the trends.
+    settings : AnalysisSettings, optional
+    """
+    told = settings or AnalysisSettings()
+    if store is None or series.axis is None:
+        return _nothing("there are no images beside the summary")
+    try:
+        keys = image_dates(store, _folder_name(store, series.collection))
+    except NotARunError:
+        return _nothing("there are no images in these results")
+    dates = list(keys)
+    tested = set(_evenly(dates, TESTED_DATES))
+    measure = partial(_measure_date, tested=tested, seed=told.seed)
+    with ThreadPoolExecutor(told.n_threads) as pool:
+        found = list(pool.map(measure, read_chips(store, _folder_name(store, series.collection))))
+    if not found:
+        return _nothing("the run kept pictures but no NDVI rasters: spatial signals need them")
+    values = pd.concat([one.values for one in found], ignore_index=True)
+    periodic = float(np.mean([one.periodic for one in found]))
+    laws, reason = _laws(found, periodic)
+    return Snapshots(
+        values=values,
+        trends=_trends(values, series, told, periodic),
+        tests=pd.concat([one.tests for one in found if len(one.tests)], ignore_index=True),
+        spectra=pd.concat([one.spectrum for one in found], ignore_index=True),
+        laws=laws,
+        pictures=_pictures(store, keys),
+        reason=reason,
+    )
+
+
+@dataclass(frozen=True)
+class _Date:
+    date: pd.Timestamp
+    values: pd.DataFrame
+    tests: pd.DataFrame
+    spectrum: pd.DataFrame
+    patches: NDArray[np.int64]
+    periodic: bool
+
+
+def _nothing(reason: str) -> Snapshots:
+    return Snapshots(
+        pd.DataFrame(columns=list(VALUE_COLUMNS)), pd.DataFrame(columns=list(TREND_COLUMNS)),
+        pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), reason=reason,
+    )  # fmt: skip
+
+
+def _folder_name(store: Store, collection: str) -> str:
+    """Key in the config of a collection that results call by its name; "" where not known."""
+    if store.size(RUN_FILE) is None:
+        return ""
+    kept: dict[str, Any] = json.loads(store.read(RUN_FILE))
+    for sequence in kept.get("pipeline", {}).get("sequences", ()):
+        about = sequence["scope"].get("collection") or {}
+        if about.get("collection_name") == collection:
+            return str(sequence["scope"]["sequence"])
+    return ""
+
+
+def _evenly(dates: Sequence[pd.Timestamp], count: int) -> list[pd.Timestamp]:
+    where = np.unique(np.linspace(0, len(dates) - 1, min(count, len(dates))).round())
+    return [dates[int(number)] for number in where]
+
+
+def _some(chips: Chips, count: int) -> Chips:
+    """Chips with enough pixels, evenly over the image."""
+    usable = np.flatnonzero(np.isfinite(chips.ndvi).mean(axis=(1, 2)) >= LEAST_VALID)
+    where = usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).round()
+                             .astype(np.intp))] if len(usable) else usable  # fmt: skip
+    numbers = tuple(chips.numbers[place] for place in where)
+    return replace(chips, ndvi=chips.ndvi[where], signal=chips.signal[where], numbers=numbers)
+
+
+def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
+    few = _some(chips, CHIPS)
+    periodic = is_periodic(chips.ndvi)
+    rows = spatial_indicators(few, nulls=0, only=_PER_DATE)
+    groups = rows.astype({"value": np.float64}).groupby("indicator", sort=False)["value"]
+    values = pd.DataFrame(
+        {
+            "value": groups.median(),
+            "low": groups.quantile(0.25),
+            "high": groups.quantile(0.75),
+            "chips": groups.count(),
+        }
+    ).reset_index()
+    values["valid"] = [periodic if name == "wavelength" else not periodic for name in
+                       values["indicator"]]  # fmt: skip
+    values = values.assign(date=chips.date, periodic=periodic).reindex(columns=list(VALUE_COLUMNS))
+    tests = pd.DataFrame()
+    if chips.date in tested and few.numbers:
+        tests = spatial_indicators(
+            _some(chips, TESTED_CHIPS), nulls=NULLS, chain_nulls=CHAIN_NULLS, seed=seed
+        )
+    mean = mean_spectrum(chips.ndvi)
+    table = {"wavenumber": [], "power": []} if mean is None else mean._asdict()
+    return _Date(
+        chips.date, values, tests, pd.DataFrame(table).assign(date=chips.date),
+        pooled_patches(few), periodic,
+    )  # fmt: skip
+
+
+def _trends(
+    values: pd.DataFrame, series: Series, settings: AnalysisSettings, periodic: float
+) -> pd.DataFrame:
+    axis = series.axis
+    if axis is None or values.empty:
+        return pd.DataFrame(columns=list(TREND_COLUMNS))
+    rows = []
+    for name, part in values.groupby("indicator", sort=False):
+        steps = place(axis, part["date"].reset_index(drop=True))
+        inside = (steps >= 0) & (steps < len(axis))
+        line = np.full(len(axis), np.nan)
+        means = part["value"][inside].groupby(steps[inside]).mean()
+        line[means.index.to_numpy()] = means.to_numpy()
+        valid = periodic >= 0.5 if name == "wavelength" else periodic < 0.5
+        seed = stream(settings.seed, "spatial level", series.collection, name)
+        row = level_trend(line, axis.period, settings, seed)._asdict()
+        n_valid = int(np.isfinite(line).sum())
+        rows.append({**row, "indicator": name, "valid": valid, "n_valid": n_valid})
+    return pd.DataFrame(rows).reindex(columns=list(TREND_COLUMNS))
+
+
+def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
+    """Laws of the patch sizes of the first and the last year."""
+    from importlib.util import find_spec
+
+    if periodic >= 0.5:
+        return pd.DataFrame(), "the pattern is regular: its patches have one size and follow no law"
+    if find_spec("powerlaw") is None:
+        return pd.DataFrame(), "laws of patch sizes need pip install 'pyveg[analysis]'"
+    year = pd.Timedelta(days=365)
+    tables = []
+    for part, chosen in (
+        ("first year", [one for one in found if one.date < found[0].date + year]),
+        ("last year", [one for one in found if one.date > found[-1].date - year]),
+    ):
+        sizes = np.concatenate([one.patches for one in chosen])
+        tables.append(patch_laws(sizes).assign(part=part))
+    return pd.concat(tables, ignore_index=True), ""
+
+
+def _pictures(store: Store, keys: Mapping[pd.Timestamp, str]) -> dict[str, bytes]:
+    from PIL import Image
+
+    found = {}
+    for date in _evenly(list(keys), PICTURES):
+        key = keys[date].replace("_BWNDVI.png", "_RGB.png")
+        if store.size(key) is None:
+            continue
+        with Image.open(io.BytesIO(store.read(key))) as picture:
+            small = picture.convert("RGB")
+            small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+            stream = io.BytesIO()
+            small.save(stream, format="JPEG", quality=82)
+        found[f"{date:%Y-%m-%d}"] = stream.getvalue()
+    return found

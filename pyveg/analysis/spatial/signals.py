@@ -1,0 +1,301 @@
+"""Spatial signals of the chips of a date, each with a null and the rule of when not to use it.
+
+What a pattern is comes first. Where the chips' mean radial spectrum has a clear peak the
+vegetation has a regular pattern, which may let it evade a tipping point (Bastiaansen et al. 2020,
+10.1111/ele.13430): its wavelength is reported, and the generic signals are marked as not valid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyveg import formats
+from pyveg.analysis.temporal.surrogate_tests import stream
+from pyveg.core import registry
+from pyveg.core.errors import NotARunError
+from pyveg.core.ports import Store
+from pyveg.kernels import images, spatial, spectrum
+from pyveg.kernels.centrality import feature_vectors
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+SIZE = 50
+"""Pixels along the side of a chip."""
+BLOCK = 5
+"""Pixels along the side of the blocks whose means give variance and skewness."""
+LEAST_VALID = 0.9
+COLUMNS = ("date", "chip", "indicator", "value", "null", "null_mean", "null_sd", "z", "p", "valid",
+           "rule")  # fmt: skip
+MEASURES: Mapping[str, Callable[[Values], float]] = {
+    "morans_i": spatial.morans_i,
+    "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
+    "skewness": lambda image: spatial.spatial_moments(image, BLOCK)[1],
+    "density_ratio": lambda image: spectrum.density_ratio(spectrum.radial_spectrum(image)),
+}
+"""Signals of the NDVI of one chip (N, N)."""
+_NOT_PERIODIC = "not for periodic patterns"
+RULES = {
+    "morans_i": _NOT_PERIODIC,
+    "variance": _NOT_PERIODIC,
+    "skewness": _NOT_PERIODIC,
+    "density_ratio": "not for periodic patterns: a wavelength makes the ratio meaningless",
+    "wavelength": "for periodic patterns only",
+    "offset50": "mostly tells the cover: read z beside it",
+    "patch_mean": "not for periodic patterns; patches cut by the edge are left out",
+}
+
+
+@dataclass(frozen=True)
+class Chips:
+    """The chips of one date."""
+
+    date: pd.Timestamp
+    ndvi: Values
+    """Shape (chips, N, N), NaN where masked."""
+    signal: Mask
+    """Pixels that are nodes of the network, the same shape."""
+    numbers: tuple[int, ...]
+    image: Values | None = None
+    """The whole image that the chips were cut from, for the null of the whole binarisation."""
+
+
+def spatial_indicators(
+    chips: Chips,
+    *,
+    nulls: int = 99,
+    chain_nulls: int = 0,
+    seed: int = 0,
+    only: Container[str] = RULES,
+) -> pd.DataFrame:
+    """Spatial signals of each chip of a date.
+
+    Parameters
+    ----------
+    chips : Chips
+    nulls : int
+        Random permutations of each chip; 0 for none.
+    chain_nulls : int
+        Random images with the spectrum of the whole image, sent through the same binarisation, for
+        a second null of offset50; 0 for none. They need `chips.image`.
+    seed : int
+    only : container of str
+        Signals to measure.
+
+    Returns
+    -------
+    DataFrame
+        A row per chip and signal, and for offset50 one per null:
+
+        - "morans_i": of NDVI, side neighbours; null "permutation".
+        - "variance", "skewness": of the means of 5 x 5 blocks; null "permutation".
+        - "density_ratio": lowest over highest fifth of wavenumbers; null "permutation".
+        - "wavelength": of the spectrum's peak, pixels; NaN where there is none.
+        - "patch_mean": mean size of the patches that do not carry the signal, pixels; null
+          "permutation" (equal cover).
+        - "offset50": null "permutation" (equal cover) and "binarisation".
+
+        `z` is (value - null_mean) / null_sd, `p` the two-sided share of nulls as far out, and
+        `valid` whether the signal may be used for this date, by its `rule`. A chip with more than
+        a tenth of its pixels masked has no rows' numbers, and says so in `rule`.
+    """
+    if not len(chips.ndvi):
+        return pd.DataFrame(columns=COLUMNS)
+    usable = np.isfinite(chips.ndvi).mean(axis=(1, 2)) >= LEAST_VALID
+    periodic = is_periodic(chips.ndvi[usable])
+    rows: list[dict[str, Any]] = []
+    for place, number in enumerate(chips.numbers):
+        rng = np.random.Generator(np.random.Philox(stream(seed, chips.date, number)))
+        common = {"date": chips.date, "chip": number}
+        if usable[place]:
+            found = _of_chip(chips.ndvi[place], chips.signal[place], nulls, rng, only)
+        else:
+            share = 100 * (1 - LEAST_VALID)
+            found = [
+                {"indicator": name, "rule": f"more than {share:.0f} % of the chip is masked"}
+                for name in RULES
+                if name in only
+            ]
+        for row in found:
+            row.setdefault("rule", RULES[row["indicator"]])
+            row["valid"] = usable[place] and _may_use(row["indicator"], periodic)
+            rows.append({**common, **row})
+    if chain_nulls and chips.image is not None:
+        rows += _binarisation_null(chips, usable, chain_nulls, seed)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def is_periodic(ndvi: Values) -> bool:
+    """Whether chips (n, N, N) have a regular pattern, by the mean of their radial spectra."""
+    found = mean_spectrum(ndvi)
+    return found is not None and spectrum.is_periodic(found)
+
+
+def mean_spectrum(ndvi: Values) -> spectrum.RadialSpectrum | None:
+    """Mean radial spectrum of chips (n, N, N); None where none can be used."""
+    spectra = [
+        spectrum.radial_spectrum(chip) for chip in ndvi if np.isfinite(chip).mean() >= LEAST_VALID
+    ]
+    known = [one for one in spectra if np.isfinite(one.power).all()]
+    if not known:
+        return None
+    power = np.mean([one.power for one in known], axis=0)
+    return spectrum.RadialSpectrum(known[0].wavenumber, power)
+
+
+def offset50(masks: Mask) -> Values:
+    """offset50 of each mask (n, H, W): V - E of the best 95 % less that of the best 50 %."""
+    vectors = feature_vectors(masks)
+    found: Values = vectors[:, 19] - vectors[:, 10]
+    return found
+
+
+def pooled_patches(chips: Chips) -> NDArray[np.int64]:
+    """Sizes of all whole patches that do not carry the signal, of all chips, pixels."""
+    sizes = [_patches(one, mask) for one, mask in zip(chips.ndvi, chips.signal, strict=True)]
+    return np.sort(np.concatenate(sizes)) if sizes else np.empty(0, np.int64)
+
+
+def read_chips(
+    run: str | Path | Store, collection: str = "", *, dates: Container[pd.Timestamp] | None = None
+) -> Iterator[Chips]:
+    """The chips of each date of a run, in order of time.
+
+    Parameters
+    ----------
+    run : str, Path or Store
+        A run folder, its URL, or its Store.
+    collection : str
+        The key of the collection in the config; the first one with images where empty.
+    dates : container of Timestamp, optional
+        Those to read; all where not given.
+
+    Raises
+    ------
+    NotARunError
+        If there are no images in it.
+    """
+    store = registry.store_at(str(run)) if isinstance(run, str | Path) else run
+    for date, key in image_dates(store, collection).items():
+        if dates is None or date in dates:
+            found = _read_date(store, key, date)
+            if found is not None:
+                yield found
+
+
+def image_dates(store: Store, collection: str = "") -> dict[pd.Timestamp, str]:
+    """Dates that a run has images of, in order, each with the key of its BWNDVI picture."""
+    keys = [key for key in store.list() if key.endswith("_BWNDVI.png") and "/PROCESSED/" in key]
+    folders = sorted({key.split("/")[0] for key in keys})
+    chosen = [name for name in folders if not collection or name.endswith(f"_{collection}")]
+    if not chosen:
+        raise NotARunError(f"there are no BWNDVI pictures of a collection in {store.url}")
+    mine = sorted(key for key in keys if key.startswith(f"{chosen[0]}/"))
+    return {pd.Timestamp(key.split("/")[1]): key for key in mine}
+
+
+def _read_date(store: Store, key: str, date: pd.Timestamp) -> Chips | None:
+    folder = key.partition("/PROCESSED/")[0]
+    raster = f"{folder}/RAW/download.NDVI.tif"
+    about = key.removesuffix("_BWNDVI.png") + "_chips.json"
+    if store.size(raster) is None or store.size(about) is None:
+        return None
+    ndvi = formats.decode_geotiff(store.read(raster)).array.astype(np.float64)
+    usable = np.flatnonzero(formats.decode_json(store.read(about))["usable"])
+    signal = images.cut_chips(formats.decode_png(store.read(key)), SIZE) == 255
+    cut = images.cut_chips(ndvi, SIZE)
+    return Chips(date, cut[usable], signal[usable], tuple(usable.tolist()), ndvi)
+
+
+def _of_chip(
+    ndvi: Values, signal: Mask, nulls: int, rng: np.random.Generator, only: Container[str]
+) -> list[dict[str, Any]]:
+    """Rows of one chip."""
+    made = [spatial.permuted(ndvi, rng) for _ in range(nulls)]
+    rows = [
+        _row(name, measure(ndvi), [measure(image) for image in made])
+        for name, measure in MEASURES.items()
+        if name in only
+    ]
+    if "wavelength" in only:
+        wave = spectrum.wavelength(spectrum.radial_spectrum(ndvi), ndvi.shape[0])
+        rows.append({"indicator": "wavelength", "value": wave, "null": ""})
+    masks = [_permuted_mask(signal, np.isfinite(ndvi), rng) for _ in range(nulls)]
+    if "patch_mean" in only:
+        sizes = [_mean_patch(ndvi, one) for one in masks]
+        rows.append(_row("patch_mean", _mean_patch(ndvi, signal), sizes))
+    if "offset50" not in only:
+        return rows
+    if not signal.any():
+        rows.append({"indicator": "offset50", "null": "", "rule": "the chip has no signal pixels"})
+        return rows
+    found = offset50(np.stack([signal, *masks]))
+    rows.append(_row("offset50", float(found[0]), found[1:].tolist()))
+    return rows
+
+
+def _row(name: str, value: float, null: list[float], kind: str = "permutation") -> dict[str, Any]:
+    """A value beside its nulls."""
+    known = np.array([one for one in null if math.isfinite(one)])
+    row: dict[str, Any] = {"indicator": name, "value": value, "null": kind if len(null) else ""}
+    if known.size < 2 or not math.isfinite(value):
+        return row
+    mean, spread = float(known.mean()), float(known.std(ddof=1))
+    out = 1 + min(np.count_nonzero(known >= value), np.count_nonzero(known <= value))
+    z = (value - mean) / spread if spread > 0 else math.nan
+    p = min(1.0, 2.0 * out / (1 + known.size))
+    return row | {"null_mean": mean, "null_sd": spread, "z": z, "p": p}
+
+
+def _may_use(name: str, periodic: bool) -> bool:
+    if name == "offset50":
+        return True
+    return periodic if name == "wavelength" else not periodic
+
+
+def _permuted_mask(signal: Mask, valid: Mask, rng: np.random.Generator) -> Mask:
+    """The same cover, elsewhere; masked pixels stay what they were."""
+    out = signal.copy()
+    out[valid] = rng.permutation(signal[valid])
+    return out
+
+
+def _patches(ndvi: Values, signal: Mask) -> NDArray[np.int64]:
+    return spatial.patch_sizes(~signal, np.isfinite(ndvi), whole_only=True)
+
+
+def _mean_patch(ndvi: Values, signal: Mask) -> float:
+    sizes = _patches(ndvi, signal)
+    return float(sizes.mean()) if sizes.size else math.nan
+
+
+def _binarisation_null(chips: Chips, usable: Mask, nulls: int, seed: int) -> list[dict[str, Any]]:
+    """offset50 against featureless images that went through the same binarisation."""
+    image = cast(Values, chips.image)
+    rng = np.random.Generator(np.random.Philox(stream(seed, chips.date, "binarisation")))
+    numbers = np.array(chips.numbers, dtype=np.intp)
+    null = np.empty((nulls, len(numbers)))
+    for row in range(nulls):
+        made = spatial.random_phases(image, rng)
+        picture = images.bwndvi(images.ndvi_grey(made))
+        null[row] = offset50(images.cut_chips(picture, SIZE)[numbers] == 255)
+    found = offset50(chips.signal)
+    return [
+        {
+            "date": chips.date,
+            "chip": number,
+            **_row("offset50", float(found[place]), null[:, place].tolist(), "binarisation"),
+            "valid": bool(usable[place]),
+            "rule": RULES["offset50"],
+        }
+        for place, number in enumerate(chips.numbers)
+        if chips.signal[place].any()
+    ]

@@ -1,0 +1,1 @@
+"""Indicators, trends and tests over time."""

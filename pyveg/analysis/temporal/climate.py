@@ -1,0 +1,214 @@
+"""How much of what the vegetation does is the weather's? Indicators without the part of the rain.
+
+Rain may itself get more variable or more persistent, and vegetation that follows it shows that as
+a rising variance or AR(1), with its resilience unchanged. Here the residuals of each chip are
+regressed on rain of this and the steps before (a distributed lag) and on temperature, as far as
+they are there, and indicators are made of what remains. The regression is part of the chain, so
+surrogates go through it too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyveg.analysis.data.series import RAIN, WARMTH, Series
+from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
+from pyveg.analysis.temporal.indicators import Temporal, temporal_indicators
+from pyveg.analysis.temporal.significance import p_value
+from pyveg.analysis.temporal.surrogate_tests import (
+    SITE,
+    Values,
+    measure,
+    prepare_chips,
+    stream,
+    window_steps,
+)
+
+MOST_LAGS = 6
+"""Steps before that may have a coefficient."""
+COLUMNS = ("collection", "metric", "indicator", "direction", "tau", "p", "tau_without", "p_without",
+           "memory", "memory_without", "explained", "change", "reason")  # fmt: skip
+_RAIN_INDICATORS = ("ar1", "variance", "cv")
+
+
+@dataclass(frozen=True)
+class Climate:
+    """What is left of the indicators without the weather."""
+
+    table: pd.DataFrame
+    """A row per metric and indicator of the site, `COLUMNS`: tau and p as they were and `without`
+    the weather's part, AR(1) before and after, `explained` (median over chips of the adjusted R2),
+    and in `change` what became of the answer. Rain itself has rows too."""
+    temporal: Temporal | None
+    """Everything of the controlled series; None without weather."""
+    drivers: tuple[str, ...]
+    """Names of the regressors."""
+    reason: str = ""
+    """Why there is nothing."""
+
+
+def climate_control(
+    series: Series,
+    found: Temporal,
+    settings: AnalysisSettings | None = None,
+    *,
+    surrogates: int = 199,
+) -> Climate:
+    """Make the temporal indicators again without the part of rain and temperature.
+
+    Parameters
+    ----------
+    series : Series
+    found : Temporal
+        The indicators as they are; the same metrics are looked at.
+    settings : AnalysisSettings, optional
+        Those of `found` where not given; `rain_months` says how long rain is remembered.
+    surrogates : int
+        Of the controlled series.
+    """
+    told = replace(settings or found.settings, surrogates=surrogates)
+    metrics = found.trends["metric"].drop_duplicates().tolist()
+    drivers, names, reason = weather_drivers(series, told)
+    if drivers is None:
+        return Climate(pd.DataFrame(columns=list(COLUMNS)), None, (), reason)
+    controlled = temporal_indicators(series, metrics, told, drivers=drivers)
+    parts = controlled.parts
+    explained = {name: _explained(parts[parts["metric"] == name], len(drivers)) for name in metrics}
+    rows = [
+        _row(before, after, explained[str(before["metric"])], told.alpha)
+        for before, after in zip(_site_rows(found), _site_rows(controlled), strict=True)
+    ]
+    rows += _rain_rows(series, told)
+    return Climate(pd.DataFrame(rows, columns=list(COLUMNS)), controlled, names)
+
+
+def weather_drivers(
+    series: Series, settings: AnalysisSettings
+) -> tuple[Values | None, tuple[str, ...], str]:
+    """Lagged rain, and temperature, on the axis of the series.
+
+    Returns
+    -------
+    array of float64, shape (k, steps), or None
+        Each scaled to an SD of 1; NaN where not known, as rain before the first step is.
+    tuple of str
+        Their names, "rain", "rain, 1 before" ... "temperature".
+    str
+        Why there are none.
+    """
+    if series.axis is None:
+        return None, (), "there are no dates"
+    rain, warmth = series.weather(RAIN), series.weather(WARMTH)
+    rows: list[Values] = []
+    names: list[str] = []
+    if rain is not None and _changes(rain):
+        lags = min(MOST_LAGS, max(1, round(series.axis.period * settings.rain_months / 12)))
+        for lag in range(min(lags + 1, rain.size)):
+            row = np.concatenate([np.full(lag, np.nan), rain[: rain.size - lag]])
+            if _changes(row):
+                rows.append(row)
+                names.append(f"rain, {lag} before" if lag else "rain")
+    if warmth is not None and _changes(warmth):
+        rows.append(warmth)
+        names.append("temperature")
+    if not rows:
+        return None, (), "there is no weather, or it never changes: its part cannot be taken away"
+    return np.stack([row / np.nanstd(row) for row in rows]), tuple(names), ""
+
+
+def _changes(values: Values) -> bool:
+    known = values[np.isfinite(values)]
+    return known.size > 1 and float(np.ptp(known)) > 1e-12 * float(np.abs(known).max())
+
+
+def _site_rows(found: Temporal) -> list[dict[Any, Any]]:
+    return found.trends[found.trends["chip"] == SITE].to_dict("records")
+
+
+def _explained(parts: pd.DataFrame, drivers: int) -> float:
+    """Adjusted R2 of the weather for the residuals of a metric's chips; the median over chips."""
+    known = parts[parts["residual"].notna()]
+    groups = known.assign(whole=known["residual"] + known["weather"]).groupby("chip")
+    n = groups.size()
+    share = groups["residual"].var() / groups["whole"].var()
+    adjusted = 1 - share * (n - 1) / (n - 1 - drivers).clip(lower=1)
+    return float(adjusted.median()) if len(adjusted) else math.nan
+
+
+def _row(
+    before: dict[Any, Any], after: dict[Any, Any], explained: float, alpha: float
+) -> dict[str, Any]:
+    keep = ("collection", "metric", "indicator", "direction", "tau", "p", "memory")
+    return {
+        **{name: before[name] for name in keep},
+        "tau_without": after["tau"],
+        "p_without": after["p"],
+        "memory_without": after["memory"],
+        "explained": explained,
+        "change": _change(before["p"], after["p"], alpha),
+        "reason": after["reason"] or before["reason"],
+    }
+
+
+def _change(before: float, after: float, alpha: float) -> str:
+    """What became of an answer."""
+    if not (math.isfinite(before) and math.isfinite(after)):
+        return "cannot be compared"
+    if before <= alpha:
+        return "stays" if after <= alpha else "goes away"
+    return "appears" if after <= alpha else "still none"
+
+
+def _rain_rows(series: Series, settings: AnalysisSettings) -> list[dict[str, Any]]:
+    """Whether the memory or the variance of the rain itself rises."""
+    rain = series.weather(RAIN)
+    if rain is None or series.axis is None:
+        return []
+    told = replace(settings, indicators=_RAIN_INDICATORS)
+    chip = prepare_chips(rain[np.newaxis], series.axis.period, told)[0]
+    common = {"collection": series.collection, "metric": RAIN}
+    if chip.ready is None:
+        row = {"indicator": "ar1", "direction": "rise", "reason": chip.reason}
+        return [{**dict.fromkeys(COLUMNS, math.nan), "change": "", **common, **row}]
+    window = window_steps(rain.size, told.window)
+    tested = measure([chip.ready], [window], told, stream(told.seed, "rain itself"))[0]
+    rows = []
+    for kind, name in enumerate(told.indicators):
+        tau = float(tested.site_taus[kind])
+        rows.append(
+            {
+                **dict.fromkeys(COLUMNS, math.nan),
+                **common,
+                "indicator": name,
+                "direction": DIRECTIONS[name],
+                "tau": tau,
+                "p": p_value(tau, tested.null_site_taus[:, kind], DIRECTIONS[name]),
+                "change": "",
+                "reason": "" if math.isfinite(tau) else "too few windows have a value of it",
+            }
+        )
+    return rows
+
+
+def describe(climate: Climate, metrics: Sequence[str]) -> list[str]:
+    """What the control says, a sentence for each metric."""
+    if climate.temporal is None:
+        return [f"Climate was not controlled: {climate.reason}."]
+    lines = []
+    for metric in metrics:
+        rows = climate.table[climate.table["metric"] == metric]
+        known = rows["explained"].dropna()
+        if known.empty:
+            continue
+        share = max(0.0, float(known.iloc[0]))
+        lines.append(
+            f"Rain and temperature account for {100 * share:.0f} % of the variance of {metric} "
+            f"without its season and trend."
+        )
+    return lines

@@ -1,0 +1,184 @@
+"""How the vegetation answers rain, and how fast it comes back after a drought."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyveg.analysis.data.series import RAIN, Series
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.temporal.surrogate_tests import prepare_chips, stream
+from pyveg.kernels import recovery
+from pyveg.kernels.chain import Prepared
+from pyveg.kernels.surrogates import draw, surrogates
+
+LAG_COLUMNS = ("metric", "chip", "lag", "correlation", "null_low", "null_high", "strongest", "p",
+               "reason")  # fmt: skip
+RECOVERY_COLUMNS = ("metric", "chip", "date", "depth", "rate", "r2", "fits", "drought", "reason")
+LEAST_R2 = 0.3
+
+
+def rain_response(
+    series: Series,
+    metric: str,
+    settings: AnalysisSettings | None = None,
+    *,
+    lags: int = 5,
+    weather: str = RAIN,
+) -> pd.DataFrame:
+    """Correlation of the vegetation with the rain some steps before, both without their season.
+
+    Parameters
+    ----------
+    series : Series
+    metric : str
+    settings : AnalysisSettings, optional
+    lags : int
+        Longest lag, steps.
+    weather : str
+        Column to correlate with.
+
+    Returns
+    -------
+    DataFrame
+        A row per chip and lag: `correlation`, and the middle 95 % of those of surrogates of the
+        vegetation with the true rain. `strongest` marks the lag with the largest correlation of
+        either sign; `p` is its share of surrogates whose largest one, over all lags, is as large.
+        One row with the `reason` where there is nothing to correlate.
+    """
+    told = settings or AnalysisSettings()
+    rain = series.weather(weather)
+    if series.axis is None or rain is None:
+        return _no_rows(LAG_COLUMNS, metric, "there is no weather" if series.axis else "no dates")
+    period = series.axis.period
+    driver = prepare_chips(rain[np.newaxis], period, told)[0]
+    if driver.ready is None:
+        return _no_rows(LAG_COLUMNS, metric, f"{weather}: {driver.reason}")
+    wet = driver.ready.prepared.residual
+    tables = []
+    for chip in prepare_chips(series.matrix(metric), period, told):
+        number = series.chips[chip.number]
+        if chip.ready is None:
+            tables.append(_no_rows(LAG_COLUMNS, metric, chip.reason).assign(chip=number))
+            continue
+        ready = chip.ready
+        seed = stream(told.seed, "rain", series.collection, metric)
+        made = surrogates(
+            ready.prepared.residual,
+            ready.noise,
+            draw(len(rain), told.surrogates, seed),
+            told.null,
+        )
+        null = [
+            recovery.cross_correlation(row, wet, lags) for row in ready.prepared.residuals(made)
+        ]
+        found = recovery.cross_correlation(ready.prepared.residual, wet, lags)
+        tables.append(_lags(found, np.array(null)).assign(metric=metric, chip=number))
+    return pd.concat(tables, ignore_index=True).reindex(columns=list(LAG_COLUMNS))
+
+
+def drought_recovery(
+    series: Series,
+    metric: str,
+    settings: AnalysisSettings | None = None,
+    *,
+    drop: float = 2.0,
+    before: int = 3,
+) -> pd.DataFrame:
+    """Large drops of the vegetation, and the rate at which it came back.
+
+    Parameters
+    ----------
+    series : Series
+    metric : str
+        A measure of vegetation, one that falls in a drought.
+    settings : AnalysisSettings, optional
+        Outliers are not left out here: a drop is what is looked for.
+    drop : float
+        Depth from which a drop counts, robust SD.
+    before : int
+        Steps up to the deepest value in which the rain is looked at.
+
+    Returns
+    -------
+    DataFrame
+        A row per chip and drop: `date` of the deepest value, `depth`, `rate` (1 / year), `r2`,
+        whether an exponential `fits` (R2 above 0.3), and whether the mean rain of those steps was
+        at least 1 robust SD under its own season and trend (`drought`; missing without weather).
+        Without drops, one row with the `reason`.
+    """
+    told = settings or AnalysisSettings()
+    if series.axis is None:
+        return _no_rows(RECOVERY_COLUMNS, metric, "there are no dates")
+    open_settings = replace(told, outlier_limit=0.0)
+    period = series.axis.period
+    rain = series.weather()
+    dry: NDArray[np.float64] | None = None
+    if rain is not None:
+        driver = prepare_chips(rain[np.newaxis], period, open_settings)[0].ready
+        dry = None if driver is None else _standard(driver.prepared)
+    rows = []
+    for chip in prepare_chips(series.matrix(metric), period, open_settings):
+        number, reason = series.chips[chip.number], chip.reason
+        drops: list[recovery.Recovery] = []
+        if chip.ready:
+            drops = recovery.recoveries(
+                chip.ready.prepared.residual,
+                drop=drop,
+                length=max(3, round(period)),
+                step=1 / period,
+            )
+            reason = "" if drops else f"no drop of {drop:g} robust SD"
+        for one in drops:
+            fits = one.r2 > LEAST_R2 and one.rate > 0
+            values = (metric, number, series.axis.dates[one.step], one.depth, one.rate, one.r2,
+                      fits, _drought(dry, one.step, before), "")  # fmt: skip
+            rows.append(dict(zip(RECOVERY_COLUMNS, values, strict=True)))
+        if not drops:
+            rows.append({"metric": metric, "chip": number, "reason": reason})
+    table = pd.DataFrame(rows, columns=list(RECOVERY_COLUMNS))
+    return table.assign(date=pd.to_datetime(table["date"]))
+
+
+def _lags(found: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame:
+    lags = np.arange(found.size)
+    best = recovery.strongest(found)
+    table = pd.DataFrame(
+        {"lag": lags, "correlation": found, "strongest": lags == best, "reason": ""}
+    )
+    known = np.isfinite(found)
+    for name, q in (("null_low", 0.025), ("null_high", 0.975)):
+        table[name] = np.nan
+        table.loc[known, name] = np.nanquantile(null[:, known], q, axis=0)
+    table["p"] = np.nan
+    if best < 0:
+        return table.assign(reason="fewer than 10 steps have both")
+    largest = np.nanmax(np.abs(null[:, known]), axis=1)
+    extreme = np.count_nonzero(~(largest < abs(found[best])))
+    table.loc[best, "p"] = (1 + extreme) / (1 + len(null))
+    return table
+
+
+def _standard(driver: Prepared) -> NDArray[np.float64]:
+    """Residuals in robust SD; NaN throughout where they have none."""
+    off = driver.residual - np.nanmedian(driver.residual)
+    scale = 1.4826 * float(np.nanmedian(np.abs(off)))
+    scaled: NDArray[np.float64] = off / scale if scale > 0 else np.full(off.size, np.nan)
+    return scaled
+
+
+def _drought(dry: NDArray[np.float64] | None, step: int, before: int) -> bool | None:
+    if dry is None:
+        return None
+    part = dry[max(0, step - before) : step + 1]
+    known = part[np.isfinite(part)]
+    return bool(known.mean() <= -1.0) if known.size else None
+
+
+def _no_rows(columns: tuple[str, ...], metric: str, reason: str) -> pd.DataFrame:
+    row = {**dict.fromkeys(columns, math.nan), "metric": metric, "chip": -1, "reason": reason}
+    return pd.DataFrame([row], columns=list(columns))

@@ -1,0 +1,259 @@
+"""Indicators of chips and of their site, and those of surrogates that went the same way."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyveg.analysis.settings import AnalysisSettings
+from pyveg.kernels import rolling
+from pyveg.kernels.chain import Prepared, prepare
+from pyveg.kernels.common_innovations import common_steps, filled_together
+from pyveg.kernels.medians import column_medians
+from pyveg.kernels.noise import Noise, fit_noise
+from pyveg.kernels.surrogates import Draws, draw, surrogates
+
+Values = NDArray[np.float64]
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+
+SITE = -1
+"""In the place of a chip's number: the median over all chips."""
+LEAST_VALUES = 24
+"""Valid values below which a series is not tested."""
+LEAST_WINDOW = 12
+"""Steps of the shortest window."""
+RATE = "restoring_rate"
+"""-ln AR(1) per year: it falls as AR(1) rises, and has no value where AR(1) is not positive. Its
+trend is that of -AR(1), which is known there too."""
+_CELLS = 8_000_000
+"""Indicator values of surrogates that are kept at once, 64 MB."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A series that can be tested."""
+
+    number: int
+    """Its row in the matrix."""
+    series: Values
+    prepared: Prepared
+    noise: Noise
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One series, and why it cannot be tested if it cannot."""
+
+    number: int
+    series: Values
+    ready: Ready | None
+    reason: str = ""
+
+
+@dataclass
+class Tested:
+    """Indicators of some chips and their site, and those of surrogates."""
+
+    window: int
+    values: Values
+    """Shape (chips, indicators, n); AR(1) in the place of `RATE`, here and below."""
+    taus: Values
+    """Shape (chips, indicators)."""
+    site_values: Values
+    """Shape (indicators, n)."""
+    site_taus: Values
+    null_taus: Values = field(default_factory=lambda: np.empty((0, 0, 0)))
+    """Shape (surrogates, chips, indicators); of the first `chip_surrogates` only."""
+    null_site_taus: Values = field(default_factory=lambda: np.empty((0, 0)))
+    null_sites: Values = field(default_factory=lambda: np.empty((0, 0, 0)))
+    """Shape (surrogates, indicators, n)."""
+
+
+def prepare_chips(
+    matrix: Values, period: float, settings: AnalysisSettings, drivers: Values | None = None
+) -> list[Chip]:
+    """Send each row of (chips, n) through the chain; a row that cannot be gets a reason."""
+    steps = settings.steps(period)
+
+    def one(number: int) -> Chip:
+        row = np.where(np.isfinite(matrix[number]), matrix[number], np.nan)
+        reason = too_little(row)
+        if reason:
+            return Chip(number, row, None, reason)
+        try:
+            prepared = prepare(row, steps, drivers)
+            noise = fit_noise(prepared.residual, prepared.turned)
+        except ValueError as error:
+            return Chip(number, row, None, str(error))
+        return Chip(number, row, Ready(number, row, prepared, noise))
+
+    return spread(one, range(len(matrix)), settings.n_threads)
+
+
+def measure(
+    chips: Sequence[Ready],
+    windows: Sequence[int],
+    settings: AnalysisSettings,
+    seed: Sequence[int],
+) -> list[Tested]:
+    """Indicators of prepared chips and of their surrogates, for each window length."""
+    if not chips:
+        return []
+    n = chips[0].series.size
+    observed = [
+        _indicators(chip, chip.prepared.residual[np.newaxis], windows, settings) for chip in chips
+    ]
+    tested = []
+    for place, window in enumerate(windows):
+        values = np.stack([one[place][0] for one in observed])
+        site = site_median(values[:, np.newaxis])[0]
+        least = _least_taus(n, window)
+        taus = _signed(rolling.kendall_taus(values, least=least), settings)
+        site_taus = _signed(rolling.kendall_taus(site, least=least), settings)
+        tested.append(Tested(window, values, taus, site, site_taus))
+    _add_surrogates(tested, chips, settings, seed)
+    return tested
+
+
+def site_median(values: Values, n_threads: int = 1) -> Values:
+    """Median over chips (first axis) where at least half of them have a value."""
+    flat = np.ascontiguousarray(values, dtype=np.float64).reshape(len(values), -1)
+    bounds = np.linspace(0, flat.shape[1], n_threads + 1).astype(np.intp)
+    out = np.empty(flat.shape[1])
+
+    def part(number: int) -> None:
+        first, last = bounds[number], bounds[number + 1]
+        out[first:last] = column_medians(flat, first, last)
+
+    spread(part, range(n_threads), n_threads)
+    return out.reshape(values.shape[1:])
+
+
+def stream(seed: int, *names: object) -> list[int]:
+    """The seed of one purpose."""
+    return [seed, *(zlib.crc32(str(name).encode()) for name in names)]
+
+
+def window_steps(n: int, share: float) -> int:
+    """Steps of a window."""
+    return max(min(round(share * n), n), min(LEAST_WINDOW, n))
+
+
+def too_little(row: Values) -> str:
+    """Why a series cannot be tested; empty if it can."""
+    known = row[np.isfinite(row)]
+    if known.size < LEAST_VALUES:
+        return (
+            f"{known.size} values of {row.size} steps; a test needs {LEAST_VALUES}: this series "
+            "cannot tell"
+        )
+    if known.max() - known.min() <= 1e-12 * np.abs(known).max():
+        return "all values are equal, so there is no memory to measure"
+    return ""
+
+
+def _indicators(
+    chip: Ready, residuals: Values, windows: Sequence[int], settings: AnalysisSettings
+) -> list[Values]:
+    """One array (series, indicators, n) per window; AR(1) stands in for `RATE`."""
+    fixed = np.nan_to_num(chip.prepared.fixed)
+    names = tuple("ar1" if name == RATE else name for name in settings.indicators)
+    return [rolling.rolling_indicators(residuals, window, names, fixed=fixed) for window in windows]
+
+
+def _signed(taus: Values, settings: AnalysisSettings) -> Values:
+    """Taus (..., indicators), where those of `RATE` were made from AR(1)."""
+    if RATE in settings.indicators:
+        kind = settings.indicators.index(RATE)
+        taus[..., kind] = 0.0 - taus[..., kind]
+    return taus
+
+
+def _add_surrogates(
+    tested: Sequence[Tested],
+    chips: Sequence[Ready],
+    settings: AnalysisSettings,
+    seed: Sequence[int],
+) -> None:
+    n, kinds = chips[0].series.size, len(settings.indicators)
+    chips, steps = _together(chips, seed)
+    draws = draw(n, settings.surrogates, seed, steps)
+    size = max(1, _CELLS // (len(chips) * len(tested) * kinds * n))
+    parts: list[list[tuple[Values, Values, Values]]] = [[] for _ in tested]
+    for first in range(0, settings.surrogates, size):
+        some = draws.part(first, min(first + size, settings.surrogates))
+        made = spread(
+            partial(
+                _surrogate_indicators,
+                draws=some,
+                tested=tested,
+                settings=settings,
+                judged=max(0, settings.chip_surrogates - first),
+            ),
+            chips,
+            settings.n_threads,
+        )
+        for place, one in enumerate(tested):
+            values = np.stack([found[0][place] for found in made])
+            taus = np.stack([found[1][place] for found in made], axis=1)
+            sites = site_median(values, settings.n_threads)
+            site_taus = rolling.kendall_taus(sites, least=_least_taus(n, one.window))
+            site_taus = _signed(site_taus, settings)
+            parts[place].append((taus, site_taus, sites))
+    for place, one in enumerate(tested):
+        one.null_taus, one.null_site_taus, one.null_sites = (
+            np.concatenate(group) for group in zip(*parts[place], strict=True)
+        )
+
+
+def _together(chips: Sequence[Ready], seed: Sequence[int]) -> tuple[list[Ready], NDArray[np.int64]]:
+    """Chips with innovations at all steps that are drawn for the whole place, and those steps."""
+    innovations = np.stack([chip.noise.innovations for chip in chips])
+    filled = filled_together(innovations, seed)
+    whole = [
+        replace(chip, noise=chip.noise._replace(innovations=row))
+        for chip, row in zip(chips, filled, strict=True)
+    ]
+    return whole, common_steps(innovations)
+
+
+def _surrogate_indicators(
+    chip: Ready,
+    draws: Draws,
+    tested: Sequence[Tested],
+    settings: AnalysisSettings,
+    judged: int,
+) -> tuple[list[Values], list[Values]]:
+    """Indicators of one chip's surrogates, and taus of the first of them, for each window."""
+    made = surrogates(chip.prepared.residual, chip.noise, draws, settings.null)
+    residuals = chip.prepared.residuals(made)
+    windows = [one.window for one in tested]
+    values = _indicators(chip, residuals, windows, settings)
+    n = chip.series.size
+    taus = [
+        _signed(rolling.kendall_taus(found[:judged], least=_least_taus(n, window)), settings)
+        for found, window in zip(values, windows, strict=True)
+    ]
+    return values, taus
+
+
+def _least_taus(n: int, window: int) -> int:
+    """Windows with a value below which an indicator's trend is not judged: half of them."""
+    return max(6, math.ceil((n - window + 1) / 2))
+
+
+def spread(work: Callable[[Given], Got], given: Iterable[Given], n_threads: int) -> list[Got]:
+    """What `work` makes of each, in order; in threads, as kernels let go of the interpreter."""
+    if n_threads == 1:
+        return [work(one) for one in given]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(work, given))

@@ -1,0 +1,288 @@
+"""Calibration: simulated places of known fate through the pipeline and the tests.
+
+What was measured is kept, and so are the results of tests: a calibration that was interrupted goes
+on where it was, and other tests need no new simulation.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyveg.calibration.simulated_places import FALLS, VERSION, SimulatedPlace, World, measured
+from pyveg.core import registry
+from pyveg.core.errors import ConfigError, RunError, UnknownNameError
+from pyveg.core.ports import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyveg.analysis.data.series import Series
+
+ABOUT, LOCK = "calibration.json", "calibration.lock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """How places are tested."""
+
+    gaps: tuple[float, ...] = (0.0, 0.2, 0.4)
+    """Shares of dates that are taken away, each from the same places."""
+    indicators: tuple[str, ...] = ()
+    """Of `pyveg.calibration.operating_characteristics.TESTS`; all where empty."""
+    surrogates: int = 199
+
+    def __post_init__(self) -> None:
+        from pyveg.analysis.settings import AnalysisSettings
+        from pyveg.calibration.operating_characteristics import TESTS
+
+        if not self.gaps or not all(0 <= share < 1 for share in self.gaps):
+            raise ConfigError(f"gaps = {list(self.gaps)} must be shares from 0 to below 1")
+        for name in self.indicators:
+            if name not in TESTS:
+                raise UnknownNameError("indicator", name, TESTS, "indicators")
+        AnalysisSettings(surrogates=self.surrogates)  # says what is wrong with it
+
+    def digest(self) -> str:
+        """Of all that changes their results."""
+        from pyveg.calibration import operating_characteristics
+
+        text = json.dumps(
+            [VERSION, operating_characteristics.VERSION, asdict(self)], sort_keys=True
+        )
+        return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One place, and how it is tested."""
+
+    place: SimulatedPlace
+    checks: Checks
+
+    @property
+    def key(self) -> str:
+        """Where the results of its tests are kept."""
+        return f"tests/{self.checks.digest()}/{self.place.name}.csv"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What came of it."""
+
+    rows: pd.DataFrame
+    """A row per place, gaps and test."""
+    summary: pd.DataFrame
+    """See `pyveg.calibration.operating_characteristics.summarise`."""
+    files: tuple[Path, ...]
+
+
+Told = Callable[[int, int, str], None]
+"""Is told how many places are done, of how many, and the name of the last one."""
+
+
+def calibrate(
+    output_dir: str | Path,
+    *,
+    n_places: int = 400,
+    n_falling: int | None = None,
+    world: World | None = None,
+    checks: Checks | None = None,
+    n_workers: int = 1,
+    told: Told = lambda _done, _total, _name: None,
+) -> Calibration:
+    """Send simulated places through the pipeline and the tests, and count what these say.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+        Gets `calibration.csv`, `calibration_summary.csv`, `calibration.png` and `.svg`, and beside
+        them what is needed to go on. Places that are done are not done again.
+    n_places : int
+        Stable places.
+    n_falling : int, optional
+        Declining places, and as many collapsing ones; half of `n_places` where not given.
+    world : World, optional
+    checks : Checks, optional
+    n_workers : int
+        Processes.
+    told : callable, optional
+
+    Returns
+    -------
+    Calibration
+        Of these places only, whatever else the folder holds. It does not depend on `n_workers`.
+
+    Raises
+    ------
+    ConfigError
+        If a number makes no sense, or the folder holds a calibration of another world.
+    RunLockedError
+        If another process is writing to the folder.
+    RunError
+        If a place cannot be simulated, or a worker process dies.
+    """
+    falling = -(-n_places // 2) if n_falling is None else n_falling
+    if n_places < 1 or falling < 0 or n_workers < 1:
+        raise ConfigError("n_places and n_workers must be at least 1, and n_falling at least 0")
+    found_world, found_checks = world or World(), checks or Checks()
+    counts = {name: falling if fall else n_places for name, fall in FALLS.items()}
+    jobs = [
+        Job(SimulatedPlace(name, number, found_world), found_checks)
+        for name, count in counts.items()
+        for number in range(count)
+    ]
+    folder = Path(output_dir).expanduser().absolute()
+    store: Store = registry.load("store", "local")(folder)
+    # All scenarios side by side: what is done of an interrupted calibration is a smaller one.
+    mixed = sorted(jobs, key=lambda job: (job.place.number + 0.5) / counts[job.place.scenario])
+    with store.lock(LOCK):
+        store.discard_partial()
+        _settle(store, found_world)
+        _work_off(store, folder, mixed, n_workers, told)
+        return _close(store, folder, jobs)
+
+
+def _settle(store: Store, world: World) -> None:
+    """Keep the world's settings, or see that they are those that were kept."""
+    now = {"version": VERSION, **asdict(world)}
+    if store.size(ABOUT) is None:
+        store.write(ABOUT, (json.dumps(now, indent=1) + "\n").encode())
+        return
+    try:
+        kept = dict(json.loads(store.read(ABOUT)))
+    except ValueError as error:
+        raise ConfigError(f"{store.url}/{ABOUT} is damaged: {error}") from error
+    other = [name for name in now if kept.get(name) != now[name]]
+    if other:
+        name = other[0]
+        raise ConfigError(
+            f"{store.url} holds a calibration with {name} = {kept.get(name)}, not {now[name]}: "
+            "take another folder, or the settings it has"
+        )
+
+
+def _work_off(store: Store, folder: Path, jobs: Sequence[Job], n_workers: int, told: Told) -> None:
+    """Do what is not done yet."""
+    have = set(store.list("tests/"))
+    left = [job for job in jobs if job.key not in have]
+    done = len(jobs) - len(left)
+    told(done, len(jobs), "")
+    for name in _names_of_done(left, folder, n_workers):
+        done += 1
+        told(done, len(jobs), name)
+
+
+def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterator[str]:
+    if n_workers == 1 or len(jobs) < 2:
+        for job in jobs:
+            do_place(str(folder), job)
+            yield job.place.name
+        return
+    try:
+        with _workers(min(n_workers, len(jobs))) as pool:
+            yield from _in_pool(pool, jobs, folder, 2 * n_workers)
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a worker process died (killed, or out of memory); what is done is kept: the same "
+            "command goes on from there, perhaps with a smaller n_workers"
+        ) from error
+
+
+def _in_pool(
+    pool: ProcessPoolExecutor, jobs: Sequence[Job], folder: Path, ahead: int
+) -> Iterator[str]:
+    """Names of places as they are done; so many are in hand at once."""
+    running: dict[Future[None], str] = {}
+    waiting = iter(jobs)
+    while True:
+        for job in islice(waiting, ahead - len(running)):
+            running[pool.submit(do_place, str(folder), job)] = job.place.name
+        if not running:
+            return
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            name = running.pop(future)
+            future.result()
+            yield name
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes, which end with this one, however it ends."""
+    from pyveg.runners.processes import tie, worker_context
+
+    context = worker_context(["pyveg.calibration.calibrate"])
+    reader, lifeline = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=tie, initargs=(reader,))
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        lifeline.close()  # ends workers that are busy with what nobody waits for
+        pool.shutdown(cancel_futures=True)
+
+
+def do_place(folder: str, job: Job) -> None:
+    """Simulate a place unless that was done, test it, and keep what came of it."""
+    store: Store = registry.load("store", "local")(Path(folder))
+    rows = tests_of_place(measured(store, job.place), job)
+    store.write(job.key, rows.to_csv(index=False, lineterminator="\n").encode())
+
+
+def tests_of_place(series: Series, job: Job) -> pd.DataFrame:
+    """Results of all tests of a place, with each share of gaps."""
+    import pandas as pd
+
+    from pyveg.analysis.settings import AnalysisSettings
+    from pyveg.calibration.operating_characteristics import TESTS, site_tests, with_gaps
+
+    told = AnalysisSettings(surrogates=job.checks.surrogates, seed=job.place.seed)
+    parts = []
+    for share in job.checks.gaps:
+        found = site_tests(
+            with_gaps(series, share, job.place.seed), told, job.checks.indicators or TESTS
+        )
+        found.insert(0, "scenario", job.place.scenario)
+        found.insert(1, "place", job.place.number)
+        found.insert(2, "gaps", share)
+        parts.append(found)
+    return pd.concat(parts, ignore_index=True).assign(seed=job.place.seed)
+
+
+def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
+    """Put the rows of all places together, and write table, summary and figure."""
+    import pandas as pd
+
+    from pyveg.calibration.figure import skill_images
+    from pyveg.calibration.operating_characteristics import summarise
+
+    parts = [pd.read_csv(io.BytesIO(store.read(job.key))) for job in jobs]
+    rows = pd.concat(parts, ignore_index=True)
+    rows["reason"] = rows["reason"].astype("object").where(rows["reason"].notna(), "")
+    summary = summarise(rows)
+    written = {
+        "calibration.csv": rows.to_csv(index=False, lineterminator="\n").encode(),
+        "calibration_summary.csv": summary.to_csv(index=False, lineterminator="\n").encode(),
+        **{f"calibration.{kind}": data for kind, data in skill_images(rows, summary).items()},
+    }
+    for name, data in written.items():
+        store.write(name, data)
+    return Calibration(rows, summary, tuple(folder / name for name in written))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

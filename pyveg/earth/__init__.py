@@ -1,0 +1,1 @@
+"""The subject: places, periods, collections, scenes, and what a run over a place writes."""

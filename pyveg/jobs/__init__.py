@@ -1,0 +1,1 @@
+"""From a config to a run, and what comes after it: the one room that puts parts together."""

@@ -1,0 +1,203 @@
+"""Write a config from a few choices: what `pyveg_generate_config` does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.earth import periods
+from pyveg.jobs.places import GivenPlace
+from pyveg.sources.collections import data_collections
+
+WEATHER_OF = {"earth_engine": "ERA5", "stac": "ERA5_OpenMeteo", "simulated": "SimulatedWeather"}
+"""Source of imagery -> the weather that goes with it."""
+VEGETATION = (
+    "VegetationDownloader",
+    "VegetationImageProcessor",
+    "NetworkCentralityCalculator",
+    "NDVICalculator",
+)
+WEATHER = ("WeatherDownloader", "WeatherImageToJSON")
+ON_NODES = VEGETATION[1:]
+"""What is worth a node; imagery is fetched from where the credentials are."""
+TEST_CHIPS = 10
+"""Chips of each date in a test."""
+RUN_MODES = ("local", "batch", "dask")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What somebody wants."""
+
+    collection: str
+    place: GivenPlace
+    start: date
+    end: date
+    """Not included."""
+    time_per_point: str = "1m"
+    run_mode: str = "local"
+    weather: str | None = None
+    """A collection; that of the imagery's source where None, none where empty."""
+    output_location: str = ""
+    """The config's name where empty."""
+    region_size: float = 0.08
+    test: bool = False
+    """A few chips of each date only."""
+    n_threads: int = 1
+
+
+def collections(data_type: str) -> dict[str, Mapping[str, Any]]:
+    """The known collections of a type, ``"vegetation"`` or ``"weather"``."""
+    return {
+        name: record
+        for name, record in data_collections.items()
+        if record["data_type"] == data_type
+    }
+
+
+def file_name(choices: Choices) -> str:
+    """``config_<collection>_<lat>N_<lon>E_<country>_<start>_<end>_<step>_<run_mode>.py``."""
+    place = choices.place
+    parts = [
+        "config",
+        choices.collection,
+        f"{place.latitude}N",
+        f"{place.longitude}E",
+        re.sub(r"\W+", "-", place.country or place.name).strip("-"),
+        str(choices.start),
+        str(choices.end),
+        choices.time_per_point,
+        choices.run_mode,
+        "TEST" if choices.test else "",
+    ]
+    return "_".join(part for part in parts if part) + ".py"
+
+
+def config_text(choices: Choices) -> str:
+    """The config, ready to run.
+
+    Raises
+    ------
+    ConfigError
+        If the choices do not go together; the message names the option.
+    """
+    _check(choices)
+    weather = _weather(choices)
+    used = [choices.collection, *([weather] if weather else [])]
+    modules: dict[str, list[str]] = {choices.collection: list(VEGETATION)}
+    if weather:
+        modules[weather] = list(WEATHER)
+    modules["combine"] = ["VegAndWeatherJsonCombiner"]
+    name = file_name(choices).removesuffix(".py")
+    place = choices.place
+    settings = {
+        "name": name,
+        "output_location": choices.output_location or name,
+        "output_location_type": "azure" if choices.run_mode == "batch" else "local",
+        "coordinates": (place.longitude, place.latitude),
+        "region_size": place.region_size or choices.region_size,
+        "date_range": [str(choices.start), str(choices.end)],
+        "time_per_point": choices.time_per_point,
+        "collections_to_use": used,
+        "modules_to_use": modules,
+        **({"coords_id": place.name} if place.name else {}),
+        **({"pattern_type": place.pattern} if place.pattern else {}),
+        "special_config": _special(choices),
+    }
+    lines = [f"{key} = {_pretty(value)}\n" for key, value in settings.items()]
+    head = (
+        f'"""{choices.collection} at {place.latitude} N, {place.longitude} E.\n\n'
+        f'pyveg_run_pipeline --config_file {file_name(choices)}\n"""\n\n'
+        "from pyveg.configs.collections import data_collections\n\n"
+    )
+    text = head + "".join(lines)
+    ast.parse(text)  # what is written is valid, or nothing is
+    return text
+
+
+def write(choices: Choices, folder: Path, *, force: bool = False) -> Path:
+    """Write the config into a folder.
+
+    Raises
+    ------
+    ConfigError
+        If the choices do not go together, or the file is there already.
+    """
+    text = config_text(choices)
+    path = folder / file_name(choices)
+    if path.exists() and not force:
+        raise ConfigError(f"{path} is there already; --force replaces it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def _check(choices: Choices) -> None:
+    known = collections("vegetation")
+    if choices.collection not in known:
+        raise UnknownNameError("collection", choices.collection, known, "--collection_name")
+    if choices.run_mode not in RUN_MODES:
+        raise UnknownNameError("run mode", choices.run_mode, RUN_MODES, "--run_mode")
+    place = choices.place
+    if not -90 <= place.latitude <= 90:
+        raise ConfigError(f"--latitude {place.latitude} is not between -90 and 90")
+    if not -180 <= place.longitude <= 180:
+        raise ConfigError(f"--longitude {place.longitude} is not between -180 and 180")
+    if choices.start >= choices.end:
+        raise ConfigError(f"--start_date {choices.start} is not before --end_date {choices.end}")
+    periods.parse_step(choices.time_per_point)
+
+
+def _weather(choices: Choices) -> str:
+    if choices.weather is None:
+        source = collections("vegetation")[choices.collection]["source"]
+        name = WEATHER_OF.get(source, "")
+        return name if name in collections("weather") else ""
+    if choices.weather and choices.weather not in collections("weather"):
+        raise UnknownNameError("collection", choices.weather, collections("weather"), "--weather")
+    return choices.weather
+
+
+def _special(choices: Choices) -> dict[str, dict[str, Any]]:
+    special: dict[str, dict[str, Any]] = {}
+    centrality = special.setdefault("NetworkCentralityCalculator", {})
+    centrality["n_threads"] = choices.n_threads
+    if choices.test:
+        centrality["n_sub_images"] = TEST_CHIPS
+    if choices.run_mode != "local":
+        for module in ON_NODES:
+            special.setdefault(module, {})["run_mode"] = choices.run_mode
+    return special
+
+
+def _pretty(value: Any) -> str:
+    """A value as people write it: one line if it is short, else one per entry."""
+    text = _quoted(value)
+    if len(text) <= 80 or not isinstance(value, (dict, list)):
+        return text
+    if isinstance(value, dict):
+        inner = "".join(f"    {_quoted(k)}: {_quoted(v)},\n" for k, v in value.items())
+        return f"{{\n{inner}}}"
+    return "[\n" + "".join(f"    {_quoted(part)},\n" for part in value) + "]"
+
+
+def _quoted(value: Any) -> str:
+    """Python's text of plain data, in double quotes."""
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_quoted, value)) + ")"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_quoted, value)) + "]"
+    return repr(value)

@@ -1,0 +1,520 @@
+"""From the settings of a config to a Pipeline: defaults, precedence, and every check.
+
+Precedence, highest first: ``special_config`` of the Module, ``special_config`` of its collection,
+the top of the config, the collection's record, the Module's own default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyveg.core import params, registry
+from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.layout import COMBINE, LEDGER, PRIVATE
+from pyveg.core.module import MOVED, RETIRED, Module, Settings
+from pyveg.core.pipeline import Pipeline
+from pyveg.core.sequence import ModuleSpec, Sequence
+from pyveg.core.types import Collection, DateRange, Place, Scope
+from pyveg.earth import periods
+from pyveg.sources.products import life, product_of
+
+COLLECTION_FIELDS = (
+    "collection_name",
+    "data_type",
+    "source",
+    "min_date",
+    "max_date",
+    "time_per_point",
+)
+"""What a collection's record says of itself, not of a Module or Source."""
+
+DEFAULT_SOURCE = "earth_engine"
+"""Where records that name no source come from, those of the older pyveg."""
+
+REGION = "region_size"
+"""A setting of the place, which may be given to any Module that once had it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopLevel:
+    """The names at the top of a config."""
+
+    name: str = params.setting("pyveg", doc="name of the job")
+    output_location: str = params.setting(doc="where runs are written to; a date stamp is added")
+    output_location_type: str = params.setting(
+        "local", doc='"local", "azure" or a protocol of fsspec, such as "s3"'
+    )
+    coordinates: tuple[float, float] | None = params.setting(
+        None, doc="(longitude, latitude), degrees"
+    )
+    region_size: float | None = params.setting(
+        None, doc="side of the square region, degrees", low=1e-6, high=20
+    )
+    date_range: tuple[date, date] | None = params.setting(
+        None, doc="first day, and the day after the last"
+    )
+    time_per_point: str | None = params.setting(None, doc='length of a period, such as "1m"')
+    data_collections: dict[str, Any] | None = params.setting(
+        None, doc="records of the known collections"
+    )
+    collections_to_use: tuple[str, ...] | None = params.setting(
+        None, doc="keys in data_collections"
+    )
+    modules_to_use: dict[str, Any] = params.setting(doc="collection -> names of its Modules")
+    special_config: dict[str, Any] = params.setting({}, doc="Module or collection -> settings")
+    coords_id: str | None = params.setting(None, doc="your name of the place")
+    coordinate_id: str | None = params.setting(None, doc="your name of the place")
+    pattern_type: str | None = params.setting(None, doc="your name of its pattern")
+    runner: str = params.setting("processes", doc='"processes", "threads", "serial" or "dask"')
+    dask_scheduler: str = params.setting(
+        "local", doc='address of a Dask scheduler, its JSON file, or "local"'
+    )
+    n_workers: int | None = params.setting(None, doc="Tasks that may run at once", low=1)
+    analysis: bool | dict[str, Any] = params.setting(
+        False, doc="analyse the results at the end of the run; or settings of that analysis"
+    )
+
+
+_OF_COLLECTIONS = ("coordinates", "date_range", "data_collections", "collections_to_use")
+"""What a job needs unless its Modules work on other things than collections."""
+
+ModuleClass = tuple[str, type[Module[Any]]]
+"""Name and class of a Module."""
+
+
+@dataclass
+class _Job:
+    """A config while it is being resolved."""
+
+    top: TopLevel
+    place: Place | None = None
+    dates: DateRange | None = None
+    warnings: list[str] = field(default_factory=list)
+    used: set[tuple[str, str]] = field(default_factory=set)
+    """What was taken from ``special_config``: (key, setting)."""
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def special(self, key: str) -> dict[str, Any]:
+        return dict(self.top.special_config.get(key, {}))
+
+
+def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> Pipeline:
+    """Make a Pipeline from the settings of a config.
+
+    Parameters
+    ----------
+    settings : mapping
+        Names at the top of a config and their values.
+    config_filename : str, optional
+        Kept with the results.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong, naming it and what to do.
+    """
+    try:
+        top = params.build(TopLevel, settings, "config")
+    except UnknownNameError as error:
+        raise ConfigError(f'{error} (names of your own begin with "_")') from None
+    _check_special_shape(top)
+    job = _Job(top)
+    modules = _modules(job)
+    _check_special_keys(top, modules)
+    sequences = [_sequence(job, key, modules[key]) for key in _used(top)]
+    sequences += [_other_sequence(job, key, modules[key]) for key in _others(top, modules)]
+    sequences += _combine(job, sequences, modules.get(COMBINE))
+    _check_summary_names(sequences)
+    _check_agreement(sequences)
+    return Pipeline(
+        name=top.name,
+        sequences=tuple(sequences),
+        output_location=str(top.output_location),
+        output_location_type=top.output_location_type,
+        runner=top.runner,
+        dask_scheduler=top.dask_scheduler,
+        n_workers=top.n_workers,
+        analysis=_analysis(top.analysis),
+        about={
+            "config_filename": config_filename,
+            "coords_id": top.coords_id or top.coordinate_id,
+            "pattern_type": top.pattern_type,
+        },
+        warnings=tuple(job.warnings),
+    )
+
+
+def _analysis(given: bool | dict[str, Any]) -> bool | dict[str, Any]:
+    """Whether results are analysed, or with which settings; they are checked now."""
+    if not isinstance(given, dict):
+        return given
+    from pyveg.analysis.settings import AnalysisSettings
+
+    params.build(AnalysisSettings, given, "analysis")
+    return params.plain(given) or True
+
+
+def _used(top: TopLevel) -> tuple[str, ...]:
+    """Keys of the collections of this job; none where it works on other things."""
+    return top.collections_to_use or ()
+
+
+def _others(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> list[str]:
+    """Keys of Sequences whose Modules work without a collection."""
+    return [
+        key
+        for key, found in modules.items()
+        if key not in (COMBINE, *_used(top)) and not any(cls.needs_collection for _, cls in found)
+    ]
+
+
+def _check_given(top: TopLevel) -> None:
+    for name in _OF_COLLECTIONS:
+        if getattr(top, name) is None:
+            doc = params.names(TopLevel)[name].metadata["doc"]
+            raise ConfigError(f'config: the setting "{name}" must be given ({doc})')
+
+
+def _place(top: TopLevel) -> Place:
+    longitude, latitude = top.coordinates or (0.0, 0.0)
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        hint = "longitude is -180..180 and latitude -90..90"
+        if -90 <= longitude <= 90 and 90 < abs(latitude) <= 180:
+            hint += f"; the longitude comes first: did you mean ({latitude}, {longitude})?"
+        raise ConfigError(
+            f"config: coordinates = ({longitude}, {latitude}) are not on earth: {hint}"
+        )
+    sizes = {special[REGION] for special in top.special_config.values() if REGION in special} or (
+        {top.region_size} if top.region_size is not None else set()
+    )
+    if len(sizes) > 1:
+        raise ConfigError(f"special_config: region_size has two values, {sorted(sizes)}; give one")
+    size = params.convert(sizes.pop(), float, REGION, "config") if sizes else None
+    return Place(longitude, latitude) if size is None else Place(longitude, latitude, size)
+
+
+def _dates(top: TopLevel) -> DateRange:
+    dates = DateRange(*(top.date_range or ()))
+    if dates.empty:
+        what = "is empty" if dates.start == dates.end else "ends before it starts"
+        raise ConfigError(
+            f"config: the date_range {dates} {what}; give (first day, day after last)"
+        )
+    return dates
+
+
+def _check_special_shape(top: TopLevel) -> None:
+    for key, special in top.special_config.items():
+        if not isinstance(special, Mapping):
+            raise ConfigError(f'special_config["{key}"] = {special!r} must be a dictionary')
+
+
+def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
+    """Module names and classes of each Sequence, combiners included.
+
+    Where one needs a collection, all that belongs to collections is checked and settled.
+    """
+    top = job.top
+    found = {key: _classes(key, names) for key, names in top.modules_to_use.items()}
+    others = _others(top, found)
+    if others and top.collections_to_use is None and len(others) == len(found):
+        for name in ("coordinates", "date_range"):
+            if getattr(top, name) is not None:
+                job.warn(f'"{name}" has no effect: no Module of this job works on a collection')
+        return found
+    _check_given(top)
+    job.place, job.dates = _place(top), _dates(top)
+    _check_collections(top, found, others)
+    return found
+
+
+def _classes(key: str, names: Any) -> list[ModuleClass]:
+    where = f'modules_to_use["{key}"]'
+    chosen = params.convert(names, tuple[str, ...], where, "config")
+    if not chosen:
+        raise ConfigError(f"{where} is empty; name at least one Module")
+    return [(name, registry.load("module", name, where)) for name in chosen]
+
+
+def _check_collections(
+    top: TopLevel, modules: Mapping[str, list[ModuleClass]], others: Iterable[str]
+) -> None:
+    """Each collection must be known, and each Sequence a collection's unless it needs none."""
+    used = _used(top)
+    if not used:
+        raise ConfigError("config: collections_to_use is empty; name at least one collection")
+    if len(set(used)) < len(used):
+        raise ConfigError("config: collections_to_use names a collection twice")
+    for key in used:
+        if key not in (top.data_collections or {}):
+            known = top.data_collections or {}
+            raise UnknownNameError("collection", key, known, "collections_to_use")
+        if key not in modules:
+            raise ConfigError(f'modules_to_use has no entry for the collection "{key}"')
+    for key in modules:
+        if key not in (*used, COMBINE, *others):
+            raise UnknownNameError("collection", key, (*used, COMBINE), "modules_to_use")
+
+
+def _check_special_keys(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> None:
+    """Every key and setting of ``special_config`` must be one that acts."""
+    used = {cls.__name__: cls for found in modules.values() for _, cls in found}
+    for key, special in top.special_config.items():
+        where = f'special_config["{key}"]'
+        if key in used:
+            for name in special:
+                _check_name(name, {*params.names(used[key].Settings)}, used[key], where)
+        elif key in _others(top, modules):
+            known = {name for _, cls in modules[key] for name in params.names(cls.Settings)}
+            for name in special:
+                _check_name(name, known, None, where)
+        elif key not in _used(top):
+            raise UnknownNameError("module or collection", key, [*used, *_used(top)], where)
+
+
+def _check_name(name: str, known: set[str], cls: type[Module[Any]] | None, where: str) -> None:
+    if name in MOVED:
+        raise ConfigError(f'{where}: "{name}" is no setting of a Module any more; {MOVED[name]}')
+    retired = {*RETIRED, *(cls.retired if cls else ())}
+    if name not in known | retired | {REGION}:
+        raise UnknownNameError("setting", name, known | {REGION}, where)
+
+
+def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]]) -> Sequence:
+    """One collection and its Modules, with all their settings."""
+    where = f'data_collections["{key}"]'
+    record = (job.top.data_collections or {})[key]
+    if not isinstance(record, Mapping):
+        raise ConfigError(f"{where} = {record!r} must be a dictionary")
+    given = {"source": DEFAULT_SOURCE, **record, **_top_time(job.top), **job.special(key)}
+    source = params.convert(given["source"], str, "source", where)
+    source_names = set(params.names(registry.load("source", source, where).Settings))
+    _check_collection_names(record, job.special(key), source_names, modules, key)
+    _warn_retired(job, given, ())
+    scope = Scope(
+        sequence=key,
+        place=job.place,
+        collection=_collection(key, given, source_names),
+        date_range=job.dates,
+    )
+    scope = _clip(job, scope)
+    for _, cls in modules:
+        if cls.data_type not in (None, scope.collection.data_type if scope.collection else None):
+            raise ConfigError(
+                f'modules_to_use["{key}"]: {cls.__name__} is for {cls.data_type} collections'
+            )
+    _check_ignored(job, source, (key, *(cls.__name__ for _, cls in modules)))
+    specs = tuple(
+        ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
+    )
+    return Sequence(scope, specs)
+
+
+def _other_sequence(job: _Job, key: str, modules: list[ModuleClass]) -> Sequence:
+    """Modules that work without a collection; what is said for the Sequence holds for all."""
+    if key in (LEDGER, PRIVATE) or key.startswith("."):
+        raise ConfigError(f'modules_to_use["{key}"]: this name is kept for pyveg; take another')
+    given = job.special(key)
+    specs = [ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules]
+    return Sequence(Scope(key), tuple(specs))
+
+
+def _check_ignored(job: _Job, source: str, keys: Iterable[str]) -> None:
+    """What is said for this run must act; a record may say more than its source heeds."""
+    for key in keys:
+        for name in job.special(key):
+            if name in registry.load("source", source).ignores:
+                raise ConfigError(
+                    f'special_config["{key}"]: "{name}" has no effect with the source '
+                    f'"{source}"; leave it out'
+                )
+
+
+def _top_time(top: TopLevel) -> dict[str, Any]:
+    return {} if top.time_per_point is None else {"time_per_point": top.time_per_point}
+
+
+def _check_collection_names(
+    record: Mapping[str, Any],
+    special: Mapping[str, Any],
+    source_names: set[str],
+    modules: Iterable[tuple[str, type[Module[Any]]]],
+    key: str,
+) -> None:
+    """A record may serve other Modules too; what is said for this run must act in it."""
+    here = {name for _, cls in modules for name in params.names(cls.Settings)}
+    here |= {*COLLECTION_FIELDS, *source_names}
+    installed = {
+        name
+        for module in registry.known("module")
+        for name in params.names(registry.load("module", module).Settings)
+    }
+    for name in record:
+        _check_name(name, here | installed, None, f'data_collections["{key}"]')
+    for name in special:
+        _check_name(name, here, None, f'special_config["{key}"]')
+
+
+def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> Collection:
+    where = f'data_collections["{key}"]'
+    fields = {name: given[name] for name in COLLECTION_FIELDS if given.get(name) is not None}
+    fields.setdefault("collection_name", key)
+    settings = {name: given[name] for name in source_names if name in given}
+    if isinstance(settings.get("path"), str | Path) and "://" not in str(settings["path"]):
+        settings["path"] = str(Path(settings["path"]).expanduser().absolute())
+    registry.open_source(given["source"], settings, where)  # checks the settings
+    collection = params.build(
+        Collection, {"key": key, "source_settings": params.plain(settings), **fields}, where
+    )
+    periods.parse_step(collection.time_per_point)
+    if collection.source != DEFAULT_SOURCE:
+        return collection
+    product_of(collection.collection_name, where)  # one that is retired is refused here
+    others = collection.source_settings.get("with_collections", ())
+    low, high = life(collection.collection_name, collection.min_date, collection.max_date, others)
+    return replace(collection, min_date=low, max_date=high)
+
+
+def _clip(job: _Job, scope: Scope) -> Scope:
+    """Cut the date range to the collection's life, and say what is lost."""
+    collection = scope.collection
+    if collection is None or scope.date_range is None:
+        return scope
+    asked = scope.date_range
+    dates = asked.clip(collection.min_date, collection.max_date)
+    life = f"{collection.min_date or '...'}..{collection.max_date or 'today'}"
+    if dates.empty:
+        raise ConfigError(
+            f'collection "{collection.key}" has nothing in the date_range {asked}; it has {life}'
+        )
+    if dates != asked:
+        job.warn(f'"{collection.key}" has {life}: the date range is cut to {dates}')
+    if registry.load("source", collection.source).by_period:
+        found, rest = periods.split(dates, collection.time_per_point)
+        step = collection.time_per_point
+        if not found:
+            raise ConfigError(
+                f'"{collection.key}": the date range {dates} is shorter than one period of {step}'
+            )
+        if rest:
+            job.warn(f'"{collection.key}": {rest} is less than {step} and left out')
+    return Scope(scope.sequence, scope.place, collection, dates)
+
+
+def _settings(
+    job: _Job,
+    cls: type[Module[Any]],
+    given: Mapping[str, Any],
+    modules: Iterable[tuple[str, type[Module[Any]]]],
+    key: str,
+) -> Settings:
+    """Settings of one Module by precedence."""
+    known = params.names(cls.Settings)
+    own = job.special(cls.__name__)
+    where = f'"{key}": {cls.__name__}'
+    _warn_retired(job, own, cls.retired)
+    merged = {name: value for name, value in given.items() if name in known}
+    merged |= _shared(job, cls, modules)
+    merged |= {name: value for name, value in own.items() if name in known}
+    if cls.role == "start" and merged.get("timeout") is None:  # threads cannot end a Task
+        merged.setdefault("run_mode", _where_to_wait(job, given))
+    built: Settings = params.build(cls.Settings, merged, where)
+    settings: Settings = cls.settled(built, where, job.warn)
+    if settings.run_mode != "local":
+        registry.load("runner", settings.run_mode, f"{where}: run_mode")
+    if settings.run_mode != "batch" and settings.n_batch_tasks != -1:
+        job.warn(f'"n_batch_tasks" has an effect with run_mode = "batch" only ({where})')
+    return settings
+
+
+def _where_to_wait(job: _Job, given: Mapping[str, Any]) -> str:
+    """Downloads from a service run in threads, many at once, unless all is to run in order."""
+    source = given.get("source")
+    waits = source is not None and getattr(registry.load("source", source), "waits", False)
+    return "threads" if waits and job.top.runner != "serial" else "local"
+
+
+def _shared(
+    job: _Job, cls: type[Module[Any]], modules: Iterable[tuple[str, type[Module[Any]]]]
+) -> dict[str, Any]:
+    """Settings given to another Module of the Sequence that hold for this one too."""
+    found: dict[str, Any] = {}
+    mine = params.names(cls.Settings)
+    for _, other in modules:
+        for name, value in job.special(other.__name__).items():
+            spec = mine.get(name)
+            if spec is None or not spec.metadata.get("shared"):
+                continue
+            if name in found and params.plain(found[name]) != params.plain(value):
+                raise ConfigError(f'special_config: Modules of one sequence differ in "{name}"')
+            found[name] = value
+    return found
+
+
+def _warn_retired(job: _Job, given: Iterable[str], more: Any) -> None:
+    reasons = {**RETIRED, **dict(more)}
+    for name in given:
+        if name in reasons:
+            job.warn(f'"{name}" has no effect any more: {reasons[name]}')
+
+
+def _combine(
+    job: _Job,
+    sequences: list[Sequence],
+    modules: list[tuple[str, type[Module[Any]]]] | None,
+) -> list[Sequence]:
+    """The combiner; where the config names none, the usual one if there are records."""
+    if modules is None:
+        records = any("records" in s.cls.provides for seq in sequences for s in seq.modules)
+        if not records:
+            return []
+        name = "VegAndWeatherJsonCombiner"
+        modules = [(name, registry.load("module", name))]
+    scope = Scope(COMBINE, job.place, None, job.dates)
+    specs = tuple(
+        ModuleSpec(name, _settings(job, cls, {}, modules, COMBINE)) for name, cls in modules
+    )
+    others = any(not cls.needs_collection for _, cls in modules)
+    before = [s.name for s in sequences if others or s.scope.collection is not None]
+    return [Sequence(scope, specs, tuple(before))]
+
+
+def _check_summary_names(sequences: Iterable[Sequence]) -> None:
+    """Two collections must not share a name in the summary."""
+    seen: dict[str, str] = {}
+    for sequence in sequences:
+        collection = sequence.scope.collection
+        if collection is None:
+            continue
+        other = seen.setdefault(collection.collection_name, collection.key)
+        if other != collection.key:
+            raise ConfigError(
+                f'"{other}" and "{collection.key}" have the same collection_name '
+                f'"{collection.collection_name}"; results need two names'
+            )
+
+
+def _check_agreement(sequences: Iterable[Sequence]) -> None:
+    """Collections that tell of one world must be given the same one."""
+    seen: dict[tuple[str, str], tuple[str, Any]] = {}
+    for sequence in sequences:
+        collection = sequence.scope.collection
+        if collection is None:
+            continue
+        cls = registry.load("source", collection.source)
+        settings = params.build(cls.Settings, collection.source_settings, collection.key)
+        for name in cls.must_agree:
+            value = getattr(settings, name)
+            other, first = seen.setdefault((collection.source, name), (collection.key, value))
+            if value != first:
+                raise ConfigError(
+                    f'special_config: "{other}" and "{collection.key}" differ in "{name}" '
+                    f"({first!r} and {value!r}), but they tell of one place; give both the same"
+                )

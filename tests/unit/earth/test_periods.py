@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyveg.core.errors import ConfigError
+from pyveg.core.types import DateRange, Item
+from pyveg.earth import periods
+
+
+def _range(start: str, end: str) -> DateRange:
+    return DateRange(date.fromisoformat(start), date.fromisoformat(end))
+
+
+def test_months_are_named_after_their_middle_day() -> None:
+    found = periods.items(_range("2016-01-01", "2016-04-01"), "1m")
+    assert [item.name for item in found] == ["2016-01-16", "2016-02-15", "2016-03-16"]
+    assert found[1].details == {"start": "2016-02-01", "end": "2016-03-01"}
+    assert found[1].period == _range("2016-02-01", "2016-03-01")
+
+
+def test_a_week_is_named_after_its_fourth_day() -> None:
+    assert periods.items(_range("2020-01-06", "2020-01-13"), "1w")[0].name == "2020-01-09"
+
+
+def test_month_ends_do_not_drift() -> None:
+    found, rest = periods.split(_range("2016-01-31", "2016-06-01"), "1m")
+    ends = [str(period.end) for period in found]
+    assert ends == ["2016-02-29", "2016-03-31", "2016-04-30", "2016-05-31"]
+    assert rest == _range("2016-05-31", "2016-06-01")
+
+
+def test_leap_day_years() -> None:
+    found, rest = periods.split(_range("2016-02-29", "2019-02-28"), "1y")
+    assert [str(period.end) for period in found] == ["2017-02-28", "2018-02-28", "2019-02-28"]
+    assert rest is None
+
+
+def test_an_incomplete_period_is_left_over() -> None:
+    found, rest = periods.split(_range("2020-01-01", "2020-02-20"), "1m")
+    assert len(found) == 1
+    assert rest == _range("2020-02-01", "2020-02-20")
+
+
+@pytest.mark.parametrize("step", ["", "m", "0m", "1x", "1month", "-1m", "1.5m", " 1m"])
+def test_what_is_no_step_is_refused(step: str) -> None:
+    with pytest.raises(ConfigError, match="time_per_point"):
+        periods.parse_step(step)
+
+
+@given(
+    start=st.dates(date(1980, 1, 1), date(2030, 1, 1)),
+    days=st.integers(0, 2000),
+    count=st.integers(1, 20),
+    unit=st.sampled_from("dwmy"),
+)
+def test_periods_follow_each_other_without_gaps(
+    start: date, days: int, count: int, unit: str
+) -> None:
+    whole = DateRange(start, start + timedelta(days=days))
+    found, rest = periods.split(whole, f"{count}{unit}")
+    edges = [start, *(period.end for period in found)]
+    assert [period.start for period in found] == edges[:-1]
+    assert all(period.start < period.end for period in found)
+    assert edges[-1] <= whole.end
+    assert (rest is None) == (edges[-1] == whole.end)
+    for period in found:
+        middle = date.fromisoformat(Item.of_period(period).name)
+        assert period.start <= middle < period.end

@@ -1,0 +1,223 @@
+"""What is refused, or warned of, before anything is made at Azure Batch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyveg.core.errors import ConfigError
+from pyveg.core.pipeline import Pipeline
+from pyveg.core.tasks import TaskGraph
+from pyveg.jobs import azure, batch
+from pyveg.jobs.resolve import resolve
+from pyveg.jobs.run import prepare
+from pyveg.testing.azurite import ACCOUNT, KEY
+from pyveg.testing.graphs import fake_pipeline
+
+ACCOUNTS = {
+    "storage_account_name": ACCOUNT,
+    "storage_account_key": KEY,
+    "storage_account_url": f"http://127.0.0.1:9/{ACCOUNT}",
+    "batch_account_name": "me",
+    "batch_account_key": "a2V5",
+    "batch_account_url": "http://127.0.0.1:9",
+}
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes an azure_config.py, with changes."""
+    path = tmp_path / "azure_config.py"
+    monkeypatch.setenv("PYVEG_AZURE_CONFIG", str(path))
+    monkeypatch.delenv("PYVEG_AZURE_SAS", raising=False)
+
+    def write(**changes: Any) -> None:
+        lines = [f"{name} = {value!r}\n" for name, value in {**ACCOUNTS, **changes}.items()]
+        path.write_text("".join(lines))
+
+    return write
+
+
+def _pipeline(**more: Any) -> Pipeline:
+    start = {"count": 4, "run_mode": "batch", **more.pop("start", {})}
+    return fake_pipeline(start=start, **{"output_location_type": "azure", **more})
+
+
+def _warnings(pipeline: Pipeline) -> list[str]:
+    return batch.check(pipeline, pipeline.plan().graph)
+
+
+def test_nodes_cannot_reach_this_machine(accounts: Any) -> None:
+    accounts()
+    with pytest.raises(
+        ConfigError, match=r"A/Start: run_mode \"batch\" needs output_location_type"
+    ):
+        prepare(_pipeline(output_location_type="local"))
+
+
+def test_what_is_right_has_no_warnings(accounts: Any) -> None:
+    accounts()
+    assert _warnings(_pipeline()) == []
+    assert _warnings(fake_pipeline()) == []
+
+
+@pytest.mark.parametrize("name", ["batch_account_name", "batch_account_url"])
+def test_an_account_that_is_not_named(accounts: Any, name: str) -> None:
+    accounts(**{name: ""})
+    with pytest.raises(ConfigError, match=f"{name} is missing; write an azure_config.py with"):
+        prepare(_pipeline())
+
+
+def test_a_login_needs_https(accounts: Any) -> None:
+    accounts(batch_account_key="")
+    with pytest.raises(ConfigError, match="a login works with https only; set batch_account_key"):
+        prepare(_pipeline())
+
+
+def test_a_pool_needs_nodes(accounts: Any) -> None:
+    accounts(pool_dedicated_node_count=0)
+    with pytest.raises(ConfigError, match="a pool without nodes runs nothing"):
+        prepare(_pipeline())
+    accounts(pool_dedicated_node_count=0, pool_autoscale_formula="$TargetDedicatedNodes=1;")
+    assert _warnings(_pipeline()) == []
+
+
+def test_a_sas_that_ends_before_its_tasks(accounts: Any) -> None:
+    accounts(sas_hours=2, task_retries=1)
+    assert _warnings(_pipeline(start={"timeout": 20.0})) == []
+    with pytest.raises(ConfigError, match=r"sas_hours = 2 is too short: .* make 1\.3 hours"):
+        prepare(_pipeline(start={"timeout": 40.0}))
+
+
+def test_a_sas_that_ends_before_a_command_of_many_items(accounts: Any, tmp_path: Path) -> None:
+    """Which keeps its own time, and does the items of one task in a row."""
+    accounts(sas_hours=3, pool_dedicated_node_count=8)
+    for number in range(8):
+        (tmp_path / f"{number}.csv").touch()
+    settings = {"command": ["cat", "{input}"], "inputs": [f"{tmp_path}/*.csv"], "timeout": 15}
+
+    def job(**more: Any) -> Pipeline:
+        return resolve(
+            {
+                "output_location": "x",
+                "output_location_type": "azure",
+                "modules_to_use": {"job": ["CommandModule"]},
+                "special_config": {"job": {**settings, "run_mode": "batch", **more}},
+            }
+        )
+
+    assert _warnings(job()) == []
+    assert _warnings(job(items_per_task=4)) == []
+    with pytest.raises(ConfigError, match=r"make 2\.2 hours with retries"):
+        prepare(job(items_per_task=3, retries=2))
+
+
+def test_more_work_than_a_sas_lasts_for(accounts: Any) -> None:
+    accounts(sas_hours=24, pool_dedicated_node_count=1, task_slots_per_node=1)
+    (warning,) = _warnings(_pipeline(start={"timeout": 60.0, "count": 40}))
+    assert "would need 40 hours on 1 task slots, but its SAS lasts 24" in warning
+
+
+def test_the_sas_of_a_login_is_short(accounts: Any) -> None:
+    accounts(
+        storage_account_key="",
+        storage_account_url="https://me.blob.core.windows.net",
+        sas_hours=200,
+    )
+    with pytest.raises(ConfigError, match="the SAS of a login lasts 168 hours at most"):
+        prepare(_pipeline())
+
+
+def test_a_module_that_nodes_cannot_get(
+    accounts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts()
+    (tmp_path / "loose_module.py").write_text(
+        "from pyveg.testing import fakes\nclass Start(fakes.Start):\n    'Of no package.'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    pipeline = _pipeline()
+    first, *rest = pipeline.sequences
+    start, follow = first.modules
+    loose = type(start)("loose_module:Start", start.settings)
+    sequences = (type(first)(first.scope, (loose, follow)), *rest)
+    with pytest.raises(ConfigError, match="loose_module belongs to no installed package"):
+        prepare(type(pipeline)("t", sequences, "x", output_location_type="azure"))
+    sys.modules.pop("loose_module")
+
+
+def test_what_the_engine_is_told_shows_no_secret(accounts: Any) -> None:
+    accounts()
+    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    assert told.run == "told-2026"
+    assert told.hours == 167
+    for secret in (KEY, "a2V5", "sig="):
+        assert secret not in repr(told)
+    sas = told.environment["PYVEG_AZURE_SAS"]
+    assert "sp=racwdl" in sas
+    assert "sr=c" in sas
+    assert "sp=r&" in told.read_sas
+    assert "sp=cw&" in told.write_sas
+
+
+def test_with_an_identity_nodes_get_no_sas(accounts: Any) -> None:
+    accounts(pool_identity="/subscriptions/x", pool_identity_client_id="client")
+    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    assert told.environment == {"AZURE_CLIENT_ID": "client"}
+    assert (told.read_sas, told.write_sas) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me.blob.core.windows.net/only-a-container",
+        "http://127.0.0.1:10000/account/container",
+    ],
+)
+def test_an_address_of_no_blob(accounts: Any, url: str) -> None:
+    accounts()
+    with pytest.raises(ConfigError, match="is no address of a blob"):
+        azure.read_url(url)
+
+
+def test_variables_that_the_user_sends(accounts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts(node_environment=["MY_TOKEN"])
+    with pytest.raises(ConfigError, match="node_environment names MY_TOKEN, which is not set"):
+        prepare(_pipeline())
+    monkeypatch.setenv("MY_TOKEN", "geheim")
+    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    assert told.environment["MY_TOKEN"] == "geheim"
+    assert "geheim" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("source", "mode", "extras"),
+    [
+        ("stac", "batch", {"azure", "stac"}),
+        ("stac", "local", {"azure"}),
+        ("simulated", "batch", {"azure"}),
+    ],
+)
+def test_nodes_get_the_extras_that_they_need(
+    accounts: Any, write_config: Any, source: str, mode: str, extras: set[str]
+) -> None:
+    from pyveg.jobs.load import load_pipeline
+
+    accounts()
+    key = {"stac": "Sentinel2_EarthSearch", "simulated": "SimulatedSentinel2"}[source]
+    modules = ["VegetationDownloader", "VegetationImageProcessor"]
+    path = write_config(
+        date_range=["2020-01-01", "2020-03-01"],
+        collections_to_use=[key],
+        modules_to_use={key: modules},
+        special_config={
+            "VegetationDownloader": {"run_mode": mode},
+            "VegetationImageProcessor": {"run_mode": "batch"},
+        },
+        output_location_type="azure",
+    )
+    told = batch.settings(azure.open_store("told-2026"), load_pipeline(path).plan().graph)
+    assert set(told.extras) == extras
