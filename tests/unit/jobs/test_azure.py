@@ -17,7 +17,7 @@ from pyveg.jobs import azure, azure_template
 from pyveg.scripts.azure_config import main
 from pyveg.storage.azure_access import Access, check_account_url
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "c2VjcmV0c2VjcmV0"
 
 
