@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, RunError
 from pyveg.core.events import Event, RunStarted
-from pyveg.core.layout import COMBINE, Layout
+from pyveg.core.layout import COMBINE
 from pyveg.core.ports import Store
-from pyveg.core.types import Place
+from pyveg.earth.layout import Layout
+from pyveg.earth.types import Place
 
 if TYPE_CHECKING:
     from pyveg.analysis.data.series import Series

@@ -14,7 +14,7 @@ from pyveg.core import manifest, registry
 from pyveg.core.errors import PyvegError, SkipItem
 from pyveg.core.layout import failed_task_key, manifest_key
 from pyveg.core.manifest import Manifest
-from pyveg.core.module import Job, Module, settings_of
+from pyveg.core.module import Module, settings_of
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task, TaskResult
 
@@ -104,7 +104,7 @@ def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> tuple[State,
     try:
         cls: type[Module[Any]] = registry.load("module", task.step.module)
         settings = settings_of(cls, task.step.settings)
-        job = Job(task.step.scope, task.item, settings, store, task.missing, notes)
+        job = cls.job_class(task.step.scope, task.item, settings, store, task.missing, notes, cls)
         cls().run(job)
     except SkipItem as reason:
         return State.SKIPPED, str(reason), ""

@@ -10,17 +10,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
 
-from pyveg.core import params, registry
+from pyveg.core import params
 from pyveg.core.errors import SkipItem
-from pyveg.core.layout import Layout
 from pyveg.core.params import setting
-from pyveg.core.types import Item, Place, Scope
+from pyveg.core.types import Item, Scope
 
 if TYPE_CHECKING:
-    from pyveg.core.ports import Source, Store
+    from pyveg.core.ports import Store
 
 Role = Literal["start", "process", "combine"]
 """Whether a Module makes its own Items, takes those of a Module before it, or gathers Sequences."""
@@ -76,6 +74,8 @@ class SequencePlan:
     items: tuple[Item, ...]
     task_ids: Mapping[str, tuple[str, ...]]
     """Name of an Item -> ids of its Tasks, in the order of the Modules."""
+    modules: tuple[str, ...] = ()
+    """Names of its Modules in the registry, in order."""
 
 
 @dataclass(frozen=True)
@@ -119,43 +119,12 @@ class Job(Generic[S]):
     """For a combiner: id of a Task -> why it gave nothing."""
     notes: dict[str, Any] = field(default_factory=dict)
     """Facts worth keeping in the Task's manifest."""
-
-    @property
-    def place(self) -> Place:
-        """The region."""
-        if self.scope.place is None:
-            raise TypeError(f"{self.scope.sequence} has no place")
-        return self.scope.place
-
-    @property
-    def layout(self) -> Layout:
-        """Names of what its Sequence reads and writes."""
-        return self.layout_of(self.scope)
-
-    @staticmethod
-    def layout_of(scope: Scope) -> Layout:
-        """Names of what another Sequence reads and writes."""
-        if scope.place is None:
-            raise TypeError(f"{scope.sequence} has no place")
-        return Layout(scope.place, scope.sequence)
-
-    @cached_property
-    def source(self) -> Source:
-        """Where the collection's raw bands come from."""
-        return source_of(self.scope)
+    module: type[Module[Any]] | None = None
+    """Class of the Module that it is for; what that declares is checked by it."""
 
     def skip(self, reason: str) -> NoReturn:
         """End the Task as skipped."""
         raise SkipItem(reason)
-
-
-def source_of(scope: Scope) -> Source:
-    """The Source of a Sequence's collection, made from the settings it was given."""
-    if scope.collection is None:
-        raise TypeError(f"{scope.sequence} has no collection")
-    name = scope.collection.source
-    where = f'collection "{scope.collection.key}"'
-    return registry.open_source(name, scope.collection.source_settings, where)
 
 
 class Module(ABC, Generic[S]):
@@ -163,6 +132,8 @@ class Module(ABC, Generic[S]):
 
     Settings: ClassVar[type[Settings]] = Settings
     """Frozen dataclass of its settings."""
+    job_class: ClassVar[type[Job[Any]]] = Job
+    """What `run` is given: a Job that knows the subject of its Module."""
     version: ClassVar[int] = 1
     """Raise it when the same input gives another result, so that old results are not reused."""
     role: ClassVar[Role] = "process"
@@ -171,14 +142,10 @@ class Module(ABC, Generic[S]):
     consumes: ClassVar[tuple[str, ...]] = ()
     """Kinds of input; it runs after the nearest Module that provides each. Where empty, it runs
     after the Module that stands before it."""
-    data_type: ClassVar[Literal["vegetation", "weather"] | None] = None
-    """The only type of collection that it can work on."""
     preload: ClassVar[tuple[str, ...]] = ()
     """Heavy Python modules that `run` imports; worker processes share one copy of them."""
     retired: ClassVar[Mapping[str, str]] = {}
     """More settings that are accepted with a warning, and why they mean nothing."""
-    needs_collection: ClassVar[bool] = True
-    """False: it works without a place, dates and a collection, in a Sequence of any name."""
     keeps_time: ClassVar[bool] = False
     """True: it ends its work at the setting ``timeout`` itself; engines need not."""
     listed: ClassVar[bool] = False
@@ -228,8 +195,13 @@ class Module(ABC, Generic[S]):
         del shipment
 
     @abstractmethod
-    def run(self, job: Job[S]) -> None:
+    def run(self, job: Any) -> None:
         """Do the work for one Item.
+
+        Parameters
+        ----------
+        job : Job
+            Of the class `job_class`; subclasses narrow the type.
 
         Raises
         ------

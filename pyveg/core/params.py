@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pyveg.core.errors import ConfigError, UnknownNameError
 
@@ -49,6 +50,12 @@ def names(cls: type) -> dict[str, dataclasses.Field[Any]]:
     return {f.name: f for f in dataclasses.fields(cls)}
 
 
+@cache
+def _hints(cls: Hashable) -> dict[str, Any]:
+    """Types of the settings of a class; reading them takes longer than a short Task."""
+    return typing.get_type_hints(cls)
+
+
 def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:
     """Make an instance of `cls` from what the user gave.
 
@@ -59,8 +66,7 @@ def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:
     ConfigError
         For a value of the wrong type or beyond its limits, or one that must be given and is not.
     """
-    known = names(cls)
-    hints = typing.get_type_hints(cls)
+    known, hints = names(cls), _hints(cast("Hashable", cls))
     for name in given:
         if name not in known:
             raise UnknownNameError("setting", name, known, where)

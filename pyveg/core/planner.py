@@ -67,7 +67,8 @@ class _Progress:
                 ids.setdefault(name, []).append(task.id)
                 items.setdefault(name, task.item)
         task_ids = {name: tuple(found) for name, found in ids.items()}
-        return SequencePlan(self.sequence.scope, tuple(items.values()), task_ids)
+        modules = tuple(spec.module for spec, _ in self.steps)
+        return SequencePlan(self.sequence.scope, tuple(items.values()), task_ids, modules)
 
 
 def plan(

@@ -1,8 +1,8 @@
-"""What the core asks of the outside: Stores, Sources and Runners, as Protocols.
+"""What the engine asks of the outside: Stores, Runners and Inputs, as Protocols.
 
-Adapters live in `pyveg.storage`, `pyveg.sources` and `pyveg.runners`, or in other people's
+Adapters live in `pyveg.storage`, `pyveg.runners` and `pyveg.sources`, or in other people's
 packages, and are found by name (`pyveg.core.registry`). Each port has one suite of contract checks
-in `pyveg.testing`, which every adapter passes.
+in `pyveg.testing`, which every adapter passes. The port of imagery is `pyveg.earth.source`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
 
 if TYPE_CHECKING:
     from pyveg.core.events import EngineStatus
@@ -84,67 +84,6 @@ class Store(Protocol):
 
     def discard_partial(self) -> None:
         """Remove what interrupted writes left behind. Call it only under the lock of a run."""
-        ...
-
-
-@dataclass(frozen=True)
-class Request:
-    """One period of one collection at one place, as a Module asks a Source for it."""
-
-    place: Place
-    collection: Collection
-    item: Item
-    bands: Mapping[str, str]
-    """Name of the raster to return -> name of the band in the collection."""
-    optional: tuple[str, ...] = ()
-    """Rasters that are returned where the Source has them, and not missed where it has not."""
-    scale: float = 10.0
-    """Length of a pixel's side, metres."""
-    mask_cloud: bool = True
-    cloudy_pix_frac: float = 50.0
-    """Scenes with this share of cloud or more are left out, percent."""
-    cloudy_pix_flag: str = ""
-    """The property of a scene that tells its share of cloud; the Source's own where empty."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a Source found for a Request."""
-
-    rasters: Mapping[str, bytes]
-    """Name of the raster -> a GeoTIFF of one band. Reflectance as uint16, x 10,000, 0 = no data;
-    NDVI and weather as float32. All rasters of one request have the same shape."""
-    record: Mapping[str, Any] = field(default_factory=dict)
-    """Where it came from, as JSON: ids of scenes, valid fraction, seeds, files."""
-
-
-class Source(Protocol):
-    """Where raw bands come from. Made from its own typed settings; opens nothing before it must.
-
-    One with a class attribute ``waits = True`` mostly waits for a service, and can be used by many
-    threads at once: its downloads run in threads, more of them than there are cores.
-    """
-
-    Settings: ClassVar[type]
-    by_period: ClassVar[bool]
-    """True: its Items are the periods of the date range. False: the dates of what is there."""
-    must_agree: ClassVar[tuple[str, ...]]
-    """Settings that all collections of one run that come from it must have in common."""
-    ignores: ClassVar[tuple[str, ...]]
-    """Settings of downloaders and records that have no effect with it; refused in a config."""
-
-    def __init__(self, settings: Any) -> None: ...
-
-    def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
-        """The Items of a collection within a date range, in order; fetches nothing."""
-        ...
-
-    def fingerprint(self, request: Request) -> str:
-        """What the answer depends on besides the request, such as the contents of files."""
-        ...
-
-    def fetch(self, request: Request) -> Scene:
-        """Get it. `SkipItem` where there is no image for that period, `DataError` for a bad one."""
         ...
 
 

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from pyveg.core.errors import ConfigError, MissingPackageError, UnknownNameError
-from pyveg.core.ports import Inputs, Runner, Source, Store
+from pyveg.core.ports import Inputs, Runner, Store
 
 GROUPS = {
     "module": "pyveg.modules",
@@ -125,14 +125,6 @@ def store_at(where: str) -> Store:
     if protocol in set(known("store")) - {"fsspec", "local", "memory"}:
         return cast(Store, load("store", protocol)(rest))
     return cast(Store, load("store", "fsspec")(where))
-
-
-def open_source(name: str, settings: Mapping[str, Any], where: str) -> Source:
-    """Make a Source from its name and the settings that were given for it."""
-    from pyveg.core import params
-
-    cls = load("source", name, where)
-    return cast(Source, cls(params.build(cls.Settings, settings, where)))
 
 
 def open_inputs(patterns: Sequence[str]) -> Inputs:

@@ -6,16 +6,16 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 import networkx as nx
 
-from pyveg.core import params
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import Collection, DateRange, Item, Place, Scope
+from pyveg.core.layout import item_folder
+from pyveg.core.types import Item, Scope
 
 SANE_COUNT = 1000
 """How many tasks a service is given at most where Tasks may be put together as it suits."""
@@ -70,8 +70,8 @@ class Step:
     @cached_property
     def identity(self) -> str:
         """Digest of everything in it that can change results."""
-        scope = {**plain_scope(self.scope), "date_range": None}  # the Item says its own days
-        return digest([self.module, self.version, scope, dict(self.result_settings)])
+        about = [self.scope.sequence, dict(self.scope.subject)]  # an Item says its own extent
+        return digest([self.module, self.version, about, dict(self.result_settings)])
 
     def together(self, total: int) -> int:
         """How many of its Tasks an engine elsewhere had best do as one.
@@ -125,8 +125,6 @@ class Task:
     @cached_property
     def id(self) -> str:
         """``<sequence>/<module>/<item>``, unique in a run and usable as a path."""
-        from pyveg.core.layout import item_folder
-
         sequence = self.step.scope.sequence.replace("/", "-")
         return f"{sequence}/{self.step.name}/{item_folder(self.item.name)}"
 
@@ -235,25 +233,9 @@ def digest(value: Any) -> str:
 
 def plain_scope(scope: Scope) -> dict[str, Any]:
     """A Scope as it stands in a Task's JSON."""
-    found: dict[str, Any] = params.plain(asdict(scope))
-    return found
+    return dict(vars(scope))
 
 
 def scope_from_json(data: Mapping[str, Any]) -> Scope:
     """Read a Scope as it stands in a Task's JSON."""
-    return Scope(
-        sequence=data["sequence"],
-        place=Place(**data["place"]) if data["place"] else None,
-        collection=collection_from_json(data["collection"]) if data["collection"] else None,
-        date_range=_read(DateRange, data["date_range"]) if data["date_range"] else None,
-    )
-
-
-def collection_from_json(data: Mapping[str, Any]) -> Collection:
-    """Read a Collection as it stands in a Task's JSON."""
-    found: Collection = _read(Collection, data)
-    return found
-
-
-def _read(cls: type[Any], data: Mapping[str, Any]) -> Any:
-    return params.build(cls, data, cls.__name__)
+    return Scope(**data)

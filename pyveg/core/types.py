@@ -1,104 +1,40 @@
-"""The nouns of a job: place, date range, period, item, collection. Plain frozen data."""
+"""What every job has: Items, and what the Modules of a Sequence know. Plain frozen data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, Literal
-
-DataType = Literal["vegetation", "weather"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """A square region of the earth.
-
-    Longitude and latitude keep the type they were written with, because folder names repeat them.
-    """
-
-    longitude: float
-    """Of the centre, degrees east."""
-    latitude: float
-    """Of the centre, degrees north."""
-    region_size: float = 0.08
-    """Length of a side, degrees."""
-
-    @property
-    def label(self) -> str:
-        """``<lon>_<lat>`` as written in the config."""
-        return f"{self.longitude}_{self.latitude}"
-
-
-@dataclass(frozen=True)
-class DateRange:
-    """Days from `start` up to `end`, which is not included."""
-
-    start: date
-    end: date
-
-    def clip(self, low: date | None, high: date | None) -> DateRange:
-        """Cut to a collection's life; may leave ``start >= end``, an empty range."""
-        start = self.start if low is None else max(self.start, low)
-        end = self.end if high is None else min(self.end, high)
-        return DateRange(start, end)
-
-    @property
-    def empty(self) -> bool:
-        """Whether no day is left."""
-        return self.start >= self.end
-
-    def __str__(self) -> str:
-        return f"{self.start}..{self.end}"
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Item:
-    """What a Module is split by: mostly a date, the middle day of its period.
+    """What a Module is split by: a date of a place, an input file, a shard of images.
 
-    `details` says more, as JSON: ``start`` and ``end`` of a period, the parts of a combination.
+    `details` says more, as JSON, for the Modules that know what it means.
     """
 
     name: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def of_period(cls, period: DateRange) -> Item:
-        """Item of a period, named after its middle day: start + (days // 2)."""
-        middle = period.start + timedelta(days=(period.end - period.start).days // 2)
-        return cls(str(middle), {"start": str(period.start), "end": str(period.end)})
-
-    @property
-    def period(self) -> DateRange:
-        """The days that a dated Item stands for."""
-        start = self.details.get("start", self.name)
-        first = date.fromisoformat(start)
-        end = self.details.get("end")
-        return DateRange(first, date.fromisoformat(end) if end else first + timedelta(days=1))
-
-
-@dataclass(frozen=True)
-class Collection:
-    """One kind of imagery or weather, and the Source that it comes from."""
-
-    key: str
-    """The name it goes by in the config, and in folder names."""
-    collection_name: str
-    """The name its data have in `results_summary.json`."""
-    data_type: DataType
-    source: str
-    """Name of the Source in the registry, or ``package.module:Class``."""
-    source_settings: Mapping[str, Any] = field(default_factory=dict)
-    min_date: date | None = None
-    max_date: date | None = None
-    time_per_point: str = "1m"
-
 
 @dataclass(frozen=True)
 class Scope:
-    """What all Modules of a Sequence know of the job."""
+    """What all Modules of a Sequence know of the job.
+
+    The engine passes `subject` and `extent` on unread; `pyveg.earth.subject` reads those of places.
+    """
 
     sequence: str
-    place: Place | None = None
-    collection: Collection | None = None
-    date_range: DateRange | None = None
+    folder: str = ""
+    """Where its keys lie; the name of the Sequence where empty."""
+    subject: Mapping[str, Any] = field(default_factory=dict)
+    """What it is about, as JSON. Another subject gives other results."""
+    extent: Mapping[str, Any] = field(default_factory=dict)
+    """How much of the subject is looked at, as JSON. Each Item says which part it is, so a wider
+    extent leaves the results of an Item as they are."""
+
+    @property
+    def root(self) -> str:
+        """Folder of its keys."""
+        return self.folder or self.sequence.replace("/", "-")

@@ -1,4 +1,4 @@
-"""From a date range to the periods of a series."""
+"""From a date range to the periods of a series, and the Items that stand for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from datetime import date, timedelta
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import DateRange, Item
+from pyveg.core.types import Item
+from pyveg.earth.types import DateRange
 
 _STEP = re.compile(r"(\d+)([dwmy])")
 
@@ -62,6 +63,20 @@ def split(date_range: DateRange, time_per_point: str) -> tuple[list[DateRange], 
     return periods, None if start >= date_range.end else DateRange(start, date_range.end)
 
 
+def item_of(period: DateRange) -> Item:
+    """Item of a period, named after its middle day: start + (days // 2)."""
+    middle = period.start + timedelta(days=(period.end - period.start).days // 2)
+    return Item(str(middle), {"start": str(period.start), "end": str(period.end)})
+
+
+def period_of(item: Item) -> DateRange:
+    """The days that a dated Item stands for; one that tells none is a single day."""
+    start = item.details.get("start", item.name)
+    first = date.fromisoformat(start)
+    end = item.details.get("end")
+    return DateRange(first, date.fromisoformat(end) if end else first + timedelta(days=1))
+
+
 def items(date_range: DateRange, time_per_point: str) -> list[Item]:
     """The Items of a service's series: one per whole period."""
-    return [Item.of_period(period) for period in split(date_range, time_per_point)[0]]
+    return [item_of(period) for period in split(date_range, time_per_point)[0]]

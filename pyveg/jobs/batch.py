@@ -13,6 +13,7 @@ from pyveg.core import registry
 from pyveg.core.errors import ConfigError, RunLockedError
 from pyveg.core.layout import LOCK
 from pyveg.core.tasks import Step, TaskGraph
+from pyveg.earth.subject import collection_of
 from pyveg.jobs import azure
 from pyveg.jobs.azure import AzureConfig
 from pyveg.storage.azure_access import SAS_VARIABLE
@@ -240,7 +241,8 @@ def _sent(config: AzureConfig) -> dict[str, str]:
 def _extras(steps: list[Step]) -> Iterator[str]:
     """Extras of pyveg that nodes need: for containers, and for Sources that they ask."""
     yield registry.extra_of("store", "azure")
-    for source in {s.scope.collection.source for s in steps if s.scope.collection is not None}:
+    collections = [collection_of(step.scope) for step in steps]
+    for source in {one.source for one in collections if one is not None}:
         extra = registry.extra_of("source", source)
         if extra and any(_asks(step, source) for step in steps):
             yield extra
@@ -248,7 +250,7 @@ def _extras(steps: list[Step]) -> Iterator[str]:
 
 def _asks(step: Step, source: str) -> bool:
     """Whether the Tasks of a Step fetch from that Source."""
-    collection = step.scope.collection
+    collection = collection_of(step.scope)
     module = registry.load("module", step.module)
     return collection is not None and collection.source == source and module.role == "start"
 
@@ -259,8 +261,9 @@ def _plugins(steps: list[Step]) -> Iterator[str]:
 
     for step in steps:
         parts = [registry.load("module", step.module)]
-        if step.scope.collection is not None:
-            parts.append(registry.load("source", step.scope.collection.source))
+        collection = collection_of(step.scope)
+        if collection is not None:
+            parts.append(registry.load("source", collection.source))
         for part in parts:
             top = part.__module__.partition(".")[0]
             if top == "pyveg":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from pyveg.core.layout import COMBINE, LEDGER, PRIVATE
 from pyveg.core.module import MOVED, RETIRED, Module, Settings
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.sequence import ModuleSpec, Sequence
-from pyveg.core.types import Collection, DateRange, Place, Scope
-from pyveg.earth import periods
+from pyveg.core.types import Scope
+from pyveg.earth import metrics, periods
+from pyveg.earth.module import EarthModule
+from pyveg.earth.source import open_source
+from pyveg.earth.subject import Subject, collection_of, has_subject
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.products import life, product_of
 
 COLLECTION_FIELDS = (
@@ -91,8 +96,6 @@ class _Job:
     """A config while it is being resolved."""
 
     top: TopLevel
-    place: Place | None = None
-    dates: DateRange | None = None
     warnings: list[str] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
     """What was taken from ``special_config``: (key, setting)."""
@@ -100,6 +103,12 @@ class _Job:
     def warn(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
+
+    @cached_property
+    def region(self) -> tuple[Place, DateRange]:
+        """What a job about a place looks at, and when."""
+        _check_given(self.top)
+        return _place(self.top), _dates(self.top)
 
     def special(self, key: str) -> dict[str, Any]:
         return dict(self.top.special_config.get(key, {}))
@@ -171,8 +180,13 @@ def _others(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> list[str
     return [
         key
         for key, found in modules.items()
-        if key not in (COMBINE, *_used(top)) and not any(cls.needs_collection for _, cls in found)
+        if key not in (COMBINE, *_used(top)) and not any(_needs_place(cls) for _, cls in found)
     ]
+
+
+def _needs_place(cls: type[Module[Any]]) -> bool:
+    """Whether a Module works on a collection of a place, or gathers such."""
+    return issubclass(cls, EarthModule)
 
 
 def _check_given(top: TopLevel) -> None:
@@ -224,13 +238,15 @@ def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
     top = job.top
     found = {key: _classes(key, names) for key, names in top.modules_to_use.items()}
     others = _others(top, found)
-    if others and top.collections_to_use is None and len(others) == len(found):
+    combiners = found.get(COMBINE, ())
+    elsewhere = not any(_needs_place(cls) for _, cls in combiners)
+    rest = set(found) - set(others) - ({COMBINE} if elsewhere else set())
+    if others and top.collections_to_use is None and not rest:
         for name in ("coordinates", "date_range"):
             if getattr(top, name) is not None:
                 job.warn(f'"{name}" has no effect: no Module of this job works on a collection')
         return found
-    _check_given(top)
-    job.place, job.dates = _place(top), _dates(top)
+    _ = job.region  # wrong coordinates and dates are told before wrong collections
     _check_collections(top, found, others)
     return found
 
@@ -298,23 +314,23 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
     source_names = set(params.names(registry.load("source", source, where).Settings))
     _check_collection_names(record, job.special(key), source_names, modules, key)
     _warn_retired(job, given, ())
-    scope = Scope(
-        sequence=key,
-        place=job.place,
-        collection=_collection(key, given, source_names),
-        date_range=job.dates,
-    )
-    scope = _clip(job, scope)
+    collection = _collection(key, given, source_names)
+    dates = _clip(job, collection)
     for _, cls in modules:
-        if cls.data_type not in (None, scope.collection.data_type if scope.collection else None):
+        wanted = getattr(cls, "data_type", None)
+        if wanted not in (None, collection.data_type):
             raise ConfigError(
-                f'modules_to_use["{key}"]: {cls.__name__} is for {cls.data_type} collections'
+                f'modules_to_use["{key}"]: {cls.__name__} is for {wanted} collections'
             )
+        if issubclass(cls, EarthModule):
+            cls.check_declarations(f'modules_to_use["{key}"]')
+    metrics.declared(cls for _, cls in modules)
     _check_ignored(job, source, (key, *(cls.__name__ for _, cls in modules)))
     specs = tuple(
         ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
     )
-    return Sequence(scope, specs)
+    place, _ = job.region
+    return Sequence(Subject(place, dates, collection).scope(key), specs)
 
 
 def _other_sequence(job: _Job, key: str, modules: list[ModuleClass]) -> Sequence:
@@ -369,7 +385,7 @@ def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> C
     settings = {name: given[name] for name in source_names if name in given}
     if isinstance(settings.get("path"), str | Path) and "://" not in str(settings["path"]):
         settings["path"] = str(Path(settings["path"]).expanduser().absolute())
-    registry.open_source(given["source"], settings, where)  # checks the settings
+    open_source(given["source"], settings, where)  # checks the settings
     collection = params.build(
         Collection, {"key": key, "source_settings": params.plain(settings), **fields}, where
     )
@@ -382,12 +398,9 @@ def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> C
     return replace(collection, min_date=low, max_date=high)
 
 
-def _clip(job: _Job, scope: Scope) -> Scope:
-    """Cut the date range to the collection's life, and say what is lost."""
-    collection = scope.collection
-    if collection is None or scope.date_range is None:
-        return scope
-    asked = scope.date_range
+def _clip(job: _Job, collection: Collection) -> DateRange:
+    """The date range, cut to the collection's life; what is lost is said."""
+    _, asked = job.region
     dates = asked.clip(collection.min_date, collection.max_date)
     life = f"{collection.min_date or '...'}..{collection.max_date or 'today'}"
     if dates.empty:
@@ -405,7 +418,7 @@ def _clip(job: _Job, scope: Scope) -> Scope:
             )
         if rest:
             job.warn(f'"{collection.key}": {rest} is less than {step} and left out')
-    return Scope(scope.sequence, scope.place, collection, dates)
+    return dates
 
 
 def _settings(
@@ -477,12 +490,13 @@ def _combine(
             return []
         name = "VegAndWeatherJsonCombiner"
         modules = [(name, registry.load("module", name))]
-    scope = Scope(COMBINE, job.place, None, job.dates)
+    about_place = any(_needs_place(cls) for _, cls in modules) or bool(_used(job.top))
+    scope = Subject(*job.region).scope(COMBINE) if about_place else Scope(COMBINE)
     specs = tuple(
         ModuleSpec(name, _settings(job, cls, {}, modules, COMBINE)) for name, cls in modules
     )
-    others = any(not cls.needs_collection for _, cls in modules)
-    before = [s.name for s in sequences if others or s.scope.collection is not None]
+    others = not all(_needs_place(cls) for _, cls in modules)
+    before = [s.name for s in sequences if others or has_subject(s.scope)]
     return [Sequence(scope, specs, tuple(before))]
 
 
@@ -490,7 +504,7 @@ def _check_summary_names(sequences: Iterable[Sequence]) -> None:
     """Two collections must not share a name in the summary."""
     seen: dict[str, str] = {}
     for sequence in sequences:
-        collection = sequence.scope.collection
+        collection = collection_of(sequence.scope)
         if collection is None:
             continue
         other = seen.setdefault(collection.collection_name, collection.key)
@@ -505,7 +519,7 @@ def _check_agreement(sequences: Iterable[Sequence]) -> None:
     """Collections that tell of one world must be given the same one."""
     seen: dict[tuple[str, str], tuple[str, Any]] = {}
     for sequence in sequences:
-        collection = sequence.scope.collection
+        collection = collection_of(sequence.scope)
         if collection is None:
             continue
         cls = registry.load("source", collection.source)

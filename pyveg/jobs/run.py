@@ -17,16 +17,7 @@ from pyveg.core.coordinator import Coordinator
 from pyveg.core.errors import ConfigError, NotARunError, PyvegError, RunLockedError
 from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
 from pyveg.core.execute import describe
-from pyveg.core.layout import (
-    COMBINE,
-    CONFIG_FILE,
-    LEDGER,
-    LOCK,
-    PRIVATE,
-    RUN_FILE,
-    Layout,
-    failed_task_key,
-)
+from pyveg.core.layout import COMBINE, CONFIG_FILE, LEDGER, LOCK, PRIVATE, RUN_FILE, failed_task_key
 from pyveg.core.ledger import make_ledger
 from pyveg.core.manifest import versions
 from pyveg.core.pipeline import FORMAT, Pipeline
@@ -34,6 +25,8 @@ from pyveg.core.planner import Plan
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph, TaskResult
+from pyveg.earth.layout import Layout
+from pyveg.earth.subject import Subject, has_subject
 from pyveg.jobs import azure, batch, dask
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.load import load_pipeline
@@ -376,9 +369,10 @@ def _forget_failures(prepared: PreparedRun) -> list[Observer]:
 def _outputs(store: Store, pipeline: Pipeline, *, picture: bool) -> tuple[str | None, str | None]:
     """Where the summary is, and a picture of it, drawn anew."""
     scope = pipeline.sequences[-1].scope
-    if scope.sequence != COMBINE or scope.place is None:
+    if scope.sequence != COMBINE or not has_subject(scope):
         return None, None
-    layout = Layout(scope.place, COMBINE)
+    place = Subject.of(scope).place
+    layout = Layout(place, COMBINE)
     if store.size(layout.results_summary()) is None or store.size(layout.series()) is None:
         return None, None
     summary = f"{store.url}/{layout.results_summary()}"
@@ -387,7 +381,7 @@ def _outputs(store: Store, pipeline: Pipeline, *, picture: bool) -> tuple[str | 
     from pyveg.analysis.figures import series_png
     from pyveg.runs.results import read_series
 
-    title = f"{scope.place.latitude}° N, {scope.place.longitude}° E,"
+    title = f"{place.latitude}° N, {place.longitude}° E,"
     drawn = series_png(read_series(store.read(layout.series())), title)
     if drawn is None:
         return summary, None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from pyveg import formats
 from pyveg.core import module
-from pyveg.core.module import Job
 from pyveg.core.params import setting
+from pyveg.earth.chips import SIZE
+from pyveg.earth.metrics import OFFSET50, Metric, Support
+from pyveg.earth.module import EarthJob, EarthModule
+from pyveg.earth.network import nodes
 from pyveg.kernels import images
-from pyveg.modules.chips import SIZE, Chips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,27 +33,58 @@ class NetworkCentralityCalculatorSettings(module.Settings):
     num_quantiles: int = setting(20, doc="length of the feature vector", low=2, high=1000)
 
 
-class NetworkCentralityCalculator(module.Module[NetworkCentralityCalculatorSettings]):
+SIGNAL_COVER = Metric(
+    "signal_cover", "1", "share of the chip's pixels that are nodes of the network",
+    "Nodes", test="none", low=0, high=1, family="network",
+)  # fmt: skip
+
+
+def _of_vector(name: str, meaning: str, **more: Any) -> Metric:
+    """A number made of the feature vector; a chip without a node has none."""
+    return Metric(
+        name, "pixels", meaning, family="network", void_without=SIGNAL_COVER.name,
+        **{"label": f"Feature vector, {name}", "test": "none", "in_series": False, **more},
+    )  # fmt: skip
+
+
+METRICS = (
+    _of_vector(
+        OFFSET50, "nodes less edges of the whole network, less those of its best-connected half",
+        label="Network centrality (offset50)", test="memory", in_series=True, colour="#AA4499",
+    ),
+    _of_vector("offset", "last element of the feature vector less its first"),
+    _of_vector("slope", "offset over the length of the feature vector"),
+    _of_vector("mean", "mean of the feature vector"),
+    _of_vector("std", "population standard deviation of the feature vector"),
+    SIGNAL_COVER,
+)  # fmt: skip
+
+
+class NetworkCentralityCalculator(EarthModule[NetworkCentralityCalculatorSettings]):
     """Measure how connected the pattern of each chip is."""
 
     Settings = NetworkCentralityCalculatorSettings
     data_type = "vegetation"
     consumes: ClassVar[tuple[str, ...]] = ("images",)
-    provides: ClassVar[tuple[str, ...]] = ("records",)
+    metrics = METRICS
+    attributes: ClassVar[Mapping[str, str]] = {
+        "feature_vec": "nodes less edges of the best-connected share of the nodes, a number for "
+        "each quantile",
+        "signal": "which pixels are the nodes",
+    }
+    records_files: ClassVar[Mapping[Support, str]] = {"chip": "NC/network_centralities"}
     preload: ClassVar[tuple[str, ...]] = ("pyveg.kernels.centrality",)
 
-    def run(self, job: Job[NetworkCentralityCalculatorSettings]) -> None:
+    def run(self, job: EarthJob[NetworkCentralityCalculatorSettings]) -> None:
         """Process one date."""
         from pyveg.kernels.centrality import feature_vector_metrics, feature_vectors
 
-        date, layout, settings = job.item.name, job.layout, job.settings
-        found = Chips.decode(job.store.read(layout.chips(date)))
-        picture = formats.decode_png(job.store.read(layout.processed(date, "BWNDVI")))
-        chosen = found.chosen(settings.n_sub_images)
+        settings = job.settings
+        chosen = job.chip_grid().chosen(settings.n_sub_images)
         if not chosen:
             job.skip("no chip has enough valid pixels")
-        wanted = 255 if settings.signal == "bare_soil" else 0
-        masks = images.cut_chips(picture, SIZE)[chosen] == wanted
+        picture = formats.decode_png(job.store.read(job.layout.processed(job.item.name, "BWNDVI")))
+        masks = nodes(images.cut_chips(picture, SIZE)[chosen], settings.signal)
         vectors = feature_vectors(
             masks,
             num_quantiles=settings.num_quantiles,
@@ -58,15 +92,14 @@ class NetworkCentralityCalculator(module.Module[NetworkCentralityCalculatorSetti
             n_threads=settings.n_threads,
         )
         covers = masks.mean(axis=(1, 2), dtype=np.float64)
-        records = [
+        job.write_chip_records(
             {
-                **feature_vector_metrics(vector),
-                "feature_vec": vector.tolist(),
-                **found.record(index, date),
-                "signal": settings.signal,
-                "signal_cover": round(float(cover), 6),
+                index: {
+                    **feature_vector_metrics(vector),
+                    SIGNAL_COVER.name: round(float(cover), 6),
+                    "feature_vec": vector.tolist(),
+                    "signal": settings.signal,
+                }
+                for index, vector, cover in zip(chosen, vectors, covers, strict=True)
             }
-            for index, vector, cover in zip(chosen, vectors, covers, strict=True)
-        ]
-        key = layout.network_centralities(date)
-        job.store.write(key, formats.encode_records(records))
+        )

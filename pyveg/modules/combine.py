@@ -2,86 +2,101 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-import numpy as np
-
 from pyveg import formats
-from pyveg.core import module, params
+from pyveg.core import module, params, registry
 from pyveg.core.errors import KeyMissingError
-from pyveg.core.module import Job, Planning, SequencePlan
+from pyveg.core.module import Planning, SequencePlan
 from pyveg.core.tasks import plain_scope, scope_from_json
-from pyveg.core.types import DateRange, Item, Scope
-from pyveg.modules.download import PRECIPITATION, TEMPERATURE
+from pyveg.core.types import Item
+from pyveg.earth.layout import Layout
+from pyveg.earth.metrics import Metric, Support, declared
+from pyveg.earth.module import EarthJob, EarthModule
+from pyveg.earth.periods import period_of
+from pyveg.earth.subject import Subject, collection_of
+from pyveg.earth.types import Collection, DateRange
+from pyveg.modules.series_table import row_of, write_table
 
 Record = dict[str, Any]
-
-METRICS = ("offset50", "ndvi_mean", "cover", "signal_cover", "ndvi", "valid_fraction")
-"""What `series.csv` tells of each date, beside the weather."""
-COLUMNS = (
-    "date",
-    "collection",
-    "chips",
-    *(f"{metric}{part}" for metric in METRICS for part in ("", "_q25", "_q75")),
-    PRECIPITATION,
-    TEMPERATURE,
-)
 
 
 @dataclass(frozen=True)
 class Series:
     """One collection as the combiner reads it."""
 
-    scope: Scope
+    subject: Subject
+    collection: Collection
+    layout: Layout
     items: tuple[Item, ...]
     task_ids: Mapping[str, tuple[str, ...]]
+    modules: tuple[type[EarthModule[Any]], ...]
+    """Those of its Modules that measure something."""
 
     @property
     def name(self) -> str:
         """Its name in the summary."""
-        return self.scope.collection.collection_name if self.scope.collection else ""
+        return self.collection.collection_name
 
     @property
-    def data_type(self) -> str:
-        """``vegetation`` or ``weather``."""
-        return self.scope.collection.data_type if self.scope.collection else ""
+    def is_weather(self) -> bool:
+        """Whether its records are the weather of the place."""
+        return self.collection.data_type == "weather"
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """What its Modules measure, by name."""
+        return declared(self.modules)
 
 
-class VegAndWeatherJsonCombiner(module.Module[module.Settings]):
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on one date."""
+
+    chips: Sequence[Record] = ()
+    place: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.chips or self.place)
+
+
+class VegAndWeatherJsonCombiner(EarthModule[module.Settings]):
     """Join the records of all collections and dates in `results_summary.json` and `series.csv`.
 
-    It runs on what there is, and the summary says what is missing and why.
+    It takes whatever the Modules of the collections declare. It runs on what there is, and the
+    summary says what is missing and why.
     """
 
+    version: ClassVar[int] = 2
     role: ClassVar[module.Role] = "combine"
 
     def items(self, planning: Planning, settings: module.Settings) -> Sequence[Item]:
         """One Item: everything."""
         del settings
-        series = [_pack(before) for before in planning.upstream]
+        series = [_pack(one) for one in planning.upstream if collection_of(one.scope) is not None]
         return [Item("all", {"series": series, "about": dict(planning.about)})]
 
-    def run(self, job: Job[module.Settings]) -> None:
+    def run(self, job: EarthJob[module.Settings]) -> None:
         """Write the summary, date by date, so that memory does not grow with their number."""
         series = [_unpack(data) for data in job.item.details["series"]]
-        series.sort(key=lambda one: one.data_type != "weather")
-        found = Found()
+        series.sort(key=lambda one: not one.is_weather)
+        tally = Tally()
         with job.store.open_write(job.layout.results_summary()) as stream:
-            for part in _summary(job, series, found):
+            for part in _summary(job, series, tally):
                 stream.write(part.encode())
-        job.store.write(job.layout.series(), found.table())
-        job.notes["missing"] = {name: len(reasons) for name, reasons in found.missing.items()}
+        shown = [metric for metric in _all_metrics(series).values() if metric.in_series]
+        job.store.write(job.layout.series(), write_table(tally.rows, shown))
+        job.notes["missing"] = {name: len(reasons) for name, reasons in tally.missing.items()}
 
 
 @dataclass
-class Found:
+class Tally:
     """What is remembered of the dates that have been written."""
 
     dates: dict[str, list[Item]] = field(default_factory=dict)
@@ -90,52 +105,53 @@ class Found:
     """Name of a collection -> date -> why it gave nothing, or not everything."""
     rows: list[Record] = field(default_factory=list)
 
-    def add(self, series: Series, item: Item, data: Any, reason: str) -> None:
+    def add(self, series: Series, item: Item, measured: Measured, reason: str) -> None:
         """Remember one date."""
         if reason:
             self.missing.setdefault(series.name, {})[item.name] = reason
-        if data is None:
+        if not measured:
             return
         self.dates.setdefault(series.name, []).append(item)
-        row = {"date": item.name, "collection": series.name}
-        self.rows.append(row | (data if series.data_type == "weather" else _quartiles(data)))
-
-    def table(self) -> bytes:
-        """The series, a row per collection and date, as CSV."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return text.getvalue().encode()
+        shown = [metric for metric in series.metrics.values() if metric.in_series]
+        row = row_of(measured.chips, measured.place, shown)
+        self.rows.append({"date": item.name, "collection": series.name, **row})
 
 
-def _quartiles(records: Sequence[Record]) -> Record:
-    """Median and quartiles over the chips of a date."""
-    row: Record = {"chips": len(records)}
-    for metric in METRICS:
-        values = [record[metric] for record in records if metric in record]
-        known = np.array(values, dtype=np.float64)
-        known = known[np.isfinite(known)]
-        if known.size:
-            quarters = np.quantile(known, [0.25, 0.5, 0.75])
-            names = (f"{metric}_q25", metric, f"{metric}_q75")
-            row |= dict(zip(names, np.round(quarters, 6).tolist(), strict=True))
-    return row
+def _all_metrics(series: Iterable[Series]) -> dict[str, Metric]:
+    """Metrics of all collections, vegetation before weather."""
+    found: dict[str, Metric] = {}
+    for one in sorted(series, key=lambda one: one.is_weather):
+        found = {**found, **{n: m for n, m in one.metrics.items() if n not in found}}
+    return found
 
 
-def _summary(job: Job[Any], series: Sequence[Series], found: Found) -> Iterator[str]:
+def _summary(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Iterator[str]:
     """The parts of the JSON text, one date at a time."""
     yield "{\n"
     for one in series:
-        yield f'{_text(one.name)}: {{\n"type": {_text(one.data_type)},\n"time-series-data": {{\n'
+        yield f'{_text(one.name)}: {{\n"type": {_text(one.collection.data_type)},\n'
+        yield '"time-series-data": {\n'
+        of_place: dict[str, Any] = {}
         for number, item in enumerate(one.items):
-            data = _read(job, one, item.name)
-            found.add(one, item, data, _reason(job, one, item.name, data))
-            lines = formats.encode_records(data).decode() if isinstance(data, list) else _text(data)
+            measured = _read(job, one, item.name)
+            tally.add(one, item, measured, _reason(job, one, item.name, measured))
+            if measured.place and not one.is_weather:
+                of_place[item.name] = measured.place
+            lines = _lines(one, measured)
             yield f"{',' if number else ''}{_text(item.name)}: {lines.strip()}\n"
-        yield f'}},\n"periods": {_text(_periods(one.items))}\n}},\n'
-    yield f'"metadata": {_text(_metadata(job, series, found), indent=1)},\n'
-    yield f'"missing": {_text(found.missing, indent=1)}\n}}\n'
+        yield "},\n"
+        if of_place:
+            yield f'"place": {_text(of_place)},\n'
+        yield f'"periods": {_text(_periods(one.items))}\n}},\n'
+    yield f'"metadata": {_text(_metadata(job, series, tally), indent=1)},\n'
+    yield f'"missing": {_text(tally.missing, indent=1)}\n}}\n'
+
+
+def _lines(series: Series, measured: Measured) -> str:
+    """One date of the time series: a record of the weather, or a list of records of chips."""
+    if series.is_weather:
+        return _text(measured.place or None)
+    return formats.encode_records(measured.chips).decode() if measured.chips else "null"
 
 
 def _text(value: Any, indent: int | None = None) -> str:
@@ -147,86 +163,100 @@ def _pack(plan: SequencePlan) -> dict[str, Any]:
         [item.name, params.plain(item.details), list(plan.task_ids[item.name])]
         for item in plan.items
     ]
-    return {"scope": plain_scope(plan.scope), "items": items}
+    return {"scope": plain_scope(plan.scope), "items": items, "modules": list(plan.modules)}
 
 
 def _unpack(data: Mapping[str, Any]) -> Series:
-    items = tuple(Item(name, details) for name, details, _ in data["items"])
-    task_ids = {name: tuple(ids) for name, _, ids in data["items"]}
-    return Series(scope_from_json(data["scope"]), items, task_ids)
+    scope = scope_from_json(data["scope"])
+    subject = Subject.of(scope)
+    if subject.collection is None:
+        raise TypeError(f"{scope.sequence} was packed without a collection")
+    classes = [registry.load("module", name) for name in data["modules"]]
+    return Series(
+        subject=subject,
+        collection=subject.collection,
+        layout=Layout(subject.place, scope.sequence),
+        items=tuple(Item(name, details) for name, details, _ in data["items"]),
+        task_ids={name: tuple(ids) for name, _, ids in data["items"]},
+        modules=tuple(cls for cls in classes if getattr(cls, "metrics", ())),
+    )
 
 
-def _read(job: Job[Any], series: Series, item: str) -> Any:
-    """What was found for one date; None where there is nothing."""
-    read = _weather if series.data_type == "weather" else _chips
-    return read(job, series.scope, item)
+def _read(job: EarthJob[Any], series: Series, item: str) -> Measured:
+    """What was measured on one date."""
+    chips: dict[int, Record] = {}
+    place: Record = {}
+    for cls in series.modules:
+        own = {metric.name for metric in cls.metrics} | set(cls.attributes)
+        for record in _records(job, series, item, cls, "chip") or ():
+            _merge(chips.setdefault(record["chip"], {}), record, own)
+        _merge(place, _records(job, series, item, cls, "place") or {}, own)
+    return Measured([chips[chip] for chip in sorted(chips)], place)
 
 
-def _weather(job: Job[Any], scope: Scope, item: str) -> Record | None:
-    found: Record | None = _json(job, job.layout_of(scope).weather_data(item))
-    return found
+def _merge(record: Record, more: Mapping[str, Any], own: set[str]) -> None:
+    """Add what another Module says; what it only repeats of the chip replaces nothing."""
+    record.update(
+        {name: value for name, value in more.items() if name in own or name not in record}
+    )
 
 
-def _chips(job: Job[Any], scope: Scope, item: str) -> list[Record] | None:
-    """Records of the chips, those of both kinds joined."""
-    layout = job.layout_of(scope)
-    keys = (layout.network_centralities(item), layout.ndvi_values(item))
-    joined: dict[int, Record] = {}
-    for key in keys:
-        for record in _json(job, key) or ():
-            joined.setdefault(record["chip"], {}).update(record)
-    return [joined[chip] for chip in sorted(joined)] or None
-
-
-def _json(job: Job[Any], key: str) -> Any:
+def _records(
+    job: EarthJob[Any], series: Series, item: str, cls: type[EarthModule[Any]], support: Support
+) -> Any:
+    """What a Module wrote of a date; None where it measures nothing of that kind, or has failed."""
+    if not any(metric.support == support for metric in cls.metrics):
+        return None
     try:
+        key = series.layout.records(item, cls.records_file(support))
         return formats.decode_json(job.store.read(key))
     except KeyMissingError:
         return None
 
 
-def _reason(job: Job[Any], series: Series, item: str, data: Any) -> str:
+def _reason(job: EarthJob[Any], series: Series, item: str, measured: Measured) -> str:
     """Why a date gave nothing, or not everything; empty where nothing is missing."""
     for task_id in series.task_ids[item]:
         if task_id in job.missing:
             return job.missing[task_id]
-    return "no Module of the sequence made records" if data is None else ""
+    return "" if measured else "no Module of the sequence made records"
 
 
 def _periods(items: Iterable[Item]) -> dict[str, list[str]]:
     """Date -> first day of its period, and the day after its last."""
-    return {item.name: [str(item.period.start), str(item.period.end)] for item in items}
+    return {item.name: [str(period_of(item).start), str(period_of(item).end)] for item in items}
 
 
-def _metadata(job: Job[Any], series: Sequence[Series], found: Found) -> Record:
-    main = next((one for one in series if one.data_type == "vegetation"), series[0])
-    dates, collection = main.scope.date_range, main.scope.collection
+def _metadata(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Record:
+    main = next((one for one in series if not one.is_weather), series[0])
+    dates = main.subject.date_range
     about = {key: value for key, value in job.item.details["about"].items() if value is not None}
     return {
-        "start_date": str(dates.start) if dates else None,
-        "end_date": str(dates.end) if dates else None,
-        "time_per_point": collection.time_per_point if collection else None,
+        "start_date": str(dates.start),
+        "end_date": str(dates.end),
+        "time_per_point": main.collection.time_per_point,
         "longitude": job.place.longitude,
         "latitude": job.place.latitude,
         "region_size": job.place.region_size,
         "collection": main.name,
-        "num_data_points": _data_points(series, found),
+        "num_data_points": _data_points(series, tally),
         **about,
         "tag": f"pyveg-{version('pyveg')}",
+        "metrics": [metric.to_json() for metric in _all_metrics(series).values()],
     }
 
 
-def _data_points(series: Sequence[Series], found: Found) -> int:
+def _data_points(series: Sequence[Series], tally: Tally) -> int:
     """Dates that have vegetation and, where there is weather at all, weather of their period."""
-    items: dict[str, list[Item]] = {"vegetation": [], "weather": []}
+    items: dict[bool, list[Item]] = {False: [], True: []}
     for one in series:
-        items[one.data_type] += found.dates.get(one.name, [])
-    types = {one.data_type for one in series}
-    if len(types) == 1:
-        return len(items[types.pop()])
-    periods = sorted((item.period for item in items["weather"]), key=lambda period: period.start)
+        items[one.is_weather] += tally.dates.get(one.name, [])
+    kinds = {one.is_weather for one in series}
+    if len(kinds) == 1:
+        return len(items[kinds.pop()])
+    periods = sorted((period_of(item) for item in items[True]), key=lambda period: period.start)
     starts = [period.start for period in periods]
-    return sum(_within(item, starts, periods) for item in items["vegetation"])
+    return sum(_within(item, starts, periods) for item in items[False])
 
 
 def _within(item: Item, starts: Sequence[date], periods: Sequence[DateRange]) -> bool:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from pyveg import formats
 from pyveg.core import bulk, module
 from pyveg.core.errors import ConfigError, DataError
-from pyveg.core.module import Job, Planning, source_of
+from pyveg.core.module import Planning
 from pyveg.core.params import setting
-from pyveg.core.ports import Request
 from pyveg.core.types import Item, Scope
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
+from pyveg.earth.module import EarthJob, EarthModule, S, known_collection
+from pyveg.earth.source import Request, source_of
+from pyveg.earth.subject import Subject
 from pyveg.kernels.images import valid_pixels
 from pyveg.kernels.ndvi import ndvi
-
-PRECIPITATION = "total_precipitation"
-TEMPERATURE = "mean_2m_air_temperature"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,32 +49,37 @@ class WeatherDownloaderSettings(module.Settings):
     )
 
 
-class _Downloader(module.Module[Any]):
+class _Downloader(EarthModule[S]):
     """What downloaders share: Items and fingerprints are the Source's."""
 
     role: ClassVar[module.Role] = "start"
     provides: ClassVar[tuple[str, ...]] = ("rasters",)
 
-    def items(self, planning: Planning, settings: Any) -> Sequence[Item]:
+    def items(self, planning: Planning, settings: S) -> Sequence[Item]:
         """The dates that the Source has."""
         del settings
-        scope = planning.scope
-        if scope.place is None or scope.collection is None or scope.date_range is None:
-            raise ConfigError(
-                f'"{scope.sequence}": a downloader needs coordinates and a date_range'
-            )
-        return source_of(scope).items(scope.collection, scope.place, scope.date_range)
+        subject, collection = Subject.of(planning.scope), known_collection(planning.scope)
+        return source_of(collection).items(collection, subject.place, subject.date_range)
 
-    def fingerprint(self, scope: Scope, item: Item, settings: Any) -> str:
+    def fingerprint(self, scope: Scope, item: Item, settings: S) -> str:
         """What the Source's answer depends on, such as the contents of files."""
-        return source_of(scope).fingerprint(self.request(scope, item, settings))
+        source = source_of(known_collection(scope))
+        return source.fingerprint(self.request(scope, item, settings))
 
     @abstractmethod
-    def request(self, scope: Scope, item: Item, settings: Any) -> Request:
+    def request(self, scope: Scope, item: Item, settings: S) -> Request:
         """What to ask the Source for."""
 
+    def keep(self, job: EarthJob[S], rasters: Mapping[str, formats.Raster]) -> None:
+        """Write each raster of a date, encoded once."""
+        files = {
+            job.layout.raw(job.item.name, name): formats.encode_geotiff(raster)
+            for name, raster in rasters.items()
+        }
+        bulk.write_many(job.store, files)
 
-class VegetationDownloader(_Downloader):
+
+class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
     """Fetch the red, green, blue and near-infrared bands of each date, and its NDVI."""
 
     Settings = VegetationDownloaderSettings
@@ -82,12 +87,10 @@ class VegetationDownloader(_Downloader):
 
     def request(self, scope: Scope, item: Item, settings: VegetationDownloaderSettings) -> Request:
         """RGB and NIR; NDVI too where the Source has it ready."""
-        if scope.place is None or scope.collection is None:
-            raise TypeError("a vegetation collection has a place")
         bands = (*check_rgb(settings.RGB_bands, scope.sequence), settings.NIR_band)
         return Request(
-            place=scope.place,
-            collection=scope.collection,
+            place=Subject.of(scope).place,
+            collection=known_collection(scope),
             item=item,
             bands={name: name for name in (*bands, "NDVI")},
             optional=("NDVI",),
@@ -97,17 +100,14 @@ class VegetationDownloader(_Downloader):
             cloudy_pix_flag=settings.cloudy_pix_flag,
         )
 
-    def run(self, job: Job[VegetationDownloaderSettings]) -> None:
+    def run(self, job: EarthJob[VegetationDownloaderSettings]) -> None:
         """Fetch one date; its NDVI is NaN wherever a pixel is masked, whoever made it."""
         scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
         rasters = dict(scene.rasters)
         valid = add_ndvi(rasters, job.settings.RGB_bands[0], job.settings.NIR_band)
         if not valid:
             job.skip("every pixel is masked or empty")
-        bulk.write_many(
-            job.store,
-            {job.layout.raw(job.item.name, name): data for name, data in rasters.items()},
-        )
+        self.keep(job, rasters)
         job.notes.update(scene.record)
         job.notes["valid_fraction"] = valid
         record = formats.encode_json(job.notes, indent=1)
@@ -122,14 +122,14 @@ def check_rgb(bands: Sequence[str], where: str) -> tuple[str, str, str]:
     return red, green, blue
 
 
-def add_ndvi(rasters: dict[str, bytes], red: str, nir: str) -> float:
+def add_ndvi(rasters: dict[str, formats.Raster], red: str, nir: str) -> float:
     """Put NDVI beside the bands, on their grid, NaN where they are masked.
 
     Parameters
     ----------
-    rasters : dict of str to bytes
-        GeoTIFFs by name. NDVI is computed where there is none; one that is there is changed only
-        where it has a value for a masked pixel.
+    rasters : dict of str to Raster
+        By name. NDVI is computed where there is none; one that is there is changed only where it
+        has a value for a masked pixel.
     red, nir : str
         Names of the bands that NDVI is made of.
 
@@ -143,16 +143,15 @@ def add_ndvi(rasters: dict[str, bytes], red: str, nir: str) -> float:
     DataError
         If the rasters are not of one shape.
     """
-    found = {name: formats.decode_geotiff(data) for name, data in rasters.items()}
-    check_shapes({name: raster.array.shape for name, raster in found.items()})
-    given = found.pop("NDVI", None)
-    values = ndvi(found[nir].array, found[red].array) if given is None else given.array
-    valid = valid_pixels([raster.array for raster in found.values()], values)
+    check_shapes({name: raster.array.shape for name, raster in rasters.items()})
+    bands = {name: raster for name, raster in rasters.items() if name != "NDVI"}
+    given = rasters.get("NDVI")
+    values = ndvi(bands[nir].array, bands[red].array) if given is None else given.array
+    valid = valid_pixels([raster.array for raster in bands.values()], values)
     if given is None or np.isfinite(values[~valid]).any():
         values = np.where(valid, values, np.nan).astype(np.float32)
-        like = given or found[nir]
-        raster = formats.Raster(values, like.crs, like.transform, nodata=float("nan"))
-        rasters["NDVI"] = formats.encode_geotiff(raster)
+        like = given or bands[nir]
+        rasters["NDVI"] = formats.Raster(values, like.crs, like.transform, nodata=float("nan"))
     return float(valid.mean())
 
 
@@ -165,7 +164,7 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
             raise DataError(f"the bands are not of one shape: {first} has {sizes}")
 
 
-class WeatherDownloader(_Downloader):
+class WeatherDownloader(_Downloader[WeatherDownloaderSettings]):
     """Fetch precipitation (m per period) and mean air temperature (K) of each date."""
 
     Settings = WeatherDownloaderSettings
@@ -174,18 +173,13 @@ class WeatherDownloader(_Downloader):
 
     def request(self, scope: Scope, item: Item, settings: WeatherDownloaderSettings) -> Request:
         """Rain, and temperature where there is one, under the names that results have."""
-        if scope.place is None or scope.collection is None:
-            raise TypeError("a weather collection has a place")
         bands = {PRECIPITATION: settings.precipitation_band}
         if settings.temperature_band is not None:
             bands[TEMPERATURE] = settings.temperature_band
-        return Request(scope.place, scope.collection, item, bands)
+        return Request(Subject.of(scope).place, known_collection(scope), item, bands)
 
-    def run(self, job: Job[WeatherDownloaderSettings]) -> None:
+    def run(self, job: EarthJob[WeatherDownloaderSettings]) -> None:
         """Fetch one date."""
         scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
-        bulk.write_many(
-            job.store,
-            {job.layout.raw(job.item.name, name): data for name, data in scene.rasters.items()},
-        )
+        self.keep(job, scene.rasters)
         job.notes.update(scene.record)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pyveg import formats
 from pyveg.core import bulk, module
-from pyveg.core.module import Job
 from pyveg.core.params import setting
+from pyveg.earth.chips import SIZE, ChipGrid
+from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.kernels import images
 from pyveg.modules import chips
 from pyveg.modules.download import check_rgb, check_shapes
@@ -35,7 +36,7 @@ class VegetationImageProcessorSettings(module.Settings):
     )
 
 
-class VegetationImageProcessor(module.Module[VegetationImageProcessorSettings]):
+class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
     """Make the RGB, NDVI and black-and-white NDVI picture of each date, and lay out its chips.
 
     In the black-and-white picture white is bare soil (NDVI at or below that around it) and black
@@ -47,7 +48,7 @@ class VegetationImageProcessor(module.Module[VegetationImageProcessorSettings]):
     consumes: ClassVar[tuple[str, ...]] = ("rasters",)
     provides: ClassVar[tuple[str, ...]] = ("images",)
 
-    def run(self, job: Job[VegetationImageProcessorSettings]) -> None:
+    def run(self, job: EarthJob[VegetationImageProcessorSettings]) -> None:
         """Process one date."""
         date, layout = job.item.name, job.layout
         names = (*check_rgb(job.settings.RGB_bands, job.scope.sequence), "NDVI")
@@ -77,13 +78,13 @@ def encode(kind: str, picture: NDArray[np.uint8]) -> bytes:
 
 
 def _write_chips(
-    job: Job[VegetationImageProcessorSettings],
-    found: chips.Chips,
+    job: EarthJob[VegetationImageProcessorSettings],
+    found: ChipGrid,
     pictures: dict[str, NDArray[np.uint8]],
 ) -> None:
     written = {}
     for kind, picture in pictures.items():
-        for index, chip in enumerate(images.cut_chips(picture, chips.SIZE)):
+        for index, chip in enumerate(images.cut_chips(picture, SIZE)):
             longitude, latitude = found.longitude[index], found.latitude[index]
             key = job.layout.chip(job.item.name, index, longitude, latitude, kind)
             written[key] = encode(kind, chip)

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from pyveg import formats
 from pyveg.core import module
-from pyveg.core.module import Job
-from pyveg.modules.download import PRECIPITATION, TEMPERATURE
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, Support
+from pyveg.earth.module import EarthJob, EarthModule
+
+METRICS = (
+    Metric(PRECIPITATION, "m per period", "rain and snow that fell, mean over the region",
+           "Rain", "place", test="none", low=0, colour="#4477AA"),
+    Metric(TEMPERATURE, "K", "air temperature two metres above the ground, mean over the region",
+           "Temperature", "place", test="none", low=0, colour="#CC3311"),
+)  # fmt: skip
 
 
-class WeatherImageToJSON(module.Module[module.Settings]):
+class WeatherImageToJSON(EarthModule[module.Settings]):
     """Average each weather variable over the region."""
 
     data_type = "weather"
     consumes: ClassVar[tuple[str, ...]] = ("rasters",)
-    provides: ClassVar[tuple[str, ...]] = ("records",)
+    metrics = METRICS
+    records_files: ClassVar[Mapping[Support, str]] = {"place": "WEATHER/weather_data"}
 
-    def run(self, job: Job[module.Settings]) -> None:
+    def run(self, job: EarthJob[module.Settings]) -> None:
         """Process one date."""
-        date, layout = job.item.name, job.layout
         values: dict[str, float] = {}
         for variable in (PRECIPITATION, TEMPERATURE):
-            key = layout.raw(date, variable)
+            key = job.layout.raw(job.item.name, variable)
             if variable == TEMPERATURE and job.store.size(key) is None:
                 continue  # rain gauges and satellites tell rain alone
             raster = formats.decode_geotiff(job.store.read(key))
-            found = raster.array[np.isfinite(raster.array)].astype(np.float64)
-            if not found.size:
+            known = raster.array[np.isfinite(raster.array)].astype(np.float64)
+            if not known.size:
                 job.skip(f"{variable} has no value")
-            values[variable] = float(found.mean())
-        job.store.write(layout.weather_data(date), formats.encode_json(values, indent=1))
+            values[variable] = float(known.mean())
+        job.write_place_record(values)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pyveg.core import bulk, module, registry
 from pyveg.core.errors import CommandError, RunError
-from pyveg.core.layout import item_folder, sequence_folder
+from pyveg.core.layout import item_folder
 from pyveg.core.module import Job, Planning, Shipment
 from pyveg.core.ports import Inputs
 from pyveg.core.types import Item
@@ -36,7 +36,6 @@ class CommandModule(module.Module[CommandSettings]):
 
     Settings = CommandSettings
     role: ClassVar[module.Role] = "start"
-    needs_collection: ClassVar[bool] = False
     keeps_time: ClassVar[bool] = True
     listed: ClassVar[bool] = True
 
@@ -245,7 +244,7 @@ def _said(work: Path) -> str:
 
 def _keep(job: Job[CommandSettings], work: Path, made: Mapping[str, Path] | CommandError) -> None:
     """Outputs and logs to the Store, in the place of what an earlier try has left there."""
-    folder = f"{sequence_folder(job.scope.place, job.scope.sequence)}/{item_folder(job.item.name)}"
+    folder = f"{job.scope.root}/{item_folder(job.item.name)}"
     found: dict[str, Path] = {} if isinstance(made, CommandError) else dict(made)
     names = list(found)
     more = [f"... {len(names) - _MOST_OUTPUTS} more"] if len(names) > _MOST_OUTPUTS else []

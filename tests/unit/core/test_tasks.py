@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.layout import LONGEST_PART, Layout, item_folder
+from pyveg.core.layout import LONGEST_PART, item_folder
+from pyveg.earth.layout import Layout
 from pyveg.core.tasks import Step, Task, TaskGraph
-from pyveg.core.types import Collection, DateRange, Item, Place, Scope
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.core.types import Item, Scope
 
 
 def _step(module: str = "Thing", **changes: object) -> Step:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyveg.earth.periods import item_of, period_of
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import DateRange, Item
+from pyveg.earth.types import DateRange
+from pyveg.core.types import Item
 from pyveg.earth import periods
 
 
@@ -19,7 +21,7 @@ def test_months_are_named_after_their_middle_day() -> None:
     found = periods.items(_range("2016-01-01", "2016-04-01"), "1m")
     assert [item.name for item in found] == ["2016-01-16", "2016-02-15", "2016-03-16"]
     assert found[1].details == {"start": "2016-02-01", "end": "2016-03-01"}
-    assert found[1].period == _range("2016-02-01", "2016-03-01")
+    assert period_of(found[1]) == _range("2016-02-01", "2016-03-01")
 
 
 def test_a_week_is_named_after_its_fourth_day() -> None:
@@ -68,5 +70,5 @@ def test_periods_follow_each_other_without_gaps(
     assert edges[-1] <= whole.end
     assert (rest is None) == (edges[-1] == whole.end)
     for period in found:
-        middle = date.fromisoformat(Item.of_period(period).name)
+        middle = date.fromisoformat(item_of(period).name)
         assert period.start <= middle < period.end

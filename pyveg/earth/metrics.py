@@ -1,0 +1,156 @@
+"""What Modules measure: names, units, meanings and labels, each declared once, by its Module.
+
+The combiner, `series.csv`, the analysis, figures, the report and the docs take it from there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from numbers import Real
+from typing import Any, Literal, get_args
+
+from pyveg.core import registry
+from pyveg.core.errors import ConfigError, DataError
+
+Support = Literal["chip", "place"]
+"""What a number belongs to: one chip of an image, or the whole region."""
+Test = Literal["memory", "level", "none"]
+"""How the analysis looks at a metric where it is not told: its indicators of resilience and its
+level, its level alone, or not at all."""
+
+OFFSET50 = "offset50"
+"""The number that stands for the network centrality of a chip (Mander et al. 2017)."""
+PRECIPITATION, TEMPERATURE = "total_precipitation", "mean_2m_air_temperature"
+"""Names and units (m per period, K) that weather has in all results, those of the older pyveg."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that a Module measures.
+
+    Parameters
+    ----------
+    name : str
+        In records and tables; an identifier.
+    unit : str
+        As tables show it; ``"1"`` for none.
+    meaning : str
+        One sentence without a full stop: what the number is.
+    label : str
+        On axes and in headings.
+    support : {"chip", "place"}
+        What it belongs to.
+    test : {"memory", "level", "none"}
+        How the analysis looks at it where it is not told.
+    in_series : bool
+        Whether `series.csv` has it: the median over chips with its quartiles, or the place's value.
+    low, high : float
+        Limits of what it can be, both allowed.
+    family : str
+        Group that its indicators form in the verdict.
+    colour : str
+        Of its lines in figures, as matplotlib takes it; one of the palette where empty.
+    replaces : str
+        Another metric that it is tested in place of, where that one was not measured.
+    void_without : str
+        Another metric of the same record; where that is zero this one is no measurement.
+
+    Examples
+    --------
+    >>> brightness = Metric("brightness", "1", "mean of the red band", "Brightness")
+    >>> brightness.check(0.3)
+    0.3
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    label: str
+    support: Support = "chip"
+    test: Test = "memory"
+    in_series: bool = True
+    low: float = -math.inf
+    high: float = math.inf
+    family: str = "temporal"
+    colour: str = ""
+    replaces: str = ""
+    void_without: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ConfigError(f'the metric "{self.name}" needs a name of letters, digits and "_"')
+        for field, known in (("support", get_args(Support)), ("test", get_args(Test))):
+            if getattr(self, field) not in known:
+                raise ConfigError(
+                    f'the metric "{self.name}" has {field} = {getattr(self, field)!r}; '
+                    f"give one of {', '.join(known)}"
+                )
+
+    def check(self, value: Any) -> float:
+        """A measured value as a float.
+
+        Parameters
+        ----------
+        value : number
+            Of Python or NumPy; NaN where nothing could be measured.
+
+        Raises
+        ------
+        DataError
+            If it is no number, infinite, or beyond the limits.
+        """
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise DataError(f"{self.name} = {value!r} is not a number")
+        number = float(value)
+        if math.isinf(number) or number < self.low or number > self.high:
+            raise DataError(
+                f"{self.name} = {number:g} cannot be; it lies between {self.low:g} and "
+                f"{self.high:g} ({self.meaning})"
+            )
+        return number
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` reads back; limits that are none are left out."""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if not (isinstance(value, float) and math.isinf(value))
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Metric:
+        """Read what `to_json` wrote; what a later version may say of a metric is left out."""
+        return cls(**{name: value for name, value in data.items() if name in cls.__annotations__})
+
+
+def declared(modules: Iterable[Any]) -> dict[str, Metric]:
+    """Metrics of some Module classes by name, in their order.
+
+    Raises
+    ------
+    ConfigError
+        If two Modules declare one name for different things.
+    """
+    found: dict[str, Metric] = {}
+    for cls in modules:
+        for metric in getattr(cls, "metrics", ()):
+            if found.setdefault(metric.name, metric) != metric:
+                raise ConfigError(
+                    f'{cls.__name__} declares the metric "{metric.name}" otherwise than another '
+                    "Module of this job does; rename one of them"
+                )
+    return found
+
+
+def installed() -> dict[str, Metric]:
+    """Metrics of all Modules that are installed: what results without declarations may hold.
+
+    Of two that share a name the first is taken, in the order of the names of their Modules.
+    """
+    found: dict[str, Metric] = {}
+    for name in registry.known("module"):
+        for metric in getattr(registry.load("module", name), "metrics", ()):
+            found.setdefault(metric.name, metric)
+    return found

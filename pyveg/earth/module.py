@@ -1,0 +1,198 @@
+"""Modules that work on places: what their Job gives them, and how they write what they measure."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
+
+from pyveg import formats
+from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.module import Job, Module, Settings
+from pyveg.core.types import Scope
+from pyveg.earth.chips import VALID_FRACTION, ChipGrid
+from pyveg.earth.layout import Layout
+from pyveg.earth.metrics import Metric, Support
+from pyveg.earth.source import Source, source_of
+from pyveg.earth.subject import Subject
+from pyveg.earth.types import Collection, DataType, Place
+
+S = TypeVar("S", bound=Settings)
+
+RECORDS = "records"
+"""What a Module provides that measures something."""
+
+
+@dataclass
+class EarthJob(Job[S]):
+    """A Job about a place, and mostly about a collection of it."""
+
+    @cached_property
+    def subject(self) -> Subject:
+        """Place, collection and days of its Sequence."""
+        return Subject.of(self.scope)
+
+    @property
+    def place(self) -> Place:
+        """The region."""
+        return self.subject.place
+
+    @property
+    def collection(self) -> Collection:
+        """The collection of its Sequence."""
+        return known_collection(self.scope)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Names of what its Sequence reads and writes."""
+        return Layout(self.place, self.scope.sequence)
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the collection's rasters come from."""
+        return source_of(self.collection)
+
+    def chip_grid(self) -> ChipGrid:
+        """The chips of its date."""
+        return ChipGrid.decode(self.store.read(self.layout.chips(self.item.name)))
+
+    def write_chip_records(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
+        """Write what was measured on the chips of the date.
+
+        Parameters
+        ----------
+        rows : mapping of int to mapping
+            Number of a chip -> name -> value: metrics and attributes that the Module declares.
+            Where a chip is, and how much of it is valid, is added.
+
+        Raises
+        ------
+        DataError
+            For a name that is not declared for chips, a value that cannot be, or a chip that the
+            date has not.
+        """
+        grid, module = self.chip_grid(), self._measuring()
+        records = []
+        for chip, values in rows.items():
+            if not 0 <= chip < len(grid):
+                raise DataError(f"there is no chip {chip} on {self.item.name}, only {len(grid)}")
+            checked = module.checked(values, "chip", f"chip {chip}")
+            records.append({**grid.record(chip, self.item.name), **checked})
+        key = self.layout.records(self.item.name, module.records_file("chip"))
+        self.store.write(key, formats.encode_records(records))
+
+    def write_place_record(self, values: Mapping[str, Any]) -> None:
+        """Write what was measured on the whole region.
+
+        Parameters
+        ----------
+        values : mapping
+            Name -> value: metrics that the Module declares with the support "place".
+
+        Raises
+        ------
+        DataError
+            For a name that is not declared for the place, or a value that cannot be.
+        """
+        module = self._measuring()
+        checked = module.checked(values, "place", "the place")
+        key = self.layout.records(self.item.name, module.records_file("place"))
+        self.store.write(key, formats.encode_json(checked, indent=1))
+
+    def _measuring(self) -> type[EarthModule[Any]]:
+        """Class of the Module that it is a Job of."""
+        if self.module is None or not issubclass(self.module, EarthModule):
+            raise TypeError("records are written by the Job that run_task gives to an EarthModule")
+        return self.module
+
+
+class EarthModule(Module[S]):
+    """A Module that works on a collection of a place, or gathers several."""
+
+    job_class: ClassVar[type[Job[Any]]] = EarthJob
+    data_type: ClassVar[DataType | None] = None
+    """The only type of collection that it can work on."""
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    """What it measures. A Module with metrics provides ``"records"``."""
+    attributes: ClassVar[Mapping[str, str]] = {}
+    """What else its records hold: name -> meaning. No numbers that anything is made of."""
+    records_files: ClassVar[Mapping[Support, str]] = {}
+    """Names of its records on disk, below ``JSON/`` of a date and without an ending; the Module's
+    own name where it says none."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.metrics and RECORDS not in cls.provides:
+            cls.provides = (*cls.provides, RECORDS)
+
+    @classmethod
+    def check_declarations(cls, where: str) -> None:
+        """Refuse a Module that says it measures and does not say what.
+
+        Raises
+        ------
+        ConfigError
+            Naming `where` the config has it.
+        """
+        if RECORDS in cls.provides and not cls.metrics and cls.role != "combine":
+            raise ConfigError(
+                f'{where}: {cls.__name__} provides "{RECORDS}" and declares no metrics, so nothing '
+                "would ever read them; list what it measures in its attribute metrics"
+            )
+
+    @classmethod
+    def records_file(cls, support: Support) -> str:
+        """Name of its records of a support, below ``JSON/`` of a date."""
+        return cls.records_files.get(support, f"{cls.__name__}/{support}")
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any], support: Support, whom: str) -> dict[str, Any]:
+        """Values as they are written, each checked against its declaration.
+
+        Parameters
+        ----------
+        values : mapping
+        support : {"chip", "place"}
+        whom : str
+            What they were measured on, for messages.
+        """
+        known = {metric.name: metric for metric in cls.metrics if metric.support == support}
+        checked: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in known:
+                try:
+                    checked[name] = known[name].check(value)
+                except DataError as error:
+                    raise DataError(f"{cls.__name__}, {whom}: {error}") from None
+            elif name in cls.attributes:
+                checked[name] = value
+            else:
+                told = ", ".join([*known, *cls.attributes]) or "nothing"
+                raise DataError(
+                    f'{cls.__name__}, {whom}: "{name}" is not declared for support "{support}"; '
+                    f"declared: {told}"
+                )
+        return checked
+
+    @abstractmethod
+    def run(self, job: EarthJob[S]) -> None:
+        """Do the work for one Item; see `Module.run`."""
+
+
+def known_collection(scope: Scope) -> Collection:
+    """The collection of a Sequence that must have one.
+
+    Raises
+    ------
+    ConfigError
+        If it has none.
+    """
+    collection = Subject.of(scope).collection
+    if collection is None:
+        raise ConfigError(f'"{scope.sequence}" has no collection; its Modules need one')
+    return collection
+
+
+__all__ = ["RECORDS", "VALID_FRACTION", "EarthJob", "EarthModule", "known_collection"]

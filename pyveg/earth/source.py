@@ -1,0 +1,89 @@
+"""The port of imagery: what a Module asks a Source for, and what it gets.
+
+Adapters live in `pyveg.sources` or in other people's packages and are found by name; all pass
+`pyveg.testing.source_contract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, cast
+
+from pyveg.core import params, registry
+from pyveg.core.types import Item
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.formats import Raster
+
+
+@dataclass(frozen=True)
+class Request:
+    """One period of one collection at one place, as a Module asks a Source for it."""
+
+    place: Place
+    collection: Collection
+    item: Item
+    bands: Mapping[str, str]
+    """Name of the raster to return -> name of the band in the collection."""
+    optional: tuple[str, ...] = ()
+    """Rasters that are returned where the Source has them, and not missed where it has not."""
+    scale: float = 10.0
+    """Length of a pixel's side, metres."""
+    mask_cloud: bool = True
+    cloudy_pix_frac: float = 50.0
+    """Scenes with this share of cloud or more are left out, percent."""
+    cloudy_pix_flag: str = ""
+    """The property of a scene that tells its share of cloud; the Source's own where empty."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a Source found for a Request."""
+
+    rasters: Mapping[str, Raster]
+    """Name of the raster -> its pixels with their grid. Reflectance as uint16, x 10,000, 0 = no
+    data; NDVI and weather as float32. All rasters of one request have the same shape."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """Where it came from, as JSON: ids of scenes, valid fraction, seeds, files."""
+
+
+class Source(Protocol):
+    """Where raw bands come from. Made from its own typed settings; opens nothing before it must.
+
+    One with a class attribute ``waits = True`` mostly waits for a service, and can be used by many
+    threads at once: its downloads run in threads, more of them than there are cores.
+    """
+
+    Settings: ClassVar[type]
+    by_period: ClassVar[bool]
+    """True: its Items are the periods of the date range. False: the dates of what is there."""
+    must_agree: ClassVar[tuple[str, ...]]
+    """Settings that all collections of one run that come from it must have in common."""
+    ignores: ClassVar[tuple[str, ...]]
+    """Settings of downloaders and records that have no effect with it; refused in a config."""
+
+    def __init__(self, settings: Any) -> None: ...
+
+    def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
+        """The Items of a collection within a date range, in order; fetches nothing."""
+        ...
+
+    def fingerprint(self, request: Request) -> str:
+        """What the answer depends on besides the request, such as the contents of files."""
+        ...
+
+    def fetch(self, request: Request) -> Scene:
+        """Get it. `SkipItem` where there is no image for that period, `DataError` for a bad one."""
+        ...
+
+
+def open_source(name: str, settings: Mapping[str, Any], where: str) -> Source:
+    """Make a Source from its name and the settings that were given for it."""
+    cls = registry.load("source", name, where)
+    return cast(Source, cls(params.build(cls.Settings, settings, where)))
+
+
+def source_of(collection: Collection) -> Source:
+    """The Source of a collection, made from the settings that its record has."""
+    where = f'collection "{collection.key}"'
+    return open_source(collection.source, collection.source_settings, where)
