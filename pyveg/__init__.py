@@ -15,17 +15,20 @@ if TYPE_CHECKING:
     from pyveg.core.report import RunReport
     from pyveg.jobs.load import load_pipeline
     from pyveg.jobs.run import run_pipeline
-    from pyveg.runs.results import load_results, load_weather
+    from pyveg.runs.load import load_results, load_weather
+    from pyveg.runs.run import Run, open_run
 
 __all__ = [
     "Analysis",
     "AnalysisSettings",
     "Pipeline",
+    "Run",
     "RunReport",
     "analyse",
     "load_pipeline",
     "load_results",
     "load_weather",
+    "open_run",
     "run_pipeline",
 ]
 
@@ -36,8 +39,10 @@ _HOMES = {
     "Pipeline": "pyveg.core.pipeline",
     "RunReport": "pyveg.core.report",
     "load_pipeline": "pyveg.jobs.load",
-    "load_results": "pyveg.runs.results",
-    "load_weather": "pyveg.runs.results",
+    "load_results": "pyveg.runs.load",
+    "load_weather": "pyveg.runs.load",
+    "Run": "pyveg.runs.run",
+    "open_run": "pyveg.runs.run",
     "run_pipeline": "pyveg.jobs.run",
 }
 

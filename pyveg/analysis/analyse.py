@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.data.opened import open_results
-from pyveg.analysis.data.series import RAIN, WARMTH, Series, site_table
+from pyveg.analysis.data.inputs import read_input
+from pyveg.analysis.data.series import Series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots, read_snapshots
 from pyveg.analysis.temporal.climate import Climate, climate_control, describe
@@ -24,9 +24,10 @@ from pyveg.analysis.temporal.rain import drought_recovery, rain_response
 from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.analysis.verdict import Verdict, agreement_table, verdict
-from pyveg.core.layout import CONFIG_FILE
 from pyveg.core.ports import Store
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.runs.results import Results
+from pyveg.runs.run import Run
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a step, its number, and how many there are."""
@@ -79,7 +80,7 @@ class Analysis:
         axis, known = self.series.axis, self.site()
         if axis is None or known.empty:
             return {}
-        rain, warmth = self.series.weather(RAIN), self.series.weather(WARMTH)
+        rain, warmth = self.series.weather(PRECIPITATION), self.series.weather(TEMPERATURE)
         return {
             "first": f"{axis.dates[0]:%Y-%m-%d}",
             "last": f"{axis.dates[-1]:%Y-%m-%d}",
@@ -137,7 +138,7 @@ class Analysis:
 
 
 def analyse(
-    results: str | Path | Store | Results,
+    results: str | Path | Store | Run | Results,
     *,
     collection: str | None = None,
     settings: AnalysisSettings | None = None,
@@ -151,9 +152,9 @@ def analyse(
 
     Parameters
     ----------
-    results : str, Path, Store or Results
-        A run folder or its URL, a `results_summary.json` (also of the older pyveg), the Store of a
-        run, or what was read from one.
+    results : str, Path, Store, Run or Results
+        A run folder or its URL, a `results_summary.json` (also of the older pyveg), a Run, the
+        Store of one, or what was read from one.
     collection : str, optional
         Name of the vegetation collection, needed where there are several.
     settings : AnalysisSettings, optional
@@ -180,13 +181,14 @@ def analyse(
     ConfigError
         If there are several collections and none was named, or it is not there.
     """
-    opened = open_results(results, swap_coordinates=swap_coordinates, min_valid=min_valid)
+    given = read_input(results, swap_coordinates=swap_coordinates, min_valid=min_valid)
     return analyse_series(
-        opened.choose(collection),
+        given.choose(collection),
         settings=settings,
         metrics=metrics,
-        store=opened.store if spatial else None,
-        source=opened.source,
+        run=given.run,
+        spatial=spatial,
+        source=given.source,
         progress=progress,
     )
 
@@ -196,11 +198,12 @@ def analyse_series(
     *,
     settings: AnalysisSettings | None = None,
     metrics: Sequence[str] | None = None,
-    store: Store | None = None,
+    run: Run | None = None,
+    spatial: bool = True,
     source: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
-    """`analyse` for a series that was put in order already; images come from `store`."""
+    """`analyse` for a series that was put in order already; images come from `run`."""
     told = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
     tell = _teller(progress)
@@ -222,7 +225,7 @@ def analyse_series(
     found = [_power(series, temporal, name, told) for name in names]
     power = tuple(one for one in found if one is not None)
     tell("images")
-    snapshots = read_snapshots(store, series, told)
+    snapshots = read_snapshots(run if spatial else None, series, told)
     tell("verdict")
     table = agreement_table(temporal, levels, climate, snapshots)
     settings_tried = _joined(surface)
@@ -244,7 +247,7 @@ def analyse_series(
         agreement=table,
         verdict=verdict(table, power, climate, summary, notes, alpha=told.alpha),
         settings=told,
-        config=_config(store),
+        config=run.config if run else "",
         versions=_versions(),
     )
 
@@ -303,7 +306,7 @@ def _some_chips(series: Series, count: int) -> Series:
         return series
     picked = {numbers[int(place)] for place in np.linspace(0, len(numbers) - 1, count).round()}
     table = series.table[series.table["chip"].isin(picked)].reset_index(drop=True)
-    return Series(series.collection, table, series.axis, series.notes, series.metadata)
+    return replace(series, table=table)
 
 
 def _power(
@@ -317,12 +320,6 @@ def _power(
     known = used.groupby(parts["chip"]).sum().sort_values(kind="stable")
     valid = used[parts["chip"] == known.index[len(known) // 2]].to_numpy()
     return power_statement(valid, series.axis.period, settings)
-
-
-def _config(store: Store | None) -> str:
-    if store is None or store.size(CONFIG_FILE) is None:
-        return ""
-    return store.read(CONFIG_FILE).decode("utf-8", "replace")
 
 
 def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from pyveg.analysis.data.series import KEYS, WEATHER, Series
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.spatial.signals import MEASURES, Chips
+from pyveg.analysis.spatial.signals import MEASURES
 from pyveg.analysis.temporal.indicators import default_metrics, temporal_indicators
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.significance import null_interval, share_interval
 from pyveg.analysis.temporal.surrogate_tests import SITE, stream
+from pyveg.earth.metrics import OFFSET50
 from pyveg.kernels.rolling import INDICATORS
+from pyveg.runs.chips import Chips
 
 Values = NDArray[np.float64]
 
@@ -38,7 +40,7 @@ SPATIAL = {name: f"spatial_{name}" for name in MEASURES if name in ("variance", 
     name: name for name in MEASURES if name not in ("variance", "skewness")
 }
 """Spatial signal -> its column beside the metrics of the pipeline."""
-LEVELS = ("ndvi_mean", "cover", "offset50", *SPATIAL.values())
+LEVELS = ("ndvi_mean", "cover", OFFSET50, *SPATIAL.values())
 """Metrics whose level is tested."""
 SUMMARY_COLUMNS = (
     "scenario", "gaps", "metric", "indicator", "direction", "places", "tested", "alarms", "rate",

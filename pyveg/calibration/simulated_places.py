@@ -18,8 +18,6 @@ from pyveg.core.errors import ConfigError, RunError
 from pyveg.core.events import Event, RunStarted
 from pyveg.core.layout import COMBINE
 from pyveg.core.ports import Store
-from pyveg.earth.layout import Layout
-from pyveg.earth.types import Place
 
 if TYPE_CHECKING:
     from pyveg.analysis.data.series import Series
@@ -144,10 +142,9 @@ def pipeline_of(place: SimulatedPlace) -> Pipeline:
 def simulate(store: Store, place: SimulatedPlace) -> Series:
     """Run the pipeline, and keep its series."""
     from pyveg.analysis.data.series import make_series
-    from pyveg.analysis.spatial.signals import read_chips
     from pyveg.calibration.operating_characteristics import with_spatial
     from pyveg.jobs.run import prepare, start
-    from pyveg.runs.results import read_summary
+    from pyveg.runs.run import open_run
 
     runs: list[Store] = []
 
@@ -162,9 +159,8 @@ def simulate(store: Store, place: SimulatedPlace) -> Series:
         raise RunError(
             f"{place.name} cannot be simulated: {reasons[0] if reasons else 'no reason'}"
         )
-    summary = Layout(Place(*CENTRE, place.world.region_size), COMBINE).results_summary()
-    series = make_series(read_summary(runs[0].read(summary)))[0]
-    series = with_spatial(series, read_chips(runs[0]))
+    run = open_run(runs[0])
+    series = with_spatial(make_series(run.results())[0], run.chips())
     store.write(place.key, _packed(series))
     # As it is when it is read again, so that results do not depend on interruptions.
     return kept_series(store, place) or series

@@ -10,7 +10,7 @@ from pyveg.core import params, planner
 from pyveg.core.planner import Plan
 from pyveg.core.sequence import Sequence
 
-FORMAT = 1
+FORMAT = 2
 """Version of the JSON that `Pipeline.to_json` writes."""
 
 

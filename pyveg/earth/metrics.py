@@ -154,3 +154,30 @@ def installed() -> dict[str, Metric]:
         for metric in getattr(registry.load("module", name), "metrics", ()):
             found.setdefault(metric.name, metric)
     return found
+
+
+def metrics_for(
+    known: Mapping[str, Metric], there: Iterable[str], test: Test = "memory"
+) -> list[Metric]:
+    """Metrics that the analysis looks at where it is told of none.
+
+    Parameters
+    ----------
+    known : mapping of str to Metric
+    there : iterable of str
+        Names that have been measured.
+    test : {"memory", "level"}
+
+    Returns
+    -------
+    list of Metric
+        As they were declared, those that a pattern of pixels makes behind those of the pixels
+        themselves; one that only replaces another is left out where that one is there.
+    """
+    names = set(there)
+    chosen = [
+        metric
+        for metric in known.values()
+        if metric.name in names and metric.test == test and metric.replaces not in names
+    ]
+    return sorted(chosen, key=lambda metric: metric.family == "network")

@@ -35,6 +35,10 @@ class Network:
     use_diagonal_neighbours: bool = False
     num_quantiles: int = 20
 
+    def nodes_of(self, vegetation: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Nodes of a mask of any shape in which vegetation is True."""
+        return vegetation if self.signal == "vegetation" else ~vegetation
+
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Network:
         """Read it from the settings of the Module that measures networks."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.analysis.analyse import Analysis, Progress, analyse_series
-from pyveg.analysis.data.opened import open_results
+from pyveg.analysis.data.inputs import read_input
 from pyveg.analysis.folder import (
     FOLDER,
     REPORT,
@@ -92,18 +92,19 @@ def run_analysis(
     tell : callable, optional
         Given a line about every step.
     """
-    opened = open_results(place.results, swap_coordinates=swap_coordinates)
-    if not opened.series:
-        raise NotARunError(f"there is no vegetation in {opened.source}: nothing to analyse")
+    given = read_input(place.results, swap_coordinates=swap_coordinates)
+    if not given.series:
+        raise NotARunError(f"there is no vegetation in {given.source}: nothing to analyse")
     done = []
-    for series in [opened.choose(name) for name in collections] or opened.series:
+    for series in [given.choose(name) for name in collections] or given.series:
         say = _line(tell, series.collection)
         found = analyse_series(
             series,
             settings=settings,
             metrics=metrics,
-            store=opened.store if spatial else None,
-            source=opened.source,
+            run=given.run,
+            spatial=spatial,
+            source=given.source,
             progress=_steps(say),
         )
         folder = write_analysis(found, place.output, place.prefix)

@@ -17,20 +17,19 @@ from pyveg.core.coordinator import Coordinator
 from pyveg.core.errors import ConfigError, NotARunError, PyvegError, RunLockedError
 from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
 from pyveg.core.execute import describe
-from pyveg.core.layout import COMBINE, CONFIG_FILE, LEDGER, LOCK, PRIVATE, RUN_FILE, failed_task_key
+from pyveg.core.layout import CONFIG_FILE, LEDGER, LOCK, RUN_FILE, failed_task_key
 from pyveg.core.ledger import make_ledger
 from pyveg.core.manifest import versions
-from pyveg.core.pipeline import FORMAT, Pipeline
+from pyveg.core.pipeline import Pipeline
 from pyveg.core.planner import Plan
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph, TaskResult
-from pyveg.earth.layout import Layout
-from pyveg.earth.subject import Subject, has_subject
 from pyveg.jobs import azure, batch, dask
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.runlog import RunLog
+from pyveg.runs.run import Run, is_empty, is_run, open_run
 
 OnInterrupt = Literal["cancel", "detach"]
 
@@ -80,15 +79,15 @@ def prepare(
         raise ConfigError("name a config file, or with from_cache a run to finish")
     if from_cache is not None and output_location is not None:
         raise ConfigError("a run that is finished stays where it is: leave out output_location")
-    resumed = None if from_cache is None else open_run(from_cache)
+    resumed = None if from_cache is None else find_run(from_cache)
     text = None
     if isinstance(config, Pipeline):
         pipeline = config
     elif config is not None:
         pipeline = load_pipeline(config)
         text = Path(config).read_text(encoding="utf-8")
-    else:
-        pipeline = _kept_pipeline(resumed)
+    elif resumed is not None:
+        pipeline = _to_finish(resumed)
     pipeline = replace(
         pipeline,
         output_location=output_location or pipeline.output_location,
@@ -97,13 +96,14 @@ def prepare(
         dask_scheduler=dask_scheduler or pipeline.dask_scheduler,
     )
     plan = pipeline.plan()
-    _check_engines(pipeline, plan.graph, resumed or _store_at(pipeline, "plan"))
+    store = None if resumed is None else resumed.store
+    _check_engines(pipeline, plan.graph, store or _store_at(pipeline, "plan"))
     notes = [
         *batch.check(pipeline, plan.graph),
         *dask.check(pipeline, tuple(_engine_names(pipeline, plan.graph).values())),
     ]
     plan = replace(plan, warnings=(*plan.warnings, *notes))
-    return PreparedRun(pipeline, plan, text, resumed)
+    return PreparedRun(pipeline, plan, text, store)
 
 
 def run_pipeline(
@@ -189,7 +189,7 @@ def start(
             results = coordinator.run()
         coordinator.tell_rest()
         interrupted = any(result.state is State.CANCELLED for result in results.values())
-        summary, figure = _outputs(store, pipeline, picture=picture)
+        summary, figure = _outputs(open_run(store), picture=picture)
         ledger = _write_ledger(store, plan.graph, results)
         dispatch.tidy(plan.graph, results)
         analysed: tuple[str, ...] = ()
@@ -213,39 +213,29 @@ def start(
     return report
 
 
-def open_run(where: str | Path) -> Store:
-    """The Store of a run that is there.
+def find_run(where: str | Path) -> Run:
+    """A run by its folder, its URL or the name of its container.
 
     Raises
     ------
     NotARunError
-        If it holds no run of pyveg.
+        If there is none.
     """
-    text = str(where)
-    found = azure.container_named(text) or registry.store_at(text)
-    if found.size(RUN_FILE) is None:
-        azure.refuse_missing(found)
+    store = azure.container_named(str(where)) or registry.store_at(str(where))
+    if not is_run(store):
+        azure.refuse_missing(store)
+    return open_run(store)
+
+
+def _to_finish(run: Run) -> Pipeline:
+    """The Pipeline of a run whose Tasks are those that this version would make."""
+    if not run.can_be_finished:
+        made_by = run.record.get("versions", {}).get("pyveg")
         raise NotARunError(
-            f"{text} holds no run of pyveg (there is no {RUN_FILE} in it); "
-            "give the folder that the run printed, whose name ends with its date and time"
+            f"{run.url} was made by another version of pyveg ({made_by}); finish it with that one "
+            "(it can be opened and analysed with this one)"
         )
-    return found
-
-
-def _kept_pipeline(store: Store | None) -> Pipeline:
-    """The Pipeline that a run keeps."""
-    if store is None:
-        raise TypeError("no run to take the config from")
-    try:
-        kept = json.loads(store.read(RUN_FILE))
-        if kept["pipeline"]["format"] != FORMAT:
-            raise NotARunError(
-                f"{store.url} was made by another version of pyveg "
-                f"({kept['versions'].get('pyveg')}); finish it with that one"
-            )
-        return Pipeline.from_json(kept["pipeline"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise NotARunError(f"{store.url}/{RUN_FILE} is damaged: {error}") from error
+    return run.pipeline
 
 
 def _store_at(pipeline: Pipeline, stamp: str) -> Store:
@@ -277,7 +267,7 @@ def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
         with ExitStack() as stack:
             try:
                 stack.enter_context(store.lock(LOCK))
-                taken = any(True for _ in store.list())
+                taken = not is_empty(store)
             except RunLockedError:
                 taken = True
             if not taken:
@@ -355,7 +345,7 @@ def _forget_failures(prepared: PreparedRun) -> list[Observer]:
     store = prepared.resumed
     if store is None:
         return []
-    kept = set(store.list(f"{PRIVATE}/failed/"))
+    kept = open_run(store).failed_tasks()
 
     def forget(event: Event) -> None:
         if isinstance(event, TaskEnded) and event.result.state is not State.FAILED:
@@ -366,27 +356,22 @@ def _forget_failures(prepared: PreparedRun) -> list[Observer]:
     return [forget]
 
 
-def _outputs(store: Store, pipeline: Pipeline, *, picture: bool) -> tuple[str | None, str | None]:
+def _outputs(run: Run, *, picture: bool) -> tuple[str | None, str | None]:
     """Where the summary is, and a picture of it, drawn anew."""
-    scope = pipeline.sequences[-1].scope
-    if scope.sequence != COMBINE or not has_subject(scope):
+    series, place = run.series(), run.place
+    if run.summary_key is None or series is None or place is None or run.figure_key is None:
         return None, None
-    place = Subject.of(scope).place
-    layout = Layout(place, COMBINE)
-    if store.size(layout.results_summary()) is None or store.size(layout.series()) is None:
-        return None, None
-    summary = f"{store.url}/{layout.results_summary()}"
+    summary = f"{run.url}/{run.summary_key}"
     if not picture:
         return summary, None
     from pyveg.analysis.figures import series_png
-    from pyveg.runs.results import read_series
 
     title = f"{place.latitude}° N, {place.longitude}° E,"
-    drawn = series_png(read_series(store.read(layout.series())), title)
+    drawn = series_png(series, title, run.metrics)
     if drawn is None:
         return summary, None
-    store.write(layout.figure(), drawn)
-    return summary, f"{store.url}/{layout.figure()}"
+    run.store.write(run.figure_key, drawn)
+    return summary, f"{run.url}/{run.figure_key}"
 
 
 def _analysed(

@@ -17,12 +17,10 @@ from pyveg.core.events import (
     TaskEnded,
     TaskStarted,
 )
-from pyveg.core.layout import PRIVATE
+from pyveg.core.layout import LOG_FILE
 from pyveg.core.ports import Store
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
-
-LOG_FILE = f"{PRIVATE}/run.log"
 
 
 class RunLog:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from pyveg import formats
-from pyveg.core import registry
-from pyveg.core.errors import DataError, NotARunError
-from pyveg.core.layout import COMBINE
-from pyveg.core.ports import Store
+from pyveg.core.errors import DataError
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
 
-SUMMARY = "results_summary.json"
 _KEYS = ("metadata", "missing")
-_FIRST = ["date", "collection", "latitude", "longitude"]
+FIRST = ["date", "collection", "latitude", "longitude"]
+"""Columns that say where and when a chip was measured."""
 
 
 @dataclass(frozen=True)
@@ -31,86 +28,12 @@ class Results:
     """One row per date: `date, collection, total_precipitation` (m), `mean_2m_air_temperature`
     (K)."""
     metadata: Mapping[str, Any]
-
-
-def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.DataFrame:
-    """Read the vegetation of a run.
-
-    Parameters
-    ----------
-    path : str or Path
-        A run folder or its URL, or a `results_summary.json`, also one of the older pyveg.
-    swap_coordinates : bool
-        Exchange latitude and longitude, for old files that have them the wrong way round.
-
-    Returns
-    -------
-    DataFrame
-        One row per date and chip: `date` (datetime64), `collection`, `latitude`, `longitude`
-        (degrees) and the metrics; `feature_vec` as tuples. Dates without data have no row.
-
-    Raises
-    ------
-    NotARunError
-        If there is no summary at `path`.
-    DataError
-        If it is no summary of pyveg.
-    """
-    chips = load_summary(path).chips
-    if swap_coordinates:
-        chips = chips.rename(columns={"latitude": "longitude", "longitude": "latitude"})
-        chips = chips[[*_FIRST, *(name for name in chips.columns if name not in _FIRST)]]
-    return chips
-
-
-def load_weather(path: str | Path) -> pd.DataFrame:
-    """Read the weather of a run; see `load_results` for `path` and errors.
-
-    Returns
-    -------
-    DataFrame
-        One row per date: `date` (datetime64), `collection`, `total_precipitation` (m per period),
-        `mean_2m_air_temperature` (K). No rows where the run had no weather.
-    """
-    return load_summary(path).weather
-
-
-def load_summary(where: str | Path | Store) -> Results:
-    """Read everything in the summary of a run, given by its path, its URL or its Store."""
-    if isinstance(where, str | Path):
-        text = str(where)
-        if text.endswith(".json"):
-            folder, _, name = text.replace("\\", "/").rpartition("/")
-            return read_summary(_read(registry.store_at(folder or "."), name, text))
-        where = registry.store_at(text)
-    keys = [key for key in where.list() if key.endswith(SUMMARY)]
-    found = [key for key in keys if _is_summary(key)]
-    if found:
-        return read_summary(_read(where, found[0], where.url))
-    below = sorted({key.split("/")[0] for key in keys if _is_summary(key.partition("/")[2])})
-    raise NotARunError(f"there is no {SUMMARY} in {where.url}; {_cure(below)}")
-
-
-def _is_summary(key: str) -> bool:
-    """That of a run, or one that lies in a folder by itself, as older programs left it."""
-    folder, _, name = key.rpartition("/")
-    return name == SUMMARY and (
-        not folder or ("/" not in folder and folder.endswith(f"_{COMBINE}"))
-    )
-
-
-def _cure(runs: Sequence[str]) -> str:
-    """What to do where a folder has no summary, but perhaps folders of runs."""
-    if not runs:
-        return "is it the folder of a finished run?"
-    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
-    return f"name one of the runs in it: {', '.join(runs[:3])}{more}"
-
-
-def _read(store: Store, key: str, text: str) -> bytes:
-    if store.size(key) is None:
-        raise NotARunError(f"there is no file {text}")
-    return store.read(key)
+    place: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """One row per date of a vegetation collection: `date, collection` and the metrics of the whole
+    region; no rows where no Module measured such."""
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    """What is known of the numbers, by name: as the run declared them, or, for results that
+    declare nothing, as the Modules that are installed do."""
 
 
 def read_summary(data: bytes) -> Results:
@@ -119,13 +42,17 @@ def read_summary(data: bytes) -> Results:
         summary = formats.decode_json(data)
         chips = pd.DataFrame(_rows(summary, "vegetation"))
         weather = pd.DataFrame(_rows(summary, "weather"))
-        metadata = summary.get("metadata", {})
+        place = pd.DataFrame(_place_rows(summary))
+        metadata = dict(summary.get("metadata", {}))
+        told = [Metric.from_json(one) for one in metadata.pop("metrics", ())]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"this is no results_summary.json of pyveg: {error}") from error
     return Results(
-        _tidy(chips, _FIRST),
-        _tidy(weather, ["date", "collection", "total_precipitation", "mean_2m_air_temperature"]),
+        _tidy(chips, FIRST),
+        _tidy(weather, ["date", "collection", PRECIPITATION, TEMPERATURE]),
         metadata,
+        _tidy(place, ["date", "collection"]) if len(place) else place,
+        {metric.name: metric for metric in told} or installed(),
     )
 
 
@@ -154,6 +81,14 @@ def _rows(summary: Mapping[str, Any], data_type: str) -> Iterator[dict[str, Any]
                 if "feature_vec" in row:
                     row["feature_vec"] = tuple(row["feature_vec"])
                 yield row
+
+
+def _place_rows(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What was measured on the whole region of vegetation collections."""
+    for name, part in summary.items():
+        if name not in _KEYS:
+            for date, record in part.get("place", {}).items():
+                yield {**record, "date": date, "collection": name}
 
 
 def _tidy(table: pd.DataFrame, first: list[str]) -> pd.DataFrame:

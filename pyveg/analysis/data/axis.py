@@ -77,7 +77,7 @@ def make_axis(dates: pd.Series, time_per_point: str = "") -> tuple[Axis, NDArray
     return Axis(pd.DatetimeIndex(index), months, days), number
 
 
-def place(axis: Axis, dates: pd.Series) -> NDArray[np.int64]:
+def find_steps(axis: Axis, dates: pd.Series) -> NDArray[np.int64]:
     """Step of an axis that each date falls in; may lie outside of it.
 
     For months by calendar; for days the nearest step.

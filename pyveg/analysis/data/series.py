@@ -11,14 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.axis import Axis, make_axis, place
+from pyveg.analysis.data.axis import Axis, find_steps, make_axis
 from pyveg.core.errors import DataError
-from pyveg.runs.results import Results, load_summary
+from pyveg.earth.chips import VALID_FRACTION
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
+from pyveg.runs.load import load_summary
+from pyveg.runs.results import Results
 
-RAIN, WARMTH = "total_precipitation", "mean_2m_air_temperature"
-WEATHER = (RAIN, WARMTH)
+WEATHER = (PRECIPITATION, TEMPERATURE)
 KEYS = ("collection", "step", "date", "chip", "latitude", "longitude")
-NO_METRICS = (*KEYS, *WEATHER, "feature_vec", "signal", "valid_fraction")
+PLACE = -1
+"""Number of the chip in rows that are about the whole region."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,20 @@ class Series:
     notes: tuple[str, ...] = ()
     """What was put in order, one sentence each."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, Metric] = field(default_factory=dict)
+    """What is known of the metrics, by name."""
+
+    def metric(self, name: str) -> Metric:
+        """What is known of a column; one that nobody declared is called by its own name."""
+        return self.declared.get(name) or Metric(name, "?", "not declared by any Module", name)
+
+    def of_place(self, name: str) -> bool:
+        """Whether a metric belongs to the whole region: it is the same for all chips of a step."""
+        return self.metric(name).support == "place"
+
+    def numbers(self, name: str) -> list[int]:
+        """Chips that the rows of a metric's `matrix` are about; `PLACE` for the whole region."""
+        return [PLACE] if self.of_place(name) else self.chips
 
     @property
     def metrics(self) -> list[str]:
@@ -42,7 +59,7 @@ class Series:
         return [
             name
             for name in self.table.columns
-            if name not in NO_METRICS
+            if name not in (*KEYS, *WEATHER, VALID_FRACTION.name)
             and pd.api.types.is_float_dtype(self.table[name])
             and self.table[name].notna().any()
         ]
@@ -53,15 +70,20 @@ class Series:
         return sorted(self.table["chip"].unique().tolist())
 
     def matrix(self, metric: str) -> NDArray[np.float64]:
-        """A metric as an array of shape (chips, steps); NaN where missing."""
+        """A metric as an array of shape (chips, steps), or (1, steps) for one of the whole region.
+
+        NaN where missing.
+        """
         if self.axis is None:
             return np.empty((0, 0))
         if metric not in self.table.columns:
             raise DataError(f'there is no "{metric}" in these results; try {self.metrics}')
+        if self.of_place(metric):
+            return self.table.groupby("step")[metric].first().to_numpy(np.float64)[np.newaxis]
         wide = self.table.pivot(index="chip", columns="step", values=metric)
         return wide.to_numpy(np.float64)
 
-    def weather(self, name: str = RAIN) -> NDArray[np.float64] | None:
+    def weather(self, name: str = PRECIPITATION) -> NDArray[np.float64] | None:
         """Weather on the axis, shape (steps,); None where there is none."""
         if self.axis is None or name not in self.table.columns:
             return None
@@ -84,17 +106,26 @@ def load_series(path: str | Path, *, min_valid: float = 0.5) -> list[Series]:
 def make_series(results: Results, *, min_valid: float = 0.5) -> list[Series]:
     """Series of each vegetation collection of a summary, in order of their names."""
     step = str(results.metadata.get("time_per_point") or "")
-    collection = results.metadata.get("collection")
+    main = results.metadata.get("collection")
+    chips, place = _by_collection(results.chips), _by_collection(results.place)
     return [
         tidy(
-            part,
+            chips[name] if name in chips else place[name][["date", "collection"]],
             results.weather,
-            time_per_point=step if name == collection else "",
+            time_per_point=step if name == main else "",
             min_valid=min_valid,
             metadata=results.metadata,
+            place=place.get(name),
+            declared=results.metrics,
         )
-        for name, part in results.chips.groupby("collection", sort=True)
+        for name in sorted({*chips, *place})
     ]
+
+
+def _by_collection(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    if table.empty:
+        return {}
+    return {str(name): part for name, part in table.groupby("collection", sort=True)}
 
 
 def tidy(
@@ -104,6 +135,8 @@ def tidy(
     time_per_point: str = "",
     min_valid: float = 0.5,
     metadata: Mapping[str, Any] | None = None,
+    place: pd.DataFrame | None = None,
+    declared: Mapping[str, Metric] | None = None,
 ) -> Series:
     """Put the records of one collection on a regular axis.
 
@@ -119,6 +152,10 @@ def tidy(
     min_valid : float
         Share of valid pixels below which a record is missing.
     metadata : mapping, optional
+    place : DataFrame, optional
+        Metrics of the whole region: a row per date, as in `Results.place`.
+    declared : mapping of str to Metric, optional
+        What is known of the metrics; those of the Modules that are installed where not given.
 
     Returns
     -------
@@ -131,24 +168,27 @@ def tidy(
     missing, and `notes` counts them.
     """
     about = metadata or {}
+    known = installed() if declared is None else declared
     notes: list[str] = []
     chips = chips[chips["date"].notna()] if "date" in chips.columns else chips.iloc[:0]
     name = str(chips["collection"].iloc[0]) if len(chips) and "collection" in chips else ""
     if chips.empty:
-        columns = [*KEYS, "valid_fraction"]
-        return Series(name, pd.DataFrame(columns=columns), None, ("there are no dates",), about)
+        columns = [*KEYS, VALID_FRACTION.name]
+        empty = pd.DataFrame(columns=columns)
+        return Series(name, empty, None, ("there are no dates",), about, known)
     chips = _numbered(chips.reset_index(drop=True))
-    chips = _blanked(chips, min_valid, notes)
+    chips = _blanked(chips, min_valid, known, notes)
     if not chips["date"].is_monotonic_increasing:
         chips = chips.sort_values(["date", "chip"], kind="stable", ignore_index=True)
     axis, steps = make_axis(chips["date"], time_per_point)
     table = _on_axis(chips.assign(step=steps), axis, notes)
     table.insert(0, "collection", name)
-    empty = len(axis) - chips["date"].groupby(steps).ngroups
-    if empty:
-        notes.append(f"{empty} of {len(axis)} steps ({axis.text}) have no data: they stay gaps")
+    gaps = len(axis) - chips["date"].groupby(steps).ngroups
+    if gaps:
+        notes.append(f"{gaps} of {len(axis)} steps ({axis.text}) have no data: they stay gaps")
+    table = _with_place(table, place, axis)
     table = _with_weather(table, weather, axis, notes)
-    return Series(name, table, axis, tuple(notes), about)
+    return Series(name, table, axis, tuple(notes), about, known)
 
 
 def _numbered(chips: pd.DataFrame) -> pd.DataFrame:
@@ -162,24 +202,30 @@ def _numbered(chips: pd.DataFrame) -> pd.DataFrame:
     return chips.assign(chip=0)
 
 
-def _blanked(chips: pd.DataFrame, min_valid: float, notes: list[str]) -> pd.DataFrame:
+def _blanked(
+    chips: pd.DataFrame, min_valid: float, declared: Mapping[str, Metric], notes: list[str]
+) -> pd.DataFrame:
     """Make NaN of what is no measurement."""
-    metrics = _numbers(chips)
-    chips = chips.astype(dict.fromkeys(metrics, np.float64))
-    if "valid_fraction" in chips.columns:
-        low = chips["valid_fraction"] < min_valid
+    names = _numbers(chips)
+    chips = chips.astype(dict.fromkeys(names, np.float64))
+    if VALID_FRACTION.name in chips.columns:
+        low = chips[VALID_FRACTION.name] < min_valid
         if low.any():
-            chips.loc[low, [name for name in metrics if name != "valid_fraction"]] = np.nan
+            chips.loc[low, [name for name in names if name != VALID_FRACTION.name]] = np.nan
             notes.append(f"{int(low.sum())} records with under {min_valid:g} valid are missing")
-    if "signal_cover" in chips.columns:
-        bare = chips["signal_cover"] == 0
-        centrality = [
-            name for name in ("offset50", "offset", "slope", "mean", "std") if name in metrics
-        ]
+    void: dict[str, list[str]] = {}
+    for name in names:
+        without = declared[name].void_without if name in declared else ""
+        if without in chips.columns:
+            void.setdefault(without, []).append(name)
+    for without, columns in void.items():
+        bare = chips[without] == 0
         if bare.any():
-            chips.loc[bare, centrality] = np.nan
+            chips.loc[bare, columns] = np.nan
+            label = declared[without].label if without in declared else without
             notes.append(
-                f"{int(bare.sum())} records have no signal pixels: their zeros are no centrality"
+                f"{int(bare.sum())} records have 0 {label.lower()} ({without}): their zeros of "
+                f"{', '.join(columns)} are no measurements"
             )
     return chips
 
@@ -213,6 +259,16 @@ def _on_axis(chips: pd.DataFrame, axis: Axis, notes: list[str]) -> pd.DataFrame:
     return table
 
 
+def _with_place(table: pd.DataFrame, place: pd.DataFrame | None, axis: Axis) -> pd.DataFrame:
+    """Put metrics of the whole region beside those of its chips, the same in all rows of a step."""
+    if place is None or place.empty:
+        return table
+    names = _numbers(place)
+    steps = find_steps(axis, pd.to_datetime(place["date"]).reset_index(drop=True))
+    means = place[names].reset_index(drop=True).astype(np.float64).groupby(steps).mean()
+    return table.join(means, on="step")
+
+
 def _with_weather(
     table: pd.DataFrame, weather: pd.DataFrame | None, axis: Axis, notes: list[str]
 ) -> pd.DataFrame:
@@ -225,7 +281,7 @@ def _with_weather(
         first = known["collection"].iloc[0]
         notes.append(f'there are several weather collections; "{first}" was used')
         known = known[known["collection"] == first]
-    steps = place(axis, pd.to_datetime(known["date"]))
+    steps = find_steps(axis, pd.to_datetime(known["date"]))
     means = known.groupby(steps)[columns].mean()
     if pd.Series(steps).duplicated().any():
         notes.append("several dates of weather fall in one step: they were averaged")
@@ -241,7 +297,8 @@ def site_table(series: Series, metric: str) -> pd.DataFrame:
         One row per step: `step, date, chips` (with a number), `middle` (median), `low` and `high`
         (quartiles).
     """
-    groups = series.table.groupby("step")[metric]
+    rows = series.table.drop_duplicates("step") if series.of_place(metric) else series.table
+    groups = rows.groupby("step")[metric]
     table = pd.DataFrame(
         {
             "date": series.table.groupby("step")["date"].first(),

@@ -18,13 +18,11 @@ from pyveg.analysis.figures.indicators import (
 from pyveg.analysis.figures.maps import chip_maps
 from pyveg.analysis.figures.over_time import decomposition, season_cycle, series_bands
 from pyveg.analysis.figures.response import correlations
-from pyveg.analysis.figures.run_series import COLOURS, LABELS, series_figure, series_png
+from pyveg.analysis.figures.run_series import series_figure, series_png
 from pyveg.analysis.figures.space import patch_weights, radial_spectra, spatial_signals
 from pyveg.analysis.figures.style import Saved, figure_png, figure_svg, save_figure
 
 __all__ = [
-    "COLOURS",
-    "LABELS",
     "Saved",
     "all_figures",
     "chip_maps",

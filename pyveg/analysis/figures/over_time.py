@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.data.series import RAIN, WARMTH, site_table
+from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.run_series import BLUE, RED
 from pyveg.analysis.figures.style import (
     DARK,
@@ -26,6 +26,7 @@ from pyveg.analysis.figures.style import (
     shown_metrics,
     styled,
 )
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 
 HALVES_FROM = 4.0
 """Years from which the mean year of both halves of a record is shown."""
@@ -44,7 +45,7 @@ def series_bands(analysis: Analysis) -> Figure | None:
         None where there are no values.
     """
     metrics, series = shown_metrics(analysis), analysis.series
-    weather = [name for name in (RAIN, WARMTH) if series.weather(name) is not None]
+    weather = [name for name in (PRECIPITATION, TEMPERATURE) if series.weather(name) is not None]
     if series.axis is None or not metrics:
         return None
     figure, axes = panels(len(metrics) + len(weather), height=1.35, sharex=True)
@@ -83,7 +84,7 @@ def _draw_weather(axis: Axes, dates: pd.DatetimeIndex, name: str, analysis: Anal
     if values is None:
         return
     shade_gaps(axis, dates, np.isnan(values))
-    if name == RAIN:
+    if name == PRECIPITATION:
         days = 30.0 if analysis.series.axis is None else analysis.series.axis.days
         axis.bar(dates, 1000 * values, width=0.8 * days, color=BLUE, linewidth=0)
         axis.set_title("Rain (mm per step)")

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed, metrics_for
+
 GREEN, PURPLE, BLUE, RED = "#117733", "#AA4499", "#4477AA", "#CC3311"
 """Of Paul Tol's colour-blind-safe palettes."""
-
-LABELS = {"ndvi_mean": "NDVI", "offset50": "Network centrality\n(offset50)"}
-COLOURS = {"ndvi_mean": GREEN, "offset50": PURPLE}
-RAIN, WARMTH = "total_precipitation", "mean_2m_air_temperature"
+OTHER_COLOURS = ("#882255", "#DDCC77", "#44AA99", "#999933")
+"""Of metrics that declare none, of the same palette."""
 
 
-def series_figure(series: pd.DataFrame, title: str = "") -> Figure | None:
+def series_figure(
+    series: pd.DataFrame, title: str = "", metrics: Mapping[str, Metric] | None = None
+) -> Figure | None:
     """Vegetation and weather of a run over time.
 
-    One panel each for NDVI, network centrality and weather, as far as they were measured. Lines
-    are medians over the chips of a date and bands hold the middle half of them; dates without data
-    leave a gap.
+    One panel for each metric that is tested for resilience, and one for the weather, as far as they
+    were measured. Lines are medians over the chips of a date and bands hold the middle half of
+    them; dates without data leave a gap.
 
     Parameters
     ----------
@@ -30,22 +33,27 @@ def series_figure(series: pd.DataFrame, title: str = "") -> Figure | None:
         As `pyveg.runs.results.read_series` gives it.
     title : str
         Of the whole figure; its dates are added.
+    metrics : mapping of str to Metric, optional
+        What is known of the columns; those of the Modules that are installed where not given.
 
     Returns
     -------
     Figure or None
         None where there is nothing to show.
     """
-    metrics = [name for name in LABELS if series[name].notna().any()]
-    weather = series[series[RAIN].notna()]
-    panels = len(metrics) + bool(len(weather))
+    known = installed() if metrics is None else metrics
+    there = [str(name) for name in series.columns if series[name].notna().any()]
+    shown = metrics_for(known, there)
+    weather = _weather_of(series)
+    panels = len(shown) + bool(len(weather))
     if not panels:
         return None
     figure = Figure(figsize=(9, 2.2 * panels + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
-    for axis, metric in zip(axes, metrics, strict=False):
-        _draw_metric(axis, series[series[metric].notna()], metric)
+    for number, (axis, metric) in enumerate(zip(axes, shown, strict=False)):
+        colour = metric.colour or OTHER_COLOURS[number % len(OTHER_COLOURS)]
+        _draw_metric(axis, series[series[metric.name].notna()], metric, colour)
     if len(weather):
         _draw_weather(axes[-1], weather)
     dates = series["date"]
@@ -53,16 +61,23 @@ def series_figure(series: pd.DataFrame, title: str = "") -> Figure | None:
     return figure
 
 
-def _draw_metric(axis: Axes, rows: pd.DataFrame, metric: str) -> None:
+def _weather_of(series: pd.DataFrame) -> pd.DataFrame:
+    """Rows with rain; none where the run had no weather."""
+    table = series.reindex(columns=[*series.columns.union([PRECIPITATION, TEMPERATURE])])
+    return table[table[PRECIPITATION].notna()]
+
+
+def _draw_metric(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) -> None:
     several = rows["collection"].nunique() > 1
     for number, (name, part) in enumerate(rows.groupby("collection")):
-        table = _with_gaps(part.set_index("date")[[f"{metric}_q25", metric, f"{metric}_q75"]])
-        low, middle, high = (table[column] for column in table.columns)
-        colour, line = COLOURS[metric], ("o-", "o--", "o:", "o-.")[number % 4]
+        wanted = [f"{metric.name}_q25", metric.name, f"{metric.name}_q75"]
+        table = _with_gaps(part.set_index("date").reindex(columns=wanted))
+        low, middle, high = (table[column] for column in wanted)
+        line = ("o-", "o--", "o:", "o-.")[number % 4]
         label = str(name) if several else None
         axis.plot(table.index, middle, line, color=colour, markersize=3, label=label)
         axis.fill_between(table.index, low, high, color=colour, alpha=0.25)
-    axis.set_ylabel(LABELS[metric])
+    axis.set_ylabel(metric.label.replace(" (", "\n("))
     axis.grid(alpha=0.3)
     if several:
         axis.legend(fontsize="small")
@@ -83,16 +98,18 @@ def _with_gaps(table: pd.DataFrame) -> pd.DataFrame:
 def _draw_weather(axis: Axes, weather: pd.DataFrame) -> None:
     dates = weather["date"]
     days = dates.diff().dt.days.median() if len(dates) > 1 else 30
-    axis.bar(dates, weather[RAIN] * 1000, width=0.7 * days, color=BLUE)
+    axis.bar(dates, weather[PRECIPITATION] * 1000, width=0.7 * days, color=BLUE)
     axis.set_ylabel("Rain (mm)", color=BLUE)
     other = axis.twinx()
-    other.plot(dates, weather[WARMTH] - 273.15, color=RED)
+    other.plot(dates, weather[TEMPERATURE] - 273.15, color=RED)
     other.set_ylabel("Temperature (°C)", color=RED)
 
 
-def series_png(series: pd.DataFrame, title: str = "") -> bytes | None:
+def series_png(
+    series: pd.DataFrame, title: str = "", metrics: Mapping[str, Metric] | None = None
+) -> bytes | None:
     """`series_figure` as PNG."""
-    figure = series_figure(series, title)
+    figure = series_figure(series, title, metrics)
     if figure is None:
         return None
     stream = io.BytesIO()

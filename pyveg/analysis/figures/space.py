@@ -21,7 +21,7 @@ from pyveg.analysis.figures.style import (
     signed,
     styled,
 )
-from pyveg.analysis.spatial.signals import SIZE
+from pyveg.earth.chips import SIZE
 
 LAW_NAMES = {
     "power_law": "Power law",

@@ -22,9 +22,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.data.series import RAIN, WARMTH
 from pyveg.analysis.figures.run_series import BLUE, GREEN, PURPLE, RED
 from pyveg.analysis.verdict import NAMES
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")
@@ -39,10 +39,16 @@ METRIC_NAMES = {
     "ndvi": "NDVI (8 bit)",
     "cover": "Vegetation cover",
     "offset50": "Network centrality (offset50)",
-    RAIN: "Rain",
-    WARMTH: "Temperature",
+    PRECIPITATION: "Rain",
+    TEMPERATURE: "Temperature",
 }
-_COLOURS = {"ndvi_mean": GREEN, "ndvi": GREEN, "offset50": PURPLE, RAIN: BLUE, WARMTH: RED}
+_COLOURS = {
+    "ndvi_mean": GREEN,
+    "ndvi": GREEN,
+    "offset50": PURPLE,
+    PRECIPITATION: BLUE,
+    TEMPERATURE: RED,
+}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "font.size": 8.5,

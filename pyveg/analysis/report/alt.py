@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.data.series import RAIN, site_table
+from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.indicators import CONTROLLED, site_curve, site_trend
 from pyveg.analysis.figures.maps import slope_map, tau_map
 from pyveg.analysis.figures.over_time import chip_parts, middle_chip
@@ -21,9 +21,10 @@ from pyveg.analysis.figures.style import (
     signed,
 )
 from pyveg.analysis.report.words import ends, number
-from pyveg.analysis.spatial.signals import SIZE
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.sensitivity import summarise_sensitivity
+from pyveg.earth.chips import SIZE
+from pyveg.earth.metrics import PRECIPITATION
 
 
 def series(analysis: Analysis) -> str:
@@ -38,7 +39,7 @@ def series(analysis: Analysis) -> str:
             f"in the last, between {number(table['middle'].min())} and "
             f"{number(table['middle'].max())}; {gaps} of {len(table)} steps have no data."
         )
-    rain, axis = analysis.series.weather(RAIN), analysis.series.axis
+    rain, axis = analysis.series.weather(PRECIPITATION), analysis.series.axis
     if rain is not None and axis is not None:
         yearly = 1000 * float(np.nanmean(rain)) * axis.period
         lines.append(f"Rain: {yearly:.0f} mm in a mean year.")

@@ -8,37 +8,33 @@ whether a signal changes is tested on its series (`pyveg.analysis.temporal.level
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.axis import place
+from pyveg.analysis.data.axis import find_steps
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.patches import patch_laws
 from pyveg.analysis.spatial.signals import (
     LEAST_VALID,
     RULES,
-    Chips,
-    image_dates,
     is_periodic,
     mean_spectrum,
     pooled_patches,
-    read_chips,
     spatial_indicators,
 )
 from pyveg.analysis.temporal.level_trends import level_trend
 from pyveg.analysis.temporal.surrogate_tests import stream
-from pyveg.core.errors import NotARunError
-from pyveg.core.layout import RUN_FILE
-from pyveg.core.ports import Store
+from pyveg.core.errors import KeyMissingError
+from pyveg.earth.metrics import OFFSET50
+from pyveg.runs.chips import Chips
+from pyveg.runs.run import Run
 
 CHIPS = 16
 """Chips of a date that are measured, evenly over the image."""
@@ -46,7 +42,7 @@ TESTED_DATES, TESTED_CHIPS, NULLS, CHAIN_NULLS = 6, 8, 49, 9
 PICTURES, PICTURE_SIDE = 12, 220
 VALUE_COLUMNS = ("date", "indicator", "value", "low", "high", "chips", "periodic", "valid")
 TREND_COLUMNS = ("indicator", "tau", "p", "slope", "n_valid", "valid", "reason")
-_PER_DATE = tuple(name for name in RULES if name != "offset50")
+_PER_DATE = tuple(name for name in RULES if name != OFFSET50)
 
 
 @dataclass(frozen=True)
@@ -76,30 +72,28 @@ class Snapshots:
 
 
 def read_snapshots(
-    store: Store | None, series: Series, settings: AnalysisSettings | None = None
+    run: Run | None, series: Series, settings: AnalysisSettings | None = None
 ) -> Snapshots:
     """Measure the images of a run.
 
     Parameters
     ----------
-    store : Store or None
-        Of the run; None where there is only a summary.
+    run : Run or None
+        None where there is only a summary.
     series : Series
         Of the collection whose images are looked at; its axis dates the trends.
     settings : AnalysisSettings, optional
     """
     told = settings or AnalysisSettings()
-    if store is None or series.axis is None:
+    if run is None or series.axis is None:
         return _nothing("there are no images beside the summary")
-    try:
-        keys = image_dates(store, _folder_name(store, series.collection))
-    except NotARunError:
+    dates = run.dates(series.collection) if series.collection in run.collections else []
+    if not dates:
         return _nothing("there are no images in these results")
-    dates = list(keys)
     tested = set(_evenly(dates, TESTED_DATES))
     measure = partial(_measure_date, tested=tested, seed=told.seed)
     with ThreadPoolExecutor(told.n_threads) as pool:
-        found = list(pool.map(measure, read_chips(store, _folder_name(store, series.collection))))
+        found = list(pool.map(measure, run.chips(series.collection, dates)))
     if not found:
         return _nothing("the run kept pictures but no NDVI rasters: spatial signals need them")
     values = pd.concat([one.values for one in found], ignore_index=True)
@@ -111,7 +105,7 @@ def read_snapshots(
         tests=pd.concat([one.tests for one in found if len(one.tests)], ignore_index=True),
         spectra=pd.concat([one.spectrum for one in found], ignore_index=True),
         laws=laws,
-        pictures=_pictures(store, keys),
+        pictures=_pictures(run, dates, series.collection),
         reason=reason,
     )
 
@@ -133,18 +127,6 @@ def _nothing(reason: str) -> Snapshots:
     )  # fmt: skip
 
 
-def _folder_name(store: Store, collection: str) -> str:
-    """Key in the config of a collection that results call by its name; "" where not known."""
-    if store.size(RUN_FILE) is None:
-        return ""
-    kept: dict[str, Any] = json.loads(store.read(RUN_FILE))
-    for sequence in kept.get("pipeline", {}).get("sequences", ()):
-        about = sequence["scope"].get("collection") or {}
-        if about.get("collection_name") == collection:
-            return str(sequence["scope"]["sequence"])
-    return ""
-
-
 def _evenly(dates: Sequence[pd.Timestamp], count: int) -> list[pd.Timestamp]:
     where = np.unique(np.linspace(0, len(dates) - 1, min(count, len(dates))).round())
     return [dates[int(number)] for number in where]
@@ -153,10 +135,10 @@ def _evenly(dates: Sequence[pd.Timestamp], count: int) -> list[pd.Timestamp]:
 def _some(chips: Chips, count: int) -> Chips:
     """Chips with enough pixels, evenly over the image."""
     usable = np.flatnonzero(np.isfinite(chips.ndvi).mean(axis=(1, 2)) >= LEAST_VALID)
-    where = usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).round()
-                             .astype(np.intp))] if len(usable) else usable  # fmt: skip
-    numbers = tuple(chips.numbers[place] for place in where)
-    return replace(chips, ndvi=chips.ndvi[where], signal=chips.signal[where], numbers=numbers)
+    if not len(usable):
+        return chips.only(usable)
+    places = np.linspace(0, len(usable) - 1, min(count, len(usable))).round()
+    return chips.only(usable[np.unique(places.astype(np.intp))])
 
 
 def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
@@ -196,7 +178,7 @@ def _trends(
         return pd.DataFrame(columns=list(TREND_COLUMNS))
     rows = []
     for name, part in values.groupby("indicator", sort=False):
-        steps = place(axis, part["date"].reset_index(drop=True))
+        steps = find_steps(axis, part["date"].reset_index(drop=True))
         inside = (steps >= 0) & (steps < len(axis))
         line = np.full(len(axis), np.nan)
         means = part["value"][inside].groupby(steps[inside]).mean()
@@ -228,18 +210,17 @@ def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
     return pd.concat(tables, ignore_index=True), ""
 
 
-def _pictures(store: Store, keys: Mapping[pd.Timestamp, str]) -> dict[str, bytes]:
+def _pictures(run: Run, dates: Sequence[pd.Timestamp], collection: str) -> dict[str, bytes]:
     from PIL import Image
 
-    found = {}
-    for date in _evenly(list(keys), PICTURES):
-        key = keys[date].replace("_BWNDVI.png", "_RGB.png")
-        if store.size(key) is None:
+    small = {}
+    for date in _evenly(dates, PICTURES):
+        try:
+            picture = Image.fromarray(run.picture(date, "RGB", collection))
+        except KeyMissingError:
             continue
-        with Image.open(io.BytesIO(store.read(key))) as picture:
-            small = picture.convert("RGB")
-            small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-            stream = io.BytesIO()
-            small.save(stream, format="JPEG", quality=82)
-        found[f"{date:%Y-%m-%d}"] = stream.getvalue()
-    return found
+        picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+        file = io.BytesIO()
+        picture.save(file, format="JPEG", quality=82)
+        small[f"{date:%Y-%m-%d}"] = file.getvalue()
+    return small

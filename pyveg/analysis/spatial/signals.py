@@ -8,28 +8,24 @@ vegetation has a regular pattern, which may let it evade a tipping point (Bastia
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Container, Mapping
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg import formats
 from pyveg.analysis.temporal.surrogate_tests import stream
-from pyveg.core import registry
-from pyveg.core.errors import NotARunError
-from pyveg.core.ports import Store
+from pyveg.earth.chips import SIZE
+from pyveg.earth.metrics import OFFSET50
+from pyveg.earth.network import Network, nodes
 from pyveg.kernels import images, spatial, spectrum
 from pyveg.kernels.centrality import feature_vectors
+from pyveg.runs.chips import Chips
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-SIZE = 50
-"""Pixels along the side of a chip."""
 BLOCK = 5
 """Pixels along the side of the blocks whose means give variance and skewness."""
 LEAST_VALID = 0.9
@@ -49,23 +45,9 @@ RULES = {
     "skewness": _NOT_PERIODIC,
     "density_ratio": "not for periodic patterns: a wavelength makes the ratio meaningless",
     "wavelength": "for periodic patterns only",
-    "offset50": "mostly tells the cover: read z beside it",
+    OFFSET50: "mostly tells the cover: read z beside it",
     "patch_mean": "not for periodic patterns; patches cut by the edge are left out",
 }
-
-
-@dataclass(frozen=True)
-class Chips:
-    """The chips of one date."""
-
-    date: pd.Timestamp
-    ndvi: Values
-    """Shape (chips, N, N), NaN where masked."""
-    signal: Mask
-    """Pixels that are nodes of the network, the same shape."""
-    numbers: tuple[int, ...]
-    image: Values | None = None
-    """The whole image that the chips were cut from, for the null of the whole binarisation."""
 
 
 def spatial_indicators(
@@ -99,9 +81,10 @@ def spatial_indicators(
         - "variance", "skewness": of the means of 5 x 5 blocks; null "permutation".
         - "density_ratio": lowest over highest fifth of wavenumbers; null "permutation".
         - "wavelength": of the spectrum's peak, pixels; NaN where there is none.
-        - "patch_mean": mean size of the patches that do not carry the signal, pixels; null
-          "permutation" (equal cover).
-        - "offset50": null "permutation" (equal cover) and "binarisation".
+        - "patch_mean": mean size of the patches of vegetation, pixels; null "permutation" (equal
+          cover).
+        - "offset50" of the run's own network: null "permutation" (equal cover) and
+          "binarisation".
 
         `z` is (value - null_mean) / null_sd, `p` the two-sided share of nulls as far out, and
         `valid` whether the signal may be used for this date, by its `rule`. A chip with more than
@@ -116,7 +99,7 @@ def spatial_indicators(
         rng = np.random.Generator(np.random.Philox(stream(seed, chips.date, number)))
         common = {"date": chips.date, "chip": number}
         if usable[place]:
-            found = _of_chip(chips.ndvi[place], chips.signal[place], nulls, rng, only)
+            found = _of_chip(chips, place, nulls, rng, only)
         else:
             share = 100 * (1 - LEAST_VALID)
             found = [
@@ -151,74 +134,30 @@ def mean_spectrum(ndvi: Values) -> spectrum.RadialSpectrum | None:
     return spectrum.RadialSpectrum(known[0].wavenumber, power)
 
 
-def offset50(masks: Mask) -> Values:
-    """offset50 of each mask (n, H, W): V - E of the best 95 % less that of the best 50 %."""
-    vectors = feature_vectors(masks)
-    found: Values = vectors[:, 19] - vectors[:, 10]
-    return found
+def offset50(masks: Mask, network: Network) -> Values:
+    """offset50 of each mask (n, H, W), by the settings of a run's network.
+
+    V - E of all nodes less that of their best half: the last element of the feature vector less
+    the one at half of its length, as `pyveg.kernels.centrality.feature_vector_metrics` has it.
+    """
+    vectors = feature_vectors(
+        masks, num_quantiles=network.num_quantiles, diagonal=network.use_diagonal_neighbours
+    )
+    differences: Values = vectors[:, -1] - vectors[:, network.num_quantiles // 2]
+    return differences
 
 
 def pooled_patches(chips: Chips) -> NDArray[np.int64]:
-    """Sizes of all whole patches that do not carry the signal, of all chips, pixels."""
-    sizes = [_patches(one, mask) for one, mask in zip(chips.ndvi, chips.signal, strict=True)]
+    """Sizes of all whole patches of vegetation, of all chips, pixels."""
+    sizes = [_patches(one, mask) for one, mask in zip(chips.ndvi, chips.vegetation, strict=True)]
     return np.sort(np.concatenate(sizes)) if sizes else np.empty(0, np.int64)
 
 
-def read_chips(
-    run: str | Path | Store, collection: str = "", *, dates: Container[pd.Timestamp] | None = None
-) -> Iterator[Chips]:
-    """The chips of each date of a run, in order of time.
-
-    Parameters
-    ----------
-    run : str, Path or Store
-        A run folder, its URL, or its Store.
-    collection : str
-        The key of the collection in the config; the first one with images where empty.
-    dates : container of Timestamp, optional
-        Those to read; all where not given.
-
-    Raises
-    ------
-    NotARunError
-        If there are no images in it.
-    """
-    store = registry.store_at(str(run)) if isinstance(run, str | Path) else run
-    for date, key in image_dates(store, collection).items():
-        if dates is None or date in dates:
-            found = _read_date(store, key, date)
-            if found is not None:
-                yield found
-
-
-def image_dates(store: Store, collection: str = "") -> dict[pd.Timestamp, str]:
-    """Dates that a run has images of, in order, each with the key of its BWNDVI picture."""
-    keys = [key for key in store.list() if key.endswith("_BWNDVI.png") and "/PROCESSED/" in key]
-    folders = sorted({key.split("/")[0] for key in keys})
-    chosen = [name for name in folders if not collection or name.endswith(f"_{collection}")]
-    if not chosen:
-        raise NotARunError(f"there are no BWNDVI pictures of a collection in {store.url}")
-    mine = sorted(key for key in keys if key.startswith(f"{chosen[0]}/"))
-    return {pd.Timestamp(key.split("/")[1]): key for key in mine}
-
-
-def _read_date(store: Store, key: str, date: pd.Timestamp) -> Chips | None:
-    folder = key.partition("/PROCESSED/")[0]
-    raster = f"{folder}/RAW/download.NDVI.tif"
-    about = key.removesuffix("_BWNDVI.png") + "_chips.json"
-    if store.size(raster) is None or store.size(about) is None:
-        return None
-    ndvi = formats.decode_geotiff(store.read(raster)).array.astype(np.float64)
-    usable = np.flatnonzero(formats.decode_json(store.read(about))["usable"])
-    signal = images.cut_chips(formats.decode_png(store.read(key)), SIZE) == 255
-    cut = images.cut_chips(ndvi, SIZE)
-    return Chips(date, cut[usable], signal[usable], tuple(usable.tolist()), ndvi)
-
-
 def _of_chip(
-    ndvi: Values, signal: Mask, nulls: int, rng: np.random.Generator, only: Container[str]
+    chips: Chips, place: int, nulls: int, rng: np.random.Generator, only: Container[str]
 ) -> list[dict[str, Any]]:
     """Rows of one chip."""
+    ndvi, plants, network = chips.ndvi[place], chips.vegetation[place], chips.network
     made = [spatial.permuted(ndvi, rng) for _ in range(nulls)]
     rows = [
         _row(name, measure(ndvi), [measure(image) for image in made])
@@ -228,17 +167,18 @@ def _of_chip(
     if "wavelength" in only:
         wave = spectrum.wavelength(spectrum.radial_spectrum(ndvi), ndvi.shape[0])
         rows.append({"indicator": "wavelength", "value": wave, "null": ""})
-    masks = [_permuted_mask(signal, np.isfinite(ndvi), rng) for _ in range(nulls)]
+    permuted = [_permuted_mask(plants, np.isfinite(ndvi), rng) for _ in range(nulls)]
     if "patch_mean" in only:
-        sizes = [_mean_patch(ndvi, one) for one in masks]
-        rows.append(_row("patch_mean", _mean_patch(ndvi, signal), sizes))
-    if "offset50" not in only:
+        sizes = [_mean_patch(ndvi, one) for one in permuted]
+        rows.append(_row("patch_mean", _mean_patch(ndvi, plants), sizes))
+    if OFFSET50 not in only:
         return rows
-    if not signal.any():
-        rows.append({"indicator": "offset50", "null": "", "rule": "the chip has no signal pixels"})
+    masks = network.nodes_of(np.stack([plants, *permuted]))
+    if not masks[0].any():
+        rows.append({"indicator": OFFSET50, "null": "", "rule": "the chip has no signal pixels"})
         return rows
-    found = offset50(np.stack([signal, *masks]))
-    rows.append(_row("offset50", float(found[0]), found[1:].tolist()))
+    values = offset50(masks, network)
+    rows.append(_row(OFFSET50, float(values[0]), values[1:].tolist()))
     return rows
 
 
@@ -256,24 +196,24 @@ def _row(name: str, value: float, null: list[float], kind: str = "permutation") 
 
 
 def _may_use(name: str, periodic: bool) -> bool:
-    if name == "offset50":
+    if name == OFFSET50:
         return True
     return periodic if name == "wavelength" else not periodic
 
 
-def _permuted_mask(signal: Mask, valid: Mask, rng: np.random.Generator) -> Mask:
+def _permuted_mask(vegetation: Mask, valid: Mask, rng: np.random.Generator) -> Mask:
     """The same cover, elsewhere; masked pixels stay what they were."""
-    out = signal.copy()
-    out[valid] = rng.permutation(signal[valid])
+    out = vegetation.copy()
+    out[valid] = rng.permutation(vegetation[valid])
     return out
 
 
-def _patches(ndvi: Values, signal: Mask) -> NDArray[np.int64]:
-    return spatial.patch_sizes(~signal, np.isfinite(ndvi), whole_only=True)
+def _patches(ndvi: Values, vegetation: Mask) -> NDArray[np.int64]:
+    return spatial.patch_sizes(vegetation, np.isfinite(ndvi), whole_only=True)
 
 
-def _mean_patch(ndvi: Values, signal: Mask) -> float:
-    sizes = _patches(ndvi, signal)
+def _mean_patch(ndvi: Values, vegetation: Mask) -> float:
+    sizes = _patches(ndvi, vegetation)
     return float(sizes.mean()) if sizes.size else math.nan
 
 
@@ -286,16 +226,17 @@ def _binarisation_null(chips: Chips, usable: Mask, nulls: int, seed: int) -> lis
     for row in range(nulls):
         made = spatial.random_phases(image, rng)
         picture = images.bwndvi(images.ndvi_grey(made))
-        null[row] = offset50(images.cut_chips(picture, SIZE)[numbers] == 255)
-    found = offset50(chips.signal)
+        masks = nodes(images.cut_chips(picture, SIZE)[numbers], chips.network.signal)
+        null[row] = offset50(masks, chips.network)
+    values = offset50(chips.nodes, chips.network)
     return [
         {
             "date": chips.date,
             "chip": number,
-            **_row("offset50", float(found[place]), null[:, place].tolist(), "binarisation"),
+            **_row(OFFSET50, float(values[place]), null[:, place].tolist(), "binarisation"),
             "valid": bool(usable[place]),
-            "rule": RULES["offset50"],
+            "rule": RULES[OFFSET50],
         }
         for place, number in enumerate(chips.numbers)
-        if chips.signal[place].any()
+        if chips.nodes[place].any()
     ]

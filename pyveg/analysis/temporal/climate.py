@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.data.series import RAIN, WARMTH, Series
+from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.temporal.indicators import Temporal, temporal_indicators
 from pyveg.analysis.temporal.significance import p_value
@@ -29,6 +29,7 @@ from pyveg.analysis.temporal.surrogate_tests import (
     stream,
     window_steps,
 )
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 
 MOST_LAGS = 6
 """Steps before that may have a coefficient."""
@@ -104,7 +105,7 @@ def weather_drivers(
     """
     if series.axis is None:
         return None, (), "there are no dates"
-    rain, warmth = series.weather(RAIN), series.weather(WARMTH)
+    rain, warmth = series.weather(PRECIPITATION), series.weather(TEMPERATURE)
     rows: list[Values] = []
     names: list[str] = []
     if rain is not None and _changes(rain):
@@ -167,12 +168,12 @@ def _change(before: float, after: float, alpha: float) -> str:
 
 def _rain_rows(series: Series, settings: AnalysisSettings) -> list[dict[str, Any]]:
     """Whether the memory or the variance of the rain itself rises."""
-    rain = series.weather(RAIN)
+    rain = series.weather(PRECIPITATION)
     if rain is None or series.axis is None:
         return []
     told = replace(settings, indicators=_RAIN_INDICATORS)
     chip = prepare_chips(rain[np.newaxis], series.axis.period, told)[0]
-    common = {"collection": series.collection, "metric": RAIN}
+    common = {"collection": series.collection, "metric": PRECIPITATION}
     if chip.ready is None:
         row = {"indicator": "ar1", "direction": "rise", "reason": chip.reason}
         return [{**dict.fromkeys(COLUMNS, math.nan), "change": "", **common, **row}]

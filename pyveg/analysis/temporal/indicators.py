@@ -36,6 +36,7 @@ from pyveg.analysis.temporal.tables import (
     parts_table,
     trend_rows,
 )
+from pyveg.earth.metrics import metrics_for
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def temporal_indicators(
     ----------
     series : Series
     metrics : sequence of str, optional
-        Columns to look at; "ndvi_mean" (or "ndvi") and "offset50" where not given, as far as they
-        are there.
+        Columns to look at; where not given, those that are there and were declared to be tested
+        for memory: NDVI, network centrality and what Modules of your own declare.
     settings : AnalysisSettings, optional
     drivers : array of float64, shape (k, steps), optional
         Weather whose part is taken from every chip, and from every surrogate, before indicators
@@ -103,8 +104,7 @@ def temporal_indicators(
 
 def default_metrics(series: Series) -> list[str]:
     """Metrics that are tested where none are named."""
-    greens = [name for name in ("ndvi_mean", "ndvi") if name in series.metrics][:1]
-    return [*greens, *(name for name in ("offset50",) if name in series.metrics)]
+    return [metric.name for metric in metrics_for(series.declared, series.metrics)]
 
 
 def _one_metric(

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.series import RAIN, Series
+from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.surrogate_tests import prepare_chips, stream
+from pyveg.earth.metrics import PRECIPITATION
 from pyveg.kernels import recovery
 from pyveg.kernels.chain import Prepared
 from pyveg.kernels.surrogates import draw, surrogates
@@ -28,7 +29,7 @@ def rain_response(
     settings: AnalysisSettings | None = None,
     *,
     lags: int = 5,
-    weather: str = RAIN,
+    weather: str = PRECIPITATION,
 ) -> pd.DataFrame:
     """Correlation of the vegetation with the rain some steps before, both without their season.
 

@@ -1,8 +1,8 @@
-"""Results that are about to be analysed: their series, and the Store that has the images."""
+"""What an analysis begins with: the series of some results, and the run that has the images."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,16 +11,18 @@ from pyveg.analysis.data.series import Series, make_series
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError
 from pyveg.core.ports import Store
-from pyveg.runs.results import Results, load_summary
+from pyveg.runs.load import load_summary
+from pyveg.runs.results import Results
+from pyveg.runs.run import Run, is_run, open_run
 
 
 @dataclass(frozen=True)
-class Opened:
+class AnalysisInput:
     """The vegetation collections of some results, in order, and where they came from."""
 
     series: tuple[Series, ...]
-    store: Store | None
-    """Of the run; None for a summary by itself."""
+    run: Run | None
+    """None for a summary by itself."""
     source: str
     """Path or URL."""
 
@@ -52,29 +54,32 @@ class Opened:
         return self.series[0] if self.series else _nothing()
 
 
-def open_results(
-    results: str | Path | Store | Results,
+def read_input(
+    results: str | Path | Store | Run | Results,
     *,
     swap_coordinates: bool = False,
     min_valid: float = 0.5,
-) -> Opened:
+) -> AnalysisInput:
     """Read results and put their series in order; see `pyveg.analyse` for parameters and errors."""
-    store, found = _read(results)
+    run, source, tables = _read(results)
     if swap_coordinates:
         swap = {"latitude": "longitude", "longitude": "latitude"}
-        found = Results(found.chips.rename(columns=swap), found.weather, found.metadata)
-    source = store.url if store else str(results) if isinstance(results, str | Path) else ""
-    return Opened(tuple(make_series(found, min_valid=min_valid)), store, source)
+        tables = replace(tables, chips=tables.chips.rename(columns=swap))
+    return AnalysisInput(tuple(make_series(tables, min_valid=min_valid)), run, source)
 
 
-def _read(results: str | Path | Store | Results) -> tuple[Store | None, Results]:
+def _read(results: str | Path | Store | Run | Results) -> tuple[Run | None, str, Results]:
+    """The run, where there is one, where the results are, and their tables."""
     if isinstance(results, Results):
-        return None, results
+        return None, "", results
+    if isinstance(results, Run):
+        return results, results.url, results.results()
     if isinstance(results, str | Path):
         if str(results).endswith(".json"):
-            return None, load_summary(results)
+            return None, str(results), load_summary(results)
         results = registry.store_at(str(results))
-    return results, load_summary(results)
+    tables = load_summary(results)
+    return (open_run(results) if is_run(results) else None), results.url, tables
 
 
 def _nothing() -> Series:

@@ -1,0 +1,104 @@
+"""Results from wherever they are: a run, a folder with a summary, or a summary by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pyveg.core import registry
+from pyveg.core.errors import NotARunError
+from pyveg.core.layout import COMBINE
+from pyveg.core.ports import Store
+from pyveg.runs.results import FIRST, Results, read_summary
+from pyveg.runs.run import is_run, open_run
+
+SUMMARY = "results_summary.json"
+
+
+def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.DataFrame:
+    """Read the vegetation of a run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run folder or its URL, or a `results_summary.json`, also one of the older pyveg.
+    swap_coordinates : bool
+        Exchange latitude and longitude, for old files that have them the wrong way round.
+
+    Returns
+    -------
+    DataFrame
+        One row per date and chip: `date` (datetime64), `collection`, `latitude`, `longitude`
+        (degrees) and the metrics; `feature_vec` as tuples. Dates without data have no row.
+
+    Raises
+    ------
+    NotARunError
+        If there is no summary at `path`.
+    DataError
+        If it is no summary of pyveg.
+    """
+    chips = load_summary(path).chips
+    if swap_coordinates:
+        chips = chips.rename(columns={"latitude": "longitude", "longitude": "latitude"})
+        chips = chips[[*FIRST, *(name for name in chips.columns if name not in FIRST)]]
+    return chips
+
+
+def load_weather(path: str | Path) -> pd.DataFrame:
+    """Read the weather of a run; see `load_results` for `path` and errors.
+
+    Returns
+    -------
+    DataFrame
+        One row per date: `date` (datetime64), `collection`, `total_precipitation` (m per period),
+        `mean_2m_air_temperature` (K). No rows where the run had no weather.
+    """
+    return load_summary(path).weather
+
+
+def load_summary(where: str | Path | Store) -> Results:
+    """Read everything in the summary of a run, given by its path, its URL or its Store."""
+    if isinstance(where, str | Path):
+        text = str(where)
+        if text.endswith(".json"):
+            folder, _, name = text.replace("\\", "/").rpartition("/")
+            return read_summary(_read(registry.store_at(folder or "."), name, text))
+        where = registry.store_at(text)
+    if is_run(where):
+        return open_run(where).results()
+    return _of_folder(where)
+
+
+def _of_folder(store: Store) -> Results:
+    """The summary in a folder that is no run, such as what was downloaded of one."""
+    keys = [key for key in store.list() if key.endswith(SUMMARY)]
+    found = [key for key in keys if _is_summary(key)]
+    if found:
+        return read_summary(_read(store, found[0], store.url))
+    below = sorted({key.split("/")[0] for key in keys if _is_summary(key.partition("/")[2])})
+    raise NotARunError(f"there is no {SUMMARY} in {store.url}; {_cure(below)}")
+
+
+def _is_summary(key: str) -> bool:
+    """That of a run, or one that lies in a folder by itself, as older programs left it."""
+    folder, _, name = key.rpartition("/")
+    return name == SUMMARY and (
+        not folder or ("/" not in folder and folder.endswith(f"_{COMBINE}"))
+    )
+
+
+def _cure(runs: Sequence[str]) -> str:
+    """What to do where a folder has no summary, but perhaps folders of runs."""
+    if not runs:
+        return "is it the folder of a finished run?"
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return f"name one of the runs in it: {', '.join(runs[:3])}{more}"
+
+
+def _read(store: Store, key: str, text: str) -> bytes:
+    if store.size(key) is None:
+        raise NotARunError(f"there is no file {text}")
+    return store.read(key)

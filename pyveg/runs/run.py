@@ -1,0 +1,370 @@
+"""A run as a value: its settings, states, dates, arrays and results, wherever it is.
+
+This is the one place that knows where a run keeps its things. The analysis, figures and downloads
+ask a `Run`, and never list its Store or put together a path of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyveg import formats
+from pyveg.core import registry
+from pyveg.core.errors import ConfigError, DataError, KeyMissingError, NotARunError
+from pyveg.core.layout import COMBINE, CONFIG_FILE, LOG_FILE, PRIVATE, RUN_FILE
+from pyveg.core.module import Settings
+from pyveg.core.pipeline import FORMAT, Pipeline
+from pyveg.core.ports import Store
+from pyveg.core.sequence import ModuleSpec
+from pyveg.earth.chips import ChipGrid
+from pyveg.earth.layout import Layout
+from pyveg.earth.metrics import OFFSET50, Metric, declared
+from pyveg.earth.network import Network
+from pyveg.earth.subject import Subject, collection_of, has_subject
+from pyveg.earth.types import Place
+from pyveg.runs import older
+from pyveg.runs.chips import Chips, cut
+from pyveg.runs.results import Results, read_series, read_summary
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a run has of one vegetation collection: its images, and how they were measured."""
+
+    name: str
+    """The collection's name in results."""
+    layout: Layout
+    modules: tuple[ModuleSpec, ...]
+
+    @cached_property
+    def network(self) -> Network:
+        """Which network its numbers are about; the usual one where it measured none."""
+        return Network.of(vars(self._measuring)) if self._measuring else Network()
+
+    @cached_property
+    def n_sub_images(self) -> int:
+        """How many chips of each date were measured; -1 for all."""
+        return int(getattr(self._measuring, "n_sub_images", -1))
+
+    @property
+    def _measuring(self) -> Settings | None:
+        """Settings of the Module that measures networks, or else of any that measures chips."""
+        by_network = [s for s in self.modules if OFFSET50 in declared([s.cls])]
+        by_chips = [s for s in self.modules if declared([s.cls])]
+        for spec in (*by_network, *by_chips):
+            return spec.settings
+        return None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution and all that it left. Nothing is read before it is asked for.
+
+    Made by `open_run`.
+    """
+
+    store: Store
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.store.url
+
+    @cached_property
+    def record(self) -> Mapping[str, Any]:
+        """What the run keeps of itself: the Pipeline, versions, where it was written to.
+
+        Raises
+        ------
+        NotARunError
+            If it is damaged.
+        """
+        try:
+            found: dict[str, Any] = json.loads(self.store.read(RUN_FILE))
+            int(found["pipeline"]["format"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotARunError(f"{self.url}/{RUN_FILE} is damaged: {error}") from error
+        return found
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The job as it was settled.
+
+        Raises
+        ------
+        NotARunError
+            If it is damaged, or of a version of pyveg that this one does not know.
+        """
+        kept = older.readable(self.record["pipeline"])
+        if kept["format"] != FORMAT:
+            made_by = self.record.get("versions", {}).get("pyveg")
+            raise NotARunError(
+                f"{self.url} was made by another version of pyveg ({made_by}); "
+                "open it with that one"
+            )
+        try:
+            return Pipeline.from_json(kept)
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotARunError(f"{self.url}/{RUN_FILE} is damaged: {error}") from error
+
+    @property
+    def can_be_finished(self) -> bool:
+        """Whether its Tasks are those that this version of pyveg would make."""
+        return bool(self.record["pipeline"]["format"] == FORMAT)
+
+    @cached_property
+    def config(self) -> str:
+        """The config as it was written; empty for a job that was made in Python."""
+        try:
+            return self.store.read(CONFIG_FILE).decode("utf-8", "replace")
+        except KeyMissingError:
+            return ""
+
+    @property
+    def log(self) -> str:
+        """What the run has told so far, line by line."""
+        try:
+            return self.store.read(LOG_FILE).decode("utf-8", "replace")
+        except KeyMissingError:
+            return ""
+
+    def states(self) -> dict[str, Counter[str]]:
+        """How many Tasks of each Module are done, and how many are to be done.
+
+        Returns
+        -------
+        dict
+            ``<sequence>/<module>`` -> number of Tasks ``to do``, ``cached`` and ``skipped``.
+        """
+        return self.pipeline.plan().states(self.store)
+
+    def failed_tasks(self) -> set[str]:
+        """Keys under which it keeps Tasks that have failed."""
+        return set(self.store.list(f"{PRIVATE}/failed/"))
+
+    def settings(self, sequence: str, module: str) -> Settings:
+        """Settings that a Module had.
+
+        Raises
+        ------
+        ConfigError
+            If there was no such Sequence or Module.
+        """
+        for one in self.pipeline.sequences:
+            for spec in one.modules:
+                if (one.name, spec.cls.__name__) == (sequence, module):
+                    return spec.settings
+        raise ConfigError(f"{self.url} has no {module} in a sequence {sequence}")
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """What its Modules measure, by name."""
+        return declared(spec.cls for one in self.pipeline.sequences for spec in one.modules)
+
+    # -- imagery ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _images(self) -> dict[str, Images]:
+        """Vegetation collections by their names in results."""
+        found = {}
+        for sequence in self.pipeline.sequences:
+            collection = collection_of(sequence.scope)
+            if collection is not None and collection.data_type == "vegetation":
+                layout = Layout(Subject.of(sequence.scope).place, sequence.name)
+                name = collection.collection_name
+                found[name] = Images(name, layout, sequence.modules)
+        return found
+
+    @property
+    def collections(self) -> list[str]:
+        """Names of its vegetation collections, as results have them."""
+        return list(self._images)
+
+    def images(self, collection: str = "") -> Images:
+        """Its imagery of a collection.
+
+        Parameters
+        ----------
+        collection : str
+            Its name in results; the first one where empty.
+
+        Raises
+        ------
+        NotARunError
+            If the run has no such collection.
+        """
+        name = collection or next(iter(self._images), "")
+        if name not in self._images:
+            raise NotARunError(
+                f"{self.url} has no images of {name or 'a collection'}; it has {self.collections}"
+            )
+        return self._images[name]
+
+    def dates(self, collection: str = "") -> list[pd.Timestamp]:
+        """Dates that it has images of, in order."""
+        layout = self.images(collection).layout
+        keys = set(self.store.list(f"{layout.root}/"))
+        names = {key.split("/")[1] for key in keys}
+        seen = [name for name in names if layout.processed(name, "BWNDVI") in keys]
+        return sorted(pd.Timestamp(name) for name in seen)
+
+    def chips(
+        self, collection: str = "", dates: Iterable[pd.Timestamp] | None = None
+    ) -> Iterator[Chips]:
+        """The chips that were measured on each date, with the run's own network.
+
+        Parameters
+        ----------
+        collection : str
+            Its name in results; the first one where empty.
+        dates : iterable of Timestamp, optional
+            Those to read; all where not given.
+
+        Yields
+        ------
+        Chips
+            In order of time; dates of which the run kept no NDVI are left out.
+        """
+        images = self.images(collection)
+        for date in self.dates(collection) if dates is None else sorted(dates):
+            found = self._chips_of(images, date)
+            if found is not None:
+                yield found
+
+    def _chips_of(self, images: Images, date: pd.Timestamp) -> Chips | None:
+        item, read = f"{date:%Y-%m-%d}", self.store.read
+        try:
+            ndvi = formats.decode_geotiff(read(images.layout.raw(item, "NDVI"))).array
+            grid = ChipGrid.decode(read(images.layout.chips(item)))
+            picture = formats.decode_png(read(images.layout.processed(item, "BWNDVI")))
+        except KeyMissingError:
+            return None
+        chosen = grid.chosen(images.n_sub_images)
+        return cut(date, ndvi.astype(np.float64), picture, chosen, images.network)
+
+    def raster(self, date: pd.Timestamp, band: str, collection: str = "") -> formats.Raster:
+        """One band of a date as the Source gave it, or its ``"NDVI"``.
+
+        Raises
+        ------
+        KeyMissingError
+            If the run has none.
+        """
+        layout = self.images(collection).layout
+        return formats.decode_geotiff(self.store.read(layout.raw(f"{date:%Y-%m-%d}", band)))
+
+    def picture(
+        self, date: pd.Timestamp, kind: str = "RGB", collection: str = ""
+    ) -> NDArray[np.uint8]:
+        """A picture of a date: RGB, NDVI or BWNDVI.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W) or (H, W, 3)
+
+        Raises
+        ------
+        KeyMissingError
+            If the run has none.
+        """
+        layout = self.images(collection).layout
+        return formats.decode_png(self.store.read(layout.processed(f"{date:%Y-%m-%d}", kind)))
+
+    # -- results ---------------------------------------------------------------------------------
+
+    @cached_property
+    def _combined(self) -> Layout | None:
+        """Names of what its combiner writes; None where the job has no place."""
+        for sequence in self.pipeline.sequences:
+            if sequence.name == COMBINE and has_subject(sequence.scope):
+                return Layout(Subject.of(sequence.scope).place, COMBINE)
+        return None
+
+    @property
+    def place(self) -> Place | None:
+        """The region; None for a job about something else."""
+        return self._combined.place if self._combined else None
+
+    @property
+    def summary_key(self) -> str | None:
+        """Key of `results_summary.json`; None where there is none yet."""
+        key = self._combined.results_summary() if self._combined else None
+        return key if key is not None and self.store.size(key) is not None else None
+
+    @property
+    def figure_key(self) -> str | None:
+        """Key of the picture that a run ends with, drawn or not; None for a job without a place."""
+        return self._combined.figure() if self._combined else None
+
+    def results(self) -> Results:
+        """What was measured, as tables.
+
+        Raises
+        ------
+        NotARunError
+            If the run has not come to that.
+        DataError
+            If its summary is damaged.
+        """
+        key = self.summary_key
+        if key is None:
+            raise NotARunError(
+                f"{self.url} has no results yet; finish it with pyveg_run_pipeline --from_cache"
+            )
+        return read_summary(self.store.read(key))
+
+    def series(self) -> pd.DataFrame | None:
+        """`series.csv` as a table; None where there is none yet."""
+        key = self._combined.series() if self._combined else ""
+        if not key or self.store.size(key) is None:
+            return None
+        try:
+            return read_series(self.store.read(key))
+        except (ValueError, KeyError) as error:
+            raise DataError(f"{self.url}/{key} is damaged: {error}") from error
+
+
+def is_empty(store: Store) -> bool:
+    """Whether nothing is stored there yet: a place for a new run."""
+    return not any(True for _ in store.list())
+
+
+def is_run(store: Store) -> bool:
+    """Whether a Store holds a run of pyveg 2."""
+    return store.size(RUN_FILE) is not None
+
+
+def open_run(where: str | Path | Store) -> Run:
+    """Open a run that was made by this machine or any other.
+
+    Parameters
+    ----------
+    where : str, Path or Store
+        Its folder, its URL (``"s3://bucket/run"``, ``"azure://container"``), or its Store.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    NotARunError
+        If there is none. A `results_summary.json` by itself is no run; `load_results` reads it.
+    """
+    store = registry.store_at(str(where)) if isinstance(where, str | Path) else where
+    if not is_run(store):
+        raise NotARunError(
+            f"{store.url} holds no run of pyveg (there is no {RUN_FILE} in it); "
+            "give the folder that the run printed, whose name ends with its date and time"
+        )
+    return Run(store)
