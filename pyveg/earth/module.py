@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError
 from pyveg.core.module import Job, Module, Settings
 from pyveg.core.types import Scope
-from pyveg.earth.chips import VALID_FRACTION, ChipGrid
+from pyveg.earth.chips import ChipGrid
 from pyveg.earth.layout import Layout
 from pyveg.earth.metrics import Metric, Support
 from pyveg.earth.source import Source, source_of
@@ -57,6 +60,14 @@ class EarthJob(Job[S]):
     def chip_grid(self) -> ChipGrid:
         """The chips of its date."""
         return ChipGrid.decode(self.store.read(self.layout.chips(self.item.name)))
+
+    def read_raster(self, name: str) -> formats.Raster:
+        """A band of its date as the Source gave it, or its ``"NDVI"``."""
+        return formats.decode_geotiff(self.store.read(self.layout.raw(self.item.name, name)))
+
+    def read_picture(self, kind: str) -> NDArray[np.uint8]:
+        """A picture of its date: RGB, NDVI or BWNDVI; shape (H, W) or (H, W, 3)."""
+        return formats.decode_png(self.store.read(self.layout.processed(self.item.name, kind)))
 
     def write_chip_records(self, rows: Mapping[int, Mapping[str, Any]]) -> None:
         """Write what was measured on the chips of the date.
@@ -193,6 +204,3 @@ def known_collection(scope: Scope) -> Collection:
     if collection is None:
         raise ConfigError(f'"{scope.sequence}" has no collection; its Modules need one')
     return collection
-
-
-__all__ = ["RECORDS", "VALID_FRACTION", "EarthJob", "EarthModule", "known_collection"]

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pyveg import formats
 from pyveg.core import module
 from pyveg.core.params import setting
 from pyveg.earth.chips import SIZE
@@ -83,8 +82,8 @@ class NetworkCentralityCalculator(EarthModule[NetworkCentralityCalculatorSetting
         chosen = job.chip_grid().chosen(settings.n_sub_images)
         if not chosen:
             job.skip("no chip has enough valid pixels")
-        picture = formats.decode_png(job.store.read(job.layout.processed(job.item.name, "BWNDVI")))
-        masks = nodes(images.cut_chips(picture, SIZE)[chosen], settings.signal)
+        picture = images.cut_chips(job.read_picture("BWNDVI"), SIZE)[chosen]
+        masks = nodes(picture, settings.signal)
         vectors = feature_vectors(
             masks,
             num_quantiles=settings.num_quantiles,

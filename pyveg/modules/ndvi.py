@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from pyveg import formats
 from pyveg.core import module
 from pyveg.core.params import setting
 from pyveg.earth.chips import SIZE, VALID_FRACTION
@@ -57,13 +56,11 @@ class NDVICalculator(EarthModule[NDVICalculatorSettings]):
 
     def run(self, job: EarthJob[NDVICalculatorSettings]) -> None:
         """Process one date."""
-        date, layout, store = job.item.name, job.layout, job.store
         chosen = job.chip_grid().chosen(job.settings.n_sub_images)
         if not chosen:
             job.skip("no chip has enough valid pixels")
-        ndvi = formats.decode_geotiff(store.read(layout.raw(date, "NDVI"))).array
-        grey = formats.decode_png(store.read(layout.processed(date, "NDVI")))[..., 0]
-        picture = formats.decode_png(store.read(layout.processed(date, "BWNDVI")))
+        ndvi = job.read_raster("NDVI").array
+        grey, picture = job.read_picture("NDVI")[..., 0], job.read_picture("BWNDVI")
         images = (ndvi, grey, picture, np.isfinite(ndvi))
         statistics = chip_statistics(*(cut_chips(image, SIZE)[chosen] for image in images))
         job.write_chip_records(

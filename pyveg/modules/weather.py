@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from pyveg import formats
 from pyveg.core import module
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, Support
 from pyveg.earth.module import EarthJob, EarthModule
@@ -35,7 +34,7 @@ class WeatherImageToJSON(EarthModule[module.Settings]):
             key = job.layout.raw(job.item.name, variable)
             if variable == TEMPERATURE and job.store.size(key) is None:
                 continue  # rain gauges and satellites tell rain alone
-            raster = formats.decode_geotiff(job.store.read(key))
+            raster = job.read_raster(variable)
             known = raster.array[np.isfinite(raster.array)].astype(np.float64)
             if not known.size:
                 job.skip(f"{variable} has no value")

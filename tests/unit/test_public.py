@@ -19,11 +19,13 @@ def test_the_public_names() -> None:
         "Analysis",
         "AnalysisSettings",
         "Pipeline",
+        "Run",
         "RunReport",
         "analyse",
         "load_pipeline",
         "load_results",
         "load_weather",
+        "open_run",
         "run_pipeline",
     ]
     for name in pyveg.__all__:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
 from urllib.parse import unquote
 
 import pytest
@@ -11,9 +10,7 @@ from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import LONGEST_PART, item_folder
-from pyveg.earth.layout import Layout
 from pyveg.core.tasks import Step, Task, TaskGraph
-from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.core.types import Item, Scope
 
 
@@ -32,9 +29,8 @@ def test_an_id_tells_sequence_module_and_item() -> None:
 
 
 def test_json_both_ways() -> None:
-    collection = Collection("S2", "COPERNICUS/S2", "vegetation", "folder", {"path": "/x"})
-    dates = DateRange(date(2020, 1, 1), date(2021, 1, 1))
-    scope = Scope("S2", Place(27, 11.5, 0.1), collection, dates)
+    subject = {"place": {"longitude": 27, "latitude": 11.5}}
+    scope = Scope("S2", "gee_27_11.5_S2", subject, {"start": "2020-01-01"})
     task = Task(
         _step(scope=scope, timeout=2.5),
         Item("2020-01-16", {"start": "2020-01-01", "end": "2020-02-01"}),
@@ -47,8 +43,7 @@ def test_json_both_ways() -> None:
     assert again == task
     assert again.id == task.id
     assert again.step.identity == task.step.identity
-    assert again.step.scope.place is not None
-    assert again.step.scope.place.label == "27_11.5"
+    assert again.step.scope.root == "gee_27_11.5_S2"
 
 
 def test_identity_changes_with_what_can_change_results() -> None:
@@ -57,9 +52,8 @@ def test_identity_changes_with_what_can_change_results() -> None:
     assert _step(timeout=3.0, replace=True, run_mode="dask").identity == base.identity
     assert _step(version=2).identity != base.identity
     assert _step(result_settings={"a": 2}).identity != base.identity
-    assert _step(scope=Scope("S", Place(1, 2))).identity != base.identity
-    range_ = DateRange(date(2020, 1, 1), date(2021, 1, 1))
-    assert _step(scope=Scope("S", date_range=range_)).identity == base.identity
+    assert _step(scope=Scope("S", subject={"place": 1})).identity != base.identity
+    assert _step(scope=Scope("S", extent={"end": "2021-01-01"})).identity == base.identity
 
 
 def test_tasks_stand_behind_those_they_wait_for() -> None:
@@ -106,19 +100,3 @@ def test_any_item_is_one_safe_path_part(name: str) -> None:
 @given(st.lists(st.text(min_size=1).filter(str.isprintable), unique=True))
 def test_items_of_different_names_have_different_folders(names: list[str]) -> None:
     assert len({item_folder(name) for name in names}) == len(names)
-
-
-def test_dates_are_folders_as_they_are() -> None:
-    layout = Layout(Place(27.95, 11.57), "Sentinel2")
-    folder = "gee_27.95_11.57_Sentinel2/2020-01-16"
-    assert layout.raw("2020-01-16", "B4") == f"{folder}/RAW/download.B4.tif"
-    assert layout.processed("2020-01-16", "RGB") == (
-        f"{folder}/PROCESSED/2020-01-16_27.95_11.57_RGB.png"
-    )
-    assert layout.chip("2020-01-16", 3, 27.9, 11.5, "NDVI") == (
-        f"{folder}/SPLIT/sub3_27.900_11.500_2020-01-16_NDVI.png"
-    )
-    assert layout.network_centralities("d").endswith("/d/JSON/NC/network_centralities.json")
-    assert layout.ndvi_values("d").endswith("/d/JSON/NDVI/ndvi_values.json")
-    assert layout.weather_data("d").endswith("/d/JSON/WEATHER/weather_data.json")
-    assert Layout(Place(1, 2), "a/b").root == "gee_1_2_a-b"

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyveg.earth.periods import item_of, period_of
 from pyveg.core.errors import ConfigError
-from pyveg.earth.types import DateRange
-from pyveg.core.types import Item
 from pyveg.earth import periods
+from pyveg.earth.periods import item_of, period_of
+from pyveg.earth.types import DateRange
 
 
 def _range(start: str, end: str) -> DateRange:

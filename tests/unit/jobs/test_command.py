@@ -46,7 +46,8 @@ def _resolve(**changes: Any) -> Pipeline:
 def test_it_needs_no_place(desk: Path, key: str) -> None:
     pipeline = _resolve(special_config={key: JOB})
     (sequence,) = pipeline.sequences
-    assert sequence.scope.place is sequence.scope.collection is sequence.scope.date_range is None
+    assert not sequence.scope.subject
+    assert not sequence.scope.extent
     ids = [task.id for task in pipeline.plan().graph]
     assert ids == ["job/CommandModule/a.csv", "job/CommandModule/b.csv"]
     settings: Any = sequence.modules[0].settings

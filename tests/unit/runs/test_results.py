@@ -11,7 +11,6 @@ import pytest
 import pyveg
 from pyveg.analysis.figures import series_figure, series_png
 from pyveg.core.errors import DataError, NotARunError
-from pyveg.modules.combine import COLUMNS
 from pyveg.runs.results import read_series, read_summary
 
 
@@ -99,6 +98,14 @@ def test_no_summary_at_all(tmp_path: Path) -> None:
     for where in (tmp_path, tmp_path / "none", tmp_path / "results_summary.json"):
         with pytest.raises(NotARunError, match=str(where)):
             pyveg.load_results(where)
+
+
+METRICS = ("offset50", "ndvi_mean")
+COLUMNS = (
+    "date", "collection", "chips",
+    *(f"{metric}{part}" for metric in METRICS for part in ("", "_q25", "_q75")),
+    "total_precipitation", "mean_2m_air_temperature",
+)  # fmt: skip
 
 
 def _series(*rows: str) -> pd.DataFrame:

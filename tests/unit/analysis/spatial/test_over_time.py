@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,20 @@ from pyveg.analysis.data.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import PICTURE_SIDE, TESTED_DATES, Snapshots, read_snapshots
 from pyveg.core.layout import RUN_FILE
+from pyveg.core.pipeline import Pipeline
+from pyveg.core.sequence import ModuleSpec, Sequence
+from pyveg.earth.chips import ChipGrid
+from pyveg.earth.layout import Layout
+from pyveg.earth.subject import Subject
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.kernels import images
+from pyveg.modules.centrality import NetworkCentralityCalculatorSettings
+from pyveg.runs.run import Run, open_run
 from pyveg.storage.memory import MemoryStore
 
 MONTHS = 26
+MEASURES, SETTINGS = "NetworkCentralityCalculator", NetworkCentralityCalculatorSettings()
+IMAGES = Collection("Images", "S2", "vegetation", "folder")
 QUICK = AnalysisSettings(surrogates=39)
 
 
@@ -31,27 +42,41 @@ def _ndvi(kind: str, month: int, rng: np.random.Generator) -> Any:
     return (0.3 + 0.1 * image / image.std()).astype(np.float32)
 
 
-def _run(
-    kind: str, *, months: int = MONTHS, folder: str = "gee_1_2_Images"
-) -> tuple[MemoryStore, Series]:
+PLACE = Place(1, 2)
+GRID = ChipGrid(2, 2, (0.0,) * 4, (0.0,) * 4, (1.0,) * 4, (True,) * 4)
+
+
+def _kept(*collections: Collection) -> bytes:
+    """What a run keeps of itself."""
+    dates = DateRange(date(2015, 1, 1), date(2018, 1, 1))
+    sequences = tuple(
+        Sequence(Subject(PLACE, dates, one).scope(one.key), (ModuleSpec(MEASURES, SETTINGS),))
+        for one in collections
+    )
+    return json.dumps({"pipeline": Pipeline("made", sequences, "out").to_json()}).encode()
+
+
+def _run(kind: str, *, months: int = MONTHS) -> tuple[Run, Series]:
     """A run of monthly images of 2 x 2 chips."""
     store = MemoryStore()
+    store.write(RUN_FILE, _kept(IMAGES))
+    layout = Layout(PLACE, IMAGES.key)
     rng = np.random.default_rng(0)
     rows = []
     for month in range(months):
-        date = pd.Timestamp("2015-01-16") + pd.DateOffset(months=month)
+        day = pd.Timestamp("2015-01-16") + pd.DateOffset(months=month)
         ndvi = _ndvi(kind, month, rng)
-        base = f"{folder}/{date:%Y-%m-%d}"
+        item = f"{day:%Y-%m-%d}"
         raster = formats.Raster(ndvi, "EPSG:32633", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6))
-        store.write(f"{base}/RAW/download.NDVI.tif", formats.encode_geotiff(raster))
+        store.write(layout.raw(item, "NDVI"), formats.encode_geotiff(raster))
         picture = images.bwndvi(images.ndvi_grey(ndvi))
-        name = f"{base}/PROCESSED/{date:%Y-%m-%d}_1_2"
-        store.write(f"{name}_BWNDVI.png", formats.encode_png(picture))
-        store.write(f"{name}_RGB.png", formats.encode_png(np.full((400, 300, 3), month, np.uint8)))
-        store.write(f"{name}_chips.json", json.dumps({"usable": [True] * 4}).encode())
-        rows += [{"date": date, "collection": "S2", "chip": chip, "ndvi_mean": 0.3 + chip / 99}
+        rgb = np.full((400, 300, 3), month, np.uint8)
+        store.write(layout.processed(item, "BWNDVI"), formats.encode_png(picture))
+        store.write(layout.processed(item, "RGB"), formats.encode_png(rgb))
+        store.write(layout.chips(item), GRID.encode())
+        rows += [{"date": day, "collection": "S2", "chip": chip, "ndvi_mean": 0.3 + chip / 99}
                  for chip in range(4)]  # fmt: skip
-    return store, tidy(pd.DataFrame(rows), time_per_point="1m")
+    return open_run(store), tidy(pd.DataFrame(rows), time_per_point="1m")
 
 
 @pytest.fixture(scope="module")
@@ -96,34 +121,35 @@ def test_pictures_are_small(growing: Snapshots) -> None:
 
 
 def test_threads_change_nothing() -> None:
-    store, series = _run("stripes", months=5)
-    one = read_snapshots(store, series, QUICK)
-    two = read_snapshots(store, series, AnalysisSettings(surrogates=39, n_threads=2))
+    run, series = _run("stripes", months=5)
+    one = read_snapshots(run, series, QUICK)
+    two = read_snapshots(run, series, AnalysisSettings(surrogates=39, n_threads=2))
     pd.testing.assert_frame_equal(one.values, two.values)
     pd.testing.assert_frame_equal(one.tests, two.tests)
     pd.testing.assert_frame_equal(one.trends, two.trends)
 
 
 def test_images_of_the_collection_that_the_run_names() -> None:
-    store, series = _run("stripes", months=2)
-    scope = {"sequence": "Images", "collection": {"collection_name": "S2"}}
-    store.write(RUN_FILE, json.dumps({"pipeline": {"sequences": [{"scope": scope}]}}).encode())
-    other = "gee_1_2_AAA/2015-01-16/PROCESSED/2015-01-16_1_2_BWNDVI.png"
-    store.write(other, b"not looked at")
-    assert len(read_snapshots(store, series, QUICK).values)
+    run, series = _run("stripes", months=2)
+    other = Collection("AAA", "other", "vegetation", "folder")
+    run.store.write(RUN_FILE, _kept(other, IMAGES))
+    run.store.write(Layout(PLACE, "AAA").processed("2015-01-16", "BWNDVI"), b"not looked at")
+    assert len(read_snapshots(open_run(run.store), series, QUICK).values)
 
 
 def test_no_images_is_said() -> None:
     _, series = _run("clumps", months=1)
     assert "beside the summary" in read_snapshots(None, series, QUICK).reason
-    nothing = read_snapshots(MemoryStore(), series, QUICK)
+    empty = MemoryStore()
+    empty.write(RUN_FILE, _kept(IMAGES))
+    nothing = read_snapshots(open_run(empty), series, QUICK)
     assert "no images" in nothing.reason
     assert nothing.values.empty
     assert np.isnan(nothing.periodic)
 
 
 def test_pictures_without_rasters_are_said() -> None:
-    store, series = _run("clumps", months=2)
-    for key in [key for key in store.list() if key.endswith(".tif")]:
-        store.delete(key)
-    assert "no NDVI rasters" in read_snapshots(store, series, QUICK).reason
+    run, series = _run("clumps", months=2)
+    for key in [key for key in run.store.list() if key.endswith(".tif")]:
+        run.store.delete(key)
+    assert "no NDVI rasters" in read_snapshots(run, series, QUICK).reason

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,16 @@ from scipy.ndimage import gaussian_filter
 
 from pyveg.analysis.spatial.patches import LAWS, patch_laws
 from pyveg.analysis.spatial.signals import (
-    Chips,
     is_periodic,
     mean_spectrum,
     offset50,
     pooled_patches,
-    read_chips,
     spatial_indicators,
 )
-from pyveg.core.errors import NotARunError
+from pyveg.earth.network import Network
 from pyveg.jobs.run import run_pipeline
+from pyveg.runs.chips import Chips
+from pyveg.runs.run import open_run
 
 DATE = pd.Timestamp("2020-01-16")
 
@@ -36,7 +35,7 @@ def _chips(kind: str, count: int = 3) -> Chips:
             image = gaussian_filter(noise, 2) if kind == "clumps" else noise
         images.append(0.3 + 0.1 * image / image.std())
     ndvi = np.stack(images)
-    return Chips(DATE, ndvi, ndvi <= np.median(ndvi), tuple(range(count)))
+    return Chips(DATE, ndvi, ndvi > np.median(ndvi), tuple(range(count)))
 
 
 def _of(table: pd.DataFrame, name: str, null: str = "permutation") -> pd.DataFrame:
@@ -86,7 +85,7 @@ def test_the_same_seed_the_same_nulls() -> None:
     chips = _chips("clumps")
     one, two = (spatial_indicators(chips, nulls=5, seed=3) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
-    alone = replace(chips, ndvi=chips.ndvi[1:2], signal=chips.signal[1:2], numbers=(1,))
+    alone = chips.only(np.array([1]))
     again = spatial_indicators(alone, nulls=5, seed=3)
     pd.testing.assert_frame_equal(
         one[one["chip"] == 1].reset_index(drop=True), again, check_dtype=False
@@ -95,10 +94,10 @@ def test_the_same_seed_the_same_nulls() -> None:
 
 def test_no_chips_and_no_signal() -> None:
     chips = _chips("clumps")
-    none = replace(chips, ndvi=chips.ndvi[:0], signal=chips.signal[:0], numbers=())
+    none = chips.only(np.array([], np.intp))
     assert len(spatial_indicators(none)) == 0
     assert mean_spectrum(none.ndvi) is None
-    empty = replace(chips, signal=np.zeros_like(chips.signal))
+    empty = replace(chips, vegetation=np.ones_like(chips.vegetation))
     table = spatial_indicators(empty, nulls=3)
     rows = table[table["indicator"] == "offset50"]
     assert rows["value"].isna().all()
@@ -106,12 +105,12 @@ def test_no_chips_and_no_signal() -> None:
 
 
 def test_offset50_of_the_network() -> None:
-    assert offset50(np.ones((1, 50, 50), np.bool_)).shape == (1,)
+    assert offset50(np.ones((1, 50, 50), np.bool_), Network()).shape == (1,)
     from pyveg.kernels.centrality import feature_vector_metrics, feature_vectors
 
-    masks = _chips("clumps").signal
+    masks = _chips("clumps").nodes
     expected = [feature_vector_metrics(one)["offset50"] for one in feature_vectors(masks)]
-    assert offset50(masks).tolist() == expected
+    assert offset50(masks, Network()).tolist() == expected
 
 
 def _sizes(kind: str, count: int = 2000) -> Any:
@@ -144,32 +143,48 @@ def test_patches_that_tell_nothing(sizes: list[int]) -> None:
     assert (table["reason"] != "").all()
 
 
-def test_chips_of_a_run(write_config: Any) -> None:
-    run_pipeline(write_config())
-    (folder,) = write_config.runs()
-    found = list(read_chips(folder))
-    assert [one.date for one in found] == sorted(one.date for one in found)
-    first = found[0]
-    assert first.ndvi.shape == first.signal.shape == (len(first.numbers), 50, 50)
-    from pyveg.runs.results import load_results
+NETWORKS: dict[str, dict[str, Any]] = {
+    "as usual": {},
+    "vegetation": {"signal": "vegetation"},
+    "8 neighbours": {"use_diagonal_neighbours": True},
+    "40 quantiles": {"num_quantiles": 40},
+    "5 chips": {"n_sub_images": 5},
+}
 
-    table = load_results(folder)
-    table = table[table["date"] == first.date].set_index("chip")
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_network_that_is_tested_is_the_one_that_was_measured(
+    write_config: Any, name: str
+) -> None:
+    run_pipeline(write_config(special_config={
+        "SimulatedSentinel2": {"spin_up": 200}, "NetworkCentralityCalculator": NETWORKS[name]
+    }))  # fmt: skip
+    (folder,) = write_config.runs()
+    run = open_run(folder)
+    dates = run.dates()
+    assert dates == sorted(dates)
+    first = next(run.chips())
     numbers = list(first.numbers)
-    np.testing.assert_allclose(
-        first.signal.mean(axis=(1, 2)), table.loc[numbers, "signal_cover"], atol=1e-6
-    )
-    np.testing.assert_allclose(offset50(first.signal), table.loc[numbers, "offset50"])
-    np.testing.assert_allclose(
-        np.nanmean(first.ndvi, axis=(1, 2)), table.loc[numbers, "ndvi_mean"], atol=1e-4
-    )
+    assert first.date == dates[0]
+    assert first.ndvi.shape == first.nodes.shape == (len(numbers), 50, 50)
+    table = run.results().chips
+    table = table[(table["date"] == first.date) & table["offset50"].notna()].set_index("chip")
+    assert list(table.index) == numbers
+    np.testing.assert_allclose(first.nodes.mean(axis=(1, 2)), table["signal_cover"], atol=1e-6)
+    np.testing.assert_allclose(offset50(first.nodes, first.network), table["offset50"])
     both = spatial_indicators(first, nulls=2, chain_nulls=3)
-    chain = _of(both, "offset50", "binarisation")
-    assert len(chain) == len(numbers)
-    assert np.isfinite(chain["null_mean"]).all()
+    for null in ("permutation", "binarisation"):
+        rows = _of(both, "offset50", null).set_index("chip")
+        np.testing.assert_allclose(rows["value"], table["offset50"])
+        assert np.isfinite(rows["null_mean"]).all()
+    seen = np.nanmean(first.ndvi, axis=(1, 2))
+    np.testing.assert_allclose(seen, table["ndvi_mean"], atol=1e-4)
     assert pooled_patches(first).dtype == np.int64
 
 
-def test_no_run(tmp_path: Path) -> None:
-    with pytest.raises(NotARunError, match="no BWNDVI pictures"):
-        next(read_chips(tmp_path))
+def test_the_usual_network_is_that_of_the_module() -> None:
+    """A default that changes in one place only would let them measure two networks."""
+    from pyveg.modules.centrality import NetworkCentralityCalculatorSettings
+
+    assert Network() == Network.of(vars(NetworkCentralityCalculatorSettings()))
+    assert Network() == Network("bare_soil", use_diagonal_neighbours=False, num_quantiles=20)

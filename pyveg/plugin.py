@@ -1,0 +1,80 @@
+"""What authors of Modules, Sources, Stores and engines may use; the rest may change any day.
+
+A part is found by an entry point of its package, in one of the groups ``pyveg.modules``,
+``pyveg.sources``, ``pyveg.inputs``, ``pyveg.storage`` and ``pyveg.runners``, or it is named in a
+config as ``"package.module:Class"``. `pyveg.testing` has a suite of checks for each kind.
+
+Examples
+--------
+A Module that measures one number on each chip:
+
+>>> from pyveg.plugin import EarthJob, EarthModule, Metric, Settings, cut_chips
+>>> class Brightness(EarthModule[Settings]):
+...     """Measure how bright each chip is."""
+...
+...     consumes = ("images",)
+...     metrics = (Metric("brightness", "1", "mean of the RGB picture", "Brightness", low=0, high=1),)
+...
+...     def run(self, job: EarthJob[Settings]) -> None:
+...         """Process one date."""
+...         grey = job.read_picture("RGB").mean(axis=2) / 255
+...         chips = cut_chips(grey)
+...         usable = job.chip_grid().chosen(-1)
+...         job.write_chip_records({chip: {"brightness": chips[chip].mean()} for chip in usable})
+>>> Brightness.provides
+('records',)
+"""
+
+from __future__ import annotations
+
+from pyveg.core.errors import ConfigError, DataError, ServiceError, SkipItem
+from pyveg.core.module import Job, Module, Planning, SequencePlan, Settings, Shipment
+from pyveg.core.params import setting
+from pyveg.core.ports import Inputs, Listener, Runner, RunnerSettings, Store
+from pyveg.core.types import Item, Scope
+from pyveg.earth.chips import SIZE, ChipGrid
+from pyveg.earth.metrics import Metric
+from pyveg.earth.module import EarthJob, EarthModule
+from pyveg.earth.periods import item_of, period_of
+from pyveg.earth.source import Request, Scene, Source
+from pyveg.earth.subject import Subject
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.formats import Raster
+from pyveg.kernels.images import cut_chips
+
+__all__ = [
+    "SIZE",
+    "ChipGrid",
+    "Collection",
+    "ConfigError",
+    "DataError",
+    "DateRange",
+    "EarthJob",
+    "EarthModule",
+    "Inputs",
+    "Item",
+    "Job",
+    "Listener",
+    "Metric",
+    "Module",
+    "Place",
+    "Planning",
+    "Raster",
+    "Request",
+    "Runner",
+    "RunnerSettings",
+    "Scene",
+    "Scope",
+    "SequencePlan",
+    "ServiceError",
+    "Settings",
+    "Shipment",
+    "SkipItem",
+    "Source",
+    "Store",
+    "Subject",
+    "cut_chips",
+    "item_of",
+    "period_of",
+    "setting",
+]
