@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import math
+import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,49 @@ def test_equal_rasters_give_equal_bytes_and_small_ones(dtype: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "dtype", "rows"),
+    [
+        ((1100, 1100), "uint16", 7),
+        ((1100, 1100), "float32", 3),
+        ((300, 20), "uint8", 300),
+        ((2, 20_000), "uint16", 1),
+        ((1, 1), "float32", 1),
+    ],
+)
+def test_rows_are_compressed_by_few(shape: tuple[int, int], dtype: str, rows: int) -> None:
+    array = noise(shape, dtype)
+    data = formats.encode_geotiff(Raster(array, "EPSG:32633", UTM))
+    np.testing.assert_array_equal(formats.decode_geotiff(data).array, array)
+    with MemoryFile(data) as file, file.open() as dataset:
+        assert dataset.block_shapes == [(rows, shape[1])]
+        assert dataset.compression.value == "DEFLATE"
+
+
+def test_a_raster_with_its_encoding_is_not_encoded_anew() -> None:
+    data = tiff(noise((40, 50)), compress="lzw")  # as we do not write it
+    plain = formats.decode_geotiff(data)
+    kept = formats.with_encoding(plain, data)
+    assert formats.encode_geotiff(kept) is data
+    assert formats.encode_geotiff(pickle.loads(pickle.dumps(kept))) == data
+    assert "II*" not in repr(kept)
+    assert plain.encoded is None
+    for name in ("crs", "transform", "nodata"):
+        assert getattr(kept, name) == getattr(plain, name)
+
+
+def test_a_raster_with_its_encoding_cannot_change() -> None:
+    """Bytes that say something else than the array would be written."""
+    plain = Raster(noise((4, 5)))
+    kept = formats.with_encoding(plain, formats.encode_geotiff(plain))
+    with pytest.raises(ValueError, match="read-only"):
+        kept.array[0, 0] = 1
+    changed = replace(kept, array=kept.array + 1)
+    found = formats.decode_geotiff(formats.encode_geotiff(changed))
+    np.testing.assert_array_equal(found.array, plain.array + 1)
+    plain.array[0, 0] = 1  # the raster itself stays free
+
+
+@pytest.mark.parametrize(
     "array",
     [
         np.zeros((2, 2), np.complex64),
@@ -167,7 +212,7 @@ def test_geotiffs_of_complex_numbers_are_refused() -> None:
 @given(st.data())
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
 def test_a_geotiff_cut_off_anywhere_is_an_error(dtype: str, data: st.DataObject) -> None:
-    whole = formats.encode_geotiff(Raster(noise((150, 30), dtype), "EPSG:32633", UTM))
+    whole = formats.encode_geotiff(Raster(noise((150, 120), dtype), "EPSG:32633", UTM))
     length = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(FormatError, match="GeoTIFF"):
         formats.decode_geotiff(whole[:length])
