@@ -17,10 +17,12 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
+from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import SkipItem
-from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene
 from pyveg.sources.kept import KeptFiles
 
 FORMAT = 1
@@ -39,7 +41,7 @@ def request_digest(request: Request, fingerprint: str) -> str:
         **params.plain(asdict(request)),
         "collection": [collection.source, collection.data_type],
         "place": [float(value) for value in asdict(request.place).values()],
-        "item": [str(request.item.period.start), str(request.item.period.end)],
+        "item": [str(period_of(request.item).start), str(period_of(request.item).end)],
         "scale": float(request.scale),
         "cloudy_pix_frac": float(request.cloudy_pix_frac),
     }
@@ -72,11 +74,11 @@ class Answers:
         if self._files.folder is None:
             return ask()
         name = f"{request_digest(request, fingerprint)}.zip"
-        kept = self._kept(name, request.item.period.end)
+        kept = self._kept(name, period_of(request.item).end)
         if kept is not None:
             return _told(kept)
         try:
-            scene: Scene | str = ask()
+            scene: Scene | str = _encoded(ask())
         except SkipItem as skipped:
             scene = str(skipped)
         self._files.write(name, self._packed(scene))
@@ -94,7 +96,8 @@ class Answers:
                     return None
                 if head["empty"] is not None:
                     return str(head["empty"])
-                rasters = {name: file.read(f"{n}.tif") for n, name in enumerate(head["rasters"])}
+                files = {name: file.read(f"{n}.tif") for n, name in enumerate(head["rasters"])}
+                rasters = {name: _decoded(tif) for name, tif in files.items()}
                 return Scene(rasters, head["record"])
         except _DAMAGED:
             return None  # damaged by something that is not ours: asked again
@@ -112,9 +115,22 @@ class Answers:
             else:
                 head |= {"rasters": list(scene.rasters), "record": dict(scene.record)}
                 for number, raster in enumerate(scene.rasters.values()):
-                    file.writestr(f"{number}.tif", raster)
+                    file.writestr(f"{number}.tif", formats.encode_geotiff(raster))
             file.writestr("answer.json", json.dumps(head))
         return data.getvalue()
+
+
+def _encoded(scene: Scene) -> Scene:
+    """With the files that are kept of it, so that who writes its rasters has them ready."""
+    rasters = {
+        name: formats.with_encoding(raster, formats.encode_geotiff(raster))
+        for name, raster in scene.rasters.items()
+    }
+    return Scene(rasters, scene.record)
+
+
+def _decoded(data: bytes) -> formats.Raster:
+    return formats.with_encoding(formats.decode_geotiff(data), data)
 
 
 def _told(answer: Scene | str) -> Scene:

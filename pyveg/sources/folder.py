@@ -25,8 +25,9 @@ import numpy as np
 from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.kernels.images import valid_pixels
 
 DATE, BAND, ANY = "{date}", "{band}", "*"
@@ -49,10 +50,10 @@ class FolderSettings:
 class FolderSource:
     """GeoTIFFs of one band each, in a folder of this machine.
 
-    The dates are those that are found in names; an Item stands for its day alone. Files are
-    handed on as they are, byte for byte, with their georeferencing; only where a file marks
-    missing pixels by another number than results do, they become 0 in integer reflectance and
-    NaN elsewhere.
+    The dates are those that are found in names; an Item stands for its day alone. Rasters are
+    those of the files, with their georeferencing, and a run keeps the files byte for byte; only
+    where a file marks missing pixels by another number than results do, they become 0 in integer
+    reflectance and NaN elsewhere.
 
     Parameters
     ----------
@@ -128,14 +129,10 @@ class FolderSource:
         """
         files = self._find(request)
         weather = request.collection.data_type == "weather"
-        data: dict[str, bytes] = {}
-        rasters: dict[str, formats.Raster] = {}
-        for name, file in files.items():
-            data[name] = _read(file)
-            found = _decode(data[name], file)
-            rasters[name] = _without_nodata(found, weather=weather)
-            if rasters[name] is not found:
-                data[name] = formats.encode_geotiff(rasters[name])
+        rasters = {
+            name: _without_nodata(_decode(_read(file), file), weather=weather)
+            for name, file in files.items()
+        }
         _check_shapes(rasters, files)
         needed = {name: r for name, r in rasters.items() if name not in request.optional}
         _check_values(needed, files, weather=weather)
@@ -145,7 +142,7 @@ class FolderSource:
             "files": {name: str(file.relative_to(self.path)) for name, file in files.items()},
             "valid_fraction": _valid_fraction(needed, weather=weather),
         }
-        return Scene(data, record)
+        return Scene(rasters, record)
 
     def _dates(self) -> Iterator[date]:
         """Dates in the names down to the first part of the pattern that has one."""
@@ -284,8 +281,9 @@ def _file_digest(file: Path) -> bytes:
 
 
 def _decode(data: bytes, file: Path) -> formats.Raster:
+    """The file's band, and the file itself for those who write it."""
     try:
-        return formats.decode_geotiff(data)
+        return formats.with_encoding(formats.decode_geotiff(data), data)
     except formats.FormatError as error:
         raise DataError(f"{file} cannot be used: {error}") from error
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from numpy.typing import NDArray
 from rasterio.warp import transform as reproject
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
+from pyveg.formats import Raster
 
 METRES_PER_DEGREE = 111_320.0
 """Along a meridian, and along the equator: 1/360 of the equator of WGS 84, to 10 m."""
@@ -40,6 +43,10 @@ class Grid:
     def scale(self) -> float:
         """Length of a pixel's side, metres."""
         return self.transform[0]
+
+    def raster(self, array: NDArray[Any], nodata: float) -> Raster:
+        """Pixels of this grid as a raster; `nodata` marks those without a measurement."""
+        return Raster(array, self.crs, self.transform, nodata)
 
 
 def utm_zone(longitude: float, latitude: float) -> str:

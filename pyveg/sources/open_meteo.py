@@ -20,14 +20,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
-from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
 from pyveg.earth import periods
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.formats import Raster
 from pyveg.sources.answers import Answers
 from pyveg.sources.network import NetworkSettings
 
@@ -119,7 +121,7 @@ class OpenMeteoSource:
 
     def _make(self, request: Request) -> Scene:
         wanted = _bands(request)
-        period = request.item.period
+        period = period_of(request.item)
         answer = self._ask(request.place, period, sorted(set(wanted.values())))
         try:
             latitude, longitude = float(answer["latitude"]), float(answer["longitude"])
@@ -135,7 +137,7 @@ class OpenMeteoSource:
             "cell": [longitude, latitude],
             "valid_fraction": 1.0,
         }
-        rasters = {name: _encode(value, longitude, latitude) for name, value in values.items()}
+        rasters = {name: _raster(value, longitude, latitude) for name, value in values.items()}
         return Scene(rasters, record)
 
     def _ask(self, place: Place, period: DateRange, bands: Sequence[str]) -> Mapping[str, Any]:
@@ -200,7 +202,8 @@ def _value(answer: Mapping[str, Any], band: str, period: DateRange) -> float:
     return variable.over([float(days[day]) for day in wanted])
 
 
-def _encode(value: float, longitude: float, latitude: float) -> bytes:
+def _raster(value: float, longitude: float, latitude: float) -> Raster:
+    """One cell of the model around its centre."""
     transform = (CELL, 0.0, longitude - CELL / 2, 0.0, -CELL, latitude + CELL / 2)
     array = np.full((1, 1), value, np.float32)
-    return formats.encode_geotiff(formats.Raster(array, "EPSG:4326", transform, float("nan")))
+    return Raster(array, "EPSG:4326", transform, nodata=float("nan"))

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from pyveg.core.errors import ConfigError, UnknownNameError
-from pyveg.core.types import DataType
+from pyveg.earth.types import DataType
 
 CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 """Cloud Score+ of every Sentinel-2 scene, joined by ``system:index``."""

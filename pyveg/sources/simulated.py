@@ -23,13 +23,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, SkipItem
 from pyveg.core.params import setting
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
 from pyveg.earth import periods
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.formats import Raster
 from pyveg.sources.grid import Grid, grid_of
 from pyveg.sources.world import STATES, VERSION, Array, StateCache, World
 
@@ -174,7 +176,7 @@ class SimulatedSource:
         """
         wanted = self._bands(request)
         world = self._world(request)
-        rain = world.rain(*_ordinals(request.item.period))
+        rain = world.rain(*_ordinals(period_of(request.item)))
         record: dict[str, Any] = {"source": "simulated", "seed": self.settings.seed}
         truth = {"mean_rain": float(rain.mean())}
         record["truth"] = truth
@@ -186,9 +188,9 @@ class SimulatedSource:
             grid = _one_pixel(request.place)
         for name, band in wanted.items():
             if band not in SOIL:
-                value = self._weather(band, world, request.item.period, rain)
+                value = self._weather(band, world, period_of(request.item), rain)
                 arrays[name] = np.full(grid.shape, value, dtype=np.float32)
-        return Scene({name: _encode(arrays[name], grid) for name in wanted}, record)
+        return Scene({name: _raster(arrays[name], grid) for name in wanted}, record)
 
     def _bands(self, request: Request) -> dict[str, str]:
         """Raster -> band, without optional ones that there are not."""
@@ -201,7 +203,7 @@ class SimulatedSource:
         return {name: band for name, band in request.bands.items() if band in BANDS}
 
     def _world(self, request: Request) -> World:
-        self._check_epoch(request.item.period.start)
+        self._check_epoch(period_of(request.item).start)
         return world_of(request.place, self.settings)
 
     def _check_epoch(self, day: date) -> None:
@@ -250,7 +252,7 @@ class SimulatedSource:
         middle, settings = _middle(request.item), self.settings
         if world.rng("gap", str(middle)).random() < settings.gap_fraction:
             raise SkipItem(
-                f"no image: none was taken in {request.item.period} "
+                f"no image: none was taken in {period_of(request.item)} "
                 f"(gap_fraction = {settings.gap_fraction:g})"
             )
         rng = world.rng("cloud", str(middle))
@@ -266,7 +268,7 @@ class SimulatedSource:
 
 def _middle(item: Item) -> date:
     """The day that an image shows."""
-    return date.fromordinal(sum(_ordinals(item.period)) // 2)
+    return date.fromordinal(sum(_ordinals(period_of(item))) // 2)
 
 
 def _ordinals(period: DateRange) -> tuple[int, int]:
@@ -330,8 +332,6 @@ def _one_pixel(place: Place) -> Grid:
     return Grid(grid.crs, (side, 0.0, left, 0.0, -side, top), 1, 1)
 
 
-def _encode(array: NDArray[Any], grid: Grid) -> bytes:
-    """As GeoTIFF; 0 marks reflectance that is masked, NaN weather that is missing."""
-    nodata = 0.0 if array.dtype == np.uint16 else float("nan")
-    raster = formats.Raster(array, grid.crs, grid.transform, nodata=nodata)
-    return formats.encode_geotiff(raster)
+def _raster(array: NDArray[Any], grid: Grid) -> Raster:
+    """On its grid; 0 marks reflectance that is masked, NaN weather that is missing."""
+    return grid.raster(array, nodata=0.0 if array.dtype == np.uint16 else float("nan"))

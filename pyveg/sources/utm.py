@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.sources.grid import Grid, grid_of
 
 

@@ -17,7 +17,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.kernels import patterns
 from pyveg.sources.grid import Grid, grid_of
 

@@ -27,8 +27,11 @@ import pytest
 from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, PyvegError, SkipItem
-from pyveg.core.ports import Request, Scene, Source
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene, Source
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.testing.scenes import assert_same_rasters
 
 NO_SUCH_BAND = "B99_no_such_band"
 
@@ -86,8 +89,8 @@ class SourceContract:
         before = self.dates.start
         for item in items:
             assert date.fromisoformat(item.name)
-            assert before <= item.period.start < item.period.end <= self.dates.end
-            before = item.period.end
+            assert before <= period_of(item).start < period_of(item).end <= self.dates.end
+            before = period_of(item).end
             assert json.loads(json.dumps(dict(item.details))) == item.details
 
     def test_items_do_not_change(self, tmp_path: Path) -> None:
@@ -107,12 +110,12 @@ class SourceContract:
         assert not list(items)
 
     def test_fetch_depends_on_nothing_else(self, tmp_path: Path) -> None:
-        """The same bytes and record in any order, from any Source with these settings."""
+        """The same pixels and record in any order, from any Source with these settings."""
         forwards = self._scenes(self.make_source(tmp_path))
         backwards = self._scenes(self.make_source(tmp_path), backwards=True)
         assert forwards.keys() == backwards.keys()
         for name, scene in forwards.items():
-            assert dict(scene.rasters) == dict(backwards[name].rasters)
+            assert_same_rasters(scene.rasters, backwards[name].rasters)
             assert dict(scene.record) == dict(backwards[name].record)
 
     def test_a_band_is_the_same_alone(self, tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ class SourceContract:
         whole = source.fetch(self.request(item))
         for name, band in self.bands.items():
             alone = source.fetch(self.request(item, bands={name: band}))
-            assert dict(alone.rasters) == {name: whole.rasters[name]}
+            assert_same_rasters(alone.rasters, {name: whole.rasters[name]})
 
     def test_rasters_are_georeferenced_and_alike(self, tmp_path: Path) -> None:
         """All bands of a date lie on one grid, and so do all dates."""
@@ -130,14 +133,22 @@ class SourceContract:
         grids = set()
         for scene in scenes.values():
             assert set(scene.rasters) == set(self.bands)
-            for data in scene.rasters.values():
-                raster = formats.decode_geotiff(data)
+            for raster in scene.rasters.values():
+                assert isinstance(raster, formats.Raster)
+                assert raster.array.ndim == 2
                 assert raster.crs
                 assert raster.transform is not None
                 grids.add((raster.crs, raster.transform, raster.array.shape))
                 weather = self.collection.data_type == "weather"
                 assert raster.array.dtype == (np.float32 if weather else np.uint16)
         assert len(grids) == 1
+
+    def test_rasters_can_be_written_and_read(self, tmp_path: Path) -> None:
+        """The run keeps them as GeoTIFFs, which must say the same as the arrays."""
+        for scene in self._scenes(self.make_source(tmp_path)).values():
+            files = {name: formats.encode_geotiff(r) for name, r in scene.rasters.items()}
+            read = {name: formats.decode_geotiff(data) for name, data in files.items()}
+            assert_same_rasters(read, scene.rasters)
 
     def test_the_record_is_json(self, tmp_path: Path) -> None:
         """So that it can be kept with the results."""
@@ -151,7 +162,8 @@ class SourceContract:
         item = self._first(source)
         name, band = next(iter(self.bands.items()))
         renamed = source.fetch(self.request(item, bands={"mine": band}))
-        assert renamed.rasters["mine"] == source.fetch(self.request(item)).rasters[name]
+        own = source.fetch(self.request(item)).rasters[name]
+        assert_same_rasters(renamed.rasters, {"mine": own})
 
     def test_the_fingerprint_is_stable(self, tmp_path: Path) -> None:
         """A text, the same before and after fetching."""
@@ -176,7 +188,8 @@ class SourceContract:
         source = self.make_source(tmp_path)
         item = self._first(source)
         request = self.request(item, bands={**self.bands, "x": NO_SUCH_BAND}, optional=("x",))
-        assert source.fetch(request).rasters == source.fetch(self.request(item)).rasters
+        without = source.fetch(self.request(item))
+        assert_same_rasters(source.fetch(request).rasters, without.rasters)
         assert source.fingerprint(request)
 
     def test_settings_travel(self, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from rasterio import Affine
 
 from pyveg import formats
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.sources.utm import utm_grid
 
 BANDS = ("blue", "green", "red", "nir")

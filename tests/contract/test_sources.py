@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pyveg import formats
-from pyveg.core.types import Collection, Place
+from pyveg.earth.types import Collection, Place
 from pyveg.sources.earth_engine.grids import native_grid
 from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 from pyveg.sources.folder import FolderSettings, FolderSource

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pyveg import formats, load_pipeline, run_pipeline
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.sources.earth_engine import credentials, session
 from pyveg.sources.earth_engine.grids import native_grid

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import pyveg
 from pyveg import formats
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.scripts.run_pipeline import main
 from pyveg.testing.stac_world import StacServer, StacWorld
 

@@ -13,7 +13,7 @@ import pytest
 import pyveg
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.testing.stac_world import StacServer, StacWorld, every
 
 DATES = 100

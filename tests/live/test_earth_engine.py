@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyveg import formats
-from pyveg.core.ports import Request
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth.periods import item_of
+from pyveg.earth.source import Request
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 from pyveg.sources.utm import utm_grid
 
@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 PLACE = Place(27.95, 11.57, 0.005)
-JANUARY = Item.of_period(DateRange(date(2021, 1, 1), date(2021, 2, 1)))
+JANUARY = item_of(DateRange(date(2021, 1, 1), date(2021, 2, 1)))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_it_answers(source: EarthEngineSource) -> None:
 def test_a_month_of_sentinel2(source: EarthEngineSource) -> None:
     collection = Collection("S2", "COPERNICUS/S2_SR_HARMONIZED", "vegetation", "earth_engine")
     scene = source.fetch(Request(PLACE, collection, JANUARY, {"red": "B4", "nir": "B8"}))
-    red, nir = (formats.decode_geotiff(scene.rasters[name]) for name in ("red", "nir"))
+    red, nir = (scene.rasters[name] for name in ("red", "nir"))
     grid = utm_grid(PLACE, 10)
     assert (red.crs, red.transform, red.array.shape) == (grid.crs, grid.transform, grid.shape)
     assert scene.record["n_scenes"] > 3
@@ -53,7 +53,7 @@ def test_a_month_of_landsat(source: EarthEngineSource) -> None:
     collection = Collection("L8", "LANDSAT/LC08/C02/T1_L2", "vegetation", "earth_engine")
     request = Request(PLACE, collection, JANUARY, {"red": "SR_B4", "nir": "SR_B5"}, scale=30.0)
     scene = source.fetch(request)
-    red = formats.decode_geotiff(scene.rasters["red"]).array
+    red = scene.rasters["red"].array
     assert 200 < np.median(red[red > 0]) < 4000
 
 
@@ -62,7 +62,7 @@ def test_a_month_of_weather(source: EarthEngineSource, name: str) -> None:
     collection = Collection("W", name, "weather", "earth_engine")
     bands = {"rain": "total_precipitation_sum", "warmth": "temperature_2m"}
     scene = source.fetch(Request(PLACE, collection, JANUARY, bands))
-    rain, warmth = (formats.decode_geotiff(scene.rasters[name]).array for name in bands)
+    rain, warmth = (scene.rasters[name].array for name in bands)
     assert 0 <= rain.mean() < 0.02, "the dry season"
     assert 290 < warmth.mean() < 310
 
@@ -70,6 +70,6 @@ def test_a_month_of_weather(source: EarthEngineSource, name: str) -> None:
 @pytest.mark.parametrize("name", ["UCSB-CHG/CHIRPS/DAILY", "UCSB-CHC/CHIRPS/V3/DAILY_RNL"])
 def test_a_month_of_rain(source: EarthEngineSource, name: str) -> None:
     collection = Collection("R", name, "weather", "earth_engine")
-    august = Item.of_period(DateRange(date(2020, 8, 1), date(2020, 9, 1)))
+    august = item_of(DateRange(date(2020, 8, 1), date(2020, 9, 1)))
     scene = source.fetch(Request(PLACE, collection, august, {"rain": "precipitation"}))
-    assert 0.03 < formats.decode_geotiff(scene.rasters["rain"]).array.mean() < 0.5
+    assert 0.03 < scene.rasters["rain"].array.mean() < 0.5

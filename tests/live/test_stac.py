@@ -7,10 +7,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from pyveg import formats
 from pyveg.core import params, registry
-from pyveg.core.ports import Request
-from pyveg.core.types import Collection, DateRange, Place
+from pyveg.earth.source import Request, open_source
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.collections import data_collections
 
 pytestmark = pytest.mark.live
@@ -31,7 +30,7 @@ def test_a_date_of_every_collection(key: str) -> None:
     cls = registry.load("source", record["source"])
     names = params.names(cls.Settings)
     settings = {name: value for name, value in record.items() if name in names}
-    source = registry.open_source(record["source"], {**settings, "cache": "none"}, key)
+    source = open_source(record["source"], {**settings, "cache": "none"}, key)
     weather = record["data_type"] == "weather"
     if weather:
         bands = [record["precipitation_band"], record["temperature_band"]]
@@ -46,7 +45,7 @@ def test_a_date_of_every_collection(key: str) -> None:
     wanted = {band: band for band in bands}
     request = Request(PLACE, collection, item, wanted, scale=record.get("scale", 10.0))
     scene = source.fetch(request)
-    arrays = {band: formats.decode_geotiff(scene.rasters[band]).array for band in bands}
+    arrays = {band: scene.rasters[band].array for band in bands}
     if weather:
         assert 0 <= arrays[record["precipitation_band"]].item() < 1
         assert 250 < arrays[record["temperature_band"]].item() < 320

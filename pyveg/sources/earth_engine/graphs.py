@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import DateRange
+from pyveg.earth.types import DateRange
 from pyveg.sources.products import CLOUD_SCORE, Band, Product
 
 VERSION = 1

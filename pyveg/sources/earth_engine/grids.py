@@ -9,7 +9,7 @@ import numpy as np
 
 from pyveg import formats
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.sources.grid import Grid
 from pyveg.sources.products import NativeGrid
 

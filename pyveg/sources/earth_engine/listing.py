@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from pyveg.core.ports import Request
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request
 from pyveg.sources.earth_engine.graphs import INDEX, TIME, Day
 from pyveg.sources.products import Product
 
@@ -74,7 +75,7 @@ class Listing:
     def why_none(self, request: Request) -> str:
         """Why no scene was kept."""
         if not self.cloudy:
-            return f"no image: no scene was taken in {request.item.period}"
+            return f"no image: no scene was taken in {period_of(request.item)}"
         return (
             f"no image: {self.cloudy} scenes have {request.cloudy_pix_frac:g} % cloud or more "
             "(cloudy_pix_frac)"

@@ -16,13 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
 from pyveg.earth import periods
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.earth_engine import cache, graphs, session, tiles
 from pyveg.sources.earth_engine.grids import about, native_grid, pixel_grid, ring_of
 from pyveg.sources.earth_engine.listing import Listing
@@ -226,7 +227,7 @@ class EarthEngineSource:
         names = _bands(request, products[0])
         wanted = sorted(set(names.values()))
         grid = utm_grid(request.place, request.scale)
-        ask = graphs.Ask(request.item.period, ring_of(grid))
+        ask = graphs.Ask(period_of(request.item), ring_of(grid))
         found = self._listing(request, products, ask)
         days = found.days(products, float(request.place.longitude))
         masking = graphs.Masking(request.mask_cloud, float(self.settings.cloud_score))
@@ -250,7 +251,7 @@ class EarthEngineSource:
             raise SkipItem(f"no image: clouds mask every pixel of {found.count} scenes")
         seen = {"n_days": len(days), "valid_fraction": float(valid.mean()), "grid": about(grid)}
         record = found.record() | seen | cost
-        return Scene({name: _encode(array, grid, 0.0) for name, array in arrays.items()}, record)
+        return Scene({name: grid.raster(array, 0.0) for name, array in arrays.items()}, record)
 
     def _listing(self, request: Request, products: list[Product], ask: graphs.Ask) -> Listing:
         """The scenes of a period, and which of them are clear enough.
@@ -291,7 +292,7 @@ class EarthEngineSource:
         wanted = sorted(set(names.values()))
         bands = [band for band in product.bands if band.name in wanted]
         grid = native_grid(request.place, native, product.title)
-        ask = graphs.Ask(request.item.period, ())
+        ask = graphs.Ask(period_of(request.item), ())
         days, as_of = self._answer(
             {"listing": graphs.VERSION, "id": product.id, "period": str(ask.period)},
             ask.period,
@@ -326,7 +327,7 @@ class EarthEngineSource:
             **cost,
         }
         nan = float("nan")
-        return Scene({name: _encode(array, grid, nan) for name, array in arrays.items()}, record)
+        return Scene({name: grid.raster(array, nan) for name, array in arrays.items()}, record)
 
     def _answer(
         self, question: dict[str, Any], period: DateRange, expression: Callable[[], Any]
@@ -425,7 +426,3 @@ def _check_complete(images: Sequence[str], product: Product, period: DateRange) 
 def _without_marks(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Cells without weather as NaN."""
     return np.where(values == graphs.NO_WEATHER, np.nan, values).astype(np.float32)
-
-
-def _encode(array: NDArray[Any], grid: Grid, nodata: float) -> bytes:
-    return formats.encode_geotiff(formats.Raster(array, grid.crs, grid.transform, nodata=nodata))

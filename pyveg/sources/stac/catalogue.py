@@ -21,7 +21,7 @@ from pystac_client.stac_api_io import StacApiIO
 
 from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError
-from pyveg.core.types import DateRange
+from pyveg.earth.types import DateRange
 from pyveg.sources import http
 from pyveg.sources.grid import Grid
 from pyveg.sources.stac.radiometry import platform

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
-from pyveg.core.ports import Request, Scene
 from pyveg.core.tasks import digest
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
 from pyveg.earth import periods
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.kernels import composite
 from pyveg.sources.answers import Answers
 from pyveg.sources.grid import Grid
@@ -133,13 +134,13 @@ class StacSource:
         from pyveg.sources.stac import catalogue
 
         box = catalogue.box_of(utm_grid(request.place, request.scale))
-        return catalogue.fingerprint(self.settings, box, request.item.period)
+        return catalogue.fingerprint(self.settings, box, period_of(request.item))
 
     def _make(self, request: Request) -> Scene:
         from pyveg.sources.stac import catalogue
 
         grid = utm_grid(request.place, request.scale)
-        period = request.item.period
+        period = period_of(request.item)
         found = catalogue.find(self.settings, catalogue.box_of(grid), period)
         ledger = _Ledger(len(found))
         chosen = self._choose(found, request, ledger)
@@ -149,7 +150,8 @@ class StacSource:
             raise SkipItem(self._nothing(request, ledger))
         stacks = {band: [layer[band] for layer in layers.values()] for band in bands.values()}
         done = {band: composite.median(np.stack(stack)) for band, stack in stacks.items()}
-        rasters = {name: _encode(composite.to_uint16(done[b]), grid) for name, b in bands.items()}
+        whole = {band: composite.to_uint16(values) for band, values in done.items()}
+        rasters = {name: grid.raster(whole[band], nodata=0.0) for name, band in bands.items()}
         return Scene(rasters, self._record(request, ledger, list(layers), done))
 
     def _choose(self, found: list[Found], request: Request, ledger: _Ledger) -> list[Found]:
@@ -271,7 +273,7 @@ class StacSource:
         return valid
 
     def _nothing(self, request: Request, ledger: _Ledger) -> str:
-        where = f"{self.settings.title} in {request.item.period}"
+        where = f"{self.settings.title} in {period_of(request.item)}"
         if not ledger.total:
             only = f" by {', '.join(self.settings.platforms)}" if self.settings.platforms else ""
             what = f"{self.settings.stac_collection}{only}"
@@ -295,7 +297,7 @@ class StacSource:
             "source": "stac",
             "catalogue": self.settings.url,
             "collection": self.settings.stac_collection,
-            "period": [str(request.item.period.start), str(request.item.period.end)],
+            "period": [str(period_of(request.item).start), str(period_of(request.item).end)],
             "n_scenes": len(ledger.used),
             "n_days": len(days),
             "scenes": ledger.used,
@@ -347,7 +349,3 @@ def _solar_day(scene: Found, longitude: float) -> date:
     if moment is None:
         raise DataError(f"the scene {scene['id']} does not say when it was taken")
     return (moment + timedelta(hours=float(longitude) / 15)).date()
-
-
-def _encode(values: NDArray[np.uint16], grid: Grid) -> bytes:
-    return formats.encode_geotiff(formats.Raster(values, grid.crs, grid.transform, nodata=0.0))

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
+from pyveg import formats
 from pyveg.core.errors import SkipItem
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, Item, Place
+from pyveg.core.types import Item
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, Place
+from pyveg.formats import Raster
 from pyveg.sources.answers import DAY, SETTLED_AFTER, Answers
+from pyveg.testing.scenes import assert_same_scene
 
 REQUEST = Request(
     Place(27.95, 11.57),
@@ -23,11 +31,16 @@ END = 1_517_443_200.0  # 2018-02-01
 LATER = END + (SETTLED_AFTER + 1) * DAY
 
 
+RED = Raster(np.array([[7, 0]], np.uint16), None, (10.0, 0.0, 5e5, 0.0, -10.0, 1e6), 0.0)
+OTHER = Raster(np.array([[np.nan], [0.5]], np.float32), None, None, float("nan"))
+ANSWER = Scene({"red": RED, "a/b": OTHER}, {"n_scenes": 2})
+
+
 class Service:
     """Counts how often it is asked."""
 
     def __init__(self, answer: Scene | str = "") -> None:
-        self.answer = answer or Scene({"red": b"tif", "a/b": b""}, {"n_scenes": 2})
+        self.answer = answer or ANSWER
         self.asked = 0
 
     def __call__(self) -> Scene:
@@ -47,8 +60,36 @@ def test_an_answer_is_asked_for_once(tmp_path: Path) -> None:
     service = Service()
     first, second = fetch(tmp_path, service), fetch(tmp_path, service)
     assert service.asked == 1
-    assert (first.rasters, first.record) == (second.rasters, second.record)
-    assert second.rasters == {"red": b"tif", "a/b": b""}
+    for scene in (first, second):
+        assert_same_scene(scene, ANSWER)
+
+
+def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    """Their names and what is in them must not change, or everything is asked for again."""
+    name = "81ea619338ac0d8110529f1328a86bdb"
+    file = tmp_path / name[:2] / f"{name}.zip"
+    file.parent.mkdir()
+    head = {"asked": LATER, "empty": None, "rasters": list(ANSWER.rasters)}
+    with zipfile.ZipFile(file, "w") as kept:
+        for number, raster in enumerate(ANSWER.rasters.values()):
+            kept.writestr(f"{number}.tif", formats.encode_geotiff(raster))
+        kept.writestr("answer.json", json.dumps({**head, "record": {"n_scenes": 2}}))
+    service = Service()
+    assert_same_scene(fetch(tmp_path, service), ANSWER)
+    assert service.asked == 0
+
+
+def test_rasters_are_encoded_once_and_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By who asks first, and by who finds it; neither compresses it again to keep it elsewhere."""
+    first = fetch(tmp_path, Service())
+    monkeypatch.setattr(formats, "decode_geotiff", Mock(wraps=formats.decode_geotiff))
+    second = fetch(tmp_path, Service())
+    assert formats.decode_geotiff.call_count == len(ANSWER.rasters)  # type: ignore[attr-defined]
+    for name, raster in ANSWER.rasters.items():
+        data = formats.encode_geotiff(raster)
+        assert first.rasters[name].encoded == second.rasters[name].encoded == data
 
 
 def test_no_image_is_an_answer(tmp_path: Path) -> None:
@@ -106,25 +147,26 @@ def test_a_damaged_file_is_asked_for_again(tmp_path: Path) -> None:
     (file,) = tmp_path.rglob("*.zip")
     for damage in (b"", b"no zip", file.read_bytes()[:-30]):
         file.write_bytes(damage)
-        assert fetch(tmp_path, service).rasters["red"] == b"tif"
+        assert_same_scene(fetch(tmp_path, service), ANSWER)
     assert service.asked == 4
 
 
 def test_any_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
-    service = Service()
+    service = Service(Scene({"red": RED}))
     fetch(tmp_path, service)
     (file,) = tmp_path.rglob("*.zip")
     whole = file.read_bytes()
     for place in range(len(whole)):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x2D]) + whole[place + 1 :])
-        assert fetch(tmp_path, service).rasters["red"] == b"tif"
+        assert_same_scene(fetch(tmp_path, service), service.answer)
     assert service.asked > len(whole) / 4
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     service = Service()
-    assert fetch(tmp_path / "file", service).rasters == fetch(tmp_path / "file", service).rasters
+    for _ in range(2):
+        assert_same_scene(fetch(tmp_path / "file", service), ANSWER)
     assert service.asked == 2
     assert "answers are not kept" in caplog.text
 

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 
-from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError, SkipItem
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, DateRange, Place
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources import open_meteo
 from pyveg.sources.open_meteo import OpenMeteoSettings, OpenMeteoSource
 from pyveg.testing import stac_world
+from pyveg.testing.scenes import assert_same_rasters
 from pyveg.testing.stac_world import StacServer, StacWorld
 
 PLACE = Place(27.95, 11.57)
@@ -45,7 +45,7 @@ def fetch(one: OpenMeteoSource, step: str = "1m", bands: dict[str, str] | None =
 
 
 def values(scene: Scene) -> dict[str, float]:
-    return {name: formats.decode_geotiff(d).array.item() for name, d in scene.rasters.items()}
+    return {name: raster.array.item() for name, raster in scene.rasters.items()}
 
 
 @pytest.mark.parametrize(("step", "days"), [("1m", 29), ("1w", 7), ("1d", 1)])
@@ -75,7 +75,7 @@ def test_the_request_is_for_one_model_without_adjustment(server: StacServer) -> 
         "cell_selection": "nearest",
     }
     assert scene.record["cell"] == [28.0, 11.5]
-    raster = formats.decode_geotiff(scene.rasters["total_precipitation"])
+    raster = scene.rasters["total_precipitation"]
     assert raster.crs == "EPSG:4326"
     assert raster.transform == (0.25, 0.0, 27.875, 0.0, -0.25, 11.625)
     assert raster.array.shape == (1, 1)
@@ -144,7 +144,7 @@ def test_trouble_is_tried_again_and_told(server: StacServer) -> None:
 
 def test_an_answer_is_kept(server: StacServer, tmp_path: Path) -> None:
     one = source(server, cache=str(tmp_path / "cache"))
-    assert fetch(one).rasters == fetch(one).rasters
+    assert_same_rasters(fetch(one).rasters, fetch(one).rasters)
     assert len(server.requests) == 1
 
 

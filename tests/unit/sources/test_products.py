@@ -12,7 +12,7 @@ import pytest
 from pyveg.configs.collections import data_collections
 from pyveg.core import params
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import Collection
+from pyveg.earth.types import Collection
 from pyveg.modules.download import VegetationDownloader, WeatherDownloader
 from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 from pyveg.sources.products import PRODUCTS, RETIRED, life, product_of
@@ -64,7 +64,7 @@ def test_a_record_fits_its_dataset(name: str) -> None:
         Collection, {"key": name, **{k: v for k, v in record.items() if k in fields}}, name
     )
     dates = params.convert([record["min_date"], "2030-01-01"], tuple[date, date], "d", name)
-    from pyveg.core.types import DateRange, Place
+    from pyveg.earth.types import DateRange, Place
 
     source = EarthEngineSource(EarthEngineSettings(cache=""))
     assert source.items(collection, Place(10, 10), DateRange(*dates))

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, SkipItem
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
+from pyveg.earth.periods import item_of
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources import simulated
 from pyveg.sources import world as world_module
 from pyveg.sources.collections import data_collections
@@ -40,7 +41,7 @@ def source(states: StateCache | None = None, **settings: Any) -> SimulatedSource
 
 def month(year: int, number: int) -> Item:
     end = date(year + number // 12, number % 12 + 1, 1)
-    return Item.of_period(DateRange(date(year, number, 1), end))
+    return item_of(DateRange(date(year, number, 1), end))
 
 
 def ask(item: Item, bands: Any = None, **changes: Any) -> Request:
@@ -50,7 +51,7 @@ def ask(item: Item, bands: Any = None, **changes: Any) -> Request:
 
 
 def arrays(scene: Scene) -> dict[str, NDArray[Any]]:
-    return {name: formats.decode_geotiff(data).array for name, data in scene.rasters.items()}
+    return {name: raster.array for name, raster in scene.rasters.items()}
 
 
 def value(scene: Scene) -> float:
@@ -244,8 +245,7 @@ def test_rasters_lie_on_the_grid_of_the_place() -> None:
     for scale in (10.0, 30.0):
         request = ask(month(2016, 3), scale=scale)
         grid = grid_of(PLACE, scale)
-        for data in source(**CLEAR).fetch(request).rasters.values():
-            raster = formats.decode_geotiff(data)
+        for raster in source(**CLEAR).fetch(request).rasters.values():
             assert raster.array.shape == grid.shape
             assert (raster.crs, raster.transform, raster.nodata) == (grid.crs, grid.transform, 0.0)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.formats import lonlat
 from pyveg.sources.utm import utm_grid
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyveg.core.ports import Request
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth.periods import item_of
+from pyveg.earth.source import Request
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 from pyveg.sources.utm import utm_grid
 from pyveg.testing.ee_graphs import StandInScene, write_scene
@@ -20,7 +21,7 @@ PLACE = Place(27.95, 11.57, 0.004)
 S2 = "COPERNICUS/S2_SR_HARMONIZED"
 SCORES = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 SENTINEL2 = Collection("Sentinel2", S2, "vegetation", "earth_engine")
-JANUARY = Item.of_period(DateRange(date(2020, 1, 1), date(2020, 2, 1)))
+JANUARY = item_of(DateRange(date(2020, 1, 1), date(2020, 2, 1)))
 BANDS = {"B4": "B4", "B8": "B8"}
 
 

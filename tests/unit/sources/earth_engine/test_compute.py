@@ -9,6 +9,7 @@ import pytest
 
 from pyveg.sources.earth_engine.compute import eecu_seconds
 from pyveg.testing.earth_engine import Call, Fault, StandIn
+from pyveg.testing.scenes import assert_same_scene
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_the_cost_is_kept_with_the_date(sentinel2: Any, source: Any, request_of:
         assert scene.record["eecu_seconds"] == 1.75
         assert (service.count("value"), service.count("pixels")) == (2, 1)
         again = source().fetch(request_of())
-        assert again == scene
+        assert_same_scene(again, scene)
         assert (service.count("value"), service.count("pixels")) == (2, 1)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pyveg.core.types import DateRange
+from pyveg.earth.types import DateRange
 from pyveg.sources.earth_engine import graphs
 from pyveg.sources.products import PRODUCTS
 from pyveg.testing.earth_engine import StandIn

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError, SkipItem
-from pyveg.core.ports import Scene
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth.periods import item_of
+from pyveg.earth.source import Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.kernels.ndvi import ndvi
 from pyveg.sources.products import CLOUD_SCORE
 from pyveg.sources.utm import utm_grid
@@ -29,7 +29,7 @@ SHAPE = utm_grid(PLACE, 10).shape
 
 
 def _arrays(scene: Scene) -> dict[str, Any]:
-    return {name: formats.decode_geotiff(data).array for name, data in scene.rasters.items()}
+    return {name: raster.array for name, raster in scene.rasters.items()}
 
 
 def test_the_median_of_clear_scenes(sentinel2: Any, source: Any, request_of: Any) -> None:
@@ -79,7 +79,7 @@ def test_the_grid_of_the_request_is_ours(sentinel2: Any, source: Any, request_of
     assert asked["fileFormat"] == "NPY"
     assert asked["workloadTag"] == "pyveg"
     assert service.bodies("value")[0]["workloadTag"] == "pyveg"
-    raster = formats.decode_geotiff(scene.rasters["B4"])
+    raster = scene.rasters["B4"]
     assert (raster.crs, raster.transform) == (grid.crs, grid.transform)
     assert raster.nodata == 0
 
@@ -359,7 +359,7 @@ def test_retired_and_unknown_ids(source: Any, name: str, message: str) -> None:
 def test_items_keep_to_the_life_of_the_collection(source: Any) -> None:
     dates = DateRange(date(2011, 1, 1), date(2013, 1, 1))
     items = source().items(_collection("LANDSAT/LT05/C02/T1_L2"), PLACE, dates)
-    assert items[-1] == Item.of_period(DateRange(date(2012, 4, 1), date(2012, 5, 1)))
+    assert items[-1] == item_of(DateRange(date(2012, 4, 1), date(2012, 5, 1)))
     assert len(items) == 16
 
 

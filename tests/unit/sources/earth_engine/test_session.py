@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from pyveg.core.errors import ConfigError, ServiceError, SkipItem
+from pyveg.earth.periods import period_of
 from pyveg.sources.earth_engine import advice, credentials, session
 from pyveg.sources.earth_engine.retry import Backoff
 from pyveg.sources.earth_engine.source import EarthEngineSource
@@ -281,7 +282,7 @@ def test_nothing_is_started_before_it_must(source: Any, request_of: Any) -> None
     made: EarthEngineSource = source()
     request = request_of()
     made.fingerprint(request)
-    assert made.items(request.collection, request.place, request.item.period)
+    assert made.items(request.collection, request.place, period_of(request.item))
     assert session._current is None
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyveg import formats
 from pyveg.core.errors import ConfigError, SkipItem
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.earth.periods import item_of
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.earth_engine.grids import native_grid
 from pyveg.sources.grid import Grid
 from pyveg.sources.products import PRODUCTS, NativeGrid
@@ -26,8 +26,8 @@ CHIRPS = "UCSB-CHG/CHIRPS/DAILY"
 RAIN, WARMTH = "total_precipitation_sum", "temperature_2m"
 BANDS = {"total_precipitation": RAIN, "mean_2m_air_temperature": WARMTH}
 PLACE = Place(27.95, 11.57, 0.08)
-WEEK = Item.of_period(DateRange(date(2020, 1, 1), date(2020, 1, 8)))
-MONTH = Item.of_period(DateRange(date(2020, 1, 1), date(2020, 2, 1)))
+WEEK = item_of(DateRange(date(2020, 1, 1), date(2020, 1, 8)))
+MONTH = item_of(DateRange(date(2020, 1, 1), date(2020, 2, 1)))
 
 
 def _grid(name: str) -> Grid:
@@ -65,7 +65,7 @@ def _collection(name: str, step: str = "1w") -> Collection:
 
 
 def _values(scene: Any) -> dict[str, Any]:
-    return {name: formats.decode_geotiff(data).array for name, data in scene.rasters.items()}
+    return {name: raster.array for name, raster in scene.rasters.items()}
 
 
 def test_rain_is_summed_and_temperature_averaged(images: Any, source: Any, request_of: Any) -> None:
@@ -90,7 +90,7 @@ def test_the_cells_are_the_collections_own(images: Any, source: Any, request_of:
     made = images(DAILY, 7, {RAIN: lambda day: pattern * (day == 3), WARMTH: lambda _: 300.0})
     with StandIn(made).instead():
         scene = source().fetch(request_of(_collection(DAILY), place=PLACE, item=WEEK, bands=BANDS))
-    raster = formats.decode_geotiff(scene.rasters["total_precipitation"])
+    raster = scene.rasters["total_precipitation"]
     assert raster.crs == "EPSG:4326"
     assert raster.transform == (0.1, 0.0, 27.85, 0.0, -0.1, 11.65)
     assert raster.array.shape == (2, 2)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyveg import formats
-from pyveg.core.ports import Request, Scene
-from pyveg.core.types import Collection, DateRange, Item, Place
+from pyveg.core.types import Item
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.source import StacSource
 from pyveg.testing.stac_world import BANDS, StacWorld
@@ -73,7 +73,7 @@ def decode() -> Callable[[Scene], dict[str, np.ndarray]]:
     """Reflectance of a scene by band; NaN where it is 0."""
 
     def decoded(scene: Scene) -> dict[str, np.ndarray]:
-        arrays = {name: formats.decode_geotiff(d).array for name, d in scene.rasters.items()}
+        arrays = {name: raster.array for name, raster in scene.rasters.items()}
         return {name: np.where(a == 0, np.nan, a / 1e4) for name, a in arrays.items()}
 
     return decoded

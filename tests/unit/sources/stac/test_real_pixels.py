@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyveg.core.ports import Scene
-from pyveg.core.types import Place
+from pyveg.earth.source import Scene
+from pyveg.earth.types import Place
 from pyveg.sources.utm import utm_grid
 from pyveg.testing.stac_world import BANDS, CLEAR, QA_CLEAR, StacWorld
 

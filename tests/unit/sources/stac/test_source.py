@@ -11,9 +11,8 @@ import pytest
 import rasterio
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
-from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError, SkipItem
-from pyveg.core.ports import Scene
+from pyveg.earth.source import Scene
 from pyveg.sources.stac import signing
 from pyveg.sources.utm import utm_grid
 from pyveg.testing.stac_world import BLOB_HOST, StacWorld, truth
@@ -36,7 +35,7 @@ def test_reflectance_is_the_truth(world: StacWorld, asker: Any, decode: Decode) 
     for band, values in true.items():
         np.testing.assert_allclose(found[band], values, atol=1e-9)
     grid = utm_grid(world.place, 10)
-    raster = formats.decode_geotiff(scene.rasters["red"])
+    raster = scene.rasters["red"]
     assert (raster.crs, raster.transform) == (grid.crs, grid.transform)
     assert raster.array.shape == grid.shape
     assert scene.record["n_scenes"] == scene.record["n_days"] == 3
