@@ -10,13 +10,10 @@ A Module that measures one number on each chip:
 
 >>> from pyveg.plugin import EarthJob, EarthModule, Metric, Settings, cut_chips
 >>> class Brightness(EarthModule[Settings]):
-...     """Measure how bright each chip is."""
-...
 ...     consumes = ("images",)
-...     metrics = (Metric("brightness", "1", "mean of the RGB picture", "Brightness", low=0, high=1),)
+...     metrics = (Metric("brightness", "1", "mean of the RGB picture", "Brightness"),)
 ...
 ...     def run(self, job: EarthJob[Settings]) -> None:
-...         """Process one date."""
 ...         grey = job.read_picture("RGB").mean(axis=2) / 255
 ...         chips = cut_chips(grey)
 ...         usable = job.chip_grid().chosen(-1)

@@ -32,6 +32,7 @@ from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
+from pyveg.runs.run import folders_with
 
 FOLDER = "analysis"
 RECORD = "analysis.json"
@@ -74,11 +75,7 @@ def write_analysis(analysis: Analysis, store: Store, prefix: str = FOLDER) -> st
 
 def analyses_in(store: Store, prefix: str = "") -> list[str]:
     """Folders of the analyses that a Store holds under a prefix, in order."""
-    return sorted(
-        key.removesuffix(f"/{RECORD}") if "/" in key else ""
-        for key in store.list(f"{prefix}/" if prefix else "")
-        if key.rpartition("/")[2] == RECORD
-    )
+    return folders_with(store, RECORD, prefix)
 
 
 def read_analysis(store: Store, folder: str) -> Analysis:

@@ -22,7 +22,7 @@ from pyveg.analysis.verdict import Verdict
 from pyveg.core import registry
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
-from pyveg.jobs import azure
+from pyveg.jobs.locations import find_store
 
 Tell = Callable[[str], None]
 
@@ -62,8 +62,7 @@ def find(where: str | Path, output_dir: str | Path | None = None) -> Place:
     if text.endswith(".json"):
         beside = output or registry.store_at(str(Path(text).parent))
         return Place(Path(text), beside, "" if output else FOLDER)
-    store = azure.container_named(text) or registry.store_at(text)
-    azure.refuse_missing(store)
+    store = find_store(text)
     return Place(store, output or store, "" if output else FOLDER)
 
 
@@ -120,8 +119,7 @@ def run_analysis(
 def report_again(where: str | Path, tell: Tell | None = None) -> list[Written]:
     """Draw figures and reports anew for analyses that were written before."""
     text = str(where)
-    store = azure.container_named(text) or registry.store_at(text)
-    azure.refuse_missing(store)
+    store = find_store(text)
     folders = analyses_in(store)
     if not folders:
         raise NotARunError(
@@ -193,8 +191,7 @@ def summarise(
     found, left_out = [], []
     for one in where:
         text = str(one)
-        store = azure.container_named(text) or registry.store_at(text)
-        azure.refuse_missing(store)
+        store = find_store(text)
         for folder in analyses_in(store):
             try:
                 found.append(read_site(store, folder))

@@ -28,8 +28,9 @@ from pyveg.core.tasks import State, TaskGraph, TaskResult
 from pyveg.jobs import azure, batch, dask
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.load import load_pipeline
+from pyveg.jobs.locations import find_run
 from pyveg.jobs.runlog import RunLog
-from pyveg.runs.run import Run, is_empty, is_run, open_run
+from pyveg.runs.run import Run, is_empty, open_run
 
 OnInterrupt = Literal["cancel", "detach"]
 
@@ -211,20 +212,6 @@ def start(
         )
         log.close_with(report)
     return report
-
-
-def find_run(where: str | Path) -> Run:
-    """A run by its folder, its URL or the name of its container.
-
-    Raises
-    ------
-    NotARunError
-        If there is none.
-    """
-    store = azure.container_named(str(where)) or registry.store_at(str(where))
-    if not is_run(store):
-        azure.refuse_missing(store)
-    return open_run(store)
 
 
 def _to_finish(run: Run) -> Pipeline:

@@ -334,6 +334,15 @@ class Run:
             raise DataError(f"{self.url}/{key} is damaged: {error}") from error
 
 
+def folders_with(store: Store, name: str, prefix: str = "") -> list[str]:
+    """Folders under a prefix that hold a file of that name, in order; "" for the root."""
+    return sorted(
+        key.rpartition("/")[0]
+        for key in store.list(f"{prefix}/" if prefix else "")
+        if key.rpartition("/")[2] == name
+    )
+
+
 def is_empty(store: Store) -> bool:
     """Whether nothing is stored there yet: a place for a new run."""
     return not any(True for _ in store.list())

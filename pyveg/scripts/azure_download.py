@@ -60,8 +60,8 @@ def _download(
 ) -> Downloaded:
     from pyveg.core.errors import StoreError
     from pyveg.jobs import azure
+    from pyveg.runs.kinds import chosen
     from pyveg.scripts.download_progress import suited_watcher
-    from pyveg.storage.azure_choice import chosen
     from pyveg.storage.azure_download import download_folder, download_zip
 
     store = azure.open_container(container)

@@ -1,4 +1,4 @@
-"""Which blobs of a run somebody wants."""
+"""Which files of a run somebody wants to have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KINDS: dict[str, re.Pattern[str]] = {
     "ndvi": re.compile(r".*/PROCESSED/[^/]*_(BW)?NDVI\.png"),
     "all": re.compile(r".*", re.DOTALL),
 }
-"""What can be asked for; names as in `pyveg.core.layout`, also of runs of the older pyveg."""
+"""What can be asked for; names as in `pyveg.earth.layout`, also of runs of the older pyveg."""
 
 
 def chosen(key: str, kinds: Iterable[str]) -> bool:
