@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from pyveg import formats, load_pipeline, run_pipeline
+from pyveg.earth.subject import Subject
 from pyveg.earth.types import Place
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.sources.earth_engine import credentials, session
@@ -356,6 +357,6 @@ def test_datasets_that_continue_each_other(
         special_config={"Landsat5": special},
     )
     pipeline = load_pipeline(config)
-    assert str(pipeline.sequences[0].scope.date_range) == f"2010-01-01..{end}"
+    assert str(Subject.of(pipeline.sequences[0].scope).date_range) == f"2010-01-01..{end}"
     assert any("is cut to" in warning for warning in pipeline.warnings) == (end != "2014-01-01")
     assert len(pipeline.plan().graph) > 0
