@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import networkx as nx
-
 from pyveg.core import manifest, params
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.module import Planning, SequencePlan
@@ -93,6 +91,8 @@ def plan(
 
 def _in_order(sequences: list[Sequence]) -> list[Sequence]:
     """Each behind those that it depends on, otherwise as they stand in the config."""
+    import networkx as nx
+
     by_name = {sequence.name: sequence for sequence in sequences}
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(by_name)

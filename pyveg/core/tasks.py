@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
-
-import networkx as nx
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import item_folder
@@ -128,10 +126,16 @@ class Task:
         sequence = self.step.scope.sequence.replace("/", "-")
         return f"{sequence}/{self.step.name}/{item_folder(self.item.name)}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` reads back."""
+    def to_json(self, step: int) -> dict[str, Any]:
+        """Plain data that `from_json` reads back.
+
+        Parameters
+        ----------
+        step : int
+            The number of its Step where Steps are written, each once for all Tasks.
+        """
         return {
-            "step": self.step.to_json(),
+            "step": step,
             "item": {"name": self.item.name, "details": dict(self.item.details)},
             "after": list(self.after),
             "after_any": list(self.after_any),
@@ -140,10 +144,10 @@ class Task:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Task:
-        """Read what `to_json` wrote."""
+    def from_json(cls, data: Mapping[str, Any], steps: Sequence[Step]) -> Task:
+        """Read what `to_json` wrote; `steps` has its Step at that number."""
         return cls(
-            step=Step.from_json(data["step"]),
+            step=steps[data["step"]],
             item=Item(data["item"]["name"], data["item"]["details"]),
             after=tuple(data["after"]),
             after_any=tuple(data["after_any"]),
@@ -193,6 +197,8 @@ class TaskGraph:
 
     def _check_order(self) -> None:
         """Sort so that every Task stands behind those that it waits for."""
+        import networkx as nx  # half of the start of a process that only runs a Task
+
         graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(self._tasks)
         for task in self._tasks.values():
