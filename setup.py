@@ -143,10 +143,12 @@ setup(
     python_requires=">=3.11",
     cmdclass={"build_py": BuildWithTemplate},
     packages=find_packages(
-        include=["pyveg", "pyveg.*", "azure_batch_emulator"], exclude=["*.tests"]
+        include=["pyveg", "pyveg.*", "azure_batch_emulator", "azure_batch_emulator.*"],
+        exclude=["*.tests"],
     ),
     package_data={
-        "pyveg": ["py.typed", "scripts/*.sh", "analysis/report/*.j2", "analysis/report/*.css"]
+        "pyveg": ["py.typed", "scripts/*.sh", "analysis/report/*.j2", "analysis/report/*.css"],
+        "azure_batch_emulator": ["py.typed"],
     },
     install_requires=RUNTIME,
     extras_require={**EXTRAS, "dev": [part for name in DEV for part in EXTRAS[name]]},

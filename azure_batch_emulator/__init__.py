@@ -6,7 +6,8 @@ do, it refuses with the error ``NotImplemented`` (501).
 """
 
 from azure_batch_emulator.emulator import Emulator
-from azure_batch_emulator.request_log import LoggedRequest, RequestLog
-from azure_batch_emulator.settings import Faults, Settings
+from azure_batch_emulator.faults import Faults
+from azure_batch_emulator.settings import Settings
+from azure_batch_emulator.web.request_log import LoggedRequest, RequestLog
 
 __all__ = ["Emulator", "Faults", "LoggedRequest", "RequestLog", "Settings"]

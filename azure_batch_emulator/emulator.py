@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from azure_batch_emulator.account import Account
-from azure_batch_emulator.request_log import RequestLog
-from azure_batch_emulator.server import Server
-from azure_batch_emulator.service import Service
-from azure_batch_emulator.settings import Faults, Settings
+from azure_batch_emulator.account.account import Account
+from azure_batch_emulator.faults import Faults
+from azure_batch_emulator.host.host import Host
+from azure_batch_emulator.settings import Settings
+from azure_batch_emulator.web.request_log import RequestLog
+from azure_batch_emulator.web.server import Server
+from azure_batch_emulator.web.service import Service
 
 
 class Emulator:
@@ -33,7 +36,8 @@ class Emulator:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
-        self._account = Account(self._settings)
+        self._host = Host(self._settings)
+        self._account = Account(self._host)
         self._service = Service(self._account)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
@@ -41,7 +45,7 @@ class Emulator:
     @property
     def url(self) -> str:
         """Where it listens, for the ``endpoint`` of a client."""
-        return self._account.url
+        return self._host.url
 
     @property
     def account(self) -> str:
@@ -54,6 +58,11 @@ class Emulator:
         return self._settings.key
 
     @property
+    def location(self) -> Path:
+        """The folder of all nodes: ``<pool>/<node>`` below it; a temporary one goes at the end."""
+        return self._host.folders.root
+
+    @property
     def requests(self) -> RequestLog:
         """What clients have asked for."""
         return self._service.requests
@@ -61,12 +70,12 @@ class Emulator:
     @property
     def faults(self) -> Faults:
         """What goes wrong from now on; assign other ones to change it."""
-        return self._account.faults
+        return self._host.faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        with self._account.lock:
-            self._account.faults = faults
+        with self._host.background.lock:
+            self._host.faults = faults
 
     def start(self) -> None:
         """Listen. An emulator starts once."""
@@ -75,7 +84,7 @@ class Emulator:
         settings = self._settings
         self._server = server = Server(settings.host, settings.port, self._service)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self._account.open(f"http://{host}:{server.server_port}")
+        self._host.open(f"http://{host}:{server.server_port}")
         self._thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="batch", daemon=True
         )
@@ -83,11 +92,12 @@ class Emulator:
 
     def stop(self) -> None:
         """Kill the tasks, close the connections and remove temporary files."""
-        if self._server is None or self._thread is None or self._account.closed:
+        if self._server is None or self._thread is None or self._host.background.closed:
             return
         self._server.close()
         self._thread.join()
         self._account.close()
+        self._host.close()
 
     def __enter__(self) -> Self:
         self.start()

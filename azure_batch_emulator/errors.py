@@ -112,6 +112,27 @@ class BatchError(Exception):
         }
 
 
+def invalid_property(name: str, value: object, reason: str) -> BatchError:
+    """The service's error for a value that a property cannot have."""
+    return BatchError(
+        "InvalidPropertyValue",
+        f"The value provided for the property {name!r} is invalid. {reason}",
+        PropertyName=name,
+        PropertyValue=value,
+        Reason=reason,
+    )
+
+
+def invalid_parameter(name: str, value: object, reason: str) -> BatchError:
+    """The error for a query parameter that cannot be used."""
+    return BatchError(
+        "InvalidQueryParameterValue",
+        QueryParameterName=name,
+        QueryParameterValue=value,
+        Reason=reason,
+    )
+
+
 def not_supported(what: str) -> BatchError:
     """The refusal of what the service does and the emulator does not."""
     return BatchError("NotImplemented", f"This emulator does not support {what}.")

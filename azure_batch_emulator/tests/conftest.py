@@ -187,6 +187,26 @@ def _signed(method: str, resource: str, query: str, headers: dict[str, str]) -> 
 Make = Callable[..., Cloud]
 
 
+def connected(emulator: Any, **options: Any) -> Cloud:
+    """A client of an emulator, which may be in another process: it has a URL and a key."""
+    credential = AzureNamedKeyCredential(emulator.account, emulator.key)
+    options.setdefault("retry_policy", RetryPolicy(retry_backoff_factor=0.01))
+    return Cloud(emulator, BatchClient(emulator.url, credential, **options))
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Cloud]]:
+    """Connects to emulators of other processes."""
+    with ExitStack() as stack:
+
+        def connect(emulator: Any) -> Cloud:
+            cloud = connected(emulator)
+            stack.enter_context(cloud.client)
+            return cloud
+
+        yield connect
+
+
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Makes clouds: with settings, with faults, with options of the client."""
@@ -196,11 +216,9 @@ def make() -> Iterator[Make]:
             settings: Settings | None = None, faults: Faults | None = None, **options: Any
         ) -> Cloud:
             settings = settings or Settings(faults=faults or Faults())
-            emulator = stack.enter_context(Emulator(settings))
-            credential = AzureNamedKeyCredential(emulator.account, emulator.key)
-            options.setdefault("retry_policy", RetryPolicy(retry_backoff_factor=0.01))
-            client = BatchClient(emulator.url, credential, **options)
-            return Cloud(emulator, stack.enter_context(client))
+            cloud = connected(stack.enter_context(Emulator(settings)), **options)
+            stack.enter_context(cloud.client)
+            return cloud
 
         yield made
 

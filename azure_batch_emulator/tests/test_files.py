@@ -11,7 +11,7 @@ from azure.batch import models as m
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from azure_batch_emulator import Emulator, Settings
-from azure_batch_emulator.transfers import matches
+from azure_batch_emulator.host.transfers import matches
 
 TREE = "sh -c 'mkdir -p out/deep; echo a > out/a.png; echo b > out/deep/b.png; echo c > out/.c.png'"
 
@@ -299,7 +299,7 @@ def test_files_of_a_node(ready: Any) -> None:
 
 def test_temporary_files_go_and_given_ones_stay(make: Any, tmp_path: Path) -> None:
     with Emulator() as emulator:
-        folder = emulator._account.root
+        folder = emulator.location
         assert folder.is_dir()
     assert not folder.exists()
     cloud = make(Settings(location=tmp_path / "here"))

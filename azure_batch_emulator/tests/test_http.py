@@ -18,8 +18,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
 
 from azure_batch_emulator import Emulator, Faults, Settings
-from azure_batch_emulator.routing import OPERATIONS, UNSUPPORTED
 from azure_batch_emulator.settings import random_key
+from azure_batch_emulator.web.routing import OPERATIONS, UNSUPPORTED
 
 VERSION = "api-version=2025-06-01"
 QUICK = RetryPolicy(retry_backoff_factor=0.01)
@@ -338,7 +338,7 @@ def test_submission_fails_at_once_on_429_without_retry_after(make: Any) -> None:
 
 
 def _seed_of_429() -> int:
-    from azure_batch_emulator.faults import chance
+    from azure_batch_emulator.dice import chance
 
     return next(seed for seed in range(100) if chance(seed, "which", 0) < 0.5)
 

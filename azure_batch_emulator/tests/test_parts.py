@@ -11,12 +11,13 @@ import pytest
 
 import azure_batch_emulator
 from azure_batch_emulator import times
-from azure_batch_emulator.faults import hits
-from azure_batch_emulator.pools import cores_of
-from azure_batch_emulator.timers import Timers
+from azure_batch_emulator.account.pools import cores_of
+from azure_batch_emulator.dice import hits
+from azure_batch_emulator.host.timers import Timers
 
 PACKAGE = "azure_batch_emulator"
-FILES = sorted(Path(azure_batch_emulator.__path__[0]).glob("*.py"))
+ROOT = Path(azure_batch_emulator.__path__[0])
+FILES = sorted(path for path in ROOT.rglob("*.py") if "tests" not in path.parts)
 
 
 def test_the_client_is_there() -> None:
@@ -24,7 +25,7 @@ def test_the_client_is_there() -> None:
     assert int(batch.__version__.split(".")[0]) >= 15
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_but_the_standard_library_is_needed(path: Path) -> None:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):

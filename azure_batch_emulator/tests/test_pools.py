@@ -152,7 +152,7 @@ def test_nodes_go_when_their_tasks_have_ended(cloud: Any) -> None:
     assert cloud.send("POST", "/pools/p/removenodes", body).status == 202
     assert cloud.client.get_pool("p").allocation_state == "resizing"
     assert cloud.client.get_task("j", "t").state == "running"
-    folder = cloud.emulator._account.root / "p" / task.node_info.node_id
+    folder = cloud.emulator.location / "p" / task.node_info.node_id
     (folder / task.node_info.task_root_directory / "wd" / "go").touch()
     assert cloud.ended("t").execution_info.exit_code == 0
     cloud.until(lambda: cloud.client.get_pool("p").current_dedicated_nodes == 0)

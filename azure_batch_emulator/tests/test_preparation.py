@@ -135,7 +135,7 @@ def test_emulator_stops_while_a_node_prepares(cloud: Any) -> None:
     cloud.add("t")
     cloud.in_state("preparing", "t")
     cloud.emulator.stop()
-    assert not cloud.emulator._account.root.exists()
+    assert not cloud.emulator.location.exists()
 
 
 @pytest.mark.parametrize(("again", "times"), [(True, 2), (False, 1)])

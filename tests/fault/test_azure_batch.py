@@ -10,7 +10,7 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
 from azure_batch_emulator import Faults
-from azure_batch_emulator.nodes import Node
+from azure_batch_emulator.account.nodes import Node
 from pyveg.core.errors import EngineError
 from pyveg.core.events import EngineStatus, Event, TaskStarted
 from pyveg.core.report import RunReport

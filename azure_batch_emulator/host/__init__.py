@@ -1,0 +1,1 @@
+"""The machine under an account: time, threads, folders and processes."""
