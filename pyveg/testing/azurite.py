@@ -23,6 +23,7 @@ from types import TracebackType
 from filelock import FileLock
 
 from pyveg.caches import cache_folder
+from pyveg.testing.tied_process import TiedProcess
 
 VERSION = "3.35.0"
 ACCOUNT = "devstoreaccount1"
@@ -30,6 +31,8 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 """Azurite's public development key; it is in Azurite's own documentation and opens nothing else."""
 
 _START_SECONDS = 60.0
+_END_SECONDS = 10.0
+"""How long it may take to write down what it holds in memory."""
 
 
 class AzuriteError(RuntimeError):
@@ -63,14 +66,14 @@ class Azurite:
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="pyveg-azurite-"))
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log = (self._folder / "azurite.out").open("wb")
-        self._process = subprocess.Popen(
+        self._process = TiedProcess(
             [
                 *(node(), str(main), "--silent", "--disableTelemetry", "--skipApiVersionCheck"),
                 *("--blobHost", "127.0.0.1", "--blobPort", str(self.port)),
                 *("--location", str(self._folder)),
             ],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
+            self._log,
+            leftover=None if self._given else self._folder,
         )
         try:
             self._wait()
@@ -98,9 +101,9 @@ class Azurite:
         """Until it answers."""
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
-            if self._process.poll() is not None:
+            if (code := self._process.poll()) is not None:
                 said = (self._folder / "azurite.out").read_text(errors="replace").strip()
-                raise AzuriteError(f"Azurite ended with code {self._process.returncode}: {said}")
+                raise AzuriteError(f"Azurite ended with code {code}: {said}")
             with socket.socket() as probe:
                 probe.settimeout(1)
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -109,12 +112,7 @@ class Azurite:
         raise AzuriteError(f"Azurite did not open port {self.port} in {_START_SECONDS:g} seconds")
 
     def _end(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.end(_END_SECONDS)
         self._log.close()
         if self._given is None:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+
+from pyveg.testing.tied_process import TiedProcess
 
 _STARTING = 60.0
 """How long a process may take to start on a busy machine, seconds."""
@@ -28,7 +29,7 @@ class DaskProcesses:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._workers: list[TiedProcess] = []
         self._count = 0
 
     def __enter__(self) -> DaskProcesses:
@@ -50,8 +51,7 @@ class DaskProcesses:
         trace: TracebackType | None,
     ) -> None:
         for process in (*self._workers, self._scheduler):
-            process.kill()  # the processes below it notice and end
-            process.wait()
+            process.end()
 
     def add_workers(
         self,
@@ -102,8 +102,7 @@ class DaskProcesses:
 
     def kill_scheduler(self) -> None:
         """As if its machine had gone."""
-        self._scheduler.kill()
-        self._scheduler.wait()
+        self._scheduler.end()
 
     def _wait_for_workers(self) -> None:
         """Until as many have come as were started; one of them may have left again."""
@@ -115,15 +114,15 @@ class DaskProcesses:
 
     def _start(
         self, command: str, *options: str, environment: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
-        log = (self._folder / f"{command}.log").open("ab")
-        with log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "dask", command, "--scheduler-file", self.file, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+    ) -> TiedProcess:
+        with (self._folder / f"{command}.log").open("ab") as log:
+            return TiedProcess(
+                [
+                    *(sys.executable, "-m", "dask", command),
+                    *("--scheduler-file", str(self.file), *options),
+                ],
+                log,
+                environment={**os.environ, **(environment or {})},
             )
 
     @property
