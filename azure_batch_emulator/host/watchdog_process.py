@@ -37,7 +37,7 @@ def main(parent: int, leftover: str, marks: list[str]) -> None:
             os.killpg(int(group), SIGKILL)
         except OSError:  # it has ended
             continue
-    for seconds in SWEEPS:
+    for seconds in SWEEPS if marks else ():
         time.sleep(seconds)
         for pid in _marked([b"\0" + mark.encode() for mark in marks]):
             try:
