@@ -142,7 +142,8 @@ def _summary(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Iter
         yield "},\n"
         if of_place:
             yield f'"place": {_text(of_place)},\n'
-        yield f'"periods": {_text(_periods(one.items))}\n}},\n'
+        told = [metric.to_json() for metric in one.metrics.values()]
+        yield f'"metrics": {_text(told)},\n"periods": {_text(_periods(one.items))}\n}},\n'
     yield f'"metadata": {_text(_metadata(job, series, tally), indent=1)},\n'
     yield f'"missing": {_text(tally.missing, indent=1)}\n}}\n'
 
@@ -242,7 +243,6 @@ def _metadata(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Rec
         "num_data_points": _data_points(series, tally),
         **about,
         "tag": f"pyveg-{version('pyveg')}",
-        "metrics": [metric.to_json() for metric in _all_metrics(series).values()],
     }
 
 

@@ -43,8 +43,8 @@ def read_summary(data: bytes) -> Results:
         chips = pd.DataFrame(_rows(summary, "vegetation"))
         weather = pd.DataFrame(_rows(summary, "weather"))
         place = pd.DataFrame(_place_rows(summary))
-        metadata = dict(summary.get("metadata", {}))
-        told = [Metric.from_json(one) for one in metadata.pop("metrics", ())]
+        metadata = summary.get("metadata", {})
+        declared = list(_declared(summary))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"this is no results_summary.json of pyveg: {error}") from error
     return Results(
@@ -52,7 +52,7 @@ def read_summary(data: bytes) -> Results:
         _tidy(weather, ["date", "collection", PRECIPITATION, TEMPERATURE]),
         metadata,
         _tidy(place, ["date", "collection"]) if len(place) else place,
-        {metric.name: metric for metric in told} or installed(),
+        {metric.name: metric for metric in declared} or installed(),
     )
 
 
@@ -89,6 +89,13 @@ def _place_rows(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if name not in _KEYS:
             for date, record in part.get("place", {}).items():
                 yield {**record, "date": date, "collection": name}
+
+
+def _declared(summary: Mapping[str, Any]) -> Iterator[Metric]:
+    """What the summary says of its numbers, vegetation before weather."""
+    parts = [part for name, part in summary.items() if name not in _KEYS]
+    for part in sorted(parts, key=lambda part: bool(part["type"] == "weather")):
+        yield from map(Metric.from_json, part.get("metrics", ()))
 
 
 def _tidy(table: pd.DataFrame, first: list[str]) -> pd.DataFrame:

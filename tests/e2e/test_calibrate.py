@@ -19,6 +19,7 @@ from pyveg.calibration.operating_characteristics import summarise
 from pyveg.calibration.simulated_places import SimulatedPlace, World, kept_series, pipeline_of
 from pyveg.core.errors import ConfigError, DataError, RunError, RunLockedError
 from pyveg.core.registry import store_at
+from pyveg.earth.subject import collection_of
 from pyveg.scripts.calibrate import main
 from pyveg.sources.simulated import SimulatedSource
 
@@ -101,7 +102,7 @@ def test_settings_of_the_places() -> None:
     for name in ("stable", "collapsing"):
         graph = pipeline_of(SimulatedPlace(name, 0, World(years=8))).plan().graph
         assert len(graph) == 96 * 4 + 1
-        collection = graph.steps[0].scope.collection
+        collection = collection_of(graph.steps[0].scope)
         assert collection is not None
         found.append(collection.source_settings)
     stable, falling = found

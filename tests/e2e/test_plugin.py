@@ -34,9 +34,9 @@ class Brightness(EarthModule[BrightnessSettings]):
 
     def run(self, job):
         chips = cut_chips(job.read_picture("RGB").mean(axis=2)) / 255
+        values = job.settings.factor * chips.mean(axis=(1, 2))
         usable = job.chip_grid().chosen(-1)
-        factor = job.settings.factor
-        job.write_chip_records({chip: {"brightness": factor * chips[chip].mean()} for chip in usable})
+        job.write_chip_records({chip: {"brightness": values[chip]} for chip in usable})
 '''
 
 EVENNESS = '''
@@ -51,7 +51,7 @@ class Evenness(EarthModule[Settings]):
     data_type = "vegetation"
     consumes = ("images",)
     metrics = (
-        Metric("evenness", "grey levels", "SD of the RGB picture", "Evenness of the place", "place"),
+        Metric("evenness", "levels", "SD of the RGB picture", "Evenness of the place", "place"),
     )
 
     def run(self, job):
@@ -100,7 +100,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command of pyveg, in an environment that has the package."""
-    code = f"import sys; sys.path.insert(0, {str(site)!r}); from pyveg.scripts.{words[0]} import main; main()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); "
+        f"from pyveg.scripts.{words[0]} import main; main()"
+    )
     return subprocess.run(
         [sys.executable, "-c", code, *words[1:]],
         capture_output=True, text=True, timeout=240, check=False,
@@ -136,9 +139,9 @@ def test_its_numbers_are_in_the_summary(run: Path) -> None:
     assert all(0 < record["brightness"] < 0.5 for record in records)
     assert all("offset50" in record for record in records)
     dates = [date for date, found in part["time-series-data"].items() if found]
-    assert list(part["place"]) == dates
+    assert set(dates) <= set(part["place"])  # clouds may leave an image, and no chip of it
     assert all(record.keys() == {"evenness"} for record in part["place"].values())
-    told = {one["name"]: one for one in summary["metadata"]["metrics"]}
+    told = {one["name"]: one for one in part["metrics"]}
     assert told["brightness"]["label"] == "Brightness of chips"
     assert told["evenness"]["support"] == "place"
 
@@ -146,7 +149,9 @@ def test_its_numbers_are_in_the_summary(run: Path) -> None:
 def test_its_numbers_are_in_the_series(run: Path) -> None:
     (path,) = run.glob("*_combine/series.csv")
     table = pd.read_csv(path)
-    assert (table["brightness_q25"] <= table["brightness"]).all()
+    known = table[table["chips"].notna()]
+    assert len(known) > 20
+    assert (known["brightness_q25"] <= known["brightness"]).all()
     assert table["evenness"].notna().all()
     assert "evenness_q25" not in table
 
