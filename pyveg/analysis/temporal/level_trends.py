@@ -30,6 +30,7 @@ from pyveg.kernels import rolling
 from pyveg.kernels.chain import prepare
 from pyveg.kernels.common_innovations import common_steps
 from pyveg.kernels.noise import fit_noise
+from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import draw, surrogates
 
 COLUMNS = ("collection", "metric", "chip", "slope", "slope_low", "slope_high", "tau", "p", "q",
@@ -171,9 +172,9 @@ def _of_metric(
     found = spread(of_chip, range(len(matrix) if chips else 0), settings.n_threads)
     site = site_median(matrix)
     whole = {**common, **_row(site, level_trend(site, period, settings, seed), settings)}
-    slopes = np.array([one.slope for one in found])
-    if np.isfinite(slopes).any():
-        whole["slope_low"], whole["slope_high"] = np.nanquantile(slopes, [0.25, 0.75]).tolist()
+    slopes = np.array([[one.slope] for one in found]).reshape(-1, 1)
+    low, high = column_quantiles(slopes, (0.25, 0.75))[:, 0].tolist()
+    whole |= {"slope_low": low, "slope_high": high}
     rows = [
         {**common, **_row(matrix[place], one, single), "chip": series.chips[place], "chips": 1}
         for place, one in enumerate(found)

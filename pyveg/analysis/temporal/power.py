@@ -13,6 +13,7 @@ from pyveg.analysis.temporal.significance import share_interval
 from pyveg.analysis.temporal.surrogate_tests import RATE, stream, window_steps
 from pyveg.kernels import rolling
 from pyveg.kernels.chain import Prepared, prepare
+from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import ar_process, draw, normals
 
 _REST = 200
@@ -111,7 +112,7 @@ def power_statement(
     found = _taus(noise[simulations:], rising, prepared, window, indicator)
     if not np.isfinite(null).mean() > 0.5:
         return replace(unknown, reason="too few windows hold enough pairs of neighbours")
-    critical = float(np.nanquantile(null, 1 - told.alpha))
+    critical = float(column_quantiles(null[:, np.newaxis], [1 - told.alpha])[0, 0])
     hits = int(np.count_nonzero(found > critical))
     low, high = share_interval(hits, simulations)
     tau = -critical if indicator == RATE else critical

@@ -15,6 +15,7 @@ from pyveg.analysis.temporal.surrogate_tests import prepare_chips, stream
 from pyveg.earth.metrics import PRECIPITATION
 from pyveg.kernels import recovery
 from pyveg.kernels.chain import Prepared
+from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import draw, surrogates
 
 LAG_COLUMNS = ("metric", "chip", "lag", "correlation", "null_low", "null_high", "strongest", "p",
@@ -152,9 +153,9 @@ def _lags(found: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame
         {"lag": lags, "correlation": found, "strongest": lags == best, "reason": ""}
     )
     known = np.isfinite(found)
-    for name, q in (("null_low", 0.025), ("null_high", 0.975)):
-        table[name] = np.nan
-        table.loc[known, name] = np.nanquantile(null[:, known], q, axis=0)
+    table["null_low"], table["null_high"] = np.where(
+        known, column_quantiles(null, (0.025, 0.975)), np.nan
+    )
     table["p"] = np.nan
     if best < 0:
         return table.assign(reason="fewer than 10 steps have both")

@@ -16,8 +16,10 @@ from pyveg.analysis.temporal.significance import p_value
 from pyveg.analysis.temporal.surrogate_tests import RATE, SITE, Chip, Ready, Tested, Values, spread
 from pyveg.kernels import rolling
 from pyveg.kernels.noise import corrected_ar1
+from pyveg.kernels.quantiles import column_quantiles
 
 _ENVELOPE = (0.05, 0.5, 0.95)
+_QUARTILES = (0.25, 0.75)
 
 TREND_COLUMNS = (
     "collection", "metric", "chip", "indicator", "direction", "tau", "tau_low", "tau_high", "p",
@@ -98,8 +100,8 @@ def indicator_tables(
         }
     )
     for kind, name in enumerate(settings.indicators):
-        low, high = _quartiles(tested.values[:, kind, steps])
-        null = [_quantile(tested.null_sites[:, kind, steps], q) for q in _ENVELOPE]
+        low, high = column_quantiles(tested.values[:, kind, steps], _QUARTILES)
+        null = list(column_quantiles(tested.null_sites[:, kind, steps], _ENVELOPE))
         known = [tested.site_values[kind, steps], tested.values[:, kind, steps].ravel()]
         if name == RATE:
             known, (high, low, *null) = _rates(known, period), _rates([low, high, *null], period)
@@ -110,7 +112,7 @@ def indicator_tables(
         )  # fmt: skip
         yield every.assign(indicator=name, value=known[1])
     for name, values in _evenness(usable, tested.window, steps).items():
-        low, high = _quartiles(values)
+        low, high = column_quantiles(values, _QUARTILES)
         yield site.assign(indicator=name, value=np.median(values, axis=0), low=low, high=high)
 
 
@@ -162,9 +164,8 @@ def _of_site(chips: Sequence[Chip], tested: Tested | None, kind: int, name: str)
         reasons = pd.Series([chip.reason for chip in chips])
         return {"reason": f"no chip can be tested; most often: {reasons.mode().iloc[0]}"}
     row = _judged(float(tested.site_taus[kind]), tested.null_site_taus[:, kind], name)
-    taus = tested.taus[:, kind]
-    if np.isfinite(taus).any():
-        row["tau_low"], row["tau_high"] = np.nanquantile(taus, [0.25, 0.75]).tolist()
+    low, high = column_quantiles(tested.taus[:, [kind]], _QUARTILES)[:, 0].tolist()
+    row |= {"tau_low": low, "tau_high": high}
     return row
 
 
@@ -225,16 +226,3 @@ def _evenness(usable: Sequence[Ready], window: int, steps: NDArray[Any]) -> dict
         "valid_share": counted(chip.prepared.valid / window for chip in usable),
         "outliers": counted(chip.prepared.flagged * 1.0 for chip in usable),
     }
-
-
-def _quartiles(values: Values) -> tuple[Values, Values]:
-    return _quantile(values, 0.25), _quantile(values, 0.75)
-
-
-def _quantile(values: Values, q: float) -> Values:
-    """Over the first axis; NaN where nothing is known, without a warning."""
-    out = np.full(values.shape[1], np.nan)
-    known = np.isfinite(values).any(axis=0)
-    if known.any():
-        out[known] = np.nanquantile(values[:, known], q, axis=0)
-    return out
