@@ -8,15 +8,22 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import IO, Any
 
 from pyveg.core import manifest, registry
-from pyveg.core.errors import PyvegError, SkipItem
+from pyveg.core.errors import ConfigError, PyvegError, SkipItem
 from pyveg.core.layout import failed_task_key, manifest_key
 from pyveg.core.manifest import Manifest
-from pyveg.core.module import Module, settings_of
+from pyveg.core.module import Module, Settings, settings_of
 from pyveg.core.ports import Store
-from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.tasks import State, Step, Task, TaskResult
+
+TASK_FORMAT = 2
+"""Version of the JSON that `task_file` writes. The first one, without a number, had a Step in each
+Task."""
+STEPS_AT_ONCE = 64
+"""How many Steps a process keeps its Modules and settings for."""
 
 
 class _Recorder:
@@ -102,8 +109,7 @@ def run_task(task: Task, store: Store) -> TaskResult:
 
 def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> tuple[State, str, str]:
     try:
-        cls: type[Module[Any]] = registry.load("module", task.step.module)
-        settings = settings_of(cls, task.step.settings)
+        cls, settings = _module_of(_StepRef(task.step))
         job = cls.job_class(task.step.scope, task.item, settings, store, task.missing, notes, cls)
         cls().run(job)
     except SkipItem as reason:
@@ -111,6 +117,26 @@ def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> tuple[State,
     except Exception as error:  # noqa: BLE001 - see run_task
         return State.FAILED, describe(error), traceback.format_exc()
     return State.SUCCEEDED, "", ""
+
+
+class _StepRef:
+    """A Step as the key of a cache: this very object, as equal ones may differ in 1 and 1.0."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+    def __hash__(self) -> int:
+        return id(self.step)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _StepRef) and self.step is other.step
+
+
+@lru_cache(maxsize=STEPS_AT_ONCE)
+def _module_of(ref: _StepRef) -> tuple[type[Module[Any]], Settings]:
+    """Class and settings of a Step, which all its Tasks share as both are never changed."""
+    cls: type[Module[Any]] = registry.load("module", ref.step.module)
+    return cls, settings_of(cls, ref.step.settings)
 
 
 def describe(error: BaseException) -> str:
@@ -175,17 +201,46 @@ def _keep_failed(task: Task, result: TaskResult, store: Store) -> None:
 
 
 def task_file(tasks: Sequence[Task], store: Store, **more: Any) -> bytes:
-    """Tasks and where their Store is, as `read_task_file` reads them."""
-    document = {"tasks": [task.to_json() for task in tasks], "store": store.spec(), **more}
+    """Tasks and where their Store is, as `read_task_file` reads them.
+
+    Each Step is written once, in a list; a Task has its number in it.
+    """
+    steps = {id(task.step): task.step for task in tasks}
+    number = {id_: place for place, id_ in enumerate(steps)}
+    document = {
+        "format": TASK_FORMAT,
+        "steps": [step.to_json() for step in steps.values()],
+        "tasks": [task.to_json(number[id(task.step)]) for task in tasks],
+        "store": store.spec(),
+        **more,
+    }
     return (json.dumps(document, indent=1, default=str) + "\n").encode()
 
 
 def read_task_file(data: bytes) -> tuple[list[Task], Store]:
-    """Read what `task_file` wrote, and open the Store."""
+    """Read what `task_file` wrote, and open the Store.
+
+    Raises
+    ------
+    ConfigError
+        If another version of pyveg wrote it.
+    """
     document = json.loads(data)
     return tasks_in(document), registry.open_store(document["store"])
 
 
 def tasks_in(document: Mapping[str, Any]) -> list[Task]:
-    """The Tasks of a task file."""
-    return [Task.from_json(task) for task in document["tasks"]]
+    """The Tasks of a task file; those of one Step share it.
+
+    Raises
+    ------
+    ConfigError
+        If another version of pyveg wrote it.
+    """
+    tasks = document["tasks"]
+    if document.get("format") != TASK_FORMAT:
+        raise ConfigError(
+            "this task file was written by another version of pyveg; run it with that version"
+        )
+    steps = [Step.from_json(step) for step in document["steps"]]
+    return [Task.from_json(task, steps) for task in tasks]

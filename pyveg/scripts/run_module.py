@@ -61,10 +61,13 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
             data = read_url(config_file)
         else:
             data = Path(config_file).read_bytes()
-        return read_task_file(data)
     except OSError as error:
         raise ConfigError(f"the task file {config_file} cannot be read: {error}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    try:
+        return read_task_file(data)
+    except ConfigError as error:
+        raise ConfigError(f"{config_file}: {error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
         raise ConfigError(f"{config_file} is no task file of pyveg: {error!r}") from error
 
 

@@ -333,7 +333,14 @@ def test_a_failed_task_is_run_again_by_hand(
     assert (folder / "gee_27.95_11.57_Mine/2020-02-15/RAW/download.NDVI.tif").is_file()
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"task": 3, "store": {}}', b"\xff"])
+_OTHERS = b'{"tasks": [{"step": {}}], "store": {}}'  # as another version wrote them
+_BROKEN = b'{"format": 2, "steps": [], "tasks": [{"step": 7}], "store": {}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[1]", b'{"task": 3, "store": {}}', b"\xff", _OTHERS, _BROKEN],
+)
 def test_what_is_no_task_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "task.json"
     path.write_bytes(content)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pyveg.core import bulk
-from pyveg.core.errors import StoreError
+from pyveg.core.errors import PyvegError
 from pyveg.core.execute import tasks_in
 from pyveg.core.ports import Store
 from pyveg.core.tasks import Task
@@ -129,7 +129,7 @@ def _bundle(store: Store, job: str, old: Change, wanted: dict[str, Task]) -> Bun
     """The Tasks of a task of the service; None where it does others than are wanted."""
     try:
         described = tasks_in(json.loads(store.read(task_file_key(job, old.id))))
-    except (StoreError, ValueError, KeyError, TypeError):
+    except (PyvegError, ValueError, LookupError, TypeError):  # gone, damaged, of another version
         return None
     now = [wanted[task.id] for task in described if task.id in wanted]
     before = {task.id: task.fingerprint for task in described}

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyveg.core import manifest
+from pyveg.core import execute, manifest, module
+from pyveg.core.errors import ConfigError
 from pyveg.core.execute import describe, read_task_file, run_task, task_file
 from pyveg.core.layout import failed_task_key, manifest_key
+from pyveg.core.manifest import Manifest
+from pyveg.core.module import Job, Module, Settings
 from pyveg.core.tasks import State, Task
 from pyveg.storage.local import LocalStore
 from pyveg.storage.memory import MemoryStore
+from pyveg.testing.fakes import Start, StartSettings
 from pyveg.testing.graphs import fake_pipeline
 
 
@@ -30,6 +39,27 @@ def test_a_manifest_tells_what_was_read_and_written(tmp_path: Path) -> None:
     assert found.seconds > 0
     assert found.peak_memory_mb is None or found.peak_memory_mb > 1
     assert {"python", "pyveg", "numpy"} <= set(found.versions)
+
+
+_leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates()
+_values = st.recursive(
+    _leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
+
+
+@given(
+    notes=st.dictionaries(st.text(), _values),
+    inputs=st.lists(st.text()),
+    outputs=st.dictionaries(st.text(), st.integers()),
+)
+def test_a_manifest_is_laid_out_as_the_standard_library_does(
+    notes: dict[str, Any], inputs: list[str], outputs: dict[str, int]
+) -> None:
+    store = MemoryStore()
+    kept = Manifest("A/Start/1", State.SKIPPED, "f", "why", tuple(inputs), outputs, notes=notes)
+    manifest.write(store, kept)
+    expected = json.dumps(asdict(kept), indent=1, default=str)
+    assert store.read(manifest_key("A/Start/1")).decode() == expected
 
 
 def test_a_manifest_is_valid_for_the_same_work_only(tmp_path: Path) -> None:
@@ -126,15 +156,70 @@ def test_errors_are_told_in_one_line() -> None:
 
 def test_a_task_file_is_json_without_secrets(tmp_path: Path) -> None:
     data = json.loads(task_file([_tasks()["A/Start/00001"]], LocalStore(tmp_path)))
-    assert set(data) == {"tasks", "store"}
+    assert set(data) == {"format", "steps", "tasks", "store"}
     assert data["store"] == {"type": "local", "path": str(tmp_path)}
+
+
+def test_a_task_file_has_each_step_once(tmp_path: Path) -> None:
+    """Whatever the order of the Tasks."""
+    found = _tasks()
+    names = ("A/Follow/00001", "A/Start/00001", "B/Start/00001", "A/Start/00000")
+    tasks = [found[name] for name in names]
+    data = task_file(tasks, LocalStore(tmp_path))
+    assert len(json.loads(data)["steps"]) == 3
+    again, _ = read_task_file(data)
+    assert again == tasks
+    assert again[1].step is again[3].step
+
+
+def test_a_task_costs_less_than_its_step(tmp_path: Path) -> None:
+    tasks, store = list(_tasks(start={"count": 100}).values())[:100], LocalStore(tmp_path)
+    assert {task.step.name for task in tasks} == {"Start"}
+    each = (len(task_file(tasks, store)) - len(task_file(tasks[:50], store))) / 50
+    assert each < len(json.dumps(tasks[0].step.to_json())) / 2
+
+
+@pytest.mark.parametrize("format_", [None, 1, 3, "2"])
+def test_a_task_file_of_another_version_is_refused(tmp_path: Path, format_: object) -> None:
+    tasks = [_tasks()["A/Start/00001"]]
+    data = {**json.loads(task_file(tasks, LocalStore(tmp_path))), "format": format_}
+    with pytest.raises(ConfigError, match="written by another version of pyveg; run it with"):
+        read_task_file(json.dumps(data).encode())
+
+
+def test_settings_are_made_once_for_the_tasks_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Mapping[str, object]] = []
+
+    def settings_of(cls: type[Module[Any]], given: Mapping[str, object]) -> Settings:
+        made.append(given)
+        return module.settings_of(cls, given)
+
+    monkeypatch.setattr(execute, "settings_of", settings_of)
+    tasks = [task for task in _tasks(start={"count": 4}).values() if task.id.startswith("A/Start")]
+    for task in tasks:
+        assert run_task(task, MemoryStore()).state is State.SUCCEEDED
+    assert made == [tasks[0].step.settings]
+
+
+def test_equal_steps_keep_settings_of_their_own() -> None:
+    """1 and 1.0 are equal, and a Module may write one or the other."""
+    seen: list[float] = []
+    task = _tasks()["A/Start/00001"]
+
+    def run(self: Start, job: Job[StartSettings]) -> None:
+        del self
+        seen.append(job.settings.seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Start, "run", run)
+        for seconds in (0, 0.0):
+            step = replace(task.step, settings={**task.step.settings, "seconds": seconds})
+            run_task(replace(task, step=step), MemoryStore())
+    assert [type(seconds) for seconds in seen] == [int, float]
 
 
 def test_facts_of_a_task_come_back_with_it() -> None:
     """Also those of one that failed."""
-    from pyveg.core.module import Job
-    from pyveg.testing.fakes import Start, StartSettings
-
     store, tasks = MemoryStore(), _tasks(start={"fail": ["00001"]})
     run = Start.run
 

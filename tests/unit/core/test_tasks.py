@@ -39,7 +39,8 @@ def test_json_both_ways() -> None:
         fingerprint="abc",
         missing={"x/y/z": "failed: why"},
     )
-    again = Task.from_json(json.loads(json.dumps(task.to_json())))
+    step = Step.from_json(json.loads(json.dumps(task.step.to_json())))
+    again = Task.from_json(json.loads(json.dumps(task.to_json(1))), [_step(), step])
     assert again == task
     assert again.id == task.id
     assert again.step.identity == task.step.identity

@@ -491,6 +491,19 @@ def test_what_was_changed_meanwhile_is_given_up_with_all_behind_it() -> None:
     assert set(dead) == {"Start-00001", "Follow-00001"}
 
 
+@pytest.mark.parametrize("change", [{"format": 1}, {"steps": []}, {"tasks": None}])
+def test_what_another_version_described_is_given_up(change: dict[str, object]) -> None:
+    tasks = _tasks(start={"count": 2})
+    bundles = make_bundles(tasks, {}, (), {})
+    old = _old({b.id: _change(b.id, "active", after=b.after) for b in bundles})
+    store = _described(bundles)
+    key = task_file_key("job", "Start-00001")
+    store.write(key, json.dumps(json.loads(store.read(key)) | change).encode())
+    alive, dead = resume.still_alive(store, old, tasks)
+    assert {bundle.id for bundle in alive} == {"Start-00000", "Follow-00000"}
+    assert set(dead) == {"Start-00001", "Follow-00001"}
+
+
 # Packages
 
 
