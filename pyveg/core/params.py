@@ -8,6 +8,7 @@ import typing
 from collections.abc import Hashable, Mapping
 from datetime import date
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pyveg.core.errors import ConfigError, UnknownNameError
@@ -45,15 +46,23 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def names(cls: type) -> dict[str, dataclasses.Field[Any]]:
-    """Settings of a class by name."""
-    return {f.name: f for f in dataclasses.fields(cls)}
+def names(cls: type) -> Mapping[str, dataclasses.Field[Any]]:
+    """Settings of a class by name; always the same object, which cannot be changed."""
+    return _fields(cls)
+
+
+# Each Task reads both of these, and working them out takes longer than a short Task.
 
 
 @cache
-def _hints(cls: Hashable) -> dict[str, Any]:
-    """Types of the settings of a class; reading them takes longer than a short Task."""
-    return typing.get_type_hints(cls)
+def _fields(cls: Hashable) -> Mapping[str, dataclasses.Field[Any]]:
+    return MappingProxyType({field.name: field for field in dataclasses.fields(cast("type", cls))})
+
+
+@cache
+def _hints(cls: Hashable) -> Mapping[str, Any]:
+    """Types of the settings of a class."""
+    return MappingProxyType(typing.get_type_hints(cls))
 
 
 def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:

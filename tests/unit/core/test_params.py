@@ -35,6 +35,12 @@ def test_values_take_the_declared_type() -> None:
     assert _build(day=datetime(2020, 1, 2, 3)).day == date(2020, 1, 2)
 
 
+def test_what_is_kept_of_a_class_cannot_be_changed() -> None:
+    assert params.names(Example) is params.names(Example)
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        params.names(Example)["more"] = None  # type: ignore[index]
+
+
 def test_defaults_are_not_shared() -> None:
     assert _build().table is not _build().table or _build().table == {}
 
