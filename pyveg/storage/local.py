@@ -6,9 +6,10 @@ import errno
 import itertools
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -64,6 +65,8 @@ class LocalStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = Path(path).expanduser().absolute()
         self.url = str(self._root)
+        # Values are found by text: to make and join Path objects takes as long as a small write.
+        self._begin = str(self._root / "x")[:-1]
         self._token = secrets.token_hex(4)  # other hosts may have processes of the same id
         self._count = itertools.count()
 
@@ -73,19 +76,22 @@ class LocalStore:
 
     def read(self, key: str) -> bytes:
         """Bytes of a key."""
-        with self.open_read(key) as stream:
+        with self._reader(key, buffering=0) as stream:
             return stream.read()
 
     def write(self, key: str, data: bytes) -> None:
         """Store bytes under a key."""
-        with self.open_write(key) as stream:
-            stream.write(data)
+        with self._writer(key, buffering=0) as stream:
+            left = memoryview(data)
+            while left:  # a file without a buffer may take a part of what it is given
+                left = left[stream.write(left) :]
 
     def size(self, key: str) -> int | None:
         """Length in bytes, or None."""
         path = self._path(key)
         with _explained(path), suppress(*_NOTHING_THERE):
-            return path.stat().st_size if path.is_file() else None
+            found = os.stat(path)  # noqa: PTH116 - see __init__
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
         return None
 
     def delete(self, key: str) -> None:
@@ -93,11 +99,11 @@ class LocalStore:
         path = self._path(key)
         with _explained(path):
             try:
-                path.unlink()
+                os.unlink(path)  # noqa: PTH108 - see __init__
             except _NOTHING_THERE:
                 return
             except PermissionError:  # what some systems say to the removal of a folder
-                if not path.is_dir():
+                if not Path(path).is_dir():
                     raise
 
     def list(self, prefix: str = "") -> Iterator[str]:
@@ -110,26 +116,31 @@ class LocalStore:
     @contextmanager
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
         """Read a value as a stream."""
+        with self._reader(key) as stream:
+            yield stream
+
+    def open_write(self, key: str) -> AbstractContextManager[IO[bytes]]:
+        """Write a value as a stream; nothing is stored where the context ends with an error."""
+        return self._writer(key)
+
+    def _reader(self, key: str, buffering: int = -1) -> IO[bytes]:
         path = self._path(key)
         with _explained(path):
             try:
-                stream = path.open("rb")
+                return open(path, "rb", buffering)  # noqa: PTH123 - see __init__
             except _NOTHING_THERE:
                 raise KeyMissingError(key, self.url) from None
             except PermissionError:  # what Windows says to opening a folder
-                if path.is_dir():
+                if Path(path).is_dir():
                     raise KeyMissingError(key, self.url) from None
                 raise
-        with stream:
-            yield stream
 
     @contextmanager
-    def open_write(self, key: str) -> Iterator[IO[bytes]]:
-        """Write a value as a stream; nothing is stored where the context ends with an error."""
+    def _writer(self, key: str, buffering: int = -1) -> Iterator[IO[bytes]]:
         target = self._path(key)
-        partial = self._root / PARTIAL / f"{os.getpid()}-{self._token}-{next(self._count)}"
+        partial = f"{self._begin}{PARTIAL}{os.sep}{os.getpid()}-{self._token}-{next(self._count)}"
         with _explained(target):
-            stream = _create(partial)
+            stream = _create(partial, buffering)
         try:
             with stream:
                 yield stream
@@ -137,7 +148,7 @@ class LocalStore:
                 _publish(partial, target)
         except BaseException as error:
             with suppress(OSError):
-                partial.unlink()
+                os.unlink(partial)  # noqa: PTH108 - see __init__
             if isinstance(error, OSError) and _is_of_stream(error):
                 raise _explain(error, target) from error
             raise
@@ -178,33 +189,33 @@ class LocalStore:
             for entry in entries:
                 Path(entry.path).unlink(missing_ok=True)
 
-    def _path(self, key: str) -> Path:
-        return self._root / check_key(key)
+    def _path(self, key: str) -> str:
+        return self._begin + check_key(key).replace("/", os.sep)
 
 
-def _create(partial: Path) -> IO[bytes]:
+def _create(partial: str, buffering: int) -> IO[bytes]:
     """Open a new file; its folder is made when it is found missing, which costs nothing else."""
     try:
-        return partial.open("xb")
+        return open(partial, "xb", buffering)  # noqa: PTH123 - a path as text, see LocalStore
     except FileNotFoundError:
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        return partial.open("xb")
+        Path(partial).parent.mkdir(parents=True, exist_ok=True)
+        return Path(partial).open("xb", buffering)
 
 
-def _publish(partial: Path, target: Path) -> None:
+def _publish(partial: str, target: str) -> None:
     """Move a whole file to its place; folders as in `_create`."""
     try:
         _replace(partial, target)
     except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
         _replace(partial, target)
 
 
-def _replace(partial: Path, target: Path) -> None:
+def _replace(partial: str, target: str) -> None:
     end = time.monotonic() + _REPLACE_SECONDS
     while True:
         try:
-            partial.replace(target)
+            os.replace(partial, target)  # noqa: PTH105 - as above
         except PermissionError:
             if time.monotonic() >= end:
                 raise
@@ -240,14 +251,14 @@ def _is_of_stream(error: OSError) -> bool:
     return error.filename is None and error.errno in _OF_A_STREAM
 
 
-def _explain(error: OSError, path: Path) -> StoreError:
+def _explain(error: OSError, path: str | Path) -> StoreError:
     """Name the path and the cure."""
     cure = _CURES.get(error.errno or 0, "look at the disk and its connection")
     return StoreError(f"{path}: {error.strerror or error}: {cure}")
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyveg.core.errors import RunLockedError, StoreError
+from pyveg.storage import local
 from pyveg.storage.local import LocalStore
 
 posix = pytest.mark.skipif(os.name == "nt", reason="kill -9 is of POSIX systems")
@@ -89,7 +92,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore(tmp_path)
     full = open("/dev/full", "wb")  # noqa: PTH123, SIM115 - a device that is always full
-    monkeypatch.setattr("pyveg.storage.local._create", lambda _: full)
+    monkeypatch.setattr("pyveg.storage.local._create", lambda *_: full)
     with pytest.raises(StoreError, match="the disk is full"):
         store.write("a", b"x" * 100_000)
     assert store.size("a") is None
@@ -103,6 +106,24 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
             LocalStore(tmp_path).write("a", b"x")
     finally:
         tmp_path.chmod(0o700)
+
+
+class _Piecemeal(io.FileIO):
+    """Takes a few bytes at a time, as the system may of a large value."""
+
+    def write(self, data: Any) -> int:
+        return super().write(data[:7])
+
+
+def test_a_value_that_the_system_takes_in_parts_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".partial").mkdir()
+    monkeypatch.setattr(local, "_create", lambda path, _: _Piecemeal(path, "xb"))
+    data = bytes(range(256))
+    store = LocalStore(tmp_path)
+    store.write("a", data)
+    assert store.read("a") == data
 
 
 def test_nothing_is_made_before_the_first_write(tmp_path: Path) -> None:
