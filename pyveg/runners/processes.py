@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -13,16 +14,17 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any, ClassVar
 
-from pyveg.core.execute import run_task
+from pyveg.core.execute import STEPS_AT_ONCE, run_task
 from pyveg.core.ports import RunnerSettings, Store
 from pyveg.core.registry import open_store
-from pyveg.core.tasks import Task, TaskResult
+from pyveg.core.tasks import Step, Task, TaskResult
 from pyveg.runners import reasons
 from pyveg.runners.environment import environment
 from pyveg.runners.local import PoolRunner
@@ -52,6 +54,8 @@ class ProcessRunner(PoolRunner):
         """Ids of Tasks that must be the only one in hand."""
         self._fallen: list[tuple[Task, float]] = []
         self._lifeline: Connection | None = None
+        self._steps: dict[int, tuple[Step, bytes]] = {}
+        """Id of the object -> a Step, kept so that its id stays its own, and that pickled."""
 
     def _make_executor(self) -> Executor:
         context = worker_context(self._preload)
@@ -80,7 +84,14 @@ class ProcessRunner(PoolRunner):
 
     def _submit(self, executor: Executor, task: Task) -> Future[TaskResult]:
         self._begun[task.id] = time.monotonic()
-        return executor.submit(_run, task)
+        own = task.item, task.after, task.after_any, task.fingerprint, task.missing
+        return executor.submit(_run, self._pickled(task.step), *own)
+
+    def _pickled(self, step: Step) -> bytes:
+        """A Step as workers get it: written once, and equal bytes are read once by each worker."""
+        if id(step) not in self._steps:
+            self._steps[id(step)] = step, pickle.dumps(step)
+        return self._steps[id(step)][1]
 
     def _hand_over(self, executor: Executor, task: Task) -> Future[TaskResult] | None:
         try:
@@ -204,7 +215,15 @@ def _watch(lifeline: Connection) -> None:
         os._exit(1)
 
 
-def _run(task: Task) -> TaskResult:
+@lru_cache(maxsize=STEPS_AT_ONCE)
+def _step_in(pickled: bytes) -> Step:
+    step: Step = pickle.loads(pickled)
+    return step
+
+
+def _run(step: bytes, *own: Any) -> TaskResult:
+    """Run a Task from its Step, pickled, and what else it consists of."""
+    task = Task(_step_in(step), *own)
     if task.step.timeout is None:
         return run_task(task, _store)
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - faulthandler wants a real file
