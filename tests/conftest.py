@@ -2,45 +2,90 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from azure_batch_emulator import Faults
 from pyveg import formats
+from pyveg.caches import cache_folder
 from pyveg.testing.azure_cloud import LocalCloud
+from pyveg.testing.azurite import VERSION as AZURITE_VERSION
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
+from pyveg.testing.gate import Gate
 
-SLOW = (
+ON_NODES = (
     "e2e/test_azure_batch.py",
-    "fault/test_kill.py",
-    "fault/test_azure_batch.py",
     "contract/test_azure_batch.py",
-    "e2e/test_run_command.py",
-    "fault/test_dask.py",
-    "fault/test_stac.py",
+    "fault/test_azure_batch.py",
+)
+"""Files that need nodes; one process runs them all, as setting up a node takes long."""
+FIRST = (
+    *ON_NODES,
     "e2e/test_analysis.py",
+    "fault/test_kill.py",
+    "e2e/test_run_command.py",
+    "fault/test_stac.py",
+    "fault/test_dask.py",
+    "e2e/test_plugin.py",
     "e2e/test_earth_engine.py",
     "e2e/test_dask.py",
     "e2e/test_calibrate.py",
     "fault/test_azure.py",
 )
 """Files that take longest; they begin first, so that no process is left alone with one."""
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+TESTS = Path(__file__).parent
+SHARED = TESTS.resolve().parents[1] / "shared" / "data"
+KEPT = cache_folder()
+"""The user's own cache, where tests keep what takes long to make and belongs to no run."""
 
 
 def pytest_configure() -> None:
-    """Let processes of tests be interrupted, also where the tests run in the background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    """Let processes of tests be interrupted, and keep what was compiled for the next time."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # where the tests run in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled(KEPT / "tests" / "numba")))
+
+
+def _compiled(folder: Path) -> Path:
+    """Where Numba keeps what it compiles, for all checkouts whose kernels are the same.
+
+    Numba looks at the file of a function only, not at those of the functions that it calls; so
+    what was compiled of other sources lies in another folder. Below it, Numba has one folder for
+    each place where the package lies; here they are one.
+    """
+    kernels = Path(formats.__file__).parent / "kernels"
+    found = hashlib.sha256(f"{sys.version} {version('numba')} {version('numpy')}".encode())
+    for path in sorted(kernels.glob("*.py")):
+        found.update(path.read_bytes())
+    folder = folder / found.hexdigest()[:16]
+    place = hashlib.sha1(str(kernels).encode(), usedforsecurity=False).hexdigest()
+    (folder / "kernels").mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # it is there, or the system has no links: then Numba makes its own
+        (folder / f"kernels_{place}").symlink_to("kernels")
+    _remove_old(folder)
+    return folder
+
+
+def _remove_old(newest: Path, keep: int = 5) -> None:
+    """Keep a few versions, as one may go back and forth between them."""
+    os.utime(newest)
+    by_age = sorted(newest.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in by_age[keep:]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,17 +100,58 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if name in item.keywords:
                     item.add_marker(left_out)
-    here = Path(__file__).parent
-    place = {here / name: number for number, name in enumerate(SLOW)}
+    place = {TESTS / name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file goes to one process as a whole, and so do all those that need nodes."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByService(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "nodes" if path.removeprefix("tests/") in ON_NODES else path
+
+    return ByService(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Answers of stand-ins stay out of the user's own folder."""
+    """Answers of stand-ins stay out of the user's own folder; Azurite is installed there once."""
+    own = tmp_path_factory.mktemp("cache")
+    kept = KEPT / f"azurite-{AZURITE_VERSION}"
+    kept.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # a system without links installs it anew
+        (own / kept.name).symlink_to(kept, target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYVEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PYVEG_CACHE", str(own))
         yield
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests, which all its processes share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def made_once(base_folder: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder of some name once, whichever process asks first; nobody writes to it."""
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = base_folder / name
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                partial = folder.with_name(f"{name}.{os.getpid()}")
+                partial.mkdir()
+                fill(partial)
+                partial.rename(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -94,15 +180,12 @@ def azure_config(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(scope="session")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environments(base_folder: Path) -> Path:
     """Where emulated nodes share the environment that the first of them makes, half a minute.
 
     Also those of the other process that runs tests: the script of nodes locks what it makes.
     """
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder = base / "environments"
+    folder = base_folder / "environments"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -226,6 +309,14 @@ def config_writer() -> type[ConfigWriter]:
 def write_config(tmp_path: Path) -> ConfigWriter:
     """Writes a config into the test's folder; runs go there too."""
     return ConfigWriter(tmp_path)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """Where Tasks of the fakes wait until the test lets them go, or ends."""
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open()
 
 
 @pytest.fixture

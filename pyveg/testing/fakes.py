@@ -15,6 +15,7 @@ from pyveg.core.layout import item_folder
 from pyveg.core.module import Job, Planning
 from pyveg.core.params import setting
 from pyveg.core.types import Item, Scope
+from pyveg.testing.gate import Gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,15 @@ class StartSettings(module.Settings):
     skip: tuple[str, ...] = setting((), doc="Items that are skipped", results=False)
     die: tuple[str, ...] = setting((), doc="Items that kill their process", results=False)
     seconds: float = setting(0.0, doc="how long each Item takes", low=0, results=False)
+    gate: str = setting("", doc="folder of a Gate where Items wait", results=False)
+    held: tuple[str, ...] = setting((), doc="Items that wait; all if empty", results=False)
+
+
+def _take_time(name: str, settings: StartSettings) -> None:
+    """Sleep as long as an Item is to take, and wait at its gate."""
+    time.sleep(settings.seconds)
+    if settings.gate and (not settings.held or name in settings.held):
+        Gate(settings.gate).wait_inside(name)
 
 
 def key_of(scope: Scope, module_name: str, item: str) -> str:
@@ -49,7 +59,7 @@ class Start(module.Module[StartSettings]):
     def run(self, job: Job[StartSettings]) -> None:
         """Write the Item's name."""
         name, settings = job.item.name, job.settings
-        time.sleep(settings.seconds)
+        _take_time(name, settings)
         if name in settings.fail:
             raise DataError(f"{name} is bad")
         if name in settings.skip:
@@ -67,7 +77,7 @@ class Follow(module.Module[StartSettings]):
     def run(self, job: Job[StartSettings]) -> None:
         """Read, append, write."""
         name, settings = job.item.name, job.settings
-        time.sleep(settings.seconds)
+        _take_time(name, settings)
         if name in settings.fail:
             raise DataError(f"{name} is bad here")
         data = job.store.read(key_of(job.scope, "Start", name))

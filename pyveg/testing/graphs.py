@@ -40,6 +40,26 @@ def fake_pipeline(
     return Pipeline("fakes", sequences, output_location, **more)
 
 
+def fake_config(output_location: str, **more: Any) -> str:
+    """Text of a config for the same Sequences as those of `fake_pipeline`.
+
+    Parameters
+    ----------
+    output_location : str
+        Where runs go; a date stamp is added.
+    **more
+        Other names of a config, such as ``runner`` or ``special_config``.
+    """
+    start, follow, gather = (f"{FAKES}:{name}" for name in ("Start", "Follow", "Gather"))
+    settings = {
+        "name": "fakes",
+        "output_location": output_location,
+        "modules_to_use": {"A": [start, follow], "B": [start], "combine": [gather]},
+        **more,
+    }
+    return "".join(f"{name} = {value!r}\n" for name, value in settings.items())
+
+
 def run_graph(
     graph: TaskGraph, store: Store, engines: Mapping[str, Runner], events: list[Event]
 ) -> dict[str, TaskResult]:
