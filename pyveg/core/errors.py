@@ -22,13 +22,38 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 _SHOWN = 100
 """Known names that a message lists before it only counts them."""
 
 
 class PyvegError(Exception):
-    """Everything that pyveg raises on purpose. Its text is written for the user."""
+    """Everything that pyveg raises on purpose, written for the user.
+
+    Parameters
+    ----------
+    wrong : str
+        What is wrong; names the file, setting or task.
+    cure : str
+        What to do about it; empty where the first part says it all.
+
+    Examples
+    --------
+    >>> error = ConfigError("config: n_workers = 0 is out of range", "give 1 or more")
+    >>> error.cure
+    'give 1 or more'
+    >>> print(error)
+    config: n_workers = 0 is out of range; give 1 or more
+    """
+
+    def __init__(self, wrong: str, cure: str = "") -> None:
+        super().__init__(wrong, cure)
+        self.wrong = wrong
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.wrong}; {self.cure}" if self.cure else self.wrong
 
 
 class ConfigError(PyvegError):
@@ -58,7 +83,11 @@ class UnknownNameError(ConfigError):
         more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
         told = f"{', '.join(known[:_SHOWN]) or 'none'}{more}"
         hint = f'did you mean "{near[0]}"?' if near else f"known: {told}"
-        super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"; {hint}')
+        super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"', hint)
+        self._given = (what, name, tuple(known), where)
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[Any, ...]]:
+        return type(self), self._given
 
 
 class MissingPackageError(ConfigError):
@@ -66,8 +95,12 @@ class MissingPackageError(ConfigError):
 
     def __init__(self, part: str, requirement: str) -> None:
         super().__init__(
-            f"{part} needs a package that is not installed: pip install '{requirement}'"
+            f"{part} needs a package that is not installed", f"pip install '{requirement}'"
         )
+        self._given = (part, requirement)
+
+    def __reduce__(self) -> tuple[type[MissingPackageError], tuple[str, str]]:
+        return type(self), self._given
 
 
 class RunError(PyvegError):
