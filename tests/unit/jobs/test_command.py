@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from pyveg.core.tasks import SANE_COUNT, State, TaskResult
 from pyveg.jobs.command import keep, make_settings, to_text
 from pyveg.jobs.load import read_config
 from pyveg.jobs.resolve import resolve
+from pyveg.jobs.run import run_pipeline
 from pyveg.runners.azure_batch.bundles import make_bundles
+from pyveg.runs.run import open_run
 
 COMBINER = "VegAndWeatherJsonCombiner"
 JOB = {"command": ["sort", "{input}"], "inputs": ["*.csv"]}
@@ -53,6 +56,35 @@ def test_it_needs_no_place(desk: Path, key: str) -> None:
     settings: Any = sequence.modules[0].settings
     assert settings.inputs == (f"{desk}/*.csv",)
     assert not pipeline.warnings
+
+
+GATHER = "pyveg.testing.fakes:Gather"
+
+
+def test_a_combiner_needs_no_place_either(desk: Path) -> None:
+    """It gathers whatever the Sequences before it made, and its keys lie under its own name."""
+    command = {"command": [sys.executable, "-c", "pass", "{input}"], "inputs": ["*.csv"]}
+    pipeline = _resolve(
+        name="files",
+        output_location=str(desk / "out"),
+        runner="serial",
+        modules_to_use={"job": ["CommandModule"], "combine": [GATHER]},
+        special_config={"CommandModule": command},
+    )
+    combine = pipeline.sequences[-1]
+    assert combine.depends_on == ("job",)
+    assert combine.scope.root == "combine"
+    report = run_pipeline(pipeline)
+    assert report.exit_code == 0, report.failures()
+    assert set(report.counts) == {State.SUCCEEDED}
+    store = open_run(report.url).store
+    assert store.read("combine/Gather/all") == b""  # CommandModule wrote nothing that it looks for
+
+
+def test_a_combiner_of_places_says_that_it_needs_one(desk: Path) -> None:
+    del desk
+    with pytest.raises(ConfigError, match='the setting "coordinates" must be given'):
+        _resolve(modules_to_use={"job": ["CommandModule"], "combine": [COMBINER]})
 
 
 def test_two_jobs_in_one_config(desk: Path) -> None:
