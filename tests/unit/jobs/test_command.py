@@ -63,7 +63,8 @@ GATHER = "pyveg.testing.fakes:Gather"
 
 def test_a_combiner_needs_no_place_either(desk: Path) -> None:
     """It gathers whatever the Sequences before it made, and its keys lie under its own name."""
-    command = {"command": [sys.executable, "-c", "pass", "{input}"], "inputs": ["*.csv"]}
+    program = [sys.executable, "-c", "pass", "{input}"]
+    command = {"command": program, "inputs": ["*.csv"], "allow_no_output": True}
     pipeline = _resolve(
         name="files",
         output_location=str(desk / "out"),
