@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyveg.core.pipeline import Pipeline
     from pyveg.core.ports import Store
     from pyveg.core.tasks import Step
-    from pyveg.runners.dask.errand import DaskSettings
+    from pyveg.runners.dask.settings import DaskSettings
 
 NAME = "dask"
 """The engine's name, and the run mode of Tasks on it."""
@@ -58,7 +58,7 @@ def check(pipeline: Pipeline, engines: Sequence[str]) -> list[str]:
 
 def settings(pipeline: Pipeline, store: Store, steps: Sequence[Step]) -> DaskSettings:
     """Everything that the engine needs to know; may issue a SAS."""
-    from pyveg.runners.dask.errand import DaskSettings
+    from pyveg.runners.dask.settings import DaskSettings
 
     variables = azure.environment_for(store)
     if pipeline.dask_scheduler != LOCAL:  # a path of this machine says nothing elsewhere

@@ -10,8 +10,8 @@ import pytest
 
 from pyveg.core.ports import Runner, RunnerSettings
 from pyveg.core.tasks import State
-from pyveg.runners.dask.errand import DaskSettings
 from pyveg.runners.dask.runner import DaskRunner
+from pyveg.runners.dask.settings import DaskSettings
 from pyveg.storage.local import LocalStore
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.graphs import fake_pipeline, run_graph, spec

@@ -28,7 +28,7 @@ from distributed.versions import VersionMismatchWarning
 
 from pyveg.core.errors import EngineError
 from pyveg.core.execute import describe
-from pyveg.runners.dask.errand import LOCAL
+from pyveg.runners.dask.settings import LOCAL
 
 PATIENCE = 5.0
 """How long a scheduler may take to answer the first time, seconds."""
@@ -83,7 +83,7 @@ def address_of(scheduler: str) -> str:
 async def _client(address: str) -> AsyncIterator[Client]:
     try:
         with warnings.catch_warnings():
-            # Versions are looked at by `fitness`, which names the worker and the cure.
+            # Versions are looked at by `worker_checks`, which names the worker and the cure.
             warnings.simplefilter("ignore", VersionMismatchWarning)
             client = await Client(
                 address, asynchronous=True, set_as_default=False, name="pyveg", timeout=PATIENCE

@@ -1,8 +1,8 @@
 """Hands out Tasks to the workers of a scheduler, and takes what comes back.
 
-It lives on the event loop of the engine's thread and is woken by Tasks that come and errands that
-end. A few errands for each thread of the workers are with the scheduler at once, so that a run of
-any length costs it little; short Tasks travel several to an errand.
+It lives on the event loop of the engine's thread and is woken by Tasks that come and chunks that
+end. A few chunks for each thread of the workers are with the scheduler at once, so that a run of
+any length costs it little; short Tasks travel several to a chunk.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe
 from pyveg.core.ports import Listener
 from pyveg.core.tasks import State, Task, TaskResult
-from pyveg.runners.dask import fitness, worker
-from pyveg.runners.dask.errand import TOPIC, Errand, Opening, Unready, results_in
+from pyveg.runners.dask import worker, worker_checks
+from pyveg.runners.dask.messages import TOPIC, Chunk, Unready, results_in
+from pyveg.runners.dask.opening import Opening
 from pyveg.runners.dask.sizes import Sizes
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 AHEAD = 8
-"""Errands with the scheduler for each thread of its workers."""
+"""Chunks with the scheduler for each thread of its workers."""
 LEAST_AHEAD = 64
 """The same where there are few threads, or none yet."""
 TRIES = 4
@@ -65,14 +66,14 @@ class Dispatch:
         self._opening = opening
         self._listener = listener
         self._waiting: deque[Task] = deque()
-        self._out: dict[int, tuple[Errand, asyncio.Task[None]]] = {}
-        """Number -> an errand that is with the scheduler, and who waits for it."""
+        self._out: dict[int, tuple[Chunk, asyncio.Task[None]]] = {}
+        """Number -> a chunk that is with the scheduler, and who waits for it."""
         self._number = 0
         self._threads = 0
         self._sizes = Sizes()
         self._tries: Counter[str] = Counter()
         """Id of a Task -> how often it came back without a result."""
-        self._apart: set[str] = set()
+        self._isolated: set[str] = set()
         """Ids of Tasks that had a worker die around them, or may have."""
         self._met: set[str] = set()
         """Ids of Tasks that have begun, or that came to a worker which had not been told."""
@@ -80,7 +81,7 @@ class Dispatch:
         """Why no Task can be done any more."""
         self._asking = asyncio.Lock()
         self._prepared: dict[str, int] = {}
-        """Address of a worker that came during the run -> number of the last errand before it was
+        """Address of a worker that came during the run -> number of the last chunk before it was
         told of the run."""
         self._watch: asyncio.Task[None] | None = None
 
@@ -92,9 +93,9 @@ class Dispatch:
         EngineError
             If one of them cannot, with what to do.
         """
-        troubles, notes = await fitness.prepare(self._client, self._opening, self._modules)
+        troubles, notes = await worker_checks.prepare(self._client, self._opening, self._modules)
         if troubles:
-            raise EngineError(f"{self._address}: {fitness.sentence(troubles)}")
+            raise EngineError(f"{self._address}: {worker_checks.sentence(troubles)}")
         for note in notes:
             self._listener.tell(EngineStatus(f"dask: {note}", urgent=True))
         self._client.subscribe_topic(TOPIC, self._told)
@@ -122,17 +123,17 @@ class Dispatch:
             return
         self._hopeless = reason
         self._listener.tell(EngineStatus(f"dask: {reason}", urgent=True))
-        for errand, follower in self._out.values():
+        for chunk, follower in self._out.values():
             if follower is not asyncio.current_task():
                 follower.cancel()
-            self._fail(errand.tasks, reason)
+            self._fail(chunk.tasks, reason)
         self._out.clear()
         self._feed()
 
     # Out
 
     def _feed(self) -> None:
-        """Hand out what there is room for, many errands in one message."""
+        """Hand out what there is room for, many chunks in one message."""
         if self._client.status != "running" and not self._hopeless:
             self._lose()
         if self._hopeless:
@@ -143,75 +144,75 @@ class Dispatch:
         room = ahead - len(self._out)
         if room <= ahead // 2:  # there is work for a while: wait until it pays
             return
-        errands: list[Errand] = []
-        while self._waiting and len(errands) < room:
-            errands.append(self._next_errand())
-        if errands:
-            self._send(errands)
+        chunks: list[Chunk] = []
+        while self._waiting and len(chunks) < room:
+            chunks.append(self._next_chunk())
+        if chunks:
+            self._send(chunks)
 
-    def _next_errand(self) -> Errand:
+    def _next_chunk(self) -> Chunk:
         self._number += 1
         first = self._waiting.popleft()
-        apart = self._runs_apart(first)
+        isolated = self._runs_isolated(first)
         tasks = [first]
-        if not apart:
+        if not isolated:
             most = self._sizes.of(first, len(self._waiting), self._threads)
             while self._waiting and len(tasks) < most and self._joins(first):
                 tasks.append(self._waiting.popleft())
-        return Errand(self._opening.token, self._number, tuple(tasks), apart)
+        return Chunk(self._opening.token, self._number, tuple(tasks), isolated)
 
     def _joins(self, first: Task) -> bool:
         """Whether the Task that waits next can go with another."""
         following = self._waiting[0]
-        return following.step is first.step and not self._runs_apart(following)
+        return following.step is first.step and not self._runs_isolated(following)
 
-    def _runs_apart(self, task: Task) -> bool:
-        return task.step.timeout is not None or task.id in self._apart
+    def _runs_isolated(self, task: Task) -> bool:
+        return task.step.timeout is not None or task.id in self._isolated
 
-    def _send(self, errands: Sequence[Errand]) -> None:
+    def _send(self, chunks: Sequence[Chunk]) -> None:
         try:
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-                keys = [self._key(errand) for errand in errands]
-                futures = self._client.map(worker.run, errands, key=keys, pure=False)
+                keys = [self._key(chunk) for chunk in chunks]
+                futures = self._client.map(worker.run, chunks, key=keys, pure=False)
         except Exception as error:  # noqa: BLE001 - what was not sent must not be waited for
-            for errand in errands:
-                self._fail(errand.tasks, f"it could not be sent: {describe(error)}")
+            for chunk in chunks:
+                self._fail(chunk.tasks, f"it could not be sent: {describe(error)}")
             return
-        for errand, future in zip(errands, futures, strict=True):
-            follower = asyncio.create_task(self._follow(errand, future))
+        for chunk, future in zip(chunks, futures, strict=True):
+            follower = asyncio.create_task(self._follow(chunk, future))
             follower.add_done_callback(self._followed)
-            self._out[errand.number] = errand, follower
+            self._out[chunk.number] = chunk, follower
 
-    def _key(self, errand: Errand) -> tuple[str, str, int]:
+    def _key(self, chunk: Chunk) -> tuple[str, str, int]:
         """What people see of it at the scheduler; the number makes it unique."""
-        first = errand.tasks[0]
-        return f"{first.step.name}-{self._opening.token}", first.item.name, errand.number
+        first = chunk.tasks[0]
+        return f"{first.step.name}-{self._opening.token}", first.item.name, chunk.number
 
     # Back
 
     def _told(self, event: tuple[float, Sequence[Any]]) -> None:
-        """An errand of this run or of another one has begun or ended, says a worker."""
+        """A chunk of this run or of another one has begun or ended, says a worker."""
         token, number, plain = event[1]
         if token != self._opening.token or number not in self._out:
             return
-        errand, follower = self._out[number]
+        chunk, follower = self._out[number]
         if plain is None:
-            for task in errand.tasks:
+            for task in chunk.tasks:
                 self._met.add(task.id)
                 self._listener.started(task.id)
         else:
             follower.cancel()
-            self._done(errand, results_in(errand, plain))
+            self._done(chunk, results_in(chunk, plain))
 
-    def _done(self, errand: Errand, results: Sequence[TaskResult]) -> None:
-        del self._out[errand.number]
-        self._sizes.learn(errand.tasks[0], results)
+    def _done(self, chunk: Chunk, results: Sequence[TaskResult]) -> None:
+        del self._out[chunk.number]
+        self._sizes.learn(chunk.tasks[0], results)
         for result in results:
             self._listener.report(result)
         self._feed()
 
-    async def _follow(self, errand: Errand, future: Future[Any]) -> None:
-        """Wait for an errand of which no worker tells that it has ended.
+    async def _follow(self, chunk: Chunk, future: Future[Any]) -> None:
+        """Wait for a chunk of which no worker tells that it has ended.
 
         The event comes first, so what arrives here is mostly trouble. Results are not fetched: to
         ask a worker that has died meanwhile takes half a minute.
@@ -222,55 +223,56 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001 - whatever a worker, or the way to it, raised
             outcome = error
         if isinstance(outcome, Unready):
-            await self._prepare(outcome.worker, errand.number)
-            self._suspect(errand)
-            self._again(errand)
+            await self._prepare(outcome.worker, chunk.number)
+            self._suspect(chunk)
+            self._again(chunk)
         elif isinstance(outcome, Exception):
-            await self._see_to(errand, outcome)
-        elif errand.number in self._out:
-            self._done(errand, outcome)
+            await self._see_to(chunk, outcome)
+        elif chunk.number in self._out:
+            self._done(chunk, outcome)
         self._feed()
 
     def _followed(self, follower: asyncio.Task[None]) -> None:
         """Nothing that goes wrong here may leave Tasks waiting for ever."""
-        if not follower.cancelled() and follower.exception() is not None:
-            self.give_up(describe(follower.exception() or EngineError()))
+        error = None if follower.cancelled() else follower.exception()
+        if error is not None:
+            self.give_up(describe(error))
 
-    async def _see_to(self, errand: Errand, error: Exception) -> None:
-        """Try an errand again that came to nothing, unless it cannot help."""
+    async def _see_to(self, chunk: Chunk, error: Exception) -> None:
+        """Try a chunk again that came to nothing, unless it cannot help."""
         if self._client.status != "running" or getattr(error, "reason", "") == _LOST:
             self._lose()
         elif isinstance(error, KilledWorker):
-            self._apart.update(task.id for task in errand.tasks)
-            self._again(errand, "the workers that it ran on died")
+            self._isolated.update(task.id for task in chunk.tasks)
+            self._again(chunk, "the workers that it ran on died")
         elif isinstance(error, FutureCancelledError):  # such as all workers started anew
-            self._again(errand, f"the scheduler gave it up ({error.reason})")
+            self._again(chunk, f"the scheduler gave it up ({error.reason})")
         else:
             async with self._asking:
                 if not self._hopeless:
                     await self._ask_workers()
-            self._again(errand, describe(error))
+            self._again(chunk, describe(error))
 
-    def _again(self, errand: Errand, why: str = "") -> None:
+    def _again(self, chunk: Chunk, why: str = "") -> None:
         """Let Tasks wait anew; where there is a reason, not for ever."""
-        if self._out.pop(errand.number, None) is None:  # given up meanwhile
+        if self._out.pop(chunk.number, None) is None:  # given up meanwhile
             return
-        for task in reversed(errand.tasks):
+        for task in reversed(chunk.tasks):
             self._tries[task.id] += bool(why)
             if self._tries[task.id] < TRIES:
                 self._waiting.appendleft(task)
             else:
                 self._fail([task], f"{why}, {TRIES} times")
 
-    def _suspect(self, errand: Errand) -> None:
+    def _suspect(self, chunk: Chunk) -> None:
         """A Task that has been with a worker before may have killed it: this one is new."""
-        for task in errand.tasks:
+        for task in chunk.tasks:
             if task.id in self._met:
-                self._apart.add(task.id)
+                self._isolated.add(task.id)
             self._met.add(task.id)
 
     async def _prepare(self, address: str, number: int) -> None:
-        """Tell a worker of the run that came after its beginning; several errands may ask."""
+        """Tell a worker of the run that came after its beginning; several chunks may ask."""
         async with self._asking:
             if number > self._prepared.get(address, 0) and not self._hopeless:
                 last = self._number
@@ -279,10 +281,12 @@ class Dispatch:
 
     async def _ask_workers(self, addresses: Sequence[str] | None = None) -> None:
         """Look whether workers are to blame."""
-        troubles, _ = await fitness.prepare(self._client, self._opening, self._modules, addresses)
+        troubles, _ = await worker_checks.prepare(
+            self._client, self._opening, self._modules, addresses
+        )
         if troubles:
             self.give_up(
-                f"{self._address}: {fitness.sentence(troubles)}; then finish the run with "
+                f"{self._address}: {worker_checks.sentence(troubles)}; then finish the run with "
                 "--from_cache"
             )
 
@@ -304,7 +308,7 @@ class Dispatch:
             await asyncio.sleep(LOOK)
             try:
                 await self._count()
-            except (OSError, EngineError):  # those who wait for errands are told of it
+            except (OSError, EngineError):  # those who wait for chunks are told of it
                 continue
 
     async def _count(self) -> None:

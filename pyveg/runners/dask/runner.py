@@ -14,7 +14,8 @@ from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe
 from pyveg.core.ports import Listener, RunnerSettings, Store
 from pyveg.core.tasks import State, Task, TaskResult
-from pyveg.runners.dask.errand import LOCAL, DaskSettings, Opening
+from pyveg.runners.dask.opening import Opening
+from pyveg.runners.dask.settings import LOCAL, DaskSettings
 
 if TYPE_CHECKING:
     from pyveg.runners.dask.dispatch import Dispatch

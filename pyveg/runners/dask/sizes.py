@@ -1,4 +1,4 @@
-"""How many Tasks are worth one errand."""
+"""How many Tasks are worth one chunk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pyveg.core.tasks import State, Task, TaskResult
 
 SECONDS = 0.2
-"""What an errand should take; a scheduler needs about two thousandths for each."""
+"""What a chunk should take; a scheduler needs about two thousandths for each."""
 MOST = 200
-"""Tasks in one errand."""
+"""Tasks in one chunk."""
 _WEIGHT = 0.3
 """Share of what came last in the mean."""
 
@@ -22,7 +22,7 @@ class Sizes:
         """Label of a Module -> running mean of the seconds of one Task."""
 
     def learn(self, task: Task, results: Sequence[TaskResult]) -> None:
-        """Note how an errand went.
+        """Note how a chunk went.
 
         Parameters
         ----------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,36 +14,34 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.execute import describe, run_task
 from pyveg.core.ports import Store
 from pyveg.core.tasks import TaskResult
-from pyveg.runners.dask import apart
-from pyveg.runners.dask.errand import TOPIC, Errand, Opening, Unready, ended, started
-from pyveg.runners.environment import environment
+from pyveg.runners.dask import child_processes
+from pyveg.runners.dask.messages import TOPIC, Chunk, Unready, ended, started
+from pyveg.runners.dask.opening import Opening, open_store, see_marker
 
 RUNS_AT_ONCE = 64
 """How many runs a worker keeps Stores open for."""
-_LATE = 2.0
-"""How long a new file may take to be seen through a network file system, seconds."""
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _OpenStore:
     opening: Opening
     store: Store
 
 
-_opened: OrderedDict[str, _Opened] = OrderedDict()
+_open_stores: OrderedDict[str, _OpenStore] = OrderedDict()
 """Token of a run -> its Store, as this process was told to open it."""
 _guard = Lock()
 
 
-def run(errand: Errand) -> list[TaskResult] | Unready:
-    """Do an errand, and tell of it by events.
+def run(chunk: Chunk) -> list[TaskResult] | Unready:
+    """Do a chunk, and tell of it by events.
 
     The results also stay with the worker until the scheduler forgets them, for a client that has
     missed the event.
 
     Parameters
     ----------
-    errand : Errand
+    chunk : Chunk
 
     Returns
     -------
@@ -54,15 +51,15 @@ def run(errand: Errand) -> list[TaskResult] | Unready:
     from distributed import get_worker
 
     worker = get_worker()
-    opened = _opened.get(errand.token)
-    if opened is None:
+    run_of = _open_stores.get(chunk.token)
+    if run_of is None:
         return Unready(worker.address)
-    worker.log_event(TOPIC, started(errand))
-    if errand.apart:
-        results = [apart.run(task, opened.opening) for task in errand.tasks]
+    worker.log_event(TOPIC, started(chunk))
+    if chunk.isolated:
+        results = [child_processes.run(task, run_of.opening) for task in chunk.tasks]
     else:
-        results = [run_task(task, opened.store) for task in errand.tasks]
-    worker.log_event(TOPIC, ended(errand, results))
+        results = [run_task(task, run_of.store) for task in chunk.tasks]
+    worker.log_event(TOPIC, ended(chunk, results))
     return results
 
 
@@ -99,8 +96,8 @@ async def prepare(
 
 def _prepare(opening: Opening, modules: Sequence[str]) -> str:
     try:
-        found = open_store(opening)
-        _see_marker(found, opening)
+        store = open_store(opening)
+        see_marker(store, opening)
     except KeyMissingError as error:
         return (
             f"it does not see the files of the run at {error.store}; let all workers have the same "
@@ -117,30 +114,7 @@ def _prepare(opening: Opening, modules: Sequence[str]) -> str:
     except Exception as error:  # noqa: BLE001 - importing a plugin runs anyone's code
         return f"{describe(error)}; install there what is installed here"
     with _guard:
-        _opened[opening.token] = _Opened(opening, found)
-        while len(_opened) > RUNS_AT_ONCE:
-            _opened.popitem(last=False)
+        _open_stores[opening.token] = _OpenStore(opening, store)
+        while len(_open_stores) > RUNS_AT_ONCE:
+            _open_stores.popitem(last=False)
     return ""
-
-
-def open_store(opening: Opening) -> Store:
-    """Open the Store; what it needs of the environment is there for that moment only.
-
-    Other people's Tasks may run in the same process, and another run may need another secret.
-    """
-    with _guard, environment(opening.environment):
-        return registry.open_store(opening.store)
-
-
-def _see_marker(store: Store, opening: Opening) -> None:
-    """Raise `KeyMissingError` where the marker is not to be seen."""
-    end = time.monotonic() + _LATE
-    while True:
-        try:
-            store.read(opening.marker)
-        except KeyMissingError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
-        else:
-            return

@@ -18,12 +18,14 @@ from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import RunnerSettings
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.jobs import dask as dask_config
-from pyveg.runners.dask import apart, fitness, worker
+from pyveg.runners.dask import child_processes, worker, worker_checks
 from pyveg.runners.dask.cluster import address_of
-from pyveg.runners.dask.errand import DaskSettings, Errand, Opening, ended, results_in
-from pyveg.runners.dask.fitness import Unfit
+from pyveg.runners.dask.messages import Chunk, ended, results_in
+from pyveg.runners.dask.opening import Opening
 from pyveg.runners.dask.runner import DaskRunner
+from pyveg.runners.dask.settings import DaskSettings
 from pyveg.runners.dask.sizes import MOST, SECONDS, Sizes
+from pyveg.runners.dask.worker_checks import Unfit
 from pyveg.runners.environment import environment
 from pyveg.storage.local import LocalStore
 from pyveg.testing.graphs import fake_pipeline
@@ -55,22 +57,22 @@ def test_results_arrive_as_they_were(told: list[tuple[State, str, float, str]]) 
     import msgpack
 
     tasks = _tasks(count=3)
-    errand = Errand("run", 7, tuple(tasks))
+    chunk = Chunk("run", 7, tuple(tasks))
     results = [
         TaskResult(task.id, state, reason, seconds, details)
         for task, (state, reason, seconds, details) in zip(tasks, told, strict=True)
     ]
-    token, number, plain = msgpack.unpackb(msgpack.packb(ended(errand, results)))
+    token, number, plain = msgpack.unpackb(msgpack.packb(ended(chunk, results)))
     assert (token, number) == ("run", 7)
-    assert results_in(errand, plain) == results
+    assert results_in(chunk, plain) == results
 
 
 def test_no_text_and_no_errand_holds_a_secret(tmp_path: Path) -> None:
     opening = Opening("run", LocalStore(tmp_path).spec(), {"X_SAS": SECRET})
     assert "very-secret" not in repr(opening)
     assert "very-secret" not in repr(DaskSettings("local", {"X_SAS": SECRET}))
-    errand = Errand(opening.token, 1, tuple(_tasks(count=2)))
-    assert b"very-secret" not in pickle.dumps(errand)
+    chunk = Chunk(opening.token, 1, tuple(_tasks(count=2)))
+    assert b"very-secret" not in pickle.dumps(chunk)
 
 
 # How many together
@@ -125,20 +127,20 @@ def _versions(**workers: dict[str, str | None]) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("name", ["scheduler", "w"])
 def test_other_versions_are_refused(there: dict[str, str | None], reason: str, name: str) -> None:
-    (found,) = fitness.wrong_versions(_versions(**{name: there}))
+    (found,) = worker_checks.wrong_versions(_versions(**{name: there}))
     assert found.name == {"scheduler": "the scheduler", "w": "the worker w"}[name]
     assert found.reason.startswith(reason)
 
 
 def test_equal_versions_pass_whatever_the_last_number_of_python() -> None:
-    assert not list(fitness.wrong_versions(_versions(w={"python": "3.11.2.final.0"})))
+    assert not list(worker_checks.wrong_versions(_versions(w={"python": "3.11.2.final.0"})))
 
 
 def test_packages_that_may_change_numbers_are_told() -> None:
     versions = _versions(
         scheduler={"numpy": "1.0"}, w={"numpy": "2.1.0"}, x={"numpy": "2.2.0"}, y={"dask": "2025.1"}
     )
-    assert list(fitness.different_numbers(versions)) == [
+    assert list(worker_checks.different_numbers(versions)) == [
         "the worker w (and 1 more) has numpy 2.1.0, and 2.4.0 is here; this may give other numbers",
         "the worker y has dask 2025.1, and 2026.8.0 is here; this may fail",
     ]
@@ -151,7 +153,7 @@ def test_answers_of_workers_become_one_sentence() -> None:
         "tcp://c": ModuleNotFoundError("No module named 'mine'"),
         "tcp://d": OSError("gone meanwhile"),
     }
-    found = list(fitness.refusals(answers))
+    found = list(worker_checks.refusals(answers))
     assert found == [
         Unfit("the worker tcp://b", "it sees nothing"),
         Unfit(
@@ -159,7 +161,7 @@ def test_answers_of_workers_become_one_sentence() -> None:
             "ModuleNotFoundError: No module named 'mine'; install there what is installed here",
         ),
     ]
-    assert fitness.sentence(found) == (
+    assert worker_checks.sentence(found) == (
         "the worker tcp://b (and 1 more) cannot be used: it sees nothing"
     )
 
@@ -180,7 +182,7 @@ def test_a_worker_that_sees_the_run(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_lacks_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LATE", 0.0)
+    monkeypatch.setattr("pyveg.runners.dask.opening._LATE", 0.0)
     store = LocalStore(tmp_path / "here")
     opening = Opening("unseen", store.spec())
     assert _prepare(opening).startswith(f"it does not see the files of the run at {tmp_path}/here;")
@@ -205,30 +207,30 @@ def test_variables_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def opening(tmp_path: Path) -> Iterator[Opening]:
     yield Opening("apart", LocalStore(tmp_path).spec())
-    apart.end_idle()
+    child_processes.end_idle()
 
 
 def test_a_child_serves_until_it_is_ended(opening: Opening, tmp_path: Path) -> None:
     """One process does Task after Task; one that dies or leaves is replaced."""
     tasks = _tasks(count=4, die=["00002"], seconds=0.0)
-    assert apart.run(tasks[0], opening).state is State.SUCCEEDED
-    (first,) = apart._idle["apart"]
-    assert apart.run(tasks[1], opening).state is State.SUCCEEDED
-    assert apart._idle["apart"] == [first]
+    assert child_processes.run(tasks[0], opening).state is State.SUCCEEDED
+    (first,) = child_processes._idle["apart"]
+    assert child_processes.run(tasks[1], opening).state is State.SUCCEEDED
+    assert child_processes._idle["apart"] == [first]
     if os.name != "nt":
-        assert "process died" in apart.run(tasks[2], opening).reason
-        assert not apart._idle.get("apart")
-    assert apart.run(tasks[3], opening).state is State.SUCCEEDED
-    (last,) = apart._idle["apart"]
+        assert "process died" in child_processes.run(tasks[2], opening).reason
+        assert not child_processes._idle.get("apart")
+    assert child_processes.run(tasks[3], opening).state is State.SUCCEEDED
+    (last,) = child_processes._idle["apart"]
     os.kill(last._process.pid, signal.SIGTERM)  # as when it has waited for too long
     last._process.wait()
-    assert apart.run(tasks[0], opening).state is State.SUCCEEDED
+    assert child_processes.run(tasks[0], opening).state is State.SUCCEEDED
     assert LocalStore(tmp_path).read("A/Start/00003") == b"00003"
 
 
 def test_a_child_that_takes_too_long_is_ended(opening: Opening) -> None:
     (task,) = _tasks(count=1, timeout=0.5 / 60, seconds=90.0)
-    result = apart.run(task, opening)
+    result = child_processes.run(task, opening)
     assert result.state is State.FAILED
     assert 'its time limit of 0:00:00.500000; raise "timeout"' in result.reason
 
@@ -236,7 +238,7 @@ def test_a_child_that_takes_too_long_is_ended(opening: Opening) -> None:
 def test_a_child_that_cannot_begin(opening: Opening) -> None:
     del opening
     odd = Opening("odd", {"type": "gopher"})
-    assert "process died" in apart.run(_tasks(count=1)[0], odd).reason
+    assert "process died" in child_processes.run(_tasks(count=1)[0], odd).reason
 
 
 # The config

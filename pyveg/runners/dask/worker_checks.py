@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyveg.core.execute import describe
 from pyveg.runners.dask import worker
-from pyveg.runners.dask.errand import Opening
+from pyveg.runners.dask.opening import Opening
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -19,7 +19,7 @@ from typing import IO, Any
 from pyveg.core.execute import run_task
 from pyveg.core.tasks import Task, TaskResult
 from pyveg.runners import reasons
-from pyveg.runners.dask.errand import Opening
+from pyveg.runners.dask.opening import Opening, open_store
 
 IDLE = 30.0
 """How long a child waits for its next Task, seconds."""
@@ -40,7 +40,7 @@ class _Child:
         # The paths of this process, so that it finds the same packages wherever they are.
         code = (
             f"import sys; sys.path[:] = {sys.path!r}; "
-            "from pyveg.runners.dask.apart import serve; serve()"
+            "from pyveg.runners.dask.child_processes import serve; serve()"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -170,8 +170,6 @@ def end_idle() -> None:
 
 def serve() -> None:
     """Run Tasks that come by standard input, until none comes or the parent is gone."""
-    from pyveg.runners.dask.worker import open_store
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between answers
