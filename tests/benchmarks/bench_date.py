@@ -4,11 +4,17 @@ Run ``python tests/benchmarks/bench_date.py [--dates N]``. Prints the wall-clock
 command, imports and picture included, and the largest memory of all its processes together (sum
 of proportional set sizes, sampled), for one date and for several: memory must not grow with them.
 Exits with 1 where a limit is exceeded: 3 s for the Tasks of one date, 500 MB.
+
+With ``--against PYTHON`` the marginal cost of a date is measured instead, serially: core seconds of
+a run of ``--dates`` dates less those of a run of one, over the dates between, by turns with this
+interpreter and with another one, such as that of an older checkout. Prints the ratio.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,6 +64,49 @@ def make_date(folder: Path, seed: int) -> None:
         (folder / f"download.{band}.tif").write_bytes(formats.encode_geotiff(raster))
 
 
+def core_seconds(python: str, dates: int) -> float:
+    """User and system time of a serial run of some dates, all its processes together."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = write_job(folder, dates)
+        command = [python, "-m", "pyveg.scripts.run_pipeline", "--config_file", str(config)]
+        before = os.times()
+        done = subprocess.run(
+            [*command, "--runner", "serial"], capture_output=True, text=True, check=False
+        )
+        after = os.times()
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+    there = after.children_user + after.children_system
+    return there - before.children_user - before.children_system
+
+
+def compare(other: str, dates: int, rounds: int) -> None:
+    """Print the marginal cost of a date here and there, by turns."""
+    pythons = {"here": sys.executable, "there": other}
+    costs: dict[str, list[float]] = {name: [] for name in pythons}
+    for python in pythons.values():
+        core_seconds(python, 1)  # fills the caches of compiled code
+    for _ in range(rounds):
+        for name, python in pythons.items():
+            many, one = core_seconds(python, dates), core_seconds(python, 1)
+            costs[name].append((many - one) / (dates - 1))
+    here, there = (statistics.median(costs[name]) for name in pythons)
+    for name, values in costs.items():
+        print(f"{name:5} {', '.join(f'{value:.3f}' for value in values)} core seconds per date")
+    print(f"there / here: {there / here:.2f}")
+
+
+def write_job(folder: Path, dates: int) -> Path:
+    """Images of some dates, and a config for them."""
+    for date in range(dates):
+        name = f"2020-{date % 12 + 1:02}-{date // 12 + 1:02}"
+        make_date(folder / "in" / name / "RAW", date)
+    config = folder / "config.py"
+    config.write_text(CONFIG.format(out=str(folder / "out"), path=str(folder / "in")))
+    return config
+
+
 def measure(config: Path) -> tuple[float, float, float]:
     """Seconds of the command, seconds of the run that it prints, and the largest PSS in MB."""
     command = [sys.executable, "-m", "pyveg.scripts.run_pipeline", "--config_file", str(config)]
@@ -89,17 +138,17 @@ def pss(pid: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dates", type=int, default=8, help="dates of the second run")
-    count = parser.parse_args().dates
+    parser.add_argument("--against", help="interpreter to compare with")
+    parser.add_argument("--rounds", type=int, default=3, help="turns with --against")
+    arguments = parser.parse_args()
+    count = arguments.dates
+    if arguments.against:
+        compare(arguments.against, count, arguments.rounds)
+        return
     memory, inside = {}, {}
     for number in (1, 1, count):  # the first fills the caches of compiled code
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            for date in range(number):
-                make_date(
-                    folder / "in" / f"2020-{date % 12 + 1:02}-{date // 12 + 1:02}" / "RAW", date
-                )
-            config = folder / "config.py"
-            config.write_text(CONFIG.format(out=str(folder / "out"), path=str(folder / "in")))
+            config = write_job(Path(name), number)
             seconds, inside[number], memory[number] = measure(config)
         print(
             f"{number:3} date(s): command {seconds:.2f} s, run {inside[number]:.2f} s, "
