@@ -1,4 +1,4 @@
-"""Whole answers of services, kept so that nothing is asked for twice.
+"""Whole answers of services, stored so that nothing is asked for twice.
 
 One file per request, named by the digest of all that the answer depends on. That a period has no
 image is an answer too. What is not settled yet, because scenes of the last weeks still arrive, is
@@ -23,7 +23,7 @@ from pyveg.core.errors import SkipItem
 from pyveg.core.tasks import digest
 from pyveg.earth.periods import period_of
 from pyveg.earth.source import Request, Scene
-from pyveg.sources.kept import KeptFiles
+from pyveg.sources.file_cache import FileCache
 
 FORMAT = 1
 SETTLED_AFTER = 30
@@ -54,17 +54,17 @@ class Answers:
     Parameters
     ----------
     folder : str
-        As for `KeptFiles`.
+        As for `FileCache`.
     clock : callable
         Seconds since 1970.
     """
 
     def __init__(self, folder: str = "", clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._files = KeptFiles(folder, "answers")
+        self._files = FileCache(folder, "answers")
 
     def fetch(self, request: Request, fingerprint: str, ask: Callable[[], Scene]) -> Scene:
-        """The answer to a request, kept or new.
+        """The answer to a request, stored or new.
 
         Raises
         ------
@@ -74,18 +74,18 @@ class Answers:
         if self._files.folder is None:
             return ask()
         name = f"{request_digest(request, fingerprint)}.zip"
-        kept = self._kept(name, period_of(request.item).end)
-        if kept is not None:
-            return _told(kept)
+        stored = self._stored(name, period_of(request.item).end)
+        if stored is not None:
+            return _scene_or_skip(stored)
         try:
-            scene: Scene | str = _encoded(ask())
+            answer: Scene | str = _encoded(ask())
         except SkipItem as skipped:
-            scene = str(skipped)
-        self._files.write(name, self._packed(scene))
-        return _told(scene)
+            answer = str(skipped)  # stored like a scene, or each run would ask for it again
+        self._files.write(name, self._packed(answer))
+        return _scene_or_skip(answer)
 
-    def _kept(self, name: str, end: date) -> Scene | str | None:
-        """What is kept; None where nothing is, or nothing that can be relied on."""
+    def _stored(self, name: str, end: date) -> Scene | str | None:
+        """A scene, or why there is none; None where nothing is stored that can be relied on."""
         data = self._files.read(name)
         if data is None:
             return None
@@ -100,28 +100,29 @@ class Answers:
                 rasters = {name: _decoded(tif) for name, tif in files.items()}
                 return Scene(rasters, head["record"])
         except _DAMAGED:
-            return None  # damaged by something that is not ours: asked again
+            return None  # damaged, and not by us, who write files whole: asked again
 
     def _settled(self, asked: float, end: date) -> bool:
         last = datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()
         return asked >= last + SETTLED_AFTER * DAY or self._clock() - asked < DAY
 
-    def _packed(self, scene: Scene | str) -> bytes:
+    def _packed(self, answer: Scene | str) -> bytes:
         data = io.BytesIO()
         head: dict[str, Any] = {"asked": self._clock(), "empty": None}
-        with zipfile.ZipFile(data, "w") as file:  # not compressed: GeoTIFFs are
-            if isinstance(scene, str):
-                head["empty"] = scene
+        with zipfile.ZipFile(data, "w") as file:  # not compressed: GeoTIFFs already are
+            if isinstance(answer, str):
+                head["empty"] = answer
             else:
-                head |= {"rasters": list(scene.rasters), "record": dict(scene.record)}
-                for number, raster in enumerate(scene.rasters.values()):
+                # By number: the name of a raster need not be one that a file can have.
+                head |= {"rasters": list(answer.rasters), "record": dict(answer.record)}
+                for number, raster in enumerate(answer.rasters.values()):
                     file.writestr(f"{number}.tif", formats.encode_geotiff(raster))
             file.writestr("answer.json", json.dumps(head))
         return data.getvalue()
 
 
 def _encoded(scene: Scene) -> Scene:
-    """With the files that are kept of it, so that who writes its rasters has them ready."""
+    """A scene with its GeoTIFFs, which whoever writes its rasters then need not encode again."""
     rasters = {
         name: formats.with_encoding(raster, formats.encode_geotiff(raster))
         for name, raster in scene.rasters.items()
@@ -133,7 +134,7 @@ def _decoded(data: bytes) -> formats.Raster:
     return formats.with_encoding(formats.decode_geotiff(data), data)
 
 
-def _told(answer: Scene | str) -> Scene:
+def _scene_or_skip(answer: Scene | str) -> Scene:
     if isinstance(answer, str):
         raise SkipItem(answer)
     return answer

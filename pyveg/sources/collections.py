@@ -18,8 +18,8 @@ from pyveg.sources.stac_collections import stac_collections
 
 def _life(name: str) -> dict[str, str]:
     product = PRODUCTS[name]
-    found = {"min_date": str(product.start)}
-    return found if product.end is None else {**found, "max_date": str(product.end)}
+    limits = {"min_date": str(product.start)}
+    return limits if product.end is None else {**limits, "max_date": str(product.end)}
 
 
 def _imagery(name: str) -> dict[str, Any]:

@@ -35,18 +35,18 @@ from pyveg.sources import remote_files
 LIST = "@"
 """Begins the name of a file that lists inputs."""
 _LOOKS = 32
-"""Questions at once to a service."""
+"""Files of a list that are looked for at the same time."""
 
 
 @dataclass(frozen=True)
-class Found:
+class InputFile:
     """A file, or the name of one that is not there."""
 
     path: str
     """Path on this machine, or URL."""
     size: int | None
     version: str
-    """What changes when the file does; empty where there is no file."""
+    """Changes when the file does; empty where there is no file."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,15 @@ class FileInputs:
         ConfigError
             If nothing is there at all, or a list or service cannot be read.
         """
-        found: dict[str, Found] = {}
+        files: dict[str, InputFile] = {}
         for pattern in self._patterns:
             for file in _find(pattern):
-                found.setdefault(file.path, file)
-        if not any(file.version for file in found.values()):
+                files.setdefault(file.path, file)
+        if not any(file.version for file in files.values()):
             asked = ", ".join(pattern.text for pattern in self._patterns[:3])
-            raise ConfigError(f"no input is there: {asked}; give files, a folder or a pattern")
+            raise ConfigError(f"no input is there: {asked}", "give files, a folder or a pattern")
         base = _shared([pattern.root for pattern in self._patterns])
-        return [_item(file, base) for file in found.values()]
+        return [_item(file, base) for file in files.values()]
 
     def path(self, item: Item) -> Path | None:
         """Where a file is on this machine; None where it is elsewhere.
@@ -113,8 +113,8 @@ class FileInputs:
             raise _missing(where)
         if now.version != item.details["version"]:
             raise DataError(
-                f"the input {where} has changed since the run was planned; finish the run with "
-                "--from_cache, which looks again"
+                f"the input {where} has changed since the run was planned",
+                "finish the run with --from_cache, which looks again",
             )
         return Path(where)
 
@@ -125,18 +125,24 @@ class FileInputs:
         with ExitStack() as stack:
             try:
                 stores = self._stores
-                found = remote_files.opened(where, stores) if path is None else path.open("rb")
-                stream = stack.enter_context(found)
+                opened = remote_files.opened(where, stores) if path is None else path.open("rb")
+                stream = stack.enter_context(opened)
             except FileNotFoundError:
                 raise _missing(where) from None
             except OSError as error:
                 why = error.strerror or error
-                raise DataError(f"the input {where} cannot be read: {why}") from error
+                raise DataError(
+                    f"the input {where} cannot be read: {why}",
+                    "give yourself permission to read it, and finish the run with --from_cache",
+                ) from error
             yield stream
 
 
 def _missing(where: str) -> DataError:
-    return DataError(f"the input {where} is not there")
+    return DataError(
+        f"the input {where} is not there",
+        "put it there and finish the run with --from_cache, or leave it out",
+    )
 
 
 def _is_local(where: str) -> bool:
@@ -146,7 +152,7 @@ def _is_local(where: str) -> bool:
 def _pattern(text: str) -> _Pattern:
     """What the user wrote, made absolute and split."""
     if not text or "\0" in text:
-        raise ConfigError(f"inputs: {text!r} can be no input; give a file, a folder or a pattern")
+        raise ConfigError(f"inputs: {text!r} can be no input", "give a file, a folder or a pattern")
     if text.startswith(LIST):
         path = _absolute(text[1:])
         return _Pattern(LIST + path, posixpath.dirname(path))
@@ -178,15 +184,15 @@ def _root(path: str) -> str:
 
 def _shared(roots: Sequence[str]) -> str:
     """The folder that holds all of them; empty where there is none."""
-    together: list[str] = []
+    shared: list[str] = []
     for parts in zip(*(root.split("/") for root in roots), strict=False):
         if len(set(parts)) > 1:
             break
-        together.append(parts[0])
-    return "/".join(together)
+        shared.append(parts[0])
+    return "/".join(shared)
 
 
-def _item(file: Found, base: str) -> Item:
+def _item(file: InputFile, base: str) -> Item:
     name = file.path
     if base and name.startswith(f"{base.rstrip('/')}/"):
         name = name[len(base.rstrip("/")) + 1 :]
@@ -205,24 +211,25 @@ def _printable(name: str) -> str:
     return name
 
 
-def _find(pattern: _Pattern) -> Iterator[Found]:
+def _find(pattern: _Pattern) -> Iterator[InputFile]:
     if pattern.text.startswith(LIST):
         yield from _listed(pattern.text[1:])
     elif not _is_local(pattern.text):
         for path, size, version in remote_files.find(pattern.text):
-            yield Found(path, size, version)
+            yield InputFile(path, size, version)
     elif Path(pattern.text).is_dir():
         yield from map(_look, _without_runs(sorted(_below(pattern.text)), pattern.root))
     elif Path(pattern.text).exists() or not has_magic(pattern.text):
         yield _look(pattern.text)
     else:
-        found = sorted(iglob(pattern.text, recursive=True))  # noqa: PTH207 - Path has no absolute ones
-        files = map(_look, _without_runs(found, pattern.root))
+        paths = sorted(iglob(pattern.text, recursive=True))  # noqa: PTH207 - Path has no absolute ones
+        files = map(_look, _without_runs(paths, pattern.root))
         yield from (file for file in files if file.version)
 
 
 def _below(folder: str) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
+        # In place: os.walk goes into what is left in its own list.
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (f"{root}/{name}" for name in files if not name.startswith("."))
 
@@ -243,29 +250,33 @@ def _in_run(folder: str, known: dict[str, bool]) -> bool:
     return known[folder]
 
 
-def _look(path: str) -> Found:
+def _look(path: str) -> InputFile:
     """A file of this machine as it is now."""
     try:
         status = Path(path).stat()
     except OSError:
-        return Found(path, None, "")
+        return InputFile(path, None, "")
     if not S_ISREG(status.st_mode):
-        return Found(path, None, "")
-    return Found(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+        return InputFile(path, None, "")
+    return InputFile(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
 
 
-def _listed(path: str) -> Iterator[Found]:
+def _listed(path: str) -> Iterator[InputFile]:
     """What a list names. Paths in it are relative to its own folder."""
     try:
+        # Names need not be UTF-8, and editors of Windows put a mark before the first.
         text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
     except OSError as error:
-        raise ConfigError(f"inputs: the list {path} cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"inputs: the list {path} cannot be read: {error.strerror}",
+            f"give {LIST} and the path of a text file with one input per line",
+        ) from error
     names = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
         yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), names)
 
 
-def _entry(name: str, folder: str) -> Found:
+def _entry(name: str, folder: str) -> InputFile:
     if _is_local(name):
         return _look(_absolute(name, folder))
-    return Found(name, *remote_files.look(name))
+    return InputFile(name, *remote_files.look(name))

@@ -94,14 +94,17 @@ class FolderSource:
         where = f'collection "{collection.key}"'
         if not self.path.is_dir():
             what = "is no folder" if self.path.exists() else "does not exist"
-            raise ConfigError(f"{where}: the path {self.path} {what}")
+            raise ConfigError(
+                f"{where}: the path {self.path} {what}", "set path to the folder with the dates"
+            )
         there = sorted(set(self._dates()))
         chosen = [day for day in there if dates.start <= day < dates.end]
         if not chosen:
-            found = f"it has {_listed([str(day) for day in there])}" if there else "it has no date"
+            days = f"it has {_listed([str(day) for day in there])}" if there else "it has no date"
             raise ConfigError(
                 f"{where}: {self.path} has no date in {dates} by the pattern "
-                f'"{self.settings.pattern}"; {found}'
+                f'"{self.settings.pattern}"; {days}',
+                "set another date_range" if there else "set another path or pattern",
             )
         return [Item(str(day)) for day in chosen]
 
@@ -110,6 +113,7 @@ class FolderSource:
         digest = hashlib.blake2b(digest_size=16)
         for name, band in sorted(request.bands.items()):
             files = self._files(request.item.name, band)
+            # With their number, so that a file that appears or goes makes another digest.
             digest.update(f"{name}:{band}:{len(files)};".encode())
             for file in files:
                 digest.update(f"{file.relative_to(self.path)}:".encode())
@@ -161,19 +165,20 @@ class FolderSource:
     def _find(self, request: Request) -> dict[str, Path]:
         """The one file of each band; without optional bands that are not there."""
         day = request.item.name
-        found = {name: self._files(day, band) for name, band in request.bands.items()}
+        files = {name: self._files(day, band) for name, band in request.bands.items()}
         needed = [name for name in request.bands if name not in request.optional]
         for name in request.bands:
-            if len(found[name]) > 1:
-                names = _listed([str(file) for file in found[name]])
+            if len(files[name]) > 1:
+                names = _listed([str(file) for file in files[name]])
                 raise DataError(
-                    f'{day}: {len(found[name])} files match the band "{request.bands[name]}": '
-                    f"{names}; make the pattern narrower"
+                    f'{day}: {len(files[name])} files match the band "{request.bands[name]}": '
+                    f"{names}",
+                    "make the pattern narrower",
                 )
-        missing = [name for name in needed if not found[name]]
+        missing = [name for name in needed if not files[name]]
         if missing:
             self._explain_missing(day, request.bands[missing[0]])
-        return {name: files[0] for name, files in found.items() if files}
+        return {name: paths[0] for name, paths in files.items() if paths}
 
     def _explain_missing(self, day: str, band: str) -> None:
         """Say what was looked for and what there is."""
@@ -187,7 +192,9 @@ class FolderSource:
         wanted = self.settings.pattern.replace(DATE, day).replace(BAND, band)
         names = _listed([str(path.relative_to(self.path)) for path in there])
         raise DataError(
-            f'{day}: there is no file {self.path / wanted} for the band "{band}"; there are {names}'
+            f'{day}: there is no file {self.path / wanted} for the band "{band}"; there are '
+            f"{names}",
+            "set a pattern that these match, or add the file",
         )
 
     def _same_folder(self, day: str) -> list[Path]:
@@ -204,13 +211,18 @@ def _parts(pattern: str) -> list[str]:
     where = f'pattern = "{pattern}"'
     unknown = re.findall(r"\{[^}]*\}?", _TOKENS.sub("", pattern))
     if unknown:
-        raise ConfigError(f"{where}: {unknown[0]} is unknown; write {{date}} and {{band}}")
+        raise ConfigError(f"{where}: {unknown[0]} is unknown", "write {date} and {band}")
     missing = [token for token in (DATE, BAND) if token not in pattern]
     if missing:
-        raise ConfigError(f"{where} must have {missing[0]} in it")
+        raise ConfigError(
+            f"{where} does not say where {missing[0]} stands", f"write {missing[0]} in its place"
+        )
     parts = pattern.split("/")
     if "" in parts or ".." in parts:
-        raise ConfigError(f"{where} must be a path below the folder, with / between its parts")
+        raise ConfigError(
+            f"{where} is no path below the folder",
+            "write its parts with / between them, without ..",
+        )
     return parts
 
 
@@ -268,7 +280,10 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}") from error
+        raise DataError(
+            f"{file} cannot be read: {error.strerror or error}",
+            "give yourself permission to read it, and finish the run with --from_cache",
+        ) from error
 
 
 def _file_digest(file: Path) -> bytes:
@@ -285,7 +300,9 @@ def _decode(data: bytes, file: Path) -> formats.Raster:
     try:
         return formats.with_encoding(formats.decode_geotiff(data), data)
     except formats.FormatError as error:
-        raise DataError(f"{file} cannot be used: {error}") from error
+        raise DataError(
+            f"{file} cannot be used: {error}", "replace it by a GeoTIFF of one band"
+        ) from error
 
 
 def _check_shapes(arrays: Mapping[str, formats.Raster], files: Mapping[str, Path]) -> None:
@@ -294,7 +311,8 @@ def _check_shapes(arrays: Mapping[str, formats.Raster], files: Mapping[str, Path
         if other.array.shape != raster.array.shape:
             raise DataError(
                 f"the bands are not of one shape: {files[first]} has {_size(raster)} "
-                f"and {files[name]} {_size(other)} pixels"
+                f"and {files[name]} {_size(other)} pixels",
+                "resample them to the pixels of one",
             )
 
 

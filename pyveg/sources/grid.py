@@ -72,8 +72,9 @@ def utm_zone(longitude: float, latitude: float) -> str:
     """
     if not (-180 <= longitude <= 180 and UTM_SOUTH <= latitude <= UTM_NORTH):
         raise ConfigError(
-            f"coordinates ({longitude}, {latitude}) are not on the map; give longitude -180 to "
-            f"180 first, then latitude {UTM_SOUTH:g} to {UTM_NORTH:g}, in degrees"
+            f"coordinates ({longitude}, {latitude}) are not on the map",
+            f"give longitude -180 to 180 first, then latitude {UTM_SOUTH:g} to {UTM_NORTH:g}, "
+            "in degrees",
         )
     zone = int((longitude + 180) // 6) % 60 + 1
     return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
@@ -106,9 +107,11 @@ def grid_of(place: Place, scale: float) -> Grid:
         pixels than services deliver.
     """
     if not (math.isfinite(scale) and scale > 0):
-        raise ConfigError(f"scale = {scale} must be above 0 metres")
+        raise ConfigError(f"scale = {scale} is no pixel size", "give metres above 0")
     if not (math.isfinite(place.region_size) and place.region_size > 0):
-        raise ConfigError(f"region_size = {place.region_size} must be above 0 degrees")
+        raise ConfigError(
+            f"region_size = {place.region_size} is no size", "give degrees above 0, such as 0.08"
+        )
     crs = utm_zone(place.longitude, place.latitude)
     height = _pixels(place.region_size * METRES_PER_DEGREE, scale)
     narrowing = math.cos(math.radians(place.latitude))
@@ -116,10 +119,11 @@ def grid_of(place: Place, scale: float) -> Grid:
     if max(width, height) > MAX_SIDE:
         raise ConfigError(
             f"region_size = {place.region_size} degrees at {scale:g} m is {width} x {height} "
-            f"pixels; at most {MAX_SIDE} along a side can be had. Make it smaller or the scale "
-            "coarser"
+            f"pixels, and services deliver at most {MAX_SIDE} along a side",
+            "make it smaller or the scale coarser",
         )
     (x,), (y,) = reproject("EPSG:4326", crs, [float(place.longitude)], [float(place.latitude)])
+    # Whole multiples of the pixel size, so that grids of neighbouring places share their pixels.
     left = round(x / scale - width / 2) * scale
     top = round(y / scale + height / 2) * scale
     return Grid(crs, (float(scale), 0.0, left, 0.0, -float(scale), top), width, height)

@@ -1,7 +1,7 @@
-"""Asking services over HTTP: with time-outs, patience, and advice where it is of no use.
+"""Asking services over HTTP: with time-outs, repetition, and advice where it does not help.
 
 Answers 429 and 5xx, and connections that fail, are tried again after 1, 2, 4 ... seconds, or after
-what the service asks for. What still fails becomes one sentence for the user.
+what the service asks for. What still fails becomes one error with a cure.
 """
 
 from __future__ import annotations
@@ -91,31 +91,32 @@ def get_json(
         if answer.ok:
             return answer.json()
     except requests.exceptions.JSONDecodeError as error:
-        raise DataError(f"{what} gave something that is no JSON; check its address") from error
+        raise DataError(f"{what} gave something that is no JSON", "check its address") from error
     except requests.RequestException as error:
-        raise DataError(advice(what, None, str(error))) from error
-    raise DataError(advice(what, answer.status_code, _reason(answer)))
+        raise failure(what, None, str(error)) from error
+    raise failure(what, answer.status_code, _reason(answer))
 
 
 def _reason(answer: requests.Response) -> str:
     """What the service says of a refusal."""
     try:
-        told = answer.json()
+        body = answer.json()
     except requests.exceptions.JSONDecodeError:
         return ""
-    if not isinstance(told, dict):
+    if not isinstance(body, dict):
         return ""
-    return str(next((told[key] for key in ("reason", "detail", "description") if key in told), ""))
+    # By turns the keys of Open-Meteo, of FastAPI (token services) and of STAC APIs.
+    return str(next((body[key] for key in ("reason", "detail", "description") if key in body), ""))
 
 
 def status_in(text: str) -> int | None:
-    """The HTTP status that an error message of GDAL or urllib3 tells of."""
-    found = _STATUS.search(text)
-    return int(found[1]) if found else None
+    """The HTTP status in an error message of GDAL or urllib3."""
+    match = _STATUS.search(text)
+    return int(match[1]) if match else None
 
 
-def advice(what: str, status: int | None, text: str = "") -> str:
-    """What a user can do about a failure, in one sentence.
+def failure(what: str, status: int | None, text: str = "") -> DataError:
+    """A failed request as an error: what is wrong, and what a user can do about it.
 
     Parameters
     ----------
@@ -126,26 +127,44 @@ def advice(what: str, status: int | None, text: str = "") -> str:
     text : str
         What the service or the library says. Queries of addresses, which may hold tokens, are
         left out.
+
+    Returns
+    -------
+    DataError
+        To be raised.
+
+    Examples
+    --------
+    >>> print(failure("the archive", 503))
+    the archive is in trouble (HTTP 503); finish the run later
     """
-    told = " ".join(without_queries(text).split())[:300]
-    more = f" ({told})" if told else ""
+    said = " ".join(without_queries(text).split())[:300]
+    wrong, cure = _meaning(status)
+    number = "" if status is None else f" (HTTP {status})"
+    return DataError(f"{what} {wrong}{number}{f' ({said})' if said else ''}", cure)
+
+
+def _meaning(status: int | None) -> tuple[str, str]:
+    """What a status says of a service, and the cure."""
     if status is None:
-        return f"{what} cannot be reached: check the network, and finish the run later{more}"
+        return "cannot be reached", "check the network, and finish the run later"
     if status in (401, 403):
-        cure = "it needs an account that pyveg has no use of, or its signed links have expired"
-        return f"{what} refuses access (HTTP {status}): {cure}{more}"
+        return (
+            "refuses access: it needs an account, which pyveg does not use, or its signed links "
+            "have expired",
+            "finish the run, which signs them anew, or use another catalogue",
+        )
     if status in (404, 410):
-        return f"{what} does not have it (HTTP {status}): check catalogue and collection{more}"
+        return "does not have it", "check catalogue and collection"
     if status == 429:
-        cure = "use fewer n_workers, and finish the run later"
-        return f"{what} has had too many requests (HTTP 429): {cure}{more}"
+        return "has had too many requests", "use fewer n_workers, and finish the run later"
     if status >= 500:
-        return f"{what} is in trouble (HTTP {status}): finish the run later{more}"
-    return f"{what} does not accept the request (HTTP {status}): check the settings{more}"
+        return "is in trouble", "finish the run later"
+    return "does not accept the request", "check the settings"
 
 
 def without_queries(text: str) -> str:
-    """A text whose addresses have lost what stands behind ``?``."""
+    """A text whose addresses have lost what stands behind ``?``, which may be a token."""
     return re.sub(r"\?[^\s'\")]+", "", text)
 
 

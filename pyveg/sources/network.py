@@ -9,11 +9,11 @@ from pyveg.core.params import setting
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
-    """How long to wait, how often to ask, and where answers are kept."""
+    """How long to wait, how often to ask, and where answers are stored."""
 
     cache: str = setting(
         "",
-        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
+        doc='folder to store answers in; "none" to store none, empty for the usual folder',
         results=False,
     )
     request_timeout: float = setting(

@@ -91,7 +91,9 @@ class OpenMeteoSource:
 
     def __init__(self, settings: OpenMeteoSettings) -> None:
         if not settings.url.startswith(("http://", "https://")):
-            raise ConfigError(f'url = "{settings.url}" must begin with "https://"')
+            raise ConfigError(
+                f'url = "{settings.url}" is no web address', 'begin it with "https://"'
+            )
         self.settings = settings
 
     def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
@@ -128,7 +130,7 @@ class OpenMeteoSource:
             values = {name: _value(answer, band, period) for name, band in wanted.items()}
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
-                f"{self._what} answered in a form that is not known ({error!r}); check its url"
+                f"{self._what} answered in a form that is not known ({error!r})", "check its url"
             ) from error
         record = {
             "source": "open_meteo",
@@ -152,7 +154,9 @@ class OpenMeteoSource:
             "daily": ",".join(bands),
             "models": MODEL,
             "timezone": "GMT",
+            # The cell's own temperature: the service would adjust it to the height of the place.
             "elevation": "nan",
+            # The default prefers cells over land, which may be another one than that of the centre.
             "cell_selection": "nearest",
             **({"apikey": key} if key and self.settings.url != URL else {}),
         }
@@ -178,8 +182,9 @@ def _bands(request: Request) -> dict[str, str]:
     for name, band in request.bands.items():
         if band not in VARIABLES and name not in request.optional:
             raise ConfigError(
-                f'collection "{request.collection.key}": there is no band "{band}" in this '
-                f"weather archive; it has {', '.join(VARIABLES)}"
+                f'collection "{request.collection.key}": there is no band "{band}" in this weather '
+                "archive",
+                f"it has {', '.join(VARIABLES)}",
             )
     return {name: band for name, band in request.bands.items() if band in VARIABLES}
 
@@ -189,7 +194,7 @@ def _value(answer: Mapping[str, Any], band: str, period: DateRange) -> float:
     variable = VARIABLES[band]
     unit = answer["daily_units"][band]
     if unit != variable.unit:
-        raise DataError(f'{band} came in "{unit}" instead of "{variable.unit}"; check the url')
+        raise DataError(f'{band} came in "{unit}" instead of "{variable.unit}"', "check the url")
     days = dict(zip(answer["daily"]["time"], answer["daily"][band], strict=True))
     count = (period.end - period.start).days
     wanted = [str(period.start + timedelta(days=number)) for number in range(count)]

@@ -231,8 +231,9 @@ def product_of(name: str, where: str) -> Product:
     if name in RETIRED:
         what, successor = RETIRED[name]
         raise ConfigError(
-            f'{where}: collection_name "{name}" is {what}; use "{successor}", whose bands have '
-            "other names: take the record of pyveg.configs.collections as it is"
+            f'{where}: collection_name "{name}" is {what}',
+            f'use "{successor}", whose bands have other names: take the record of '
+            "pyveg.configs.collections as it is",
         )
     if name not in PRODUCTS:
         raise UnknownNameError("Earth Engine collection", name, PRODUCTS, where)

@@ -1,4 +1,4 @@
-"""Files that are elsewhere: found, looked at and opened by their URL.
+"""Files that are elsewhere: listed, looked at and opened by their URL.
 
 A protocol that is the name of a Store, such as ``azure``, belongs to that Store; others are
 fsspec's. Credentials are those of the environment; a URL holds none.
@@ -46,8 +46,9 @@ def refuse_password(url: str) -> None:
     """Raise `ConfigError` for an address with a password, without showing it."""
     if _PASSWORD.search(url):
         raise ConfigError(
-            f"inputs: {_PASSWORD.sub('//', url)}: leave the password out of the address, which is "
-            "kept with the run; give it by the environment of fsspec"
+            f"inputs: {_PASSWORD.sub('//', url)} was given with a password, and addresses are kept "
+            "with the run",
+            "leave the password out of the address, and give it by the environment of fsspec",
         )
 
 
@@ -65,12 +66,12 @@ def find(url: str) -> Iterator[tuple[str, int | None, str]]:
         If the protocol is not known, needs a package, or the service gives no list.
     """
     try:
-        found = _in_store(url) if _store_protocol(url) else _in_file_system(url)
-        yield from sorted(found, key=lambda file: file[0])
+        files = _in_store(url) if _store_protocol(url) else _in_file_system(url)
+        yield from sorted(files, key=lambda file: file[0])
     except FileNotFoundError:
         yield url, None, ""
     except (StoreError, ServiceError) as error:
-        raise ConfigError(f"inputs: {error}") from error
+        raise ConfigError(f"inputs: {error.wrong}", error.cure) from error
 
 
 def look(url: str) -> tuple[int | None, str]:
@@ -80,7 +81,7 @@ def look(url: str) -> tuple[int | None, str]:
         try:
             size = registry.store_at(top).size(key)
         except StoreError as error:
-            raise ConfigError(f"inputs: {error}") from error
+            raise ConfigError(f"inputs: {error.wrong}", error.cure) from error
         return size, "" if size is None else str(size)
     fs, path = _file_system(url)
     with _explained(url):
@@ -107,7 +108,7 @@ def opened(url: str, stores: dict[str, Store]) -> Iterator[IO[bytes]]:
         except KeyMissingError:
             raise FileNotFoundError(url) from None
         except StoreError as error:
-            raise ServiceError(str(error)) from error
+            raise ServiceError(error.wrong, error.cure) from error
         yield stream
 
 
@@ -180,14 +181,14 @@ def _in_file_system(url: str) -> Iterator[tuple[str, int | None, str]]:
     fs, path = _file_system(url)
     with _explained(url):
         if has_magic(path):
-            found = fs.glob(path, detail=True)
+            files = fs.glob(path, detail=True)
         elif fs.isdir(path):
-            found = fs.find(path, detail=True)
+            files = fs.find(path, detail=True)
         elif fs.exists(path):
-            found = {path: fs.info(path)}
+            files = {path: fs.info(path)}
         else:
             raise FileNotFoundError(url)
-    for name, info in found.items():
+    for name, info in files.items():
         if info.get("type") != "directory" and not posixpath.basename(name).startswith("."):
             yield _url(name, url, fs), info.get("size"), _version(info)
 
@@ -195,8 +196,8 @@ def _in_file_system(url: str) -> Iterator[tuple[str, int | None, str]]:
 def _url(name: str, url: str, fs: Any) -> str:
     """The URL of a path on a file system, which was reached by a URL and may have lost its host."""
     path = fs._strip_protocol(url).strip("/")
-    before, found, _ = url.rstrip("/").rpartition(path)
-    return before + name.lstrip("/") if found else str(fs.unstrip_protocol(name))
+    before, within, _ = url.rstrip("/").rpartition(path)
+    return before + name.lstrip("/") if within else str(fs.unstrip_protocol(name))
 
 
 def _version(info: Mapping[str, Any]) -> str:
@@ -217,8 +218,8 @@ def _file_system(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise MissingPackageError(f"inputs: {url}", f"fsspec[{protocol}]") from error
     with _explained(url):
-        found: tuple[Any, str] = fsspec.url_to_fs(url)
-    return found
+        opened: tuple[Any, str] = fsspec.url_to_fs(url)
+    return opened
 
 
 @contextmanager
@@ -231,5 +232,5 @@ def _explained(url: str) -> Iterator[None]:
     except Exception as error:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise ServiceError(
-            f"{url}: {said}; check the address, your permissions and the connection"
+            f"{url}: {said}", "check the address, your permissions and the connection"
         ) from error

@@ -198,7 +198,8 @@ class SimulatedSource:
             if band not in BANDS and name not in request.optional:
                 raise ConfigError(
                     f'collection "{request.collection.key}": there is no band "{band}" in the '
-                    f"simulated source; it has {', '.join(BANDS)}"
+                    "simulated source",
+                    f"it has {', '.join(BANDS)}",
                 )
         return {name: band for name, band in request.bands.items() if band in BANDS}
 
@@ -209,8 +210,8 @@ class SimulatedSource:
     def _check_epoch(self, day: date) -> None:
         if day < self.settings.epoch:
             raise ConfigError(
-                f"the simulated place begins on {self.settings.epoch}, and {day} is before it; "
-                "begin the date_range later or set an earlier epoch (which makes another history)"
+                f"the simulated place begins on {self.settings.epoch}, and {day} is before it",
+                "begin the date_range later or set an earlier epoch (which makes another history)",
             )
 
     def _weather(self, band: str, world: World, period: DateRange, rain: Array) -> float:
@@ -237,15 +238,15 @@ class SimulatedSource:
         record["valid_fraction"] = float(1 - masked.mean())
         record["truth"]["mean_biomass"] = float(biomass.mean())
         record["truth"]["vegetated_share"] = float((biomass >= VEGETATED).mean())
-        found = {}
+        bands = {}
         for name, band in wanted.items():
             if band in SOIL:
                 clear = SOIL[band] + (GREEN[band] - SOIL[band]) * hidden
                 values = np.where(clouds, CLOUD, clear)
                 noise = world.rng("sensor", str(middle), band).standard_normal(grid.shape)
                 counts = np.clip(np.rint(1e4 * (values + self.settings.noise * noise)), 1, 65535)
-                found[name] = np.where(masked, 0, counts).astype(np.uint16)
-        return found
+                bands[name] = np.where(masked, 0, counts).astype(np.uint16)
+        return bands
 
     def _clouds(self, request: Request, world: World, grid: Grid) -> NDArray[np.bool_]:
         """Pixels under cloud, unless there is no image or too cloudy a one."""

@@ -94,14 +94,14 @@ class World:
 
     def monthly(self, purpose: str, first: int, end: int) -> list[float]:
         """A standard normal number per calendar month, for each day."""
-        found: dict[tuple[int, int], float] = {}
+        months: dict[tuple[int, int], float] = {}
         values = []
         for day in range(first, end):
             when = date.fromordinal(day)
             month = (when.year, when.month)
-            if month not in found:
-                found[month] = float(self.rng(purpose, *month).standard_normal())
-            values.append(found[month])
+            if month not in months:
+                months[month] = float(self.rng(purpose, *month).standard_normal())
+            values.append(months[month])
         return values
 
     def grid(self) -> Grid:
@@ -134,6 +134,7 @@ class StateCache:
         self._states: OrderedDict[tuple[World, int], patterns.State] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+        # Of several worlds at once, but not one lock per world, which would grow without bound.
         self._histories = tuple(threading.Lock() for _ in range(16))
 
     def __len__(self) -> int:
@@ -150,14 +151,15 @@ class StateCache:
             return self._reach(world, day)
 
     def _reach(self, world: World, day: int) -> patterns.State:
-        found = self._nearest(world, day)
-        if found is None:
+        nearest = self._nearest(world, day)
+        if nearest is None:
             now, state = world.epoch, _spun_up(world)
             self._keep(world, now, state)
         else:
-            now, state = found
+            now, state = nearest
         parameters = _parameters(world)
         while now < day:
+            # Checkpoints lie at fixed days after the epoch, whatever dates are asked for.
             until = min(day, now + CHECKPOINT - (now - world.epoch) % CHECKPOINT)
             state = patterns.step(state, world.rain(now, until), parameters, until - now)
             now = until

@@ -9,9 +9,9 @@ advice.py       errors of the service, in one sentence each
 retry.py        how long to wait, and whether to
 tiles.py        requests within the size limit, and their answers joined
 cache.py        answers that are there already
-listing.py      the scenes of a period: which are clear enough, and what is kept of them
+listing.py      the scenes of a period: which are clear enough, and what is recorded of them
 grids.py        grids as the service takes them; cells of weather
-compute.py      what a request cost
+compute.py      how much compute a request cost
 
 Only graphs.py, session.py and credentials.py import the client, inside functions.
 """

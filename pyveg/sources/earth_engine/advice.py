@@ -1,4 +1,4 @@
-"""Errors of Earth Engine, in one sentence of advice each, and which of them pass by themselves."""
+"""Errors of Earth Engine: what each means, what to do about it, and whether it passes by itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class Advice:
 
     pattern: str
     """In the service's message, whatever its case."""
-    sentence: str
+    cure: str
+    """What to do about it."""
+    meaning: str = ""
+    """What is wrong, where the service's message does not say it plainly."""
     passes: bool = False
     """Whether waiting helps."""
     empty: bool = False
@@ -32,8 +35,9 @@ TABLE = (
     ),
     Advice(
         r"caller does not have required permission|permission.*denied|not registered",
-        "this account lacks the Earth Engine role on the project: register the project at "
-        "https://code.earthengine.google.com/register or have the role granted",
+        "register the project at https://code.earthengine.google.com/register or have the role "
+        "granted",
+        "this account lacks the Earth Engine role on the project",
     ),
     Advice(
         r"has not been used in project|api.* is disabled",
@@ -41,21 +45,24 @@ TABLE = (
     ),
     Advice(
         r"must be less than or equal to (33554432|50331648)|request size",
-        "the request is too big: lower max_request_bytes, or take fewer bands",
+        "lower max_request_bytes, or take fewer bands",
+        "the request is too big",
     ),
     Advice(
         r"pixel grid dimensions",
-        "there are too many pixels along a side: make region_size smaller or scale coarser",
+        "make region_size smaller or scale coarser",
+        "there are too many pixels along a side",
     ),
     Advice(
         r"user memory limit exceeded",
-        "the composite is too heavy for the service: shorten time_per_point, lower "
-        "max_request_bytes (smaller tiles), or lower cloudy_pix_frac (fewer scenes)",
+        "shorten time_per_point, lower max_request_bytes (smaller tiles), or lower "
+        "cloudy_pix_frac (fewer scenes)",
+        "the composite is too heavy for the service",
     ),
     Advice(
         r"computation timed out|deadline exceeded",
-        "the composite takes the service too long: shorten time_per_point or lower "
-        "max_request_bytes (smaller tiles)",
+        "shorten time_per_point or lower max_request_bytes (smaller tiles)",
+        "the composite takes the service too long",
     ),
     Advice(
         r"too many concurrent aggregations",
@@ -64,25 +71,29 @@ TABLE = (
     ),
     Advice(
         r"restricted mode|compute quota|monthly (quota|limit|budget|compute)",
-        "the compute units of this month are spent: go on from the cache, wait for the next month, "
-        f"or switch ({STAC_INSTEAD})",
+        f"go on from the cache, wait for the next month, or switch ({STAC_INSTEAD})",
+        "the compute units of this month are spent",
     ),
     Advice(
         r"quota exceeded|rate ?limit|too many requests|resource_exhausted",
-        "the quota is used up for now: lower max_requests; other jobs of the project share it",
+        "lower max_requests; other jobs of the project share the quota",
+        "the quota is used up for now",
         passes=True,
     ),
     Advice(
         r"more than 5000 elements|collection query aborted",
-        "one period has too many scenes: shorten time_per_point",
+        "shorten time_per_point",
+        "one period has too many scenes",
     ),
     Advice(
         r"did not match any bands|has no bands|no band named",
+        "allow more cloud (cloudy_pix_frac), or lengthen time_per_point",
         "no scene was left after filtering",
         empty=True,
     ),
     Advice(
         r"imagecollection asset .* not found|asset .* does not exist",
+        "take the record of pyveg.configs.collections, or have access to the collection granted",
         "the collection is not there any more, or not open to this account",
     ),
     Advice(
@@ -93,12 +104,14 @@ TABLE = (
 )
 """Looked through in order; the first that fits counts."""
 
-BUSY = "the service is busy: try again later, and lower max_requests"
-NETWORK = (
-    "the service cannot be reached: check the network, and finish the run with --from_cache; "
-    "what was fetched is kept"
+BUSY = Advice("", "try again later, and lower max_requests", "the service is busy", passes=True)
+NETWORK = Advice(
+    "",
+    "check the network, and finish the run with --from_cache; what was fetched is kept",
+    "the service cannot be reached",
+    passes=True,
 )
-UNKNOWN = "see the service's message; what was fetched is kept"
+UNKNOWN = Advice("", "see the service's message; what was fetched is kept")
 
 
 @dataclass(frozen=True)
@@ -107,17 +120,28 @@ class Failure:
 
     message: str
     """What the service said."""
-    advice: str
+    advice: Advice
     passes: bool
-    empty: bool = False
     status: int | None = None
     """Of HTTP, where there was an answer."""
     wait: float | None = None
     """Seconds that the service asked to wait."""
 
-    def __str__(self) -> str:
+    @property
+    def wrong(self) -> str:
+        """What is wrong, in one line, with the service's own words."""
+        said = " ".join(self.message.split())
+        meaning = f"{self.advice.meaning}: " if self.advice.meaning else ""
         status = "" if self.status is None else f" (HTTP {self.status})"
-        return f"Earth Engine: {' '.join(self.message.split())}{status}; {self.advice}"
+        return f"Earth Engine: {meaning}{said}{status}"
+
+    @property
+    def cure(self) -> str:
+        """What to do about it."""
+        return self.advice.cure
+
+    def __str__(self) -> str:
+        return f"{self.wrong}; {self.cure}"
 
 
 def understand(message: str, status: int | None = None, wait: float | None = None) -> Failure:
@@ -132,17 +156,10 @@ def understand(message: str, status: int | None = None, wait: float | None = Non
         Seconds, from ``Retry-After``.
     """
     known = next((row for row in TABLE if re.search(row.pattern, message, re.IGNORECASE)), None)
-    busy = status in HTTP_BUSY
     if known is None:
-        return Failure(message, BUSY if busy else UNKNOWN, busy, status=status, wait=wait)
-    return Failure(
-        message,
-        known.sentence,
-        known.passes or status in {429, 503},
-        known.empty,
-        status=status,
-        wait=wait,
-    )
+        known = BUSY if status in HTTP_BUSY else UNKNOWN
+    # A message that is known decides over most statuses: what timed out would only do so again.
+    return Failure(message, known, known.passes or status in {429, 503}, status, wait)
 
 
 def unreachable(error: BaseException) -> Failure:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg.sources.kept import KeptFiles
+from pyveg.sources.file_cache import FileCache
 
 
 def key_of(question: Any) -> str:
@@ -27,14 +27,14 @@ class Cache:
     Parameters
     ----------
     folder : str
-        As for `KeptFiles`.
+        As for `FileCache`.
     """
 
     def __init__(self, folder: str) -> None:
-        self._files = KeptFiles(folder, "earth_engine")
+        self._files = FileCache(folder, "earth_engine")
 
     def read_json(self, key: str) -> Any:
-        """What was kept under a key, or None."""
+        """What is stored under a key, or None."""
         data = self._files.read(f"{key}.json")
         try:
             return None if data is None else json.loads(data)
@@ -42,7 +42,7 @@ class Cache:
             return None
 
     def write_json(self, key: str, value: Any) -> None:
-        """Keep plain data."""
+        """Store plain data."""
         self._files.write(f"{key}.json", json.dumps(value).encode())
 
     def read_array(self, key: str) -> NDArray[np.void] | None:
@@ -52,15 +52,15 @@ class Cache:
             return None
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                found: NDArray[np.void] = file["pixels"]
+                pixels: NDArray[np.void] = file["pixels"]
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
-        return found
+        return pixels
 
     def write_array(self, key: str, array: NDArray[np.void]) -> None:
-        """Keep a structured array, compressed without loss."""
+        """Store a structured array, compressed without loss."""
         if self._files.folder is None:
-            return
+            return  # before the array is compressed for nothing
         buffer = io.BytesIO()
         np.savez_compressed(buffer, pixels=array)
         self._files.write(f"{key}.npz", buffer.getvalue())

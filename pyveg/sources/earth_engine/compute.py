@@ -1,4 +1,4 @@
-"""Compute that a request cost, as the service's profile tells it."""
+"""The compute that a request cost, from the service's profile."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SCOPES = (
 
 @dataclass(frozen=True)
 class SignIn:
-    """A way to sign in that was found."""
+    """A way to sign in."""
 
     kind: str
     """What it is, in words; holds no secret."""
@@ -66,10 +66,11 @@ def find(
         return _service_account(Path(path).expanduser(), wanted)
     if env.get(TOKEN):
         return _token(env[TOKEN], wanted)
+    # Whatever else the client would find on a node, the user has not chosen it.
     if env.get(BATCH_NODE):
         raise ConfigError(
-            f"Earth Engine: no sign-in was sent to this batch node; give it {KEY_FILE} or {TOKEN}, "
-            "or download on your own machine"
+            "Earth Engine: no sign-in was sent to this batch node",
+            f"give it {KEY_FILE} or {TOKEN}, or download on your own machine",
         )
     return _of_the_user(wanted)
 
@@ -82,8 +83,8 @@ def _service_account(path: Path, project: str | None) -> SignIn:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no service account's key"
         raise ConfigError(
-            f"Earth Engine: the key file {path} cannot be used: {reason}; make a JSON key of a "
-            "service account in the Google Cloud console"
+            f"Earth Engine: the key file {path} cannot be used: {reason}",
+            "make a JSON key of a service account in the Google Cloud console",
         ) from None  # the cause may quote the file
     return SignIn("service account", project or made.project_id, lambda: made)
 
@@ -101,12 +102,13 @@ def _of_the_user(project: str | None) -> SignIn:
         made = ee.data.get_persistent_credentials()
     except ee.EEException:
         raise ConfigError(
-            "Earth Engine: no sign-in was found; run `earthengine authenticate`, or set "
-            f"credentials_file to a service account's key; {STAC_INSTEAD}"
+            "Earth Engine: no sign-in was found",
+            "run `earthengine authenticate`, or set credentials_file to a service account's key; "
+            f"{STAC_INSTEAD}",
         ) from None
     return SignIn("the user's own", project or _project_of(made), lambda: made)
 
 
 def _project_of(credentials: Any) -> str | None:
-    found = getattr(credentials, "quota_project_id", None)
-    return str(found) if found else None
+    project = getattr(credentials, "quota_project_id", None)
+    return str(project) if project else None

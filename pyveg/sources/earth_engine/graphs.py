@@ -60,12 +60,12 @@ class Day:
 def _scenes(name: str, ask: Ask) -> Any:
     import ee
 
-    found = ee.ImageCollection(name).filterDate(str(ask.period.start), str(ask.period.end))
+    scenes = ee.ImageCollection(name).filterDate(str(ask.period.start), str(ask.period.end))
     if not ask.ring:
-        return found
+        return scenes
     # A planar polygon: its edges are straight in degrees, as near as makes no difference here.
     ring = [list(corner) for corner in (*ask.ring, ask.ring[0])]
-    return found.filterBounds(ee.Geometry.Polygon([ring], None, False))
+    return scenes.filterBounds(ee.Geometry.Polygon([ring], None, False))
 
 
 def listing(products: Sequence[Product], ask: Ask, flags: Mapping[str, str]) -> Any:
@@ -89,6 +89,7 @@ def listing(products: Sequence[Product], ask: Ask, flags: Mapping[str, str]) -> 
     parts = {}
     for product in products:
         names = facts_of(product, flags)
+        # All but the first two are optional, or a scene that lacks one would be left out here.
         rows = _scenes(product.id, ask).reduceColumns(
             ee.Reducer.toList(len(names), len(names) - 2), names
         )
@@ -118,7 +119,9 @@ def bands_in(product: Product, main: Product, names: Sequence[str]) -> list[str]
     for name in names:
         if colours.get(name) not in product.roles:
             raise ConfigError(
-                f'with_collections: "{product.id}" has no band that matches "{name}" of "{main.id}"'
+                f'with_collections: "{product.id}" has no band that matches "{name}" of '
+                f'"{main.id}"',
+                "leave the collection out, or take bands that both have",
             )
     return [product.roles[colours[name]] for name in names]
 

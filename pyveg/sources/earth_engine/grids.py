@@ -35,7 +35,7 @@ def pixel_grid(grid: Grid) -> dict[str, Any]:
 
 
 def about(grid: Grid) -> dict[str, Any]:
-    """A grid as it is kept with results."""
+    """A grid as results record it."""
     return {
         "crs": grid.crs,
         "transform": [float(term) for term in grid.transform],
@@ -85,7 +85,8 @@ def native_grid(place: Place, native: NativeGrid, title: str) -> Grid:
         south = native.north - native.rows * native.cell
         raise ConfigError(
             f"{title} has nothing at latitude {place.latitude}: it covers {south:g} to "
-            f"{native.north:g} degrees"
+            f"{native.north:g} degrees",
+            "leave the collection out, or move the place",
         )
     x = round(native.west + left * native.cell, 9)
     y = round(native.north - top * native.cell, 9)
@@ -95,6 +96,6 @@ def native_grid(place: Place, native: NativeGrid, title: str) -> Grid:
 
 def _cells(begin: float, length: float, cell: float) -> tuple[int, int]:
     """First cell and the one behind the last; an edge that only touches a cell is not in it."""
-    touch = 1e-9
+    touch = 1e-9  # of a cell: 0.1 and its multiples are not exact in binary
     first = math.floor(begin / cell + touch)
     return first, max(first + 1, math.ceil((begin + length) / cell - touch))

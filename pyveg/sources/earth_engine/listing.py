@@ -1,4 +1,4 @@
-"""The scenes of one period: which are clear enough, and what is kept of them."""
+"""The scenes of one period: which are clear enough, and what is recorded of them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BASELINE = "PROCESSING_BASELINE"
 class Listing:
     """The scenes of one period."""
 
-    kept: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    clear: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Id of a product -> what is known of its scenes that are clear enough."""
     cloudy: int = 0
     """Scenes that are not."""
     unscored: int = 0
-    """Scenes that are kept and have no cloud score, so that all of their pixels are masked."""
+    """Scenes among the clear ones without a cloud score, so that all of their pixels are masked."""
 
     @property
     def count(self) -> int:
-        """Scenes that are kept."""
-        return sum(len(scenes) for scenes in self.kept.values())
+        """Scenes that are clear enough."""
+        return sum(len(scenes) for scenes in self.clear.values())
 
     def add(
         self,
@@ -40,8 +40,9 @@ class Listing:
         request: Request,
         scored: Sequence[str] | None,
     ) -> None:
-        """Sort the scenes of one dataset; one that does not tell its cloud is kept."""
+        """Sort the scenes of one dataset; one that does not state its cloud counts as clear."""
         scenes = []
+        # By index: the service gives them in any order, and the digest of a question must not vary.
         for row in sorted(rows, key=lambda row: str(row[INDEX])):
             cloud = row.get(flag)
             if cloud is not None and cloud >= request.cloudy_pix_frac:
@@ -54,7 +55,7 @@ class Listing:
                 scene["scored"] = False
                 self.unscored += 1
             scenes.append(scene)
-        self.kept[product.id] = scenes
+        self.clear[product.id] = scenes
 
     def days(self, products: Sequence[Product], longitude: float) -> list[Day]:
         """The scenes by dataset and by day at the place, so that no overpass is cut in two.
@@ -65,15 +66,15 @@ class Listing:
         longitude : float
             Of the place, degrees; 15 of them are an hour.
         """
-        found: dict[tuple[int, date], list[str]] = {}
+        days: dict[tuple[int, date], list[str]] = {}
         for number, product in enumerate(products):
-            for scene in self.kept[product.id]:
+            for scene in self.clear[product.id]:
                 moment = datetime.fromisoformat(scene["taken"]) + timedelta(hours=longitude / 15)
-                found.setdefault((number, moment.date()), []).append(scene["index"])
-        return [Day(products[key[0]], tuple(sorted(found[key]))) for key in sorted(found)]
+                days.setdefault((number, moment.date()), []).append(scene["index"])
+        return [Day(products[key[0]], tuple(sorted(days[key]))) for key in sorted(days)]
 
     def why_none(self, request: Request) -> str:
-        """Why no scene was kept."""
+        """Why no scene is clear enough."""
         if not self.cloudy:
             return f"no image: no scene was taken in {period_of(request.item)}"
         return (
@@ -85,13 +86,13 @@ class Listing:
         """For the results."""
         scenes = [
             {"id": f"{name}/{scene['index']}", **{k: v for k, v in scene.items() if k != "index"}}
-            for name, found in self.kept.items()
-            for scene in found
+            for name, rows in self.clear.items()
+            for scene in rows
         ]
         baselines = {scene.get(BASELINE.lower()) for scene in scenes} - {None}
         return {
             "source": "earth_engine",
-            "collections": {name: len(found) for name, found in self.kept.items()},
+            "collections": {name: len(rows) for name, rows in self.clear.items()},
             "n_scenes": self.count,
             "n_cloudy_scenes": self.cloudy,
             "n_scenes_without_score": self.unscored,

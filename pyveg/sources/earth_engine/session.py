@@ -70,7 +70,7 @@ class Session:
         self._lock = threading.Lock()
         self._resume_at = 0.0
         self._hopeless_until = 0.0
-        self._told = False
+        self._warned = False
         self.sign_in = credentials.find(terms.project, terms.key_file)
         self.call(self._initialise)
 
@@ -121,6 +121,7 @@ class Session:
         """
         import ee
 
+        # With our own grid and not a scale alone, so that the service cannot choose other pixels.
         question = {
             "expression": expression,
             "fileFormat": "NUMPY_NDARRAY",
@@ -133,15 +134,15 @@ class Session:
         def ask() -> NDArray[np.void]:
             try:
                 with ee.data.profiling(profiles.append if measure else None):
-                    found: NDArray[np.void] = ee.data.computePixels(question)
+                    pixels: NDArray[np.void] = ee.data.computePixels(question)
             except (ValueError, EOFError) as error:
                 raise ConnectionError(f"the answer is cut off: {error}") from error
-            if found.shape != shape:
-                raise ConnectionError(f"{found.shape} pixels came instead of {shape}")
-            return found
+            if pixels.shape != shape:
+                raise ConnectionError(f"{pixels.shape} pixels came instead of {shape}")
+            return pixels
 
-        found = self.call(ask)
-        return found, self._cost(profiles) if profiles else None
+        pixels = self.call(ask)
+        return pixels, self._cost(profiles) if profiles else None
 
     def _cost(self, profiles: list[str]) -> float | None:
         """What requests cost; not knowing it is no reason to fail."""
@@ -178,13 +179,13 @@ class Session:
                 self._warn_once()
                 return answer
             waited = time.monotonic() - begin
-            if failure.empty:
-                raise SkipItem(f"no image: {failure.advice}")
+            if failure.advice.empty:
+                raise SkipItem(f"no image: {failure.advice.meaning}")
             wait = self._backoff.wait(tries, waited, failure.wait, draw())
             if failure.passes and wait is None:
                 self._hopeless_until = time.monotonic() + PATIENCE
             if not failure.passes or time.monotonic() < self._hopeless_until or wait is None:
-                raise ServiceError(_ended(failure, tries, waited))
+                raise _ended(failure, tries, waited)
             LOG.info("%s; try %d in %.1f s", failure, tries + 1, wait)
             self._pause(wait, everyone=failure.status == http.client.TOO_MANY_REQUESTS)
 
@@ -202,8 +203,8 @@ class Session:
 
     def _warn_once(self) -> None:
         with self._lock:
-            told, self._told = self._told, self._told or self.meter.restricted
-        if self.meter.restricted and not told:
+            warned, self._warned = self._warned, self._warned or self.meter.restricted
+        if self.meter.restricted and not warned:
             LOG.warning(RESTRICTED)
 
     def close(self) -> None:
@@ -256,15 +257,16 @@ def _seconds(response: Mapping[str, Any]) -> float | None:
         return None
 
 
-def _ended(failure: Failure, tries: int, waited: float) -> str:
+def _ended(failure: Failure, tries: int, waited: float) -> ServiceError:
     if tries == 1 or not failure.passes:
-        return str(failure)
-    return f"{failure} (given up after {tries} tries in {waited:.0f} s)"
+        return ServiceError(failure.wrong, failure.cure)
+    tried = f"given up after {tries} tries in {waited:.0f} s"
+    return ServiceError(f"{failure.wrong} ({tried})", failure.cure)
 
 
 _LOCK = threading.Lock()
 _current: Session | None = None
-_refused: tuple[float, Terms, str] | None = None
+_refused: tuple[float, Terms, ServiceError] | None = None
 """When a client could not be started, by which terms, and why."""
 
 
@@ -286,17 +288,17 @@ def session_of(terms: Terms) -> Session:
     with _LOCK:
         if _current is None:
             if _refused and _refused[1] == terms and time.monotonic() < _refused[0] + PATIENCE:
-                raise ServiceError(_refused[2])
+                raise ServiceError(_refused[2].wrong, _refused[2].cure)
             try:
                 _current = Session(terms, open_wire(terms))
             except ServiceError as error:
-                _refused = (time.monotonic(), terms, str(error))
+                _refused = (time.monotonic(), terms, ServiceError(error.wrong, error.cure))
                 raise
-        found = _current.terms
-        if (found.project, found.key_file) != (terms.project, terms.key_file):
+        current = _current.terms
+        if (current.project, current.key_file) != (terms.project, terms.key_file):
             raise ConfigError(
-                "Earth Engine: one process can use one project; give all collections the same "
-                '"project" and "credentials_file"'
+                "Earth Engine: one process can use one project",
+                'give all collections the same "project" and "credentials_file"',
             )
         return _current
 

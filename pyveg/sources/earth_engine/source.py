@@ -1,8 +1,8 @@
 """Google Earth Engine as a Source: composites and weather of a place, one request per date.
 
 Every period takes two questions: which scenes there are (their ids, shares of cloud and processing
-baselines), and the pixels of what is made of them on our own grid. Both answers are kept in a
-cache, so that what was asked once is not asked again.
+baselines), and the pixels of what is made of them on our own grid. Both answers are stored in
+a cache, so that nothing is asked for twice.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ class EarthEngineSettings:
     )
     cache: str = setting(
         "",
-        doc='folder that keeps answers; "none" for no folder, empty for the usual one',
+        doc='folder to store answers in; "none" to store none, empty for the usual folder',
         results=False,
     )
     measure_compute: bool = setting(
         False,
-        doc="ask what each image cost and keep it as eecu_seconds; one more request per image",
+        doc="ask what each image cost and record it as eecu_seconds; one more request per image",
         results=False,
     )
     workload_tag: str = setting(
@@ -121,8 +121,9 @@ class EarthEngineSource:
         tag = settings.workload_tag
         if tag and not re.fullmatch(r"[a-z0-9]([-_a-z0-9]{0,61}[a-z0-9])?", tag):
             raise ConfigError(
-                f'workload_tag = "{tag}" must be 1 to 63 lower-case letters, digits, "-" and "_", '
-                "with a letter or digit at both ends"
+                f'workload_tag = "{tag}" is no label that Google Cloud takes',
+                'write 1 to 63 lower-case letters, digits, "-" and "_", with a letter or digit at '
+                "both ends",
             )
 
     def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
@@ -140,11 +141,11 @@ class EarthEngineSource:
         if main.every == "month" and unit in "dw":
             raise ConfigError(
                 f'collection "{collection.key}": "{main.id}" has one image per month, and '
-                f'time_per_point = "{collection.time_per_point}" is shorter; use the daily one'
+                f'time_per_point = "{collection.time_per_point}" is shorter',
+                "use the daily one",
             )
         limits = life(main.id, collection.min_date, collection.max_date, self._others())
-        kept = dates.clip(*limits)
-        return periods.items(kept, collection.time_per_point)
+        return periods.items(dates.clip(*limits), collection.time_per_point)
 
     def fingerprint(self, request: Request) -> str:
         """Settings that change results, the records of the datasets, and the graphs' version."""
@@ -171,7 +172,7 @@ class EarthEngineSource:
         return self._imagery(request, products)
 
     def check(self) -> str:
-        """Ask the service the least there is; for the command that looks for troubles.
+        """Ask the service for the least there is, to see whether it answers.
 
         Returns
         -------
@@ -185,10 +186,10 @@ class EarthEngineSource:
         """
         import ee
 
-        found = self._session()
-        found.value(ee.Number(1))
-        state = "; in restricted mode" if found.meter.restricted else ""
-        return f"Earth Engine answers ({found.sign_in.kind}, {found.sign_in.project}{state})"
+        client = self._session()
+        client.value(ee.Number(1))
+        state = "; in restricted mode" if client.meter.restricted else ""
+        return f"Earth Engine answers ({client.sign_in.kind}, {client.sign_in.project}{state})"
 
     def _products(self, collection: Collection) -> list[Product]:
         """The collection's dataset, and those that are mixed into it."""
@@ -197,13 +198,16 @@ class EarthEngineSource:
         others = [product_of(name, f"{where}: with_collections") for name in self._others()]
         for other in others:
             if other.id == main.id or other.data_type == "weather":
-                raise ConfigError(f'{where}: with_collections cannot have "{other.id}"')
+                raise ConfigError(
+                    f'{where}: with_collections cannot have "{other.id}"',
+                    "name other collections of imagery there",
+                )
             same = (other.sensor, other.level) == (main.sensor, main.level)
             if not same and not self.settings.mixed_sensors:
                 raise ConfigError(
                     f"{where}: {other.title} and {main.title} are not of one sensor and level, and "
-                    "a change between them looks like a trend; leave it out of with_collections, "
-                    "or set mixed_sensors = True"
+                    "a change between them looks like a trend",
+                    "leave it out of with_collections, or set mixed_sensors = True",
                 )
         return [main, *others]
 
@@ -228,11 +232,13 @@ class EarthEngineSource:
         wanted = sorted(set(names.values()))
         grid = utm_grid(request.place, request.scale)
         ask = graphs.Ask(period_of(request.item), ring_of(grid))
-        found = self._listing(request, products, ask)
-        days = found.days(products, float(request.place.longitude))
+        listing = self._listing(request, products, ask)
+        days = listing.days(products, float(request.place.longitude))
         masking = graphs.Masking(request.mask_cloud, float(self.settings.cloud_score))
-        for product in products:
+        for product in products:  # before anything is asked: a wrong band is the config's fault
             graphs.bands_in(product, products[0], wanted)
+        # Scenes by their indices and not the period: an answer is reused exactly as long as no
+        # scene was added to the period, whatever its name.
         question = {
             "version": graphs.VERSION,
             "products": [repr(product) for product in products],
@@ -248,9 +254,9 @@ class EarthEngineSource:
         arrays = {name: np.ascontiguousarray(pixels[band]) for name, band in names.items()}
         valid = np.all([array > 0 for array in arrays.values()], axis=0)
         if not valid.any():
-            raise SkipItem(f"no image: clouds mask every pixel of {found.count} scenes")
+            raise SkipItem(f"no image: clouds mask every pixel of {listing.count} scenes")
         seen = {"n_days": len(days), "valid_fraction": float(valid.mean()), "grid": about(grid)}
-        record = found.record() | seen | cost
+        record = listing.record() | seen | cost
         return Scene({name: grid.raster(array, 0.0) for name, array in arrays.items()}, record)
 
     def _listing(self, request: Request, products: list[Product], ask: graphs.Ask) -> Listing:
@@ -275,17 +281,17 @@ class EarthEngineSource:
             ask.period,
             lambda: graphs.listing(products, ask, flags),
         )
-        found = Listing()
+        listing = Listing()
         for product in products:
             names = graphs.facts_of(product, flags)
             scenes = [dict(zip(names, row, strict=True)) for row in rows[product.id] or []]
             _check_flag(scenes, product, request.cloudy_pix_flag)
-            found.add(product, scenes, flags.get(product.id, ""), request, rows.get("scored"))
-        if not found.count:
-            raise SkipItem(found.why_none(request))
-        if request.mask_cloud and found.unscored == found.count:
-            raise SkipItem(f"no image: none of {found.count} scenes has a cloud score yet")
-        return found
+            listing.add(product, scenes, flags.get(product.id, ""), request, rows.get("scored"))
+        if not listing.count:
+            raise SkipItem(listing.why_none(request))
+        if request.mask_cloud and listing.unscored == listing.count:
+            raise SkipItem(f"no image: none of {listing.count} scenes has a cloud score yet")
+        return listing
 
     def _weather(self, request: Request, product: Product, native: NativeGrid) -> Scene:
         names = _bands(request, product)
@@ -334,14 +340,15 @@ class EarthEngineSource:
     ) -> tuple[Any, str]:
         """Plain data, from the cache or from the service; and its day, if more may come yet."""
         key = cache.key_of(question)
-        kept = self._cache.read_json(key)
-        if not _believed(kept, period):
-            found = self._session()
+        stored = self._cache.read_json(key)
+        if not _believed(stored, period):
+            client = self._session()
+            # The time before the request: what arrives while it runs is not in its answer.
             asked = datetime.now(tz=UTC).isoformat()
-            kept = {"asked": asked, "answer": found.value(expression())}
-            self._cache.write_json(key, kept)
-        day = datetime.fromisoformat(kept["asked"]).date()
-        return kept["answer"], "" if day >= period.end + SETTLED else str(day)
+            stored = {"asked": asked, "answer": client.value(expression())}
+            self._cache.write_json(key, stored)
+        day = datetime.fromisoformat(stored["asked"]).date()
+        return stored["answer"], "" if day >= period.end + SETTLED else str(day)
 
     def _pixels(
         self, question: dict[str, Any], image: Callable[[], Any], grid: Grid, dtypes: list[str]
@@ -351,37 +358,38 @@ class EarthEngineSource:
         answers, costs, expression = [], [], None
         for part in parts:
             key = cache.key_of([question, about(part.grid)])
-            found = self._cache.read_array(key)
-            if found is None:
+            pixels = self._cache.read_array(key)
+            if pixels is None:
                 client = self._session()
+                # Only now: graphs can be built only by a client that has started.
                 expression = image() if expression is None else expression
-                found, cost = client.pixels(
+                pixels, cost = client.pixels(
                     expression, pixel_grid(part.grid), measure=self.settings.measure_compute
                 )
-                self._cache.write_array(key, found)
+                self._cache.write_array(key, pixels)
                 if cost is not None:
                     self._cache.write_json(key, cost)
                     costs.append(cost)
-            elif isinstance(kept := self._cache.read_json(key), float):
-                costs.append(kept)
-            answers.append(found)
+            elif isinstance(cost := self._cache.read_json(key), float):
+                costs.append(cost)
+            answers.append(pixels)
         whole = answers[0] if len(parts) == 1 else tiles.join(grid.shape, parts, answers)
         return whole, {"eecu_seconds": sum(costs)} if len(costs) == len(parts) else {}
 
 
 def _bands(request: Request, product: Product) -> dict[str, str]:
     """Raster -> band, without optional ones that there are not."""
-    found = {}
+    bands = {}
     for name, band in request.bands.items():
         if product.band(band) is not None:
-            found[name] = band
+            bands[name] = band
         elif name not in request.optional:
             known = ", ".join(band.name for band in product.bands)
             raise ConfigError(
-                f'collection "{request.collection.key}": there is no band "{band}" in '
-                f'"{product.id}"; it has {known}'
+                f'collection "{request.collection.key}": "{product.id}" has no band "{band}"',
+                f"it has {known}",
             )
-    return found
+    return bands
 
 
 def _flags(request: Request, products: Sequence[Product]) -> dict[str, str]:
@@ -398,18 +406,19 @@ def _check_flag(scenes: list[dict[str, Any]], product: Product, flag: str) -> No
     if all(scene.get(flag, 0) is None for scene in scenes):
         raise DataError(
             f'cloudy_pix_flag = "{flag}" is no property of the {len(scenes)} scenes of '
-            f'{product.title}; leave it out for "{product.cloud_property}"'
+            f"{product.title}",
+            f'leave it out for "{product.cloud_property}"',
         )
 
 
-def _believed(kept: Any, period: DateRange) -> bool:
-    """Whether a kept answer still holds: forever once all data of its period are there."""
+def _believed(stored: Any, period: DateRange) -> bool:
+    """Whether a stored answer still holds: forever once all data of its period are there."""
     try:
-        asked = datetime.fromisoformat(kept["asked"])
+        asked = datetime.fromisoformat(stored["asked"])
         age = datetime.now(tz=UTC) - asked
     except (TypeError, KeyError, ValueError):
         return False
-    return "answer" in kept and (asked.date() >= period.end + SETTLED or age < FRESH)
+    return "answer" in stored and (asked.date() >= period.end + SETTLED or age < FRESH)
 
 
 def _check_complete(images: Sequence[str], product: Product, period: DateRange) -> None:

@@ -63,9 +63,10 @@ def split(grid: Grid, pixel_bytes: int, max_bytes: int = MAX_BYTES) -> list[Tile
     pixels = max_bytes // pixel_bytes
     if pixels < 1:
         raise ConfigError(
-            f"max_request_bytes = {max_bytes} is less than one pixel of {pixel_bytes} bytes"
+            f"max_request_bytes = {max_bytes} is less than one pixel of {pixel_bytes} bytes",
+            f"give {pixel_bytes} or more",
         )
-    rows, columns = min(_layouts(grid, pixels), key=lambda found: _cost(grid, *found))
+    rows, columns = min(_layouts(grid, pixels), key=lambda layout: _cost(grid, *layout))
     return [
         Tile(top, left, _window(grid, top, left, bottom - top, right - left))
         for top, bottom in _parts(grid.height, rows)

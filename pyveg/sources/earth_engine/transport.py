@@ -49,8 +49,9 @@ class Wire:
             raise TimeoutError(f"no answer within {self.timeout:g} s") from error
         except requests.RequestException as error:
             raise ConnectionError(str(error)) from error
-        found = {name.lower(): value for name, value in answer.headers.items()}
-        return httplib2.Response({**found, "status": str(answer.status_code)}), answer.content
+        # httplib2 gives names in lower case, and the client looks for them so.
+        named = {name.lower(): value for name, value in answer.headers.items()}
+        return httplib2.Response({**named, "status": str(answer.status_code)}), answer.content
 
     def close(self) -> None:
         """Free the connections."""

@@ -75,13 +75,14 @@ def find(settings: StacSettings, box: Box, period: DateRange) -> list[Scene]:
     try:
         scenes = _search(settings, box, period)
     except APIError as error:
-        raise _told(error, settings) from error
+        raise _failure(error, settings) from error
     days = [(_day(scene), scene) for scene in scenes]
-    found = [scene for day, scene in days if day and period.start <= day < period.end]
+    # A walk through a static catalogue has looked at no dates yet.
+    scenes = [scene for day, scene in days if day and period.start <= day < period.end]
     if settings.platforms:
         wanted = set(map(spelled, settings.platforms))
-        found = [scene for scene in found if platform(scene) in wanted]
-    return sorted(found, key=lambda scene: (scene["properties"]["datetime"], scene["id"]))
+        scenes = [scene for scene in scenes if platform(scene) in wanted]
+    return sorted(scenes, key=lambda scene: (scene["properties"]["datetime"], scene["id"]))
 
 
 def fingerprint(settings: StacSettings, box: Box, period: DateRange) -> str:
@@ -107,12 +108,13 @@ def title(settings: StacSettings) -> str:
     try:
         catalogue = _opened(settings)
     except APIError as error:
-        raise _told(error, settings) from error
+        raise _failure(error, settings) from error
     return catalogue.title or catalogue.id
 
 
 def box_of(grid: Grid) -> Box:
     """The box of longitude and latitude around a grid."""
+    # Along the edges and not the corners alone: edges of a metric grid are curved in degrees.
     share = np.linspace(0, 1, 9)
     edge = np.concatenate([share, share, np.zeros(9), np.ones(9)])
     other = np.concatenate([np.zeros(9), np.ones(9), share, share])
@@ -123,10 +125,10 @@ def box_of(grid: Grid) -> Box:
     return west, float(places[:, 1].min()), east, float(places[:, 1].max())
 
 
-def _told(error: APIError, settings: StacSettings) -> DataError:
+def _failure(error: APIError, settings: StacSettings) -> DataError:
     text = str(error)
     status = getattr(error, "status_code", None) or http.status_in(text)
-    return DataError(http.advice(settings.title, status, text))
+    return http.failure(settings.title, status, text)
 
 
 def _search(settings: StacSettings, box: Box, period: DateRange) -> list[Scene]:
@@ -166,8 +168,8 @@ def _check_collection(settings: StacSettings, catalogue: Client) -> None:
         collection = None
     if collection is None:
         raise ConfigError(
-            f'{settings.title} has no collection "{settings.stac_collection}"; set '
-            "stac_collection to one that it has"
+            f'{settings.title} has no collection "{settings.stac_collection}"',
+            "set stac_collection to one that it has",
         )
     _known.add(key)
 
@@ -177,7 +179,7 @@ def _catalogue(settings: StacSettings) -> pystac.Catalog:
     wait, timeout = float(settings.retry_wait), float(settings.request_timeout)
     key = (settings.url, settings.retries, wait, timeout)
     with _lock:
-        if settings.local or key not in _open:
+        if settings.local or key not in _open:  # files may have changed, and cost little to open
             _open[key] = _opened(settings)
         return _open[key]
 
@@ -194,12 +196,16 @@ def _opened(settings: StacSettings) -> pystac.Catalog:
         client = Client.from_dict(root, href=url, preserve_dict=False)
         client.set_root(client)  # or each thread would ask for it once more
         client._stac_io = StacApiIO(timeout=limits, max_retries=patience)
+        # Some services that search do not declare it in the words of STAC 1.0.
         client.add_conforms_to("CORE")
         client.add_conforms_to("ITEM_SEARCH")
     except FileNotFoundError:
-        raise ConfigError(f"there is no catalogue {url}; give path as its catalog.json") from None
+        raise ConfigError(f"there is no catalogue {url}", "give path as its catalog.json") from None
     except (ValueError, KeyError, TypeError, OSError, pystac.STACError) as error:
-        raise ConfigError(f"{url} is no STAC catalogue: {error}") from error
+        raise ConfigError(
+            f"{url} is no STAC catalogue: {error}",
+            "give the address of a STAC API or of a catalog.json",
+        ) from error
     return client
 
 
@@ -219,13 +225,15 @@ def _walk(settings: StacSettings, catalogue: pystac.Catalog) -> list[Scene]:
             try:
                 _walked[key] = list(_items(catalogue))
             except (ValueError, KeyError, OSError, pystac.STACError) as error:
-                raise ConfigError(f"the catalogue {settings.url} is damaged: {error}") from error
+                raise ConfigError(
+                    f"the catalogue {settings.url} is damaged: {error}", "make or copy it anew"
+                ) from error
         scenes = _walked[key]
     wanted = settings.stac_collection
     if scenes and all(scene.get("collection") != wanted for scene in scenes):
         known = sorted({str(scene.get("collection")) for scene in scenes})
         raise ConfigError(
-            f'{settings.title} has no collection "{wanted}"; it has {", ".join(known)}'
+            f'{settings.title} has no collection "{wanted}"', f"it has {', '.join(known)}"
         )
     return [scene for scene in scenes if scene.get("collection") == wanted]
 
@@ -264,10 +272,10 @@ def time_of(scene: Scene) -> datetime | None:
     """When a scene was taken, UTC; None where it does not say."""
     text = scene["properties"].get("datetime")
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except (ValueError, TypeError):
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _touches(scene: Scene, box: Box) -> bool:

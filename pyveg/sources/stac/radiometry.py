@@ -87,15 +87,15 @@ def radiometry(item: Item, band: str, settings: StacSettings) -> Radiometry:
 def _sentinel2(item: Item, scale: Any, stated: Any, *, strict: bool) -> Radiometry:
     scale = SENTINEL_SCALE if scale is None else float(scale)
     stated = None if stated is None else float(stated)
-    found, applied = baseline(item), _applied(item)
+    version, applied = baseline(item), _applied(item)
     if applied:
         return Radiometry(scale, 0.0, "flag")
-    if found is None:
+    if version is None:
         if stated is None or strict:
             raise DoubtError("it has no processing baseline")
         return Radiometry(scale, stated, "stated")
-    if found < BASELINE_WITH_OFFSET:
-        if stated and not strict:  # Earth Search states one for all scenes alike
+    if version < BASELINE_WITH_OFFSET:
+        if stated and not strict:  # strict is Earth Search, which states one for all scenes alike
             raise DoubtError(f"it states the offset {stated:g}, which its baseline has not")
         return Radiometry(scale, 0.0, "baseline")
     if strict:
@@ -135,20 +135,20 @@ def baseline(item: Item) -> tuple[int, int] | None:
     """Processing baseline of a Sentinel-2 scene, such as (4, 0); None where the item has none."""
     about = item["properties"]
     for name in _BASELINES:
-        found = re.fullmatch(r"0?(\d{1,2})\.(\d{2})", str(about.get(name, "")))
-        if found:
-            return int(found[1]), int(found[2])
+        match = re.fullmatch(r"0?(\d{1,2})\.(\d{2})", str(about.get(name, "")))
+        if match:
+            return int(match[1]), int(match[2])
     for text in (about.get("s2:product_uri"), about.get("s2:granule_id"), item["id"]):
-        found = _PRODUCT_BASELINE.search(str(text))
-        if found:
-            return int(found[1]), int(found[2])
+        match = _PRODUCT_BASELINE.search(str(text))
+        if match:
+            return int(match[1]), int(match[2])
     return None
 
 
 def baseline_text(item: Item) -> str | None:
     """The baseline as ESA writes it: ``"04.00"``."""
-    found = baseline(item)
-    return None if found is None else f"{found[0]:02}.{found[1]:02}"
+    version = baseline(item)
+    return None if version is None else f"{version[0]:02}.{version[1]:02}"
 
 
 def band_metadata(item: Item, band: str) -> dict[str, Any]:
@@ -161,13 +161,13 @@ def band_metadata(item: Item, band: str) -> dict[str, Any]:
     inner: dict[str, Any] = {}
     for key in ("raster:bands", "bands"):
         inner |= (asset.get(key) or [{}])[0]
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for name in ("scale", "offset", "nodata"):
-        for holder in (inner, asset):
+        for fields in (inner, asset):
             for key in (f"raster:{name}", name):
-                if holder.get(key) is not None:
-                    found.setdefault(name, holder[key])
-    return found
+                if fields.get(key) is not None:
+                    numbers.setdefault(name, fields[key])
+    return numbers
 
 
 def band_number(item: Item, band: str) -> int | None:
@@ -175,8 +175,8 @@ def band_number(item: Item, band: str) -> int | None:
     asset = item["assets"][band]
     for key in ("eo:bands", "bands"):
         for about in asset.get(key) or []:
-            found = re.search(r"B(\d{1,2})$", str(about.get("name", "")))
-            if found:
-                return int(found[1])
-    found = re.search(r"_B(\d{1,2})\.TIF$", str(asset["href"]).partition("?")[0], re.IGNORECASE)
-    return int(found[1]) if found else None
+            match = re.search(r"B(\d{1,2})$", str(about.get("name", "")))
+            if match:
+                return int(match[1])
+    match = re.search(r"_B(\d{1,2})\.TIF$", str(asset["href"]).partition("?")[0], re.IGNORECASE)
+    return int(match[1]) if match else None

@@ -86,7 +86,7 @@ def read(
                 continue
             if status in GONE or _missing(error):
                 raise SceneGoneError(scene["id"]) from error
-            raise DataError(_complaint(scene, error, status)) from error
+            raise _failure(scene, error, status) from error
     raise AssertionError("the second attempt returns or raises")
 
 
@@ -132,25 +132,25 @@ def _defaults(settings: StacSettings) -> dict[str, Any]:
 def _gdal_options(settings: StacSettings, *, again: bool) -> dict[str, Any]:
     """How GDAL asks for files over HTTP: 429 and 5xx are tried again, after longer and longer."""
     return {
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # or it would list a folder of thousands
         "GDAL_HTTP_MAX_RETRY": settings.retries,
         "GDAL_HTTP_RETRY_DELAY": settings.retry_wait,
         "GDAL_HTTP_TIMEOUT": max(1, round(settings.request_timeout)),
         "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(min(settings.request_timeout, 15))),
         "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-        "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,
+        "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # heads of most files, in one request
         **({"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/"} if again else {}),
     }
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that GDAL tells of, in the error or in what caused it."""
-    found: BaseException | None = error
-    while found is not None:
-        status = http.status_in(str(found))
+    """The HTTP status that GDAL mentions, in the error or in what caused it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        status = http.status_in(str(cause))
         if status is not None:
             return status
-        found = found.__cause__ or found.__context__
+        cause = cause.__cause__ or cause.__context__
     return None
 
 
@@ -158,23 +158,26 @@ def _missing(error: BaseException) -> bool:
     return "No such file or directory" in str(error)
 
 
-def _complaint(scene: dict[str, Any], error: BaseException, status: int | None) -> str:
+def _failure(scene: dict[str, Any], error: BaseException, status: int | None) -> DataError:
     text = http.without_queries(str(error))
     remote = any("://" in asset["href"] for asset in scene["assets"].values())
     if not remote:
-        return f"a file of the scene {scene['id']} cannot be read: {text}"
+        return DataError(
+            f"a file of the scene {scene['id']} cannot be read: {text}",
+            "copy it anew, and finish the run with --from_cache",
+        )
     host = f"the host of the scene {scene['id']}"
     if status is None and "not recognized" in text:  # GDAL's word for an answer cut short, too
-        return (
-            f"{host} gave no image: it is in trouble, or the file is damaged; finish the run "
-            f"later ({text})"
+        return DataError(
+            f"{host} gave no image: it is in trouble, or the file is damaged ({text})",
+            "finish the run later",
         )
-    return http.advice(host, status, text)
+    return http.failure(host, status, text)
 
 
 def missing_mask(values: Band, nodata: float) -> NDArray[np.bool_]:
     """Pixels that hold no number."""
     if np.isnan(nodata):
         return np.isnan(values)
-    found: NDArray[np.bool_] = (values == nodata) | ~np.isfinite(values)
-    return found
+    missing: NDArray[np.bool_] = (values == nodata) | ~np.isfinite(values)
+    return missing

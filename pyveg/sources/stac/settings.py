@@ -107,8 +107,8 @@ class StacSettings(NetworkSettings):
     def doubts_flag(self) -> bool:
         """Whether scenes that deny that their offset is applied are not believed."""
         liar = (SERVICES["earth_search"], "sentinel-2-l2a")
-        found = (self.service, self.stac_collection) == liar
-        return self.offset_rule == "earth_search" or (self.offset_rule == "auto" and found)
+        same = (self.service, self.stac_collection) == liar
+        return self.offset_rule == "earth_search" or (self.offset_rule == "auto" and same)
 
     @property
     def title(self) -> str:
@@ -126,16 +126,25 @@ def check(settings: StacSettings) -> None:
     if not (settings.path or settings.service or "://" in settings.catalogue):
         known = ", ".join(f'"{name}"' for name in SERVICES)
         raise ConfigError(
-            f'catalogue = "{settings.catalogue}" is unknown; write {known} or an address with '
-            '"https://", or give a catalogue on this machine as path'
+            f'catalogue = "{settings.catalogue}" is unknown',
+            f'write {known} or an address with "https://", or give a catalogue on this machine as '
+            "path",
         )
     fixed = (settings.value_scale, settings.value_offset)
     if settings.offset_rule == "fixed" and None in fixed:
-        raise ConfigError('offset_rule = "fixed" needs value_scale and value_offset')
+        raise ConfigError(
+            'offset_rule = "fixed" lacks the numbers', "give value_scale and value_offset"
+        )
     if settings.offset_rule != "fixed" and fixed != (None, None):
-        raise ConfigError('value_scale and value_offset act with offset_rule = "fixed" only')
+        raise ConfigError(
+            'value_scale and value_offset act with offset_rule = "fixed" only',
+            "set it, or leave them out",
+        )
     if settings.mask != "none" and not settings.mask_band:
-        raise ConfigError('mask_band must name the band of the mask; or set mask = "none"')
+        raise ConfigError(
+            f'mask = "{settings.mask}" needs a band',
+            'set mask_band to its name, or set mask = "none"',
+        )
     _check_sensors(settings)
 
 
@@ -145,11 +154,12 @@ def _check_sensors(settings: StacSettings) -> None:
         return
     cure = "keep those of one sensor, or set mixed_sensors = True, which results record"
     names = map(spelled, settings.platforms)
-    found = sorted({SENSORS[name] for name in names if name in SENSORS})
-    if len(found) > 1:
-        raise ConfigError(f"platforms = {list(settings.platforms)} mix the sensors {found}; {cure}")
+    sensors = sorted({SENSORS[name] for name in names if name in SENSORS})
+    if len(sensors) > 1:
+        raise ConfigError(f"platforms = {list(settings.platforms)} mix the sensors {sensors}", cure)
     if settings.mask == "qa_pixel" and not settings.platforms:
         raise ConfigError(
-            "platforms is empty, and Landsat's collections hold several sensors; name platforms "
-            'of one sensor, such as ["landsat-8", "landsat-9"], or set mixed_sensors = True'
+            "platforms is empty, and Landsat's collections hold several sensors",
+            'name platforms of one sensor, such as ["landsat-8", "landsat-9"], or set '
+            "mixed_sensors = True",
         )

@@ -80,4 +80,4 @@ def _asked(url: str, settings: StacSettings) -> tuple[str, datetime]:
     try:
         return str(answer["token"]), datetime.fromisoformat(answer["msft:expiry"])
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{what} gave no token; finish the run later") from None
+        raise DataError(f"{what} gave no token", "finish the run later") from None

@@ -35,7 +35,7 @@ from pyveg.sources.stac.settings import SENSORS, StacSettings, check
 from pyveg.sources.utm import utm_grid
 
 if TYPE_CHECKING:
-    from pyveg.sources.stac.catalogue import Scene as Found
+    from pyveg.sources.stac.catalogue import Scene as StacItem
 
 VERSION = 1
 """Raised when the same scenes give other numbers, so that old answers are not used."""
@@ -52,10 +52,10 @@ class _Ledger:
     left_out: dict[str, list[str]] = field(default_factory=dict)
     """Why -> ids."""
 
-    def leave_out(self, why: str, scene: Found) -> None:
+    def leave_out(self, why: str, scene: StacItem) -> None:
         self.left_out.setdefault(why, []).append(scene["id"])
 
-    def use(self, scene: Found, meaning: Radiometry) -> None:
+    def use(self, scene: StacItem, meaning: Radiometry) -> None:
         about = scene["properties"]
         self.used.append(
             {
@@ -114,7 +114,7 @@ class StacSource:
         return digest([VERSION, plain, self._files(request)])
 
     def fetch(self, request: Request) -> Scene:
-        """Make the composite of one period, unless its answer is kept.
+        """Make the composite of one period, unless its answer is stored.
 
         Raises
         ------
@@ -141,10 +141,10 @@ class StacSource:
 
         grid = utm_grid(request.place, request.scale)
         period = period_of(request.item)
-        found = catalogue.find(self.settings, catalogue.box_of(grid), period)
-        ledger = _Ledger(len(found))
-        chosen = self._choose(found, request, ledger)
-        bands = _bands(request, found)
+        scenes = catalogue.find(self.settings, catalogue.box_of(grid), period)
+        ledger = _Ledger(len(scenes))
+        chosen = self._choose(scenes, request, ledger)
+        bands = _bands(request, scenes)
         layers = self._layers(chosen, tuple(bands.values()), request, grid, ledger)
         if not layers:
             raise SkipItem(self._nothing(request, ledger))
@@ -154,11 +154,11 @@ class StacSource:
         rasters = {name: grid.raster(whole[band], nodata=0.0) for name, band in bands.items()}
         return Scene(rasters, self._record(request, ledger, list(layers), done))
 
-    def _choose(self, found: list[Found], request: Request, ledger: _Ledger) -> list[Found]:
+    def _choose(self, scenes: list[StacItem], request: Request, ledger: _Ledger) -> list[StacItem]:
         """Scenes worth reading."""
         flag = request.cloudy_pix_flag or CLOUD_FLAG
         chosen = []
-        for scene in _newest(found, ledger):
+        for scene in _newest(scenes, ledger):
             cloud = scene["properties"].get(flag)
             masked = request.mask_cloud and self.settings.mask != "none"
             if cloud is not None and float(cloud) >= request.cloudy_pix_frac:
@@ -170,18 +170,18 @@ class StacSource:
         self._check_sensors(chosen)
         return chosen
 
-    def _check_sensors(self, scenes: list[Found]) -> None:
+    def _check_sensors(self, scenes: list[StacItem]) -> None:
         names = {platform(scene) for scene in scenes}
         sensors = {SENSORS.get(name, "MSI" if "sentinel-2" in name else name) for name in names}
         if len(sensors) > 1 and not self.settings.mixed_sensors:
             raise DataError(
-                f"the scenes are of several platforms, {', '.join(sorted(names))}; set platforms "
-                "to those of one sensor, or mixed_sensors = True"
+                f"the scenes are of several platforms, {', '.join(sorted(names))}",
+                "set platforms to those of one sensor, or mixed_sensors = True",
             )
 
     def _layers(
         self,
-        scenes: list[Found],
+        scenes: list[StacItem],
         bands: tuple[str, ...],
         request: Request,
         grid: Grid,
@@ -194,6 +194,7 @@ class StacSource:
             if read is None:
                 continue
             day = _solar_day(scene, request.place.longitude)
+            # The newest processing comes first: later scenes only fill what it has not seen.
             layer = layers.setdefault(day, read)
             if layer is not read:
                 empty = np.isnan(layer[bands[0]])
@@ -203,7 +204,7 @@ class StacSource:
 
     def _read(
         self,
-        scene: Found,
+        scene: StacItem,
         bands: tuple[str, ...],
         request: Request,
         grid: Grid,
@@ -241,7 +242,7 @@ class StacSource:
             for band in bands
         }
 
-    def _helpers(self, scene: Found, request: Request) -> list[str]:
+    def _helpers(self, scene: StacItem, request: Request) -> list[str]:
         """Bands that tell which pixels are good."""
         if not request.mask_cloud or self.settings.mask == "none":
             return []
@@ -250,7 +251,7 @@ class StacSource:
 
     def _clear(
         self,
-        scene: Found,
+        scene: StacItem,
         raw: Mapping[str, tuple[NDArray[Any], float]],
         bands: Sequence[str],
         helpers: Sequence[str],
@@ -308,26 +309,27 @@ class StacSource:
             "platforms": sorted({scene["platform"] for scene in ledger.used}),
             "harmonised": len({scene["offset"] for scene in ledger.used}) > 1,
         }
+        # As an answer from the cache gives it, so that both make the same manifest.
         plain: dict[str, Any] = json.loads(json.dumps(record))
         return plain
 
 
-def _bands(request: Request, found: list[Found]) -> dict[str, str]:
+def _bands(request: Request, scenes: list[StacItem]) -> dict[str, str]:
     """Raster -> band. What is optional, such as NDVI, is made by those who ask."""
     wanted = {name: b for name, b in request.bands.items() if name not in request.optional}
-    known = {band for scene in found for band in scene["assets"]}
+    known = {band for scene in scenes for band in scene["assets"]}
     for band in wanted.values():
         if known and band not in known:
             raise ConfigError(
-                f'collection "{request.collection.key}": its scenes have no band "{band}"; they '
-                f"have {', '.join(sorted(known))}"
+                f'collection "{request.collection.key}": its scenes have no band "{band}"',
+                f"they have {', '.join(sorted(known))}",
             )
     return wanted
 
 
-def _newest(found: list[Found], ledger: _Ledger) -> list[Found]:
+def _newest(scenes: list[StacItem], ledger: _Ledger) -> list[StacItem]:
     """Scenes, the newest processing first; an older one of the same image is left out."""
-    ordered = sorted(found, key=lambda scene: baseline(scene) or (0, 0), reverse=True)
+    ordered = sorted(scenes, key=lambda scene: baseline(scene) or (0, 0), reverse=True)
     newest: dict[tuple[str, str], Any] = {}
     chosen = []
     for scene in ordered:
@@ -341,11 +343,14 @@ def _newest(found: list[Found], ledger: _Ledger) -> list[Found]:
     return chosen
 
 
-def _solar_day(scene: Found, longitude: float) -> date:
+def _solar_day(scene: StacItem, longitude: float) -> date:
     """The day at the place: tiles of one overpass share it, also where UTC changes its day."""
     from pyveg.sources.stac.catalogue import time_of
 
     moment = time_of(scene)
     if moment is None:
-        raise DataError(f"the scene {scene['id']} does not say when it was taken")
+        raise DataError(
+            f"the scene {scene['id']} does not say when it was taken",
+            'give its item a "datetime", or leave it out of the catalogue',
+        )
     return (moment + timedelta(hours=float(longitude) / 15)).date()

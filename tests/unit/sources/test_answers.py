@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptu
     for _ in range(2):
         assert_same_scene(fetch(tmp_path / "file", service), ANSWER)
     assert service.asked == 2
-    assert "answers are not kept" in caplog.text
+    assert "answers are not stored" in caplog.text
 
 
 def test_a_failure_is_not_kept(tmp_path: Path) -> None:

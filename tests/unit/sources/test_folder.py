@@ -127,8 +127,8 @@ def test_a_wildcard_stands_for_any_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("{date}/x.tif", r"must have \{band\}"),
-        ("{band}.tif", r"must have \{date\}"),
+        ("{date}/x.tif", r"does not say where \{band\} stands; write \{band\} in its place"),
+        ("{band}.tif", r"does not say where \{date\} stands; write \{date\} in its place"),
         ("{date}/{Band}.tif", r"\{Band\} is unknown"),
         ("{date}/{band", r"\{band is unknown"),
         ("/{date}/{band}.tif", "below the folder"),

@@ -96,7 +96,11 @@ def test_a_tiny_place_has_a_pixel() -> None:
         (Place(10, 10, float("inf")), 10, "region_size"),
         (Place(10, 10), 0, "scale"),
         (Place(10, 10), float("nan"), "scale"),
-        (Place(10, 10, 8.0), 10, "pixels; at most"),
+        (
+            Place(10, 10, 8.0),
+            10,
+            "deliver at most 32768 along a side; make it smaller or the scale coarser",
+        ),
     ],
 )
 def test_impossible_places(place: Place, scale: Any, message: str) -> None:

@@ -149,5 +149,7 @@ def test_an_answer_is_kept(server: StacServer, tmp_path: Path) -> None:
 
 
 def test_an_address_must_be_one() -> None:
-    with pytest.raises(ConfigError, match='url = "archive" must begin with "https://"'):
+    with pytest.raises(
+        ConfigError, match='url = "archive" is no web address; begin it with "https://"'
+    ):
         OpenMeteoSource(OpenMeteoSettings(url="archive"))

@@ -164,7 +164,10 @@ def test_an_input_that_is_not_there_fails_alone(run: Any, tmp_path: Path) -> Non
     good, bad = run(inputs=[f"@{tmp_path}/list"])
     assert good.state is State.SUCCEEDED
     assert bad.state is State.FAILED
-    assert bad.reason == f"the input {tmp_path}/data/none.csv is not there"
+    assert bad.reason == (
+        f"the input {tmp_path}/data/none.csv is not there; "
+        "put it there and finish the run with --from_cache, or leave it out"
+    )
 
 
 def test_where_there_are_no_links_it_is_a_copy(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +280,10 @@ def test_inputs_for_other_machines_go_by_the_store(make_pipeline: Any, tmp_path:
     (tmp_path / "data/05.csv").unlink()
     dispatch = Dispatch(store, {}, told.append)
     refused = dispatch.prepare(tasks)
-    assert list(refused.values()) == [f"the input {tmp_path}/data/05.csv is not there"]
+    assert list(refused.values()) == [
+        f"the input {tmp_path}/data/05.csv is not there; "
+        "put it there and finish the run with --from_cache, or leave it out"
+    ]
     sent = list(store.list("_pyveg/inputs/"))
     assert len(sent) == 20
     for path in (tmp_path / "data").iterdir():

@@ -199,9 +199,15 @@ def test_numbers_of_landsat_bands(asset: dict[str, Any], number: int | None) -> 
     ("changes", "words"),
     [
         ({"catalogue": "earthsearch"}, '"earthsearch" is unknown; write "earth_search"'),
-        ({"offset_rule": "fixed", "value_scale": 1.0}, "needs value_scale and value_offset"),
+        (
+            {"offset_rule": "fixed", "value_scale": 1.0},
+            "lacks the numbers; give value_scale and value_offset",
+        ),
         ({"value_offset": 0.1}, 'act with offset_rule = "fixed" only'),
-        ({"mask_band": ""}, 'mask_band must name .* or set mask = "none"'),
+        (
+            {"mask_band": ""},
+            'mask = "scl" needs a band; set mask_band to its name, or set mask = "none"',
+        ),
         ({"platforms": ("landsat-5", "landsat-8")}, r"mix the sensors \['OLI', 'TM'\]"),
         ({"mask": "qa_pixel"}, "platforms is empty, and Landsat"),
     ],

@@ -1,7 +1,7 @@
 """A folder of what services have answered, for all runs and processes of a machine.
 
 Files are named by the digest of what was asked. A file appears whole or not at all. A folder that
-cannot be read or written costs requests, and never an answer.
+cannot be read or written costs more requests, but never an answer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pyveg.caches import cache_folder
 log = logging.getLogger(__name__)
 
 NONE = "none"
-"""The setting of somebody who wants nothing kept."""
+"""The value of the setting ``cache`` that stores nothing."""
 
 
-class KeptFiles:
+class FileCache:
     """Small files by name.
 
     Parameters
@@ -37,10 +37,10 @@ class KeptFiles:
             if folder != NONE:
                 self.folder = Path(folder).expanduser() if folder else cache_folder() / usual
         except RuntimeError as error:  # nobody knows where this user is at home
-            _warn_once(f"answers are not kept: {error}")
+            _warn_once(f"answers are not stored: {error}")
 
     def read(self, name: str) -> bytes | None:
-        """What is kept under a name; None where nothing is."""
+        """What is stored under a name; None where nothing is."""
         if self.folder is None:
             return None
         try:
@@ -49,7 +49,7 @@ class KeptFiles:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Keep something, in place of what was kept under that name."""
+        """Store something, in place of what was stored under that name."""
         if self.folder is None:
             return
         path = self._path(self.folder, name)
@@ -58,7 +58,7 @@ class KeptFiles:
             _write_whole(path, data)
         except OSError as error:
             why = error.strerror or error
-            _warn_once(f"{self.folder} cannot be written, and answers are not kept: {why}")
+            _warn_once(f"{self.folder} cannot be written, and answers are not stored: {why}")
 
     @staticmethod
     def _path(folder: Path, name: str) -> Path:
@@ -74,6 +74,7 @@ def _warn_once(text: str) -> None:
 
 def _write_whole(path: Path, data: bytes) -> None:
     """By another name first, so that nobody ever reads half of it."""
+    # In the same folder: a file is moved in one step only within one file system.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
     try:
         with os.fdopen(handle, "wb") as stream:

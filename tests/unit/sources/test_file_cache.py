@@ -1,4 +1,4 @@
-"""Files that are kept between runs."""
+"""Files of answers that outlast a run."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from pyveg.sources.kept import KeptFiles
+from pyveg.sources.file_cache import FileCache
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    kept = KeptFiles(str(tmp_path), "usual")
-    assert kept.read("abc") is None
-    kept.write("abc", b"one")
-    kept.write("abc", b"two")
-    assert KeptFiles(str(tmp_path), "other").read("abc") == b"two"
+    cache = FileCache(str(tmp_path), "usual")
+    assert cache.read("abc") is None
+    cache.write("abc", b"one")
+    cache.write("abc", b"two")
+    assert FileCache(str(tmp_path), "other").read("abc") == b"two"
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["abc"]
 
 
 def test_the_usual_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYVEG_CACHE", str(tmp_path))
-    KeptFiles("", "usual").write("abc", b"one")
+    FileCache("", "usual").write("abc", b"one")
     assert (tmp_path / "usual" / "ab" / "abc").read_bytes() == b"one"
 
 
 def test_none_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYVEG_CACHE", str(tmp_path))
-    kept = KeptFiles("none", "usual")
-    kept.write("abc", b"one")
-    assert kept.read("abc") is None
+    cache = FileCache("none", "usual")
+    cache.write("abc", b"one")
+    assert cache.read("abc") is None
     assert not list(tmp_path.iterdir())
 
 
@@ -37,11 +37,11 @@ def test_a_folder_that_is_none_costs_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    kept = KeptFiles(str(tmp_path / "file"), "usual")
+    cache = FileCache(str(tmp_path / "file"), "usual")
     for name in ("abc", "def", "ghi"):
-        kept.write(name, b"one")
-    assert kept.read("abc") is None
-    assert caplog.text.count("answers are not kept") == 1
+        cache.write(name, b"one")
+    assert cache.read("abc") is None
+    assert caplog.text.count("answers are not stored") == 1
 
 
 def test_a_user_without_a_home_keeps_nothing(
@@ -50,11 +50,11 @@ def test_a_user_without_a_home_keeps_nothing(
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr("pyveg.sources.kept.cache_folder", nowhere)
-    kept = KeptFiles("", "usual")
-    kept.write("abc", b"one")
-    assert kept.read("abc") is None
-    assert "answers are not kept: Could not determine home" in caplog.text
+    monkeypatch.setattr("pyveg.sources.file_cache.cache_folder", nowhere)
+    cache = FileCache("", "usual")
+    cache.write("abc", b"one")
+    assert cache.read("abc") is None
+    assert "answers are not stored: Could not determine home" in caplog.text
 
 
 def test_nobody_reads_half_a_file(tmp_path: Path) -> None:
@@ -63,10 +63,10 @@ def test_nobody_reads_half_a_file(tmp_path: Path) -> None:
 
     def write(data: bytes) -> None:
         for _ in range(25):
-            KeptFiles(str(tmp_path), "usual").write("abc", data)
+            FileCache(str(tmp_path), "usual").write("abc", data)
 
     def read() -> set[bytes | None]:
-        return {KeptFiles(str(tmp_path), "usual").read("abc") for _ in range(200)}
+        return {FileCache(str(tmp_path), "usual").read("abc") for _ in range(200)}
 
     with ThreadPoolExecutor(8) as pool:
         found = [pool.submit(read) for _ in range(4)]
