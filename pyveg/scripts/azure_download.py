@@ -50,8 +50,8 @@ def main(  # noqa: PLR0917 - click passes options by name
 
         azure.use(azure_config)
         done = _download(container, kinds, output_zipfile, output_dir, force=force)
-        kept = f", {done.kept} of them were there already" if done.kept else ""
-        click.echo(f"{done.files} files, {done.size / 1e6:.1f} MB{kept}")
+        present = f", {done.present} of them were there already" if done.present else ""
+        click.echo(f"{done.files} files, {done.size / 1e6:.1f} MB{present}")
         click.echo(f"written: {output_zipfile or output_dir}")
 
 

@@ -69,8 +69,9 @@ class Access:
             return AzureNamedKeyCredential(account_of(account_url), self.account_key)
         if urlsplit(account_url).scheme != "https":
             raise ConfigError(
-                f"{account_url}: a login works with https only; set storage_account_key in "
-                f"azure_config.py, or a SAS in the variable {SAS_VARIABLE}"
+                f"{account_url}: a login works with https only",
+                "set storage_account_key in azure_config.py, or a SAS in the variable "
+                f"{SAS_VARIABLE}",
             )
         from azure.identity import DefaultAzureCredential
 
@@ -89,16 +90,16 @@ def check_account_url(account_url: str) -> str:
     plain = f"{parts.scheme}://{parts.hostname or '...'}"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(
-            f'"{plain}" is no address of a storage account; write it as '
-            "https://NAME.blob.core.windows.net"
+            f'"{plain}" is no address of a storage account',
+            "write it as https://NAME.blob.core.windows.net",
         )
     if parts.query or parts.username or parts.password:
         raise ConfigError(
-            f"{plain}: leave what comes behind the address out of it; a SAS goes to the variable "
-            f"{SAS_VARIABLE}"
+            f"{plain} was given with more behind it, which may be a secret",
+            f"leave that out of the address; a SAS goes to the variable {SAS_VARIABLE}",
         )
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise ConfigError(f"{plain}: http is for emulators on this machine; write https")
+        raise ConfigError(f"{plain}: http is for emulators on this machine", "write https")
     return account_url.rstrip("/")
 
 
@@ -110,7 +111,7 @@ def service_client(account_url: str, access: Access) -> BlobServiceClient:
     from requests.adapters import HTTPAdapter
 
     session = requests.Session()
-    for scheme in ("http://", "https://"):  # retries are the SDK's business
+    for scheme in ("http://", "https://"):  # no retries here, which would multiply the SDK's
         session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
     return BlobServiceClient(
         account_url,
@@ -170,7 +171,7 @@ def container_sas(
         account_key=account_key,
         user_delegation_key=user_delegation_key,
         permission=ContainerSasPermissions.from_string(permissions),
-        start=now - timedelta(minutes=15),
+        start=now - timedelta(minutes=15),  # or the service refuses it where its clock is behind
         expiry=now + lifetime,
         **protocol,
     )

@@ -43,7 +43,7 @@ class Blob:
     size: int
     """Bytes."""
     md5: bytes | None
-    """None where whoever wrote it told none; this Store always does."""
+    """None where whoever wrote it gave none; this Store always gives one."""
     etag: str
     """Changes with every write."""
     modified: datetime
@@ -99,7 +99,7 @@ class AzureBlobStore:
     def read(self, key: str) -> bytes:
         """Bytes of a key."""
         blob = self._blob(key)
-        return self._found(key, lambda: blob.download_blob(max_concurrency=_PARALLEL).readall())
+        return self._existing(key, lambda: blob.download_blob(max_concurrency=_PARALLEL).readall())
 
     def write(self, key: str, data: bytes) -> None:
         """Store bytes under a key."""
@@ -120,7 +120,7 @@ class AzureBlobStore:
         """Length in bytes, or None."""
         blob = self._blob(key)
         try:
-            return int(self._found(key, blob.get_blob_properties).size)
+            return int(self._existing(key, blob.get_blob_properties).size)
         except KeyMissingError:
             return None
 
@@ -128,7 +128,7 @@ class AzureBlobStore:
         """Remove a key."""
         blob = self._blob(key)
         try:
-            self._found(key, blob.delete_blob)
+            self._existing(key, blob.delete_blob)
         except KeyMissingError:
             return
 
@@ -141,9 +141,9 @@ class AzureBlobStore:
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
         """Read a value as a stream, which fetches what is read and may be moved in."""
         blob = self._blob(key)
-        found = self._found(key, blob.get_blob_properties)
-        fetch = _Fetch(blob, found.etag, f"{self.url}/{key}")
-        with io.BufferedReader(_BlobFile(fetch, found.size), _READ_AHEAD) as stream:
+        properties = self._existing(key, blob.get_blob_properties)
+        fetch = _Fetch(blob, properties.etag, f"{self.url}/{key}")
+        with io.BufferedReader(_BlobFile(fetch, properties.size), _READ_AHEAD) as stream:
             yield stream
 
     @contextmanager
@@ -155,7 +155,7 @@ class AzureBlobStore:
             length = stream.seek(0, io.SEEK_END)
             settings = _content_settings(key, _digest(stream))
 
-            def send() -> None:
+            def send() -> None:  # a second time where the container had to be made
                 stream.seek(0)
                 blob.upload_blob(
                     stream,
@@ -183,7 +183,7 @@ class AzureBlobStore:
             yield
         finally:
             lease.release()
-        lease.check()
+        lease.check()  # not in the finally: an error of the context goes first
 
     def discard_partial(self) -> None:
         """Do nothing: Azure forgets parts of a blob that was never finished."""
@@ -196,7 +196,7 @@ class AzureBlobStore:
     def inventory(self, prefix: str = "") -> Sequence[Blob]:
         """What there is below a prefix, sorted by key, the Store's own blobs left out."""
         with explained(self.url):
-            found = [
+            blobs = [
                 Blob(
                     item.name,
                     int(item.size),
@@ -207,7 +207,7 @@ class AzureBlobStore:
                 for item in self._client.list_blobs(name_starts_with=prefix or None)
                 if item.name.partition("/")[0] not in RESERVED
             ]
-        return sorted(found, key=lambda blob: blob.key)
+        return sorted(blobs, key=lambda blob: blob.key)
 
     def chunks(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
         """Bytes of a value from `start` on, in parts.
@@ -226,11 +226,11 @@ class AzureBlobStore:
     def containers(self) -> Iterator[str]:
         """Names of all containers of the account; needs a right that a container's SAS has not."""
         with explained(self.account_url):
-            for found in self._service.list_containers():
-                yield found.name
+            for container in self._service.list_containers():
+                yield container.name
 
     def missing(self) -> StoreError:
-        """The error for a container that is not there; tells the nearest names."""
+        """The error for a container that is not there; names the nearest ones."""
         try:
             names = list(self.containers())
         except StoreError:  # not everybody may list them
@@ -238,7 +238,7 @@ class AzureBlobStore:
         near = difflib.get_close_matches(self.container, names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else "check its name and the account"
         return StoreError(
-            f"there is no container {self.container} in {account_of(self.account_url)}; {hint}"
+            f"there is no container {self.container} in {account_of(self.account_url)}", hint
         )
 
     def sas(self, lifetime: timedelta, permissions: str = azure_access.PERMISSIONS) -> str | None:
@@ -287,7 +287,7 @@ class AzureBlobStore:
     def _explained(self, key: str) -> Any:
         return explained(f"{self.url}/{key}")
 
-    def _found(self, key: str, act: Callable[[], T]) -> T:
+    def _existing(self, key: str, act: Callable[[], T]) -> T:
         """Do it; `KeyMissingError` where the blob or the container is not there."""
         from azure.core.exceptions import ResourceNotFoundError
 
@@ -345,7 +345,9 @@ class _Fetch:
                     max_concurrency=_PARALLEL,
                 ).readall()
             except (ResourceModifiedError, ResourceNotFoundError):
-                raise StoreError(f"{self._where}: it was replaced while it was read") from None
+                raise StoreError(
+                    f"{self._where}: it was replaced while it was read", "read it again"
+                ) from None
 
 
 class _BlobFile(io.RawIOBase):

@@ -1,7 +1,7 @@
 """Download of a container: in parallel, checked, and continued where it was broken off.
 
-What has come in part is kept in a folder of its own, by key and version of the blob. A file gets
-its name only when its length and MD5 are those that the service tells.
+What has come in part is stored in a folder of its own, by key and version of the blob. A file gets
+its name only when its length and MD5 are those that the service states.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PACKED = (".json", ".csv", ".txt", ".log", ".py", ".tif")
 
 
 class Watcher(Protocol):
-    """Is told how far a download is; by one thread at a time."""
+    """Learns how far a download is, from one thread at a time."""
 
     def begin(self, files: int, size: int) -> None:
         """What is to come: files and bytes."""
@@ -54,7 +54,7 @@ class Downloaded:
     files: int
     size: int
     """Bytes of all of them."""
-    kept: int
+    present: int
     """Files that were there already."""
 
 
@@ -67,7 +67,7 @@ def download_folder(
     watcher: Watcher | None = None,
     n_threads: int = _THREADS,
 ) -> Downloaded:
-    """Put blobs into a folder; files that are there and equal are kept.
+    """Put blobs into a folder; files that are there and equal are left as they are.
 
     Parameters
     ----------
@@ -113,9 +113,9 @@ def download_zip(
     """
     file = Path(file).expanduser().absolute()
     if file.is_dir():
-        raise ConfigError(f"{file} is a folder; name a file")
+        raise ConfigError(f"{file} is a folder", "name a file")
     if file.exists() and not force:
-        raise ConfigError(f"{file} is there already; replace it with --force")
+        raise ConfigError(f"{file} is there already", "replace it with --force")
     folder = file.with_name(f"{file.name}.parts")
     with _sole(folder / PARTS):
         done = _Download(store, folder, watcher, n_threads).run(blobs, force=True)
@@ -153,8 +153,8 @@ class _Download:
         differing = [blob.key for blob in wanted if paths[blob.key].exists()]
         if differing and not force:
             raise ConfigError(
-                f"{_some(differing)} in {self._folder} differ from the container; replace them "
-                "with --force, or name another folder"
+                f"{_some(differing)} in {self._folder} differ from the container",
+                "replace them with --force, or name another folder",
             )
         self._tell(len(blobs) - len(wanted), size - sum(blob.size for blob in wanted))
         faults = [fault for fault in self._each(wanted, self._fetch) if fault]
@@ -163,7 +163,8 @@ class _Download:
         if faults:
             raise StoreError(
                 f"{len(faults)} of {len(blobs)} files are damaged in {self._store.url} and were "
-                f"left out: {_some(faults)}; run the modules that made them again (--from_cache)"
+                f"left out: {_some(faults)}",
+                "run the modules that made them again (--from_cache)",
             )
         return Downloaded(len(blobs), size, len(blobs) - len(wanted))
 
@@ -183,7 +184,7 @@ class _Download:
         """Where a blob goes: always below the folder."""
         path = self._folder.joinpath(*check_key(key).split("/"))
         if not path.resolve().is_relative_to(self._folder.resolve()):
-            raise StoreError(f"{key} would lie outside {self._folder}; remove the link in it")
+            raise StoreError(f"{key} would lie outside {self._folder}", "remove the link in it")
         return path
 
     def _refuse_clashes(self, blobs: Sequence[Blob]) -> None:
@@ -193,7 +194,10 @@ class _Download:
             parent = key.rpartition("/")[0]
             while parent:
                 if parent in keys:
-                    raise StoreError(f"{parent} cannot be a file and a folder, which has {key}")
+                    raise StoreError(
+                        f"{parent} cannot be a file and a folder, which has {key}",
+                        "rename or remove one of them in the container",
+                    )
                 parent = parent.rpartition("/")[0]
 
     def _fetch(self, blob: Blob) -> str:
@@ -203,7 +207,7 @@ class _Download:
             begun = part.stat().st_size if part.is_file() else 0
             if begun and self._complete(blob, part, begun):
                 return ""
-            if begun:  # what was kept of it is bad, not the blob
+            if begun:  # what had come of it is bad, and not the blob
                 self._drop(part)
             if self._complete(blob, part, 0):
                 return ""
@@ -220,7 +224,9 @@ class _Download:
                 came += len(data)
                 self._tell(0, len(data))
                 if self._stop.is_set():
-                    raise StoreError(f"{self._store.url}/{blob.key}: broken off")
+                    raise StoreError(
+                        f"{self._store.url}/{blob.key}: broken off", "run it again, and it goes on"
+                    )
         if not _is_whole(part, blob):
             self._tell(0, -came)
             return False
@@ -251,7 +257,7 @@ class _Download:
 
 
 def _is_whole(path: Path, blob: Blob) -> bool:
-    """Whether a file is what the service tells of a blob; by length alone where it tells no MD5."""
+    """Whether a file is what the service tells of a blob; by length alone where it has no MD5."""
     with _written(path):
         if not path.is_file() or path.stat().st_size != blob.size:
             return False
@@ -278,7 +284,7 @@ def _pack(folder: Path, blobs: Sequence[Blob], file: Path) -> None:
 
 @contextmanager
 def _sole(parts: Path) -> Iterator[None]:
-    """Be the only download into a folder; what came in part is kept after an error."""
+    """Be the only download into a folder; what came in part stays after an error."""
     from filelock import FileLock, Timeout
 
     with _written(parts):
@@ -288,7 +294,7 @@ def _sole(parts: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             raise StoreError(
-                f"another download is writing to {parts.parent}; wait for it or stop it"
+                f"another download is writing to {parts.parent}", "wait for it or stop it"
             ) from None
     try:
         yield
@@ -301,12 +307,15 @@ def _sole(parts: Path) -> Iterator[None]:
 
 @contextmanager
 def _written(path: Path) -> Iterator[None]:
-    """Tell plainly why files cannot be written."""
+    """Say plainly why files cannot be written."""
     try:
         yield
     except OSError as error:
         where = error.filename or path
-        raise StoreError(f"{where} cannot be written: {error.strerror or error}") from error
+        raise StoreError(
+            f"{where} cannot be written: {error.strerror or error}",
+            "free some space, change its permissions or name another folder",
+        ) from error
 
 
 def _some(names: Sequence[str]) -> str:

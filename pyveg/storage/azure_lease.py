@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyveg.core.errors import RunLockedError
 from pyveg.storage.azure_errors import code_of
-from pyveg.storage.holder import Holder, locked
+from pyveg.storage.lock_owner import LockOwner, locked
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -20,7 +20,7 @@ class BlobLease:
     """The right to write, which a thread renews until it is given back.
 
     A process that was killed renews nothing, and the service lets others in after `seconds`. Only
-    the service's clock counts. The blob stays and tells who had it last.
+    the service's clock counts. The blob stays and says who had it last.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class BlobLease:
             if code_of(error) not in _TAKEN:
                 raise
             raise self._locked() from None
-        self._blob.upload_blob(Holder().to_json().encode(), overwrite=True, lease=self._lease)
+        self._blob.upload_blob(LockOwner().to_json().encode(), overwrite=True, lease=self._lease)
         self._thread.start()
 
     def release(self) -> None:
@@ -64,7 +64,7 @@ class BlobLease:
 
         self._stop.set()
         self._thread.join()
-        with suppress(AzureError):  # then it expires
+        with suppress(AzureError):  # then it expires by itself
             self._lease.release()
 
     def check(self) -> None:
@@ -88,6 +88,7 @@ class BlobLease:
     def _renew(self) -> None:
         from azure.core.exceptions import AzureError, HttpResponseError
 
+        # Every third, so that two renewals may fail before the lease runs out.
         while not self._stop.wait(self._seconds / 3):
             try:
                 self._lease.renew()
@@ -101,9 +102,8 @@ class BlobLease:
     def _locked(self) -> RunLockedError:
         from azure.core.exceptions import AzureError
 
-        holder = None
+        owner = None
         with suppress(AzureError):
             text = self._blob.download_blob().readall()
-            holder = Holder.from_json(text.decode(errors="replace"))
-        told = locked(self._url, holder)
-        return RunLockedError(f"{told} (if it was killed, wait {self._seconds} seconds)")
+            owner = LockOwner.from_json(text.decode(errors="replace"))
+        return locked(self._url, owner, self._seconds)

@@ -14,7 +14,7 @@ _VALID = re.compile("[a-z0-9](?:-?[a-z0-9])+")
 _SEPARATORS = re.compile(r"[-_./\\: ]+")
 _OTHERS = re.compile("[^a-z0-9-]+")
 _DIGEST = 12
-"""Hexadecimal digits that tell long names apart: 48 bits."""
+"""Hexadecimal digits that make long names differ: 48 bits."""
 _TAIL = len("2026-11-21-10-00-00")
 """Characters at the end of a long name that are kept: the date stamp of a run."""
 
@@ -40,7 +40,7 @@ def container_name(text: str) -> str:
     -------
     str
         3 to 63 characters. Texts that differ by more than capitals and separators get different
-        names; runs are kept apart by the lock in the container all the same.
+        names; and two runs never mix, because each container has a lock.
     """
     if is_container_name(text):
         return text
@@ -67,8 +67,8 @@ def check_container_name(text: str) -> str:
     """
     if not is_container_name(text):
         raise StoreError(
-            f'"{text}" cannot be a container: its name has 3 to 63 of the characters a-z, 0-9 and '
-            "single hyphens between them"
+            f'"{text}" cannot be the name of a container',
+            "give 3 to 63 of the characters a-z, 0-9 and single hyphens between them",
         )
     return text
 

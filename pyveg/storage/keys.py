@@ -14,6 +14,7 @@ RESERVED = frozenset({PARTIAL, LOCKS})
 """First parts that no key has; `list` does not show them."""
 
 _DRIVE = re.compile("[A-Za-z]:")
+_CURE = 'write it as "folder/name", with "/" between its parts'
 
 
 def check_key(key: str) -> str:
@@ -28,7 +29,7 @@ def check_key(key: str) -> str:
     """
     fault = _fault(key)
     if fault:
-        raise StoreError(f"{key!r} cannot be a key: {fault}")
+        raise StoreError(f"{key!r} cannot be a key: {fault}", _CURE)
     return key
 
 
@@ -42,7 +43,7 @@ def check_prefix(prefix: str) -> str:
     """
     fault = _fault(f"{prefix}x")  # any key that begins with it
     if fault:
-        raise StoreError(f"no key can begin with {prefix!r}: {fault}")
+        raise StoreError(f"no key can begin with {prefix!r}: {fault}", _CURE)
     return prefix
 
 
@@ -50,13 +51,13 @@ def _fault(key: str) -> str:
     """What is wrong with a key; empty where nothing is."""
     parts = key.split("/")
     if "" in parts:
-        return 'it is empty, absolute, or has an empty part; write it as "folder/name"'
+        return "it is empty, absolute, or has an empty part"
     if "." in parts or ".." in parts:
         return 'it has a part "." or ".."'
     if parts[0] in RESERVED:
         return f'"{parts[0]}" is kept for the Store itself'
     if "\\" in key or "\0" in key:
-        return 'it has a backslash or a NUL; parts are separated by "/"'
+        return "it has a backslash or a NUL"
     if _DRIVE.match(key):
         return "it begins with the letter of a drive"
     return "" if _is_text(key) else "it is not valid Unicode"

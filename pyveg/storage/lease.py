@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from pyveg.core.errors import KeyMissingError, RunLockedError, StoreError
-from pyveg.storage.holder import Holder, locked
+from pyveg.storage.lock_owner import LockOwner, locked
 
 _taking = threading.Lock()
 """Threads of one process take leases one after the other."""
@@ -60,7 +60,7 @@ class Lease:
         self._seconds = seconds
         self._settle = min(seconds / 20, 2.0)  # longer than a write takes to be seen
         self._token = uuid.uuid4().hex
-        self._holder = Holder()
+        self._owner = LockOwner()
         self._stop = threading.Event()
         self._taken_over: RunLockedError | None = None
         self._thread = threading.Thread(target=self._renew, name="pyveg-lease", daemon=True)
@@ -75,8 +75,8 @@ class Lease:
         """Give it back."""
         self._stop.set()
         self._thread.join()
-        with suppress(StoreError):  # then it expires
-            self._refuse_others()
+        with suppress(StoreError):  # then it expires by itself
+            self._refuse_others()  # or the lease of who took over would be deleted
             self._objects.delete(self._key)
 
     def check(self) -> None:
@@ -97,6 +97,7 @@ class Lease:
         self._refuse_others()
 
     def _renew(self) -> None:
+        # Every third, so that two renewals may fail before the lease runs out.
         while not self._stop.wait(self._seconds / 3):
             try:
                 self._refuse_others()
@@ -110,17 +111,16 @@ class Lease:
     def _refuse_others(self) -> None:
         """Raise `RunLockedError` where a valid lease is somebody else's."""
         text = self._read()
-        holder = Holder.from_json(text)
-        if text and holder is None:  # being written, unless its writer was killed then
+        owner = LockOwner.from_json(text)
+        if text and owner is None:  # being written, unless its writer was killed then
             time.sleep(self._settle)
             text = self._read()
-            holder = Holder.from_json(text)
-        if holder is None:
+            owner = LockOwner.from_json(text)
+        if owner is None:
             return
         document = json.loads(text)
         if document.get("token") != self._token and document.get("expires", 0) > time.time():
-            error = locked(self._objects.url, holder)
-            raise RunLockedError(f"{error} (if it was killed, wait {self._seconds:g} seconds)")
+            raise locked(self._objects.url, owner, self._seconds)
 
     def _read(self) -> str:
         """Text of the lease as it is now; empty where there is none."""
@@ -131,5 +131,5 @@ class Lease:
 
     def _record(self) -> bytes:
         expires = time.time() + self._seconds
-        document = {**json.loads(self._holder.to_json()), "token": self._token, "expires": expires}
+        document = {**json.loads(self._owner.to_json()), "token": self._token, "expires": expires}
         return json.dumps(document).encode()

@@ -16,25 +16,29 @@ from typing import IO, Any, ClassVar
 from filelock import FileLock, Timeout
 
 from pyveg.core.errors import KeyMissingError, StoreError
-from pyveg.storage.holder import Holder, locked
 from pyveg.storage.keys import LOCKS, PARTIAL, RESERVED, check_key, check_prefix
+from pyveg.storage.lock_owner import LockOwner, locked
 
 _NOTHING_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
-_FULL = "the disk is full; free some space or choose another folder, then run it again"
-_NOT_ALLOWED = "it may not be written or read; change its permissions or choose another folder"
-_IN_THE_WAY = "a file stands where a folder is needed, or the other way round; move it away"
-_CURES = {
+_FULL = ("the disk is full", "free some space or choose another folder, then run it again")
+_NOT_ALLOWED = (
+    "it may not be written or read",
+    "change its permissions or choose another folder",
+)
+_IN_THE_WAY = ("a file stands where a folder is needed, or the other way round", "move it away")
+_ADVICE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EACCES: _NOT_ALLOWED,
     errno.EPERM: _NOT_ALLOWED,
-    errno.EROFS: "it is on a file system that cannot be written to; choose another folder",
+    errno.EROFS: ("it is on a file system that cannot be written to", "choose another folder"),
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
-    errno.ENAMETOOLONG: "the name is too long; choose a folder with a shorter path",
+    errno.ENAMETOOLONG: ("the name is too long", "choose a folder with a shorter path"),
 }
+"""Number of the operating system -> what is wrong, and the cure."""
 _OF_A_STREAM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 """Errors that a write to an open file can end with."""
 
@@ -90,8 +94,8 @@ class LocalStore:
         """Length in bytes, or None."""
         path = self._path(key)
         with _explained(path), suppress(*_NOTHING_THERE):
-            found = os.stat(path)  # noqa: PTH116 - see __init__
-            return found.st_size if stat.S_ISREG(found.st_mode) else None
+            status = os.stat(path)  # noqa: PTH116 - see __init__
+            return status.st_size if stat.S_ISREG(status.st_mode) else None
         return None
 
     def delete(self, key: str) -> None:
@@ -110,8 +114,8 @@ class LocalStore:
         """All keys that begin with `prefix`, sorted."""
         folder = check_prefix(prefix).rpartition("/")[0]
         with _explained(self._root / folder):
-            found = _keys_below(self._root / folder, f"{folder}/" if folder else "")
-            return iter(sorted(key for key in found if key.startswith(prefix)))
+            keys = _keys_below(self._root / folder, f"{folder}/" if folder else "")
+            return iter(sorted(key for key in keys if key.startswith(prefix)))
 
     @contextmanager
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
@@ -157,7 +161,7 @@ class LocalStore:
     def lock(self, key: str) -> Iterator[None]:
         """Hold the only lock of that name: a lock of the operating system, freed with the process.
 
-        A text beside it tells others who holds it. The file of the lock stays: another process may
+        A text beside it says who holds it. The file of the lock stays: another process may
         have it open already, and would lock a file that is no longer there.
         """
         path = self._root / LOCKS / check_key(key)
@@ -166,7 +170,7 @@ class LocalStore:
             guard = self._acquire(path, note)
         try:
             with _explained(note):
-                note.write_text(Holder().to_json(), encoding="utf-8")
+                note.write_text(LockOwner().to_json(), encoding="utf-8")
             yield
         finally:
             with suppress(OSError):
@@ -239,9 +243,9 @@ def _keys_below(folder: Path | str, prefix: str) -> Iterator[str]:
             yield f"{prefix}{entry.name}"
 
 
-def _read_note(note: Path) -> Holder | None:
+def _read_note(note: Path) -> LockOwner | None:
     try:
-        return Holder.from_json(note.read_text(encoding="utf-8"))
+        return LockOwner.from_json(note.read_text(encoding="utf-8"))
     except OSError:
         return None
 
@@ -253,8 +257,9 @@ def _is_of_stream(error: OSError) -> bool:
 
 def _explain(error: OSError, path: str | Path) -> StoreError:
     """Name the path and the cure."""
-    cure = _CURES.get(error.errno or 0, "look at the disk and its connection")
-    return StoreError(f"{path}: {error.strerror or error}: {cure}")
+    meaning, cure = _ADVICE.get(error.errno or 0, ("", "look at the disk and its connection"))
+    wrong = f"{path}: {error.strerror or error}"
+    return StoreError(f"{wrong}: {meaning}" if meaning else wrong, cure)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import IO, Any, ClassVar
 from weakref import WeakValueDictionary
 
 from pyveg.core.errors import KeyMissingError
-from pyveg.storage.holder import Holder, locked
 from pyveg.storage.keys import check_key, check_prefix
+from pyveg.storage.lock_owner import LockOwner, locked
 
 
 class _Content:
@@ -20,7 +20,7 @@ class _Content:
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
-        self.holders: dict[str, Holder] = {}
+        self.owners: dict[str, LockOwner] = {}
 
 
 _contents: WeakValueDictionary[str, _Content] = WeakValueDictionary()
@@ -93,14 +93,15 @@ class MemoryStore:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Hold the only lock of that name in this process."""
-        mine = Holder()
-        holder = self._content.holders.setdefault(check_key(key), mine)
-        if holder is not mine:
-            raise locked(self.url, holder)
+        mine = LockOwner()
+        # One operation, which is atomic: a look and then a write would let two threads in.
+        owner = self._content.owners.setdefault(check_key(key), mine)
+        if owner is not mine:
+            raise locked(self.url, owner)
         try:
             yield
         finally:
-            del self._content.holders[key]
+            del self._content.owners[key]
 
     def discard_partial(self) -> None:
         """Do nothing: an interrupted write leaves nothing behind."""

@@ -109,7 +109,7 @@ class Objects:
         """Keys of all values below a folder, in no order."""
         top = self._path(folder) if folder else self._root
         with self._explained(folder):
-            self._fs.invalidate_cache()
+            self._fs.invalidate_cache()  # as above: fsspec remembers what it has listed
             try:
                 names = self._fs.find(top)
             except _NOTHING_THERE:
@@ -203,8 +203,8 @@ class Objects:
             raise
         except Exception as error:
             raise StoreError(
-                f"{self.url}/{key}: {_said(error)}; check the address, your permissions and the "
-                "connection"
+                f"{self.url}/{key}: {_said(error)}",
+                "check the address, your permissions and the connection",
             ) from error
 
 
@@ -212,12 +212,14 @@ def _protocol(url: str) -> str:
     """Protocol of a URL that can be a Store."""
     if "::" in url:
         raise ConfigError(
-            f'{url}: a Store cannot be a chain of file systems; write it without "::"'
+            f"{url}: a Store cannot be a chain of file systems", 'write it without "::"'
         )
     if _PASSWORD.search(url):
         raise ConfigError(
-            f"{_PASSWORD.sub('//', url)}: leave the password out of the address, which is written "
-            "to logs; give it by the environment, such as FSSPEC_SFTP_PASSWORD"
+            f"{_PASSWORD.sub('//', url)} was given with a password, and addresses are written to "
+            "logs",
+            "leave the password out of the address, and give it by the environment, such as "
+            "FSSPEC_SFTP_PASSWORD",
         )
     return split_protocol(url)[0] or "file"
 
@@ -235,7 +237,10 @@ def _open(url: str, protocol: str, options: Mapping[str, Any]) -> tuple[Any, str
         fs, root = fsspec.url_to_fs(url, **options)
         return fs, fs._strip_protocol(root)
     except Exception as error:
-        raise StoreError(f"{url} cannot be opened: {_said(error)}") from error
+        raise StoreError(
+            f"{url} cannot be opened: {_said(error)}",
+            "check the address and what it needs to log in",
+        ) from error
 
 
 def _package(error: ImportError, protocol: str) -> str:

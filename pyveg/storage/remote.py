@@ -81,8 +81,8 @@ class FsspecStore:
     def list(self, prefix: str = "") -> Iterator[str]:
         """All keys that begin with `prefix`, sorted."""
         folder = check_prefix(prefix).rpartition("/")[0]
-        found = self._objects.find(folder)
-        return iter(sorted(key for key in found if key.startswith(prefix)))
+        keys = self._objects.find(folder)
+        return iter(sorted(key for key in keys if key.startswith(prefix)))
 
     def open_read(self, key: str) -> AbstractContextManager[IO[bytes]]:
         """Read a value as a stream."""

@@ -60,7 +60,7 @@ def test_names_stay_readable() -> None:
 
 def test_what_is_no_name_is_refused() -> None:
     for name in ("ab", "a--b", "-ab", "ab-", "Abc", "a_b", "a" * 64, ""):
-        with pytest.raises(StoreError, match="cannot be a container"):
+        with pytest.raises(StoreError, match="cannot be the name of a container; give 3 to 63"):
             check_container_name(name)
 
 
