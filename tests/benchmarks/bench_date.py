@@ -71,8 +71,12 @@ def core_seconds(python: str, dates: int) -> float:
         config = write_job(folder, dates)
         command = [python, "-m", "pyveg.scripts.run_pipeline", "--config_file", str(config)]
         before = os.times()
-        done = subprocess.run(
-            [*command, "--runner", "serial"], capture_output=True, text=True, check=False
+        done = subprocess.run(  # elsewhere, lest -m finds the pyveg of this folder
+            [*command, "--runner", "serial"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         after = os.times()
         if done.returncode:
