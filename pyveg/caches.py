@@ -1,4 +1,4 @@
-"""Where this machine keeps what can be fetched or made again."""
+"""Where this machine stores what can be fetched or made again."""
 
 from __future__ import annotations
 

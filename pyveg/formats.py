@@ -49,7 +49,7 @@ class Raster:
     transform: tuple[float, float, float, float, float, float] | None = None
     """a, b, c, d, e, f: x = a * column + b * row + c, y = d * column + e * row + f, in units of
     `crs`, (0, 0) being the outer corner of the first pixel. None where there is none; a TIFF does
-    not tell this from the identity."""
+    not distinguish this from the identity."""
     nodata: float | None = None
     """Value of pixels that hold no measurement; they are left as they are in `array`."""
     encoded: bytes | None = field(default=None, init=False, repr=False)
@@ -76,9 +76,9 @@ def with_encoding(raster: Raster, data: bytes) -> Raster:
     """
     array = raster.array.view()
     array.flags.writeable = False
-    found = replace(raster, array=array)
-    object.__setattr__(found, "encoded", data)  # the dataclass is frozen
-    return found
+    encoded = replace(raster, array=array)
+    object.__setattr__(encoded, "encoded", data)  # the dataclass is frozen
+    return encoded
 
 
 def decode_geotiff(data: bytes) -> Raster:
@@ -135,6 +135,7 @@ def encode_geotiff(raster: Raster) -> bytes:
         "nodata": raster.nodata,
         "compress": "deflate",
         "zlevel": 1,
+        # Differences of neighbours compress better than values; 3 is the predictor for floats.
         "predictor": 3 if array.dtype.kind == "f" else 2,
         "blockysize": max(1, min(STRIP_BYTES // array[0].nbytes, len(array))),
     }
@@ -143,6 +144,7 @@ def encode_geotiff(raster: Raster) -> bytes:
         MemoryFile() as file,
     ):
         with file.open(**profile) as dataset:
+            # GDAL takes the bytes as they are, and some arrays come in the other byte order.
             dataset.write(array.astype(array.dtype.newbyteorder("="), copy=False), 1)
         return bytes(file.read())
 
@@ -225,6 +227,7 @@ def decode_png(data: bytes) -> NDArray[np.uint8]:
     FormatError
         If it is no PNG, damaged or truncated, or has 16 bits per grey pixel.
     """
+    # Pillow reads a picture whose last chunk is missing without a word.
     if PNG_END not in data:
         raise FormatError("not a PNG, or the end of it is cut off")
     image = _open_png(data)

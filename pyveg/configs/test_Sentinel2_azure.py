@@ -1,4 +1,4 @@
-"""Results in a blob container, all tasks on this machine. Tries a storage account.
+"""A trial of a storage account: results in a blob container, all tasks on this machine.
 
 pyveg_run_pipeline --config_file pyveg/configs/test_Sentinel2_azure.py
 """

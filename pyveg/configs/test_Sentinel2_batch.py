@@ -1,4 +1,4 @@
-"""Imagery is worked on by Azure Batch, weather on this machine. Tries both accounts.
+"""A trial of both Azure accounts: imagery is processed by Azure Batch, weather on this machine.
 
 pyveg_run_pipeline --config_file pyveg/configs/test_Sentinel2_batch.py
 """

@@ -56,12 +56,12 @@ class ChipGrid:
     @classmethod
     def decode(cls, data: bytes) -> ChipGrid:
         """Read what `encode` wrote."""
-        found = formats.decode_json(data)
+        record = formats.decode_json(data)
         return cls(
-            rows=found["rows"],
-            columns=found["columns"],
-            longitude=tuple(found["longitude"]),
-            latitude=tuple(found["latitude"]),
-            valid_fraction=tuple(found["valid_fraction"]),
-            usable=tuple(found["usable"]),
+            rows=record["rows"],
+            columns=record["columns"],
+            longitude=tuple(record["longitude"]),
+            latitude=tuple(record["latitude"]),
+            valid_fraction=tuple(record["valid_fraction"]),
+            usable=tuple(record["usable"]),
         )

@@ -49,7 +49,7 @@ class Layout:
         return self._in(item, "JSON", f"{name}.json")
 
     def results_summary(self) -> str:
-        """What the run found, all dates and collections together."""
+        """The results of the run, all dates and collections together."""
         return f"{self.root}/results_summary.json"
 
     def series(self) -> str:

@@ -25,7 +25,7 @@ from pyveg.earth.types import Collection, DataType, Place
 S = TypeVar("S", bound=Settings)
 
 RECORDS = "records"
-"""What a Module provides that measures something."""
+"""What a Module that measures something provides."""
 
 
 @dataclass
@@ -88,7 +88,10 @@ class EarthJob(Job[S]):
         records = []
         for chip, values in rows.items():
             if not 0 <= chip < len(grid):
-                raise DataError(f"there is no chip {chip} on {self.item.name}, only {len(grid)}")
+                raise DataError(
+                    f"there is no chip {chip} on {self.item.name}, only {len(grid)}",
+                    "give rows by the chips' numbers, which begin at 0",
+                )
             checked = module.checked(values, "chip", f"chip {chip}")
             records.append({**grid.record(chip, self.item.name), **checked})
         key = self.layout.records(self.item.name, module.records_file("chip"))
@@ -135,6 +138,7 @@ class EarthModule(Module[S]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # Added for authors, since a Module whose records nobody asks for would be dropped silently.
         if cls.metrics and RECORDS not in cls.provides:
             cls.provides = (*cls.provides, RECORDS)
 
@@ -150,7 +154,8 @@ class EarthModule(Module[S]):
         if RECORDS in cls.provides and not cls.metrics and cls.role != "combine":
             raise ConfigError(
                 f'{where}: {cls.__name__} provides "{RECORDS}" and declares no metrics, so nothing '
-                "would ever read them; list what it measures in its attribute metrics"
+                "would ever read them",
+                "list what it measures in its attribute metrics",
             )
 
     @classmethod
@@ -176,14 +181,15 @@ class EarthModule(Module[S]):
                 try:
                     checked[name] = known[name].check(value)
                 except DataError as error:
-                    raise DataError(f"{cls.__name__}, {whom}: {error}") from None
+                    raise DataError(f"{cls.__name__}, {whom}: {error.wrong}", error.cure) from None
             elif name in cls.attributes:
                 checked[name] = value
             else:
-                told = ", ".join([*known, *cls.attributes]) or "nothing"
+                names = ", ".join([*known, *cls.attributes]) or "nothing"
                 raise DataError(
                     f'{cls.__name__}, {whom}: "{name}" is not declared for support "{support}"; '
-                    f"declared: {told}"
+                    f"declared: {names}",
+                    "add it to the metrics of the Module, or to its attributes",
                 )
         return checked
 
@@ -202,5 +208,8 @@ def known_collection(scope: Scope) -> Collection:
     """
     collection = Subject.of(scope).collection
     if collection is None:
-        raise ConfigError(f'"{scope.sequence}" has no collection; its Modules need one')
+        raise ConfigError(
+            f'"{scope.sequence}" has no collection, and its Modules need one',
+            "give the job a collection of that name",
+        )
     return collection

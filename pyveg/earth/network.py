@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Signal = Literal["bare_soil", "vegetation"]
 _GREY: Mapping[str, int] = {"bare_soil": 255, "vegetation": 0}
-"""Of the pixels of each in the black-and-white picture."""
+"""Grey value of the pixels of each in the black-and-white picture."""
 
 
 def nodes(picture: NDArray[np.uint8], signal: Signal) -> NDArray[np.bool_]:
@@ -23,8 +23,8 @@ def nodes(picture: NDArray[np.uint8], signal: Signal) -> NDArray[np.bool_]:
         Black-and-white NDVI: 255 is bare soil, 0 vegetation.
     signal : {"bare_soil", "vegetation"}
     """
-    found: NDArray[np.bool_] = picture == _GREY[signal]
-    return found
+    mask: NDArray[np.bool_] = picture == _GREY[signal]
+    return mask
 
 
 @dataclass(frozen=True)

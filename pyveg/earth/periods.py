@@ -24,8 +24,9 @@ def parse_step(time_per_point: str) -> tuple[int, str]:
     match = _STEP.fullmatch(time_per_point)
     if match is None or int(match[1]) == 0:
         raise ConfigError(
-            f'time_per_point "{time_per_point}" is not a step in time; write a whole number '
-            'above zero and d, w, m or y (days, weeks, months, years), such as "1m"'
+            f'time_per_point "{time_per_point}" is not a step in time',
+            "write a whole number "
+            'above zero and d, w, m or y (days, weeks, months, years), such as "1m"',
         )
     return int(match[1]), match[2]
 
@@ -70,7 +71,7 @@ def item_of(period: DateRange) -> Item:
 
 
 def period_of(item: Item) -> DateRange:
-    """The days that a dated Item stands for; one that tells none is a single day."""
+    """The days that a dated Item stands for; one that states no period is a single day."""
     start = item.details.get("start", item.name)
     first = date.fromisoformat(start)
     end = item.details.get("end")

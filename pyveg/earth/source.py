@@ -1,6 +1,6 @@
 """The port of imagery: what a Module asks a Source for, and what it gets.
 
-Adapters live in `pyveg.sources` or in other people's packages and are found by name; all pass
+Adapters live in `pyveg.sources` or in other people's packages and are looked up by name; all pass
 `pyveg.testing.source_contract`.
 """
 
@@ -26,19 +26,19 @@ class Request:
     bands: Mapping[str, str]
     """Name of the raster to return -> name of the band in the collection."""
     optional: tuple[str, ...] = ()
-    """Rasters that are returned where the Source has them, and not missed where it has not."""
+    """Rasters that are returned where the Source has them; it is no error where it has not."""
     scale: float = 10.0
     """Length of a pixel's side, metres."""
     mask_cloud: bool = True
     cloudy_pix_frac: float = 50.0
     """Scenes with this share of cloud or more are left out, percent."""
     cloudy_pix_flag: str = ""
-    """The property of a scene that tells its share of cloud; the Source's own where empty."""
+    """The property of a scene that states its share of cloud; the Source's own where empty."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a Source found for a Request."""
+    """What a Source gives for a Request."""
 
     rasters: Mapping[str, Raster]
     """Name of the raster -> its pixels with their grid. Reflectance as uint16, x 10,000, 0 = no

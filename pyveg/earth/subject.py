@@ -46,8 +46,8 @@ class Subject:
         """
         if not has_subject(scope):
             raise ConfigError(
-                f'"{scope.sequence}" is about no place; give the job coordinates, a date_range '
-                "and a collection of that name"
+                f'"{scope.sequence}" is about no place',
+                "give the job coordinates, a date_range and a collection of that name",
             )
         about, collection = scope.subject, scope.subject.get("collection")
         return cls(

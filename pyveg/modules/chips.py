@@ -1,4 +1,4 @@
-"""Chips are laid over the image of one date."""
+"""Laying chips over the image of one date."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def cut(
     rows, columns = images.chip_grid(valid.shape, SIZE)
     if rows * columns == 0:
         height, width = valid.shape
-        raise DataError(f"the image of {width} x {height} pixels is smaller than a chip, 50 x 50")
+        raise DataError(
+            f"the image of {width} x {height} pixels is smaller than a chip, {SIZE} x {SIZE}",
+            "give a larger region_size or a smaller scale",
+        )
     if raster.crs and raster.transform:
         pixels = images.chip_centre_pixels(rows, columns, SIZE)
         centres = formats.lonlat(raster.crs, raster.transform, pixels[:, 0], pixels[:, 1])

@@ -1,4 +1,4 @@
-"""What a run found, all dates and collections together."""
+"""The results of a run, all dates and collections together."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class VegAndWeatherJsonCombiner(EarthModule[module.Settings]):
 
 @dataclass
 class Tally:
-    """What is remembered of the dates that have been written."""
+    """What has to be remembered of the dates that have been written."""
 
     dates: dict[str, list[Item]] = field(default_factory=dict)
     """Name of a collection -> Items that have data."""
@@ -119,10 +119,11 @@ class Tally:
 
 def _all_metrics(series: Iterable[Series]) -> dict[str, Metric]:
     """Metrics of all collections, vegetation before weather."""
-    found: dict[str, Metric] = {}
+    metrics: dict[str, Metric] = {}
     for one in sorted(series, key=lambda one: one.is_weather):
-        found = {**found, **{n: m for n, m in one.metrics.items() if n not in found}}
-    return found
+        for name, metric in one.metrics.items():
+            metrics.setdefault(name, metric)
+    return metrics
 
 
 def _summary(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Iterator[str]:
@@ -142,8 +143,8 @@ def _summary(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Iter
         yield "},\n"
         if of_place:
             yield f'"place": {_text(of_place)},\n'
-        told = [metric.to_json() for metric in one.metrics.values()]
-        yield f'"metrics": {_text(told)},\n"periods": {_text(_periods(one.items))}\n}},\n'
+        metrics = [metric.to_json() for metric in one.metrics.values()]
+        yield f'"metrics": {_text(metrics)},\n"periods": {_text(_periods(one.items))}\n}},\n'
     yield f'"metadata": {_text(_metadata(job, series, tally), indent=1)},\n'
     yield f'"missing": {_text(tally.missing, indent=1)}\n}}\n'
 

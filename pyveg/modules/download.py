@@ -110,6 +110,7 @@ class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
         self.keep(job, rasters)
         job.notes.update(scene.record)
         job.notes["valid_fraction"] = valid
+        # Beside the rasters too: whoever downloads them alone sees what they were made from.
         record = formats.encode_json(job.notes, indent=1)
         job.store.write(job.layout.download_record(job.item.name), record)
 
@@ -117,7 +118,10 @@ class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
 def check_rgb(bands: Sequence[str], where: str) -> tuple[str, str, str]:
     """Red, green and blue, exactly."""
     if len(bands) != 3:
-        raise ConfigError(f'"{where}": RGB_bands = {list(bands)} must name red, green and blue')
+        raise ConfigError(
+            f'"{where}": RGB_bands = {list(bands)} are not three bands',
+            "name red, green and blue, in this order",
+        )
     red, green, blue = bands
     return red, green, blue
 
@@ -148,6 +152,7 @@ def add_ndvi(rasters: dict[str, formats.Raster], red: str, nir: str) -> float:
     given = rasters.get("NDVI")
     values = ndvi(bands[nir].array, bands[red].array) if given is None else given.array
     valid = valid_pixels([raster.array for raster in bands.values()], values)
+    # Otherwise it stays as it was given, and its file is copied without being encoded again.
     if given is None or np.isfinite(values[~valid]).any():
         values = np.where(valid, values, np.nan).astype(np.float32)
         like = given or bands[nir]
@@ -161,7 +166,10 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
     for name, other in others:
         if other != shape:
             sizes = f"{shape[1]} x {shape[0]} pixels and {name} {other[1]} x {other[0]}"
-            raise DataError(f"the bands are not of one shape: {first} has {sizes}")
+            raise DataError(
+                f"the bands are not of one shape: {first} has {sizes}",
+                "resample them to the pixels of one",
+            )
 
 
 class WeatherDownloader(_Downloader[WeatherDownloaderSettings]):

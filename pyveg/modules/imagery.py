@@ -63,13 +63,13 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
         rgb = images.rgb_stretch(red, green, blue, limits=job.settings.RGB_limits)
         grey = images.ndvi_grey(ndvi)
         pictures = {"RGB": rgb, "NDVI": grey, "BWNDVI": images.bwndvi(grey)}
-        found = chips.cut(valid, rasters["NDVI"], job.place, job.settings.max_masked_fraction)
+        grid = chips.cut(valid, rasters["NDVI"], job.place, job.settings.max_masked_fraction)
         written = {layout.processed(date, kind): encode(kind, p) for kind, p in pictures.items()}
-        bulk.write_many(job.store, {**written, layout.chips(date): found.encode()})
-        job.notes["chips"] = len(found)
-        job.notes["usable_chips"] = sum(found.usable)
+        bulk.write_many(job.store, {**written, layout.chips(date): grid.encode()})
+        job.notes["chips"] = len(grid)
+        job.notes["usable_chips"] = sum(grid.usable)
         if job.settings.split_RGB_images:
-            _write_chips(job, found, pictures)
+            _write_chips(job, grid, pictures)
 
 
 def encode(kind: str, picture: NDArray[np.uint8]) -> bytes:
@@ -79,13 +79,13 @@ def encode(kind: str, picture: NDArray[np.uint8]) -> bytes:
 
 def _write_chips(
     job: EarthJob[VegetationImageProcessorSettings],
-    found: ChipGrid,
+    grid: ChipGrid,
     pictures: dict[str, NDArray[np.uint8]],
 ) -> None:
     written = {}
     for kind, picture in pictures.items():
         for index, chip in enumerate(images.cut_chips(picture, SIZE)):
-            longitude, latitude = found.longitude[index], found.latitude[index]
+            longitude, latitude = grid.longitude[index], grid.latitude[index]
             key = job.layout.chip(job.item.name, index, longitude, latitude, kind)
             written[key] = encode(kind, chip)
     bulk.write_many(job.store, written)

@@ -33,8 +33,9 @@ class WeatherImageToJSON(EarthModule[module.Settings]):
         for variable in (PRECIPITATION, TEMPERATURE):
             key = job.layout.raw(job.item.name, variable)
             if variable == TEMPERATURE and job.store.size(key) is None:
-                continue  # rain gauges and satellites tell rain alone
+                continue  # collections of rain gauges and satellites have rain alone
             raster = job.read_raster(variable)
+            # In double precision, or the mean would carry the rounding of float32 sums.
             known = raster.array[np.isfinite(raster.array)].astype(np.float64)
             if not known.size:
                 job.skip(f"{variable} has no value")

@@ -75,11 +75,11 @@ def load_summary(where: str | Path | Store) -> Results:
 def _of_folder(store: Store) -> Results:
     """The summary in a folder that is no run, such as what was downloaded of one."""
     keys = [key for key in store.list() if key.endswith(SUMMARY)]
-    found = [key for key in keys if _is_summary(key)]
-    if found:
-        return read_summary(_read(store, found[0], store.url))
+    summaries = [key for key in keys if _is_summary(key)]
+    if summaries:
+        return read_summary(_read(store, summaries[0], store.url))
     below = sorted({key.split("/")[0] for key in keys if _is_summary(key.partition("/")[2])})
-    raise NotARunError(f"there is no {SUMMARY} in {store.url}; {_cure(below)}")
+    raise NotARunError(f"there is no {SUMMARY} in {store.url}", _cure(below))
 
 
 def _is_summary(key: str) -> bool:
@@ -93,12 +93,12 @@ def _is_summary(key: str) -> bool:
 def _cure(runs: Sequence[str]) -> str:
     """What to do where a folder has no summary, but perhaps folders of runs."""
     if not runs:
-        return "is it the folder of a finished run?"
+        return "give the folder of a finished run"
     more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
     return f"name one of the runs in it: {', '.join(runs[:3])}{more}"
 
 
 def _read(store: Store, key: str, text: str) -> bytes:
     if store.size(key) is None:
-        raise NotARunError(f"there is no file {text}")
+        raise NotARunError(f"there is no file {text}", "check its path")
     return store.read(key)

@@ -46,7 +46,9 @@ def read_summary(data: bytes) -> Results:
         metadata = summary.get("metadata", {})
         declared = list(_declared(summary))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DataError(f"this is no results_summary.json of pyveg: {error}") from error
+        raise DataError(
+            f"this is no results_summary.json of pyveg: {error}", "give one that a run has written"
+        ) from error
     return Results(
         _tidy(chips, FIRST),
         _tidy(weather, ["date", "collection", PRECIPITATION, TEMPERATURE]),
@@ -74,8 +76,9 @@ def _rows(summary: Mapping[str, Any], data_type: str) -> Iterator[dict[str, Any]
     for name, part in summary.items():
         if name in _KEYS or part["type"] != data_type:
             continue
-        for date, found in part["time-series-data"].items():
-            records = [found] if isinstance(found, Mapping) else found or []
+        for date, value in part["time-series-data"].items():
+            # Weather has one record per date, vegetation a list of them, and null is no data.
+            records = [value] if isinstance(value, Mapping) else value or []
             for record in records:
                 row = {**record, "date": date, "collection": name}
                 if "feature_vec" in row:

@@ -82,7 +82,7 @@ class Run:
 
     @cached_property
     def record(self) -> Mapping[str, Any]:
-        """What the run keeps of itself: the Pipeline, versions, where it was written to.
+        """What the run records of itself: the Pipeline, versions, where it was written to.
 
         Raises
         ------
@@ -90,11 +90,11 @@ class Run:
             If it is damaged.
         """
         try:
-            found: dict[str, Any] = json.loads(self.store.read(RUN_FILE))
-            int(found["pipeline"]["format"])
+            record: dict[str, Any] = json.loads(self.store.read(RUN_FILE))
+            int(record["pipeline"]["format"])
         except (ValueError, KeyError, TypeError) as error:
-            raise NotARunError(f"{self.url}/{RUN_FILE} is damaged: {error}") from error
-        return found
+            raise self._damaged(RUN_FILE, error) from error
+        return record
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -105,17 +105,22 @@ class Run:
         NotARunError
             If it is damaged, or of a version of pyveg that this one does not know.
         """
-        kept = older.readable(self.record["pipeline"])
-        if kept["format"] != FORMAT:
+        pipeline = older.readable(self.record["pipeline"])
+        if pipeline["format"] != FORMAT:
             made_by = self.record.get("versions", {}).get("pyveg")
             raise NotARunError(
-                f"{self.url} was made by another version of pyveg ({made_by}); "
-                "open it with that one"
+                f"{self.url} was made by another version of pyveg ({made_by})",
+                "open it with that one",
             )
         try:
-            return Pipeline.from_json(kept)
+            return Pipeline.from_json(pipeline)
         except (ValueError, KeyError, TypeError) as error:
-            raise NotARunError(f"{self.url}/{RUN_FILE} is damaged: {error}") from error
+            raise self._damaged(RUN_FILE, error) from error
+
+    def _damaged(self, key: str, error: Exception) -> NotARunError:
+        return NotARunError(
+            f"{self.url}/{key} is damaged: {error}", "restore it from a copy, or start a new run"
+        )
 
     @property
     def can_be_finished(self) -> bool:
@@ -132,7 +137,7 @@ class Run:
 
     @property
     def log(self) -> str:
-        """What the run has told so far, line by line."""
+        """What the run has reported so far, line by line."""
         try:
             return self.store.read(LOG_FILE).decode("utf-8", "replace")
         except KeyMissingError:
@@ -164,7 +169,10 @@ class Run:
             for spec in one.modules:
                 if (one.name, spec.cls.__name__) == (sequence, module):
                     return spec.settings
-        raise ConfigError(f"{self.url} has no {module} in a sequence {sequence}")
+        raise ConfigError(
+            f"{self.url} has no {module} in a sequence {sequence}",
+            f"its sequences are {', '.join(one.name for one in self.pipeline.sequences)}",
+        )
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -176,14 +184,14 @@ class Run:
     @cached_property
     def _images(self) -> dict[str, Images]:
         """Vegetation collections by their names in results."""
-        found = {}
+        images = {}
         for sequence in self.pipeline.sequences:
             collection = collection_of(sequence.scope)
             if collection is not None and collection.data_type == "vegetation":
                 layout = Layout(Subject.of(sequence.scope).place, sequence.name)
                 name = collection.collection_name
-                found[name] = Images(name, layout, sequence.modules)
-        return found
+                images[name] = Images(name, layout, sequence.modules)
+        return images
 
     @property
     def collections(self) -> list[str]:
@@ -206,7 +214,8 @@ class Run:
         name = collection or next(iter(self._images), "")
         if name not in self._images:
             raise NotARunError(
-                f"{self.url} has no images of {name or 'a collection'}; it has {self.collections}"
+                f"{self.url} has no images of {name or 'a collection'}",
+                f"it has {self.collections}",
             )
         return self._images[name]
 
@@ -233,13 +242,13 @@ class Run:
         Yields
         ------
         Chips
-            In order of time; dates of which the run kept no NDVI are left out.
+            In order of time; dates of which the run has no NDVI are left out.
         """
         images = self.images(collection)
         for date in self.dates(collection) if dates is None else sorted(dates):
-            found = self._chips_of(images, date)
-            if found is not None:
-                yield found
+            chips = self._chips_of(images, date)
+            if chips is not None:
+                yield chips
 
     def _chips_of(self, images: Images, date: pd.Timestamp) -> Chips | None:
         item, read = f"{date:%Y-%m-%d}", self.store.read
@@ -319,7 +328,7 @@ class Run:
         key = self.summary_key
         if key is None:
             raise NotARunError(
-                f"{self.url} has no results yet; finish it with pyveg_run_pipeline --from_cache"
+                f"{self.url} has no results yet", "finish it with pyveg_run_pipeline --from_cache"
             )
         return read_summary(self.store.read(key))
 
@@ -331,7 +340,10 @@ class Run:
         try:
             return read_series(self.store.read(key))
         except (ValueError, KeyError) as error:
-            raise DataError(f"{self.url}/{key} is damaged: {error}") from error
+            raise DataError(
+                f"{self.url}/{key} is damaged: {error}",
+                "remove it, and finish the run with pyveg_run_pipeline --from_cache",
+            ) from error
 
 
 def folders_with(store: Store, name: str, prefix: str = "") -> list[str]:
@@ -373,7 +385,7 @@ def open_run(where: str | Path | Store) -> Run:
     store = registry.store_at(str(where)) if isinstance(where, str | Path) else where
     if not is_run(store):
         raise NotARunError(
-            f"{store.url} holds no run of pyveg (there is no {RUN_FILE} in it); "
-            "give the folder that the run printed, whose name ends with its date and time"
+            f"{store.url} holds no run of pyveg (there is no {RUN_FILE} in it)",
+            "give the folder that the run printed, whose name ends with its date and time",
         )
     return Run(store)

@@ -192,7 +192,7 @@ def test_no_band(write_config: Any, missing: str, word: str) -> None:
 def test_two_rgb_bands(write_config: Any) -> None:
     special = {"SimulatedSentinel2": {"RGB_bands": ["B4", "B3"]}}
     path = write_config(special_config=special)
-    _refused(_run("--config_file", str(path)), "must name red, green and blue")
+    _refused(_run("--config_file", str(path)), "are not three bands; name red, green and blue")
 
 
 def test_a_missing_config(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from pyveg.caches import VARIABLE
 from pyveg.core.errors import CommandError, ConfigError
 from pyveg.core.layout import PRIVATE, RUN_FILE
 from pyveg.core.ports import Store
-from pyveg.modules.command.places import kept_in, only_one, readable_by_all
+from pyveg.modules.command.places import machine_folder, only_one, readable_by_all
 
 LARGE = 100 * 2**20
 """Bytes from which on an application is worth a warning."""
@@ -54,7 +55,7 @@ class Member:
     read: Callable[[], bytes]
 
 
-def in_folder(folder: Path, ignore: Sequence[str], apart: Iterable[str] = ()) -> list[Member]:
+def in_folder(folder: Path, ignore: Sequence[str], job_files: Iterable[str] = ()) -> list[Member]:
     """Files of an application in a folder of this machine, sorted by name.
 
     What can be made again, hidden folders of tools, environments, runs of pyveg and its
@@ -65,8 +66,8 @@ def in_folder(folder: Path, ignore: Sequence[str], apart: Iterable[str] = ()) ->
     folder : Path
     ignore : sequence of str
         Patterns of more names, or of paths below the folder, to leave out.
-    apart : iterable of str
-        Paths of files that are no part of it.
+    job_files : iterable of str
+        Paths of files in it that belong to the job, such as inputs and the config.
 
     Raises
     ------
@@ -75,8 +76,8 @@ def in_folder(folder: Path, ignore: Sequence[str], apart: Iterable[str] = ()) ->
     """
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
-        raise ConfigError(f"application: {folder} {what}")
-    others = set(apart)
+        raise ConfigError(f"application: {folder} {what}", "name the folder of your program")
+    others = set(job_files)
     members = [
         Member(name, os.access(path, os.X_OK), partial(_read, path))
         for name, path in _walk(folder, (*_LEFT_OUT, *ignore))
@@ -84,9 +85,13 @@ def in_folder(folder: Path, ignore: Sequence[str], apart: Iterable[str] = ()) ->
     ]
     odd = next((m.name for m in members if not _is_text(m.name)), None)
     if odd is not None:
-        raise ConfigError(f"application: the name of {os.fsencode(odd)!r} is not UTF-8; rename it")
+        raise ConfigError(
+            f"application: the name of {os.fsencode(odd)!r} is not UTF-8", "rename it"
+        )
     if not members:
-        raise ConfigError(f"application: {folder} has no file in it")
+        raise ConfigError(
+            f"application: {folder} has no file in it", "name the folder of your program"
+        )
     return sorted(members, key=lambda member: member.name)
 
 
@@ -97,13 +102,14 @@ def size_of(folder: Path, ignore: Sequence[str]) -> int:
 
 def digest_of(members: Iterable[Member]) -> str:
     """Digest of names, contents and what is executable."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for member in members:
         data = member.read()
         name = os.fsencode(member.name)
-        found.update(b"%d:%b:%d:%d:" % (len(name), name, member.executable, len(data)))
-        found.update(data)
-    return found.hexdigest()[:32]
+        # With lengths, so that bytes cannot move from a name to its contents unnoticed.
+        digest.update(b"%d:%b:%d:%d:" % (len(name), name, member.executable, len(data)))
+        digest.update(data)
+    return digest.hexdigest()[:32]
 
 
 def key_of(digest: str) -> str:
@@ -137,9 +143,10 @@ def unpacked(store: Store, digest: str) -> Path:
     KeyMissingError
         If the Store has it not.
     """
-    folder = kept_in("applications") / digest
+    folder = machine_folder("applications") / digest
     with only_one(folder):
         if not folder.exists():
+            # Beside it, so that it appears whole: a move within one file system is one step.
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as making:
                 _unpack(store, digest, Path(making, digest))
                 Path(making, digest).replace(folder)
@@ -156,7 +163,8 @@ def _unpack(store: Store, digest: str, folder: Path) -> None:
                     path.chmod(entry.external_attr >> 16)
     except OSError as error:
         raise CommandError(
-            f"the application cannot be unpacked to {folder}: {error.strerror or error}"
+            f"the application cannot be unpacked to {folder}: {error.strerror or error}",
+            f"free some space, or set {VARIABLE} to another folder",
         ) from error
     readable_by_all(folder)
 
@@ -168,7 +176,7 @@ def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[tuple[str, Path]]:
         folders[:] = sorted(
             name
             for name in folders
-            if not _ignored(prefix, name, left_out) and not _is_apart(Path(root, name))
+            if not _ignored(prefix, name, left_out) and not _is_environment_or_run(Path(root, name))
         )
         for name in files:
             path = Path(root, name)
@@ -183,8 +191,8 @@ def _ignored(prefix: str, name: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def _is_apart(folder: Path) -> bool:
-    """Whether a folder is an environment of Python, or a run of pyveg."""
+def _is_environment_or_run(folder: Path) -> bool:
+    """Whether a folder is a Python environment or a run of pyveg: made by programs, not written."""
     return (folder / "pyvenv.cfg").is_file() or (folder / RUN_FILE).is_file()
 
 
@@ -200,4 +208,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"application: {path} cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"application: {path} cannot be read: {error.strerror}",
+            "give yourself permission to read it, or leave it out by ignore",
+        ) from error

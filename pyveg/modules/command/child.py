@@ -92,6 +92,7 @@ def run(
     status = work / "status.json"
     status.unlink(missing_ok=True)
     begin = time.monotonic()
+    # Isolated and without site-packages, so that it starts quickly whatever is installed.
     call = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(status), str(limit or 0), *command]
     with (work / "stdout.txt").open("wb") as out, (work / "stderr.txt").open("wb") as err:
         try:
@@ -112,14 +113,15 @@ def run(
 
 def _ended(status: Path, seconds: float) -> Ended:
     try:
-        told = json.loads(status.read_text(encoding="utf-8"))
+        document = json.loads(status.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise CommandError(
-            "the process that watched over the program was killed; the machine may be out of memory"
+            "the process that watched over the program was killed, perhaps for want of memory",
+            "run fewer at once (n_workers), and finish the run with --from_cache",
         ) from None
-    if "error" in told:
-        return Ended(None, seconds, f"it cannot be started: {told['error']}")
-    return Ended(told["code"], seconds, told["ended"])
+    if "error" in document:
+        return Ended(None, seconds, f"it cannot be started: {document['error']}")
+    return Ended(document["code"], seconds, document["ended"])
 
 
 def passed_on(environment: Mapping[str, str], more: Sequence[str] = ()) -> dict[str, str]:

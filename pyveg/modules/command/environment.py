@@ -15,13 +15,14 @@ from pathlib import Path
 
 from pyveg.core.errors import CommandError, ConfigError
 from pyveg.modules.command import child
-from pyveg.modules.command.places import kept_in, only_one, readable_by_all
+from pyveg.modules.command.places import machine_folder, only_one, readable_by_all
 
 REQUIREMENTS = "requirements.txt"
 PROJECT = "pyproject.toml"
 _PATIENCE = 60.0
 """Seconds in which a failure is not tried again, so that 60,000 items do not ask pip each."""
 _LAST_LINES = 6
+_CURE = "mend the requirements or the connection, and finish the run with --from_cache"
 _BUILDS = ("PIP_", "CC", "CXX", "CFLAGS", "LDFLAGS")
 """Begin the names of variables that pip and compilers heed, besides those that all programs get."""
 
@@ -56,7 +57,10 @@ def what_to_install(application: Path, requirements: str | None) -> str:
     """
     if requirements is not None:
         if requirements and not (application / requirements).is_file():
-            raise ConfigError(f"requirements: there is no {application / requirements}")
+            raise ConfigError(
+                f"requirements: there is no {application / requirements}",
+                'name a file of the application, or "" for none',
+            )
         return requirements
     if (application / REQUIREMENTS).is_file():
         return REQUIREMENTS
@@ -65,7 +69,10 @@ def what_to_install(application: Path, requirements: str | None) -> str:
     try:
         described = tomllib.loads((application / PROJECT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{application / PROJECT} cannot be read: {error}") from error
+        raise ConfigError(
+            f"{application / PROJECT} cannot be read: {error}",
+            "mend it, or name another file as requirements",
+        ) from error
     return PROJECT if "project" in described or "build-system" in described else ""
 
 
@@ -90,7 +97,7 @@ def environment_for(application: Path | None, digest: str, needs: str) -> Enviro
     """
     if application is None or not needs:
         return Environment(Path(sys.executable))
-    folder = kept_in("application_environments") / _key(application, digest, needs)
+    folder = machine_folder("application_environments") / _key(application, digest, needs)
     with only_one(folder):
         if not (folder / "complete").exists():
             _make(folder, application, needs)
@@ -108,6 +115,7 @@ def _key(application: Path, digest: str, needs: str) -> str:
 
 def _looks_around(requirements: bytes) -> bool:
     """Whether requirements name other files, so that more than their text matters."""
+    # "-r other.txt", "./package", "/wheels/a.whl", "name @ file:///..."
     lines = [line.strip() for line in requirements.splitlines()]
     return any(line[:1] in (b"-", b".", b"/") or b"file:" in line for line in lines)
 
@@ -115,7 +123,7 @@ def _looks_around(requirements: bytes) -> bool:
 def _make(folder: Path, application: Path, needs: str) -> None:
     failed = folder.with_name(f"{folder.name}.failed")
     if failed.exists() and 0 <= time.time() - failed.stat().st_mtime < _PATIENCE:
-        raise CommandError(failed.read_text(encoding="utf-8"))
+        raise CommandError(failed.read_text(encoding="utf-8"), _CURE)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _run([sys.executable, "-m", "venv", str(folder)], application, "venv")
@@ -124,10 +132,10 @@ def _make(folder: Path, application: Path, needs: str) -> None:
         _run([*pip, "install", "-q", "--no-input", *what], application, f"pip, for {needs}")
     except CommandError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        failed.write_text(str(error), encoding="utf-8")
+        failed.write_text(error.wrong, encoding="utf-8")
         raise
     readable_by_all(folder)
-    (folder / "complete").touch()
+    (folder / "complete").touch()  # last: what was broken off before is made anew
 
 
 def _run(command: list[str], application: Path, what: str) -> None:
@@ -145,5 +153,6 @@ def _run(command: list[str], application: Path, what: str) -> None:
         lines = done.stdout.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
         raise CommandError(
             f"the environment of the application cannot be made ({what}, exit code "
-            f"{done.returncode}): {' | '.join(line.strip() for line in lines)}"
+            f"{done.returncode}): {' | '.join(line.strip() for line in lines)}",
+            _CURE,
         )

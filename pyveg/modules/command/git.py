@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pyveg.core.errors import ConfigError
-from pyveg.modules.command.places import kept_in, only_one
+from pyveg.modules.command.places import machine_folder, only_one
 
 _FULL = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _PASSWORD = re.compile("//[^/@]*:[^/@]*@")
@@ -41,22 +41,25 @@ def resolve(repository: str, commit: str, where: str) -> str:
         If git is missing, the repository cannot be reached, or the name means no commit there.
     """
     if repository.startswith("-") or commit.startswith("-"):
-        raise ConfigError(f"{where}: neither repository nor commit may begin with a hyphen")
+        raise ConfigError(
+            f"{where}: neither repository nor commit may begin with a hyphen",
+            "give an address, and an id, a tag or a branch",
+        )
     if _PASSWORD.search(repository):
         raise ConfigError(
-            f"{where}: leave the password out of {_PASSWORD.sub('//', repository)}; git has "
-            "credential helpers and ssh keys for it"
+            f"{where}: {_PASSWORD.sub('//', repository)} was given with a password",
+            "leave it out; git has credential helpers and ssh keys for it",
         )
     clone = _mirror(repository, commit, where)
     for name in (f"refs/heads/{commit}", commit):  # branches of a mirror are its own
-        found = _git(
+        parsed = _git(
             clone, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
         )
-        if found.returncode == 0:
-            return found.stdout.decode().strip()
+        if parsed.returncode == 0:
+            return parsed.stdout.decode().strip()
     raise ConfigError(
-        f'{where}: {repository} has no commit "{commit}"; give an id, a tag or a branch that was '
-        "pushed"
+        f'{where}: {repository} has no commit "{commit}"',
+        "give an id, a tag or a branch that was pushed",
     )
 
 
@@ -65,7 +68,9 @@ def files_of(repository: str, commit: str, where: str) -> Iterator[tuple[str, bo
     clone = _mirror(repository, commit, where)
     done = _git(clone, "archive", "--format=tar", commit)
     if done.returncode:
-        raise ConfigError(f"{where}: {repository} at {commit}: {_said(done)}")
+        raise ConfigError(
+            f"{where}: {repository} at {commit}: {_said(done)}", "check that the commit was pushed"
+        )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         for member in archive:
             stream = _contents(archive, member)
@@ -83,7 +88,7 @@ def _contents(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes] | 
 
 def _mirror(repository: str, commit: str, where: str) -> Path:
     """A copy of the repository on this machine, with that commit in it if it has it."""
-    folder = kept_in("repositories") / hashlib.sha256(repository.encode()).hexdigest()[:32]
+    folder = machine_folder("repositories") / hashlib.sha256(repository.encode()).hexdigest()[:32]
     with only_one(folder):
         if not (folder / "HEAD").exists():
             _checked(_git(None, "init", "-q", "--bare", str(folder)), repository, where)
@@ -97,7 +102,7 @@ def _mirror(repository: str, commit: str, where: str) -> Path:
 
 def _git(folder: Path | None, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = ["git", *(["-C", str(folder)] if folder else []), *arguments]
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # or it would wait for a password
     environment = {k: v for k, v in os.environ.items() if k not in _OF_ANOTHER}
     try:
         return subprocess.run(
@@ -110,17 +115,21 @@ def _git(folder: Path | None, *arguments: str) -> subprocess.CompletedProcess[by
         )
     except FileNotFoundError:
         raise ConfigError(
-            "an application in a repository needs the program git, which is not installed here"
+            "an application in a repository needs the program git, which is not installed here",
+            "install it, or name a folder as application",
         ) from None
     except subprocess.TimeoutExpired:
-        raise ConfigError(f"git {arguments[0]} gave no answer in {_WAIT:g} seconds") from None
+        raise ConfigError(
+            f"git {arguments[0]} gave no answer in {_WAIT:g} seconds",
+            "check the address of the repository and the connection",
+        ) from None
 
 
 def _checked(done: subprocess.CompletedProcess[bytes], repository: str, where: str) -> None:
     if done.returncode:
         raise ConfigError(
-            f"{where}: the repository {repository} cannot be fetched: {_said(done)}; check its "
-            "address and your rights"
+            f"{where}: the repository {repository} cannot be fetched: {_said(done)}",
+            "check its address and your rights",
         )
 
 

@@ -28,7 +28,7 @@ _PYTHON = ("python", "python3")
 _LAST_LINES = 3
 _LONGEST_LINE = 300
 _MOST_OUTPUTS = 100
-"""Names of outputs that the ledger has of one item."""
+"""Names of outputs that the ledger lists for one item."""
 
 
 class CommandModule(module.Module[CommandSettings]):
@@ -48,11 +48,11 @@ class CommandModule(module.Module[CommandSettings]):
 
     def items(self, planning: Planning, settings: CommandSettings) -> Sequence[Item]:
         """One for each input; each knows which application it is for."""
-        found = registry.open_inputs(settings.inputs).items()
+        inputs = registry.open_inputs(settings.inputs).items()
         digest = ""
         if settings.application or settings.repository:
-            digest = app.digest_of(_members(settings, found, planning.about))
-        return [Item(item.name, {**item.details, "application": digest}) for item in found]
+            digest = app.digest_of(_members(settings, inputs, planning.about))
+        return [Item(item.name, {**item.details, "application": digest}) for item in inputs]
 
     def prepare(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
         """Send the application, and inputs where commands run on other machines."""
@@ -63,7 +63,7 @@ class CommandModule(module.Module[CommandSettings]):
             members = _members(settings, inputs, shipment.about)
             if app.digest_of(members) != digest:
                 raise RunError(
-                    "the application has changed since the run was planned; start it again"
+                    "the application has changed since the run was planned", "start it again"
                 )
             with store.open_write(app.key_of(digest)) as stream:
                 app.pack(members, stream)
@@ -142,10 +142,10 @@ def _members(
         files = git.files_of(settings.repository, settings.commit, "repository")
         return [Member(name, run, partial(bytes, data)) for name, run, data in files]
     folder = Path(settings.application)
-    apart = [item.details["input"] for item in inputs]
-    apart += [pattern[1:] for pattern in settings.inputs if pattern.startswith("@")]
-    apart.append(str(folder / (about.get("config_filename") or "")))
-    return app.in_folder(folder, settings.ignore, apart)
+    job_files = [item.details["input"] for item in inputs]
+    job_files += [pattern[1:] for pattern in settings.inputs if pattern.startswith("@")]
+    job_files.append(str(folder / (about.get("config_filename") or "")))
+    return app.in_folder(folder, settings.ignore, job_files)
 
 
 @contextmanager
@@ -187,11 +187,11 @@ def _variables(
     settings: CommandSettings, values: Mapping[str, str], python: Environment, work: Path
 ) -> dict[str, str]:
     """All variables of the program: some of ours, and its own."""
-    found = child.passed_on(os.environ, settings.pass_env)
-    found["PATH"] = os.pathsep.join([str(python.programs), found.get("PATH", os.defpath)])
-    found["TMPDIR"] = str(work / "tmp")
+    passed = child.passed_on(os.environ, settings.pass_env)
+    passed["PATH"] = os.pathsep.join([str(python.programs), passed.get("PATH", os.defpath)])
+    passed["TMPDIR"] = str(work / "tmp")
     own = {name: placeholders.fill(text, values) for name, text in settings.env.items()}
-    return {**found, **own}
+    return {**passed, **own}
 
 
 def _empty(folder: Path) -> None:
@@ -204,33 +204,38 @@ def _check(ended: Ended, job: Job[CommandSettings], work: Path) -> dict[str, Pat
     settings = job.settings
     if not ended.well:
         tries = f" at the last of {settings.retries + 1} tries" if settings.retries else ""
-        return CommandError(f"{_why(ended, settings)}{tries}{_said(work)}")
+        wrong, cure = _why(ended, settings)
+        return CommandError(f"{wrong}{tries}{_said(work)}", cure)
     try:
-        found = outputs.collect(work / "out", settings.outputs)
+        made = outputs.collect(work / "out", settings.outputs)
     except CommandError as error:
         return error
-    if not found and not settings.allow_no_output:
+    if not made and not settings.allow_no_output:
         patterns = ", ".join(settings.outputs)
         return CommandError(
-            f"it ended well but made no output ({patterns} in {{output_dir}}); set "
-            f"allow_no_output = True if it need not{_said(work)}"
+            f"it ended well but made no output ({patterns} in {{output_dir}}){_said(work)}",
+            "set allow_no_output = True if it need not",
         )
-    return found
+    return made
 
 
-def _why(ended: Ended, settings: CommandSettings) -> str:
+def _why(ended: Ended, settings: CommandSettings) -> tuple[str, str]:
+    """What is wrong with how it ended, and the cure where there is one."""
     if ended.why == "late":
         return (
-            f"took longer than its time limit of {settings.timeout or 0:g} minutes; raise "
-            '"timeout" if it may'
+            f"took longer than its time limit of {settings.timeout or 0:g} minutes",
+            'raise "timeout" if it may',
         )
     if ended.why == "asked":
-        return "it was asked to end (SIGTERM) from outside"
+        return (
+            "it was asked to end (SIGTERM) from outside",
+            "finish the run with --from_cache",
+        )
     if ended.code is None:
-        return f'"{settings.command[0]}": {ended.why}'
+        return f'"{settings.command[0]}": {ended.why}', ""
     if ended.code < 0:
-        return f"killed by signal {-ended.code}"
-    return f"exit code {ended.code}"
+        return f"killed by signal {-ended.code}", ""
+    return f"exit code {ended.code}", ""
 
 
 def _said(work: Path) -> str:
@@ -245,12 +250,12 @@ def _said(work: Path) -> str:
 def _keep(job: Job[CommandSettings], work: Path, made: Mapping[str, Path] | CommandError) -> None:
     """Outputs and logs to the Store, in the place of what an earlier try has left there."""
     folder = f"{job.scope.root}/{item_folder(job.item.name)}"
-    found: dict[str, Path] = {} if isinstance(made, CommandError) else dict(made)
-    names = list(found)
+    files: dict[str, Path] = {} if isinstance(made, CommandError) else dict(made)
+    names = list(files)
     more = [f"... {len(names) - _MOST_OUTPUTS} more"] if len(names) > _MOST_OUTPUTS else []
     job.notes["outputs"] = [*names[:_MOST_OUTPUTS], *more]
-    found |= {name: work / name for name in (outputs.STDOUT, outputs.STDERR)}
-    keys = {f"{folder}/{name}": path for name, path in found.items()}
+    files |= {name: work / name for name in (outputs.STDOUT, outputs.STDERR)}
+    keys = {f"{folder}/{name}": path for name, path in files.items()}
     old = [key for key in job.store.list(f"{folder}/") if key not in keys]
     bulk.each(job.store, job.store.delete, old)
     bulk.each(job.store, partial(_send, job.store), keys.items())

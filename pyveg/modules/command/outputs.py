@@ -1,4 +1,4 @@
-"""What a program has made: found by pattern, and named as keys."""
+"""What a program has made: collected by pattern, and named as keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_pattern(pattern: str, where: str) -> None:
     path = PurePosixPath(pattern)
     if not pattern or path.is_absolute() or ".." in path.parts:
         raise ConfigError(
-            f'{where}: {pattern!r} must be a pattern below {{output_dir}}, such as "*.csv"'
+            f"{where}: {pattern!r} is no pattern below {{output_dir}}", 'write one such as "*.csv"'
         )
 
 
@@ -35,13 +35,13 @@ def collect(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
     CommandError
         For a file with the name of one of the two logs, which are kept beside it.
     """
-    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
-    outputs = {key_part(path.relative_to(folder)): path for path in sorted(found)}
+    paths = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    outputs = {key_part(path.relative_to(folder)): path for path in sorted(paths)}
     clash = next((name for name in (STDOUT, STDERR) if name in outputs), None)
     if clash:
         raise CommandError(
-            f"it has made an output of the name {clash}, where its own log is kept; leave that "
-            "out by outputs, or give it another name"
+            f"it has made an output of the name {clash}, where its own log is kept",
+            "leave that out by outputs, or give it another name",
         )
     return outputs
 

@@ -43,7 +43,7 @@ def check(text: str, where: str) -> set[str]:
         return set(_names(text, where))
     except ValueError as error:
         raise ConfigError(
-            f"{where}: {text!r}: {error}; write {{{{ and }}}} for braces that are meant so"
+            f"{where}: {text!r}: {error}", "write {{ and }} for braces that are meant so"
         ) from None
 
 
@@ -54,5 +54,7 @@ def _names(text: str, where: str) -> Iterator[str]:
         if name not in PLACEHOLDERS:
             raise UnknownNameError("placeholder", name, PLACEHOLDERS, f"{where}: {text!r}")
         if form or conversion:
-            raise ConfigError(f"{where}: {text!r}: write {{{name}}} and nothing else in braces")
+            raise ConfigError(
+                f"{where}: {text!r} has more than a name in braces", f"write {{{name}}} alone"
+            )
         yield name

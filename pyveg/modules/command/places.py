@@ -17,7 +17,7 @@ _NODE = "AZ_BATCH_NODE_SHARED_DIR"
 _FOR_ALL = 0o777
 
 
-def kept_in(kind: str) -> Path:
+def machine_folder(kind: str) -> Path:
     """A folder for what is made once per machine; below ``PYVEG_CACHE`` where that is set.
 
     Parameters
@@ -37,8 +37,8 @@ def kept_in(kind: str) -> Path:
             _open_to_all(folder)
     except OSError as error:
         raise CommandError(
-            f"{folder} cannot be made: {error.strerror or error}; set {VARIABLE} to a folder "
-            "that may be written to"
+            f"{folder} cannot be made: {error.strerror or error}",
+            f"set {VARIABLE} to a folder that may be written to",
         ) from error
     return folder
 

@@ -30,8 +30,8 @@ def folder_of(scope: Scope) -> str:
 def key_of(folder: str, item: Item) -> str:
     """Where one of them is; another version of the same file is elsewhere."""
     details = item.details
-    found = digest([details["input"], details["size"], details["version"]])
-    return f"{folder}/{found[:2]}/{found}"
+    version = digest([details["input"], details["size"], details["version"]])
+    return f"{folder}/{version[:2]}/{version}"
 
 
 def send(
@@ -61,13 +61,13 @@ def send(
     there = set(store.list(f"{folder}/"))
     missing = [item for item in items if key_of(folder, item) not in there]
     failed: dict[str, str] = {}
-    told = time.monotonic()
+    reported = time.monotonic()
     for begin in range(0, len(missing), _PORTION):
         portion = missing[begin : begin + _PORTION]
         reasons = bulk.each(store, lambda item: _send(inputs, item, store, folder), portion)
         failed |= {i.name: why for i, why in zip(portion, reasons, strict=True) if why}
-        if time.monotonic() - told > _TELL_EVERY:
-            told = time.monotonic()
+        if time.monotonic() - reported > _TELL_EVERY:
+            reported = time.monotonic()
             tell(f"inputs: {begin + len(portion)} of {len(missing)} sent")
     return failed
 
@@ -83,8 +83,8 @@ def _send(inputs: Inputs, item: Item, store: Store, folder: str) -> str:
 
 def keep_only(items: Sequence[Item], store: Store, folder: str) -> None:
     """Remove copies of inputs from the Store, but for those of some Items."""
-    kept = {key_of(folder, item) for item in items}
-    bulk.each(store, store.delete, [key for key in store.list(f"{folder}/") if key not in kept])
+    needed = {key_of(folder, item) for item in items}
+    bulk.each(store, store.delete, [key for key in store.list(f"{folder}/") if key not in needed])
 
 
 def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> Path:
@@ -137,7 +137,10 @@ def _next(source: IO[bytes]) -> bytes:
         return source.read(_PIECE)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        raise ServiceError(f"the input cannot be read to its end ({why})") from error
+        raise ServiceError(
+            f"the input cannot be read to its end ({why})",
+            "check the connection, and finish the run with --from_cache",
+        ) from error
 
 
 def name_of(item: Item) -> str:

@@ -79,55 +79,66 @@ def settled(settings: CommandSettings, where: str, warn: Warn) -> CommandSetting
     for pattern in settings.outputs:
         outputs.check_pattern(pattern, f"{where}: outputs")
     if not settings.inputs:
-        raise ConfigError(f"{where}: inputs is empty; name files, a folder or a pattern")
+        raise ConfigError(f"{where}: inputs is empty", "name files, a folder or a pattern")
     if settings.items_per_task == 0:
-        raise ConfigError(f"{where}: items_per_task = 0 does nothing; give -1 or more than 0")
+        raise ConfigError(f"{where}: items_per_task = 0 does nothing", "give -1 or more than 0")
     settings = replace(settings, inputs=registry.open_inputs(settings.inputs).settled())
     if settings.repository:
         return _settled_repository(settings, where)
     if settings.commit:
-        raise ConfigError(f"{where}: commit belongs to a repository, which is not given")
+        raise ConfigError(
+            f"{where}: commit belongs to a repository, which is not given",
+            "give repository, or leave commit out",
+        )
     if settings.application:
         return _settled_folder(settings, where, warn)
     if settings.requirements:
-        raise ConfigError(f"{where}: requirements are a file of an application; name its folder")
+        raise ConfigError(f"{where}: requirements are a file of an application", "name its folder")
     if "application" in _used(settings, where):
-        raise ConfigError(f"{where}: {{application}} stands for a folder, but there is none")
+        raise ConfigError(
+            f"{where}: {{application}} stands for a folder, but there is none",
+            "name the folder of your program as application",
+        )
     return replace(settings, working_folder="output")
 
 
 def _check_system(where: str) -> None:
     if sys.platform == "win32":
-        raise ConfigError(f"{where}: commands run on Linux and macOS only; use WSL on Windows")
+        raise ConfigError(f"{where}: commands run on Linux and macOS only", "use WSL on Windows")
 
 
 def _check_command(settings: CommandSettings, where: str) -> None:
     if not settings.command or not settings.command[0]:
-        raise ConfigError(f"{where}: command is empty; give the program and its arguments")
+        raise ConfigError(f"{where}: command is empty", "give the program and its arguments")
     for name, value in settings.env.items():
         if not (isinstance(name, str) and _NAME.fullmatch(name) and isinstance(value, str)):
-            raise ConfigError(f"{where}: env: {name!r}: {value!r} must be a name and a text")
+            raise ConfigError(
+                f"{where}: env: {name!r}: {value!r} is no variable",
+                'write a name and a text, such as {"MODEL": "large"}',
+            )
     if not _used(settings, where) & placeholders.OF_THE_ITEM:
         raise ConfigError(
-            f"{where}: the command is the same for every item; put {{input}} where the file goes"
+            f"{where}: the command is the same for every item", "put {input} where the file goes"
         )
 
 
 def _used(settings: CommandSettings, where: str) -> set[str]:
     """All placeholders of the command and the variables."""
-    found: set[str] = set()
+    names: set[str] = set()
     for text in settings.command:
-        found |= placeholders.check(text, f"{where}: command")
+        names |= placeholders.check(text, f"{where}: command")
     for text in settings.env.values():
-        found |= placeholders.check(text, f"{where}: env")
-    return found
+        names |= placeholders.check(text, f"{where}: env")
+    return names
 
 
 def _settled_repository(settings: CommandSettings, where: str) -> CommandSettings:
     if settings.application:
-        raise ConfigError(f"{where}: give application or repository, not both")
+        raise ConfigError(
+            f"{where}: application and repository are both given", "leave one of them out"
+        )
     if not settings.commit:
-        raise ConfigError(f"{where}: commit is missing; which state of the repository is it?")
+        raise ConfigError(f"{where}: commit is missing", "give an id, a tag or a branch")
     address = settings.repository
     if Path(address).is_dir():
         address = str(Path(address).absolute())
@@ -139,7 +150,9 @@ def _settled_folder(settings: CommandSettings, where: str, warn: Warn) -> Comman
     folder = Path(os.path.normpath(Path(settings.application).expanduser().absolute()))
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
-        raise ConfigError(f"{where}: the application {folder} {what}")
+        raise ConfigError(
+            f"{where}: the application {folder} {what}", "name the folder of your program"
+        )
     environment.what_to_install(folder, settings.requirements)
     size = application.size_of(folder, settings.ignore)
     if size > application.LARGE:

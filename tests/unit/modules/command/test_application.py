@@ -183,7 +183,11 @@ def test_names_of_commits(repository: Path) -> None:
         ("{}/nowhere", "main", "cannot be fetched"),
         ("{}", "--upload-pack=x", "may begin with a hyphen"),
         ("--upload-pack=x", "main", "may begin with a hyphen"),
-        ("https://me:secret@localhost/x", "main", "leave the password out of https://localhost"),
+        (
+            "https://me:secret@localhost/x",
+            "main",
+            "https://localhost/x was given with a password; leave it out",
+        ),
     ],
 )
 def test_what_is_no_commit(repository: Path, address: str, commit: str, said: str) -> None:

@@ -347,7 +347,10 @@ def test_a_service_that_breaks_off_fails_one_input() -> None:
     store = MemoryStore()
     inputs: Any = Inputs()
     failed = sending.send(inputs, [item], store, "_pyveg/inputs/x", print)
-    assert failed == {"a": "the input cannot be read to its end (ZeroDivisionError: gone)"}
+    assert failed == {
+        "a": "the input cannot be read to its end (ZeroDivisionError: gone); "
+        "check the connection, and finish the run with --from_cache"
+    }
     assert not list(store.list())
 
 
@@ -374,8 +377,8 @@ def test_the_name_of_a_file(url: str, name: str) -> None:
         ({"command": ["python", "{inptu}"]}, 'unknown placeholder "inptu"; did you mean "input"'),
         ({"command": "python app.py {input}"}, "a list, each text"),
         ({"env": {"A": "{x}"}}, 'unknown placeholder "x"'),
-        ({"env": {"A B": "x"}}, "must be a name and a text"),
-        ({"env": {"A": 1}}, "must be a name and a text"),
+        ({"env": {"A B": "x"}}, "'A B': 'x' is no variable; write a name and a text"),
+        ({"env": {"A": 1}}, "'A': 1 is no variable; write a name and a text"),
         ({"inputs": []}, "inputs is empty"),
         ({"inputs": ["no/*.csv"]}, "no input is there"),
         ({"application": "no-app"}, "no-app does not exist"),
@@ -383,10 +386,10 @@ def test_the_name_of_a_file(url: str, name: str) -> None:
         ({"application": "", "requirements": "r.txt"}, "name its folder"),
         ({"requirements": "r.txt"}, "requirements: there is no"),
         ({"commit": "main"}, "commit belongs to a repository"),
-        ({"repository": "x"}, "not both"),
+        ({"repository": "x"}, "are both given; leave one of them out"),
         ({"repository": "x", "application": ""}, "commit is missing"),
-        ({"outputs": ["../*"]}, "must be a pattern below {output_dir}"),
-        ({"outputs": ["/etc/*"]}, "must be a pattern below {output_dir}"),
+        ({"outputs": ["../*"]}, 'is no pattern below {output_dir}; write one such as "*.csv"'),
+        ({"outputs": ["/etc/*"]}, 'is no pattern below {output_dir}; write one such as "*.csv"'),
         ({"working_folder": "here"}, 'give "application" or "output"'),
         ({"items_per_task": 0}, "items_per_task = 0 does nothing"),
         ({"retries": -1}, "out of range"),
