@@ -12,6 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.data.columns import (
+    DROUGHT_RECOVERY,
+    INDICATORS,
+    RAIN_RESPONSE,
+    SENSITIVITY,
+    TRENDS,
+)
+from pyveg.analysis.data.columns import SITE as SITE_TABLE
 from pyveg.analysis.data.inputs import read_input
 from pyveg.analysis.data.series import Series, site_table
 from pyveg.analysis.settings import AnalysisSettings
@@ -73,7 +81,7 @@ class Analysis:
     def site(self) -> pd.DataFrame:
         """Every metric over the chips of each step: median, quartiles, number of chips."""
         parts = [site_table(self.series, name).assign(metric=name) for name in self.series.metrics]
-        return _joined(parts)
+        return SITE_TABLE.joined(parts)
 
     def overview(self) -> dict[str, Any]:
         """The place in a few numbers: dates, chips, means of weather and of what was measured."""
@@ -93,7 +101,10 @@ class Analysis:
         }
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """All tables, by the name of the file that they are written to."""
+        """All tables, by the name of the file that they are written to.
+
+        Their columns are those of `pyveg.analysis.data.columns.ANALYSIS`.
+        """
         climate = self.climate.temporal
         return {
             "series": self.series.table,
@@ -103,8 +114,8 @@ class Analysis:
             "trends": self.temporal.trends,
             "levels": self.levels,
             "climate": self.climate.table,
-            "climate_trends": pd.DataFrame() if climate is None else climate.trends,
-            "climate_indicators": pd.DataFrame() if climate is None else climate.indicators,
+            "climate_trends": TRENDS.frame() if climate is None else climate.trends,
+            "climate_indicators": INDICATORS.frame() if climate is None else climate.indicators,
             "sensitivity": self.sensitivity,
             "rain_response": self.rain,
             "drought_recovery": self.recovery,
@@ -124,6 +135,7 @@ class Analysis:
             "overview": self.overview(),
             "verdict": self.verdict.record(),
             "power": [{**vars(one), "text": one.text} for one in self.power],
+            "metrics": [metric.to_json() for metric in self.series.declared.values()],
             "notes": list(self.series.notes),
             "metadata": dict(self.series.metadata),
             "climate": {"drivers": list(self.climate.drivers), "reason": self.climate.reason},
@@ -159,7 +171,8 @@ def analyse(
         Name of the vegetation collection, needed where there are several.
     settings : AnalysisSettings, optional
     metrics : sequence of str, optional
-        What is tested; NDVI and offset50, as far as they are there, where not given.
+        What is tested; where not given, all that was declared to be tested for memory, such as
+        NDVI and network centrality.
     spatial : bool
         Whether the images of the run are measured too.
     swap_coordinates : bool
@@ -216,22 +229,19 @@ def analyse_series(
     tell("levels")
     levels = level_trends(series, names, told)
     tell("sensitivity")
-    surface = [sensitivity(series, name, told) for name in names]
+    surface = SENSITIVITY.joined(sensitivity(series, name, told) for name in names)
     tell("rain")
     few = _some_chips(series, RAIN_CHIPS)
-    rain = [rain_response(few, name, told) for name in names]
-    back = [drought_recovery(few, name, told) for name in names]
+    rain = RAIN_RESPONSE.joined(rain_response(few, name, told) for name in names)
+    back = DROUGHT_RECOVERY.joined(drought_recovery(few, name, told) for name in names)
     tell("power")
     found = [_power(series, temporal, name, told) for name in names]
     power = tuple(one for one in found if one is not None)
     tell("images")
     snapshots = read_snapshots(run if spatial else None, series, told)
     tell("verdict")
-    table = agreement_table(temporal, levels, climate, snapshots)
-    settings_tried = _joined(surface)
-    summary = (
-        summarise_sensitivity(settings_tried, told.alpha) if len(settings_tried) else settings_tried
-    )
+    table = agreement_table(temporal, levels, climate, snapshots, series.declared)
+    summary = summarise_sensitivity(surface, told.alpha)
     notes = conditions(series, temporal, climate, snapshots)
     return Analysis(
         source=source,
@@ -239,13 +249,15 @@ def analyse_series(
         temporal=temporal,
         climate=climate,
         levels=levels,
-        sensitivity=settings_tried,
-        rain=_joined(rain),
-        recovery=_joined(back),
+        sensitivity=surface,
+        rain=rain,
+        recovery=back,
         power=power,
         snapshots=snapshots,
         agreement=table,
-        verdict=verdict(table, power, climate, summary, notes, alpha=told.alpha),
+        verdict=verdict(
+            table, power, climate, summary, notes, alpha=told.alpha, declared=series.declared
+        ),
         settings=told,
         config=run.config if run else "",
         versions=_versions(),
@@ -268,12 +280,13 @@ def conditions(
         if first["n"] and np.isfinite(first["n_valid"]):
             gap = round(first["longest_gap"])
             longest = f", the longest gap is {gap} step{'s' * (gap > 1)}" if gap else ""
+            whose = "whole region" if series.of_place(str(metric)) else "median chip"
             lines.append(
-                f"{metric}: {first['n_valid']:.0f} of {first['n']:.0f} steps have a value (median "
-                f"chip){longest}."
+                f"{series.short_label(str(metric))}: {first['n_valid']:.0f} of {first['n']:.0f} "
+                f"steps have a value ({whose}){longest}."
             )
-    lines += _share_lines(temporal)
-    lines += describe(climate, site["metric"].drop_duplicates().tolist())
+    lines += _share_lines(series, temporal)
+    lines += describe(climate, site["metric"].drop_duplicates().tolist(), series.declared)
     if snapshots.periodic >= 0.5:
         lines.append(
             f"{100 * snapshots.periodic:.0f} % of the dates have a regular pattern; such "
@@ -285,7 +298,7 @@ def conditions(
     return lines
 
 
-def _share_lines(temporal: Temporal) -> list[str]:
+def _share_lines(series: Series, temporal: Temporal) -> list[str]:
     """Warn where gaps or outliers are not spread evenly: they alone can move an indicator."""
     lines = []
     rows = temporal.indicators[temporal.indicators["chip"] == SITE]
@@ -293,8 +306,9 @@ def _share_lines(temporal: Temporal) -> list[str]:
         values = part["value"].dropna()
         if len(values) and values.max() - values.min() > 0.2:
             lines.append(
-                f"{metric}: the share of valid steps in a window goes from {values.iloc[0]:.0%} to "
-                f"{values.iloc[-1]:.0%}; surrogates have the same gaps."
+                f"{series.short_label(str(metric))}: the share of valid steps in a window goes "
+                f"from {values.iloc[0]:.0%} to {values.iloc[-1]:.0%}; surrogates have the same "
+                "gaps."
             )
     return lines
 
@@ -320,11 +334,6 @@ def _power(
     known = used.groupby(parts["chip"]).sum().sort_values(kind="stable")
     valid = used[parts["chip"] == known.index[len(known) // 2]].to_numpy()
     return power_statement(valid, series.axis.period, settings)
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    known = [table for table in tables if len(table)]
-    return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
 
 
 def _teller(progress: Progress | None) -> Callable[[str], None]:

@@ -11,10 +11,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,7 +24,10 @@ import pandas as pd
 
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.data.axis import Axis
+from pyveg.analysis.data.columns import ANALYSIS, PARTS, series_table
+from pyveg.analysis.data.labels import short_label
 from pyveg.analysis.data.series import Series
+from pyveg.analysis.data.table import Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots
 from pyveg.analysis.temporal.climate import Climate
@@ -32,6 +36,7 @@ from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
+from pyveg.earth.metrics import Metric, installed, metrics_for
 from pyveg.runs.run import folders_with
 
 FOLDER = "analysis"
@@ -101,11 +106,12 @@ def read_analysis(store: Store, folder: str) -> Analysis:
                 f"({record.get('versions', {}).get('pyveg')}); make it again with "
                 "pyveg_gee_analysis"
             )
-        tables = {name: _read_table(store, f"{base}tables/{name}.csv") for name in record["tables"]}
+        declared = metrics_of(record)
+        tables = _read_tables(store, f"{base}tables/", record["tables"], declared)
         prefix = f"{base}pictures/"
         keys = sorted(store.list(prefix))
         pictures = {key.removeprefix(prefix).removesuffix(".jpg"): store.read(key) for key in keys}
-        return _analysis(record, tables, pictures)
+        return _analysis(record, tables, pictures, declared)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{store.url}/{base}{RECORD} is damaged: {error}") from error
 
@@ -135,30 +141,34 @@ def _plain(value: Any) -> Any:
     return value
 
 
-_TEXT = ("collection", "metric", "indicator", "direction", "reason", "null", "rule", "change",
-         "family", "statistic", "expected", "says", "law", "part", "signal")  # fmt: skip
+def metrics_of(record: Mapping[str, Any]) -> Mapping[str, Metric]:
+    """Metrics as an analysis knew them; an earlier version did not write them down."""
+    known = [Metric.from_json(one) for one in record.get("metrics", ())]
+    return {metric.name: metric for metric in known} or installed()
 
 
-def _read_table(store: Store, key: str) -> pd.DataFrame:
-    data = store.read(key)
-    if not data.strip():
-        return pd.DataFrame()
-    table = pd.read_csv(
-        io.BytesIO(data),
-        keep_default_na=False,
-        na_values=[""],
-        dtype=dict.fromkeys(_TEXT, str),
-    )
-    for name in table.columns:
-        if name in _TEXT:
-            table[name] = table[name].fillna("")
-        elif name == "date":
-            table[name] = pd.to_datetime(table[name])
-    return table
+def _read_tables(
+    store: Store, base: str, written: Container[str], declared: Mapping[str, Metric]
+) -> dict[str, pd.DataFrame]:
+    """All tables of an analysis, those that were not written without rows."""
+    found = {}
+    for name, table in ANALYSIS.items():
+        data = store.read(f"{base}{name}.csv") if name in written else b""
+        found[name] = (_series_of(data, declared) if name == "series" else table).read_csv(data)
+    return found
+
+
+def _series_of(data: bytes, declared: Mapping[str, Metric]) -> Table:
+    """The table of the series, with the metrics that its file has."""
+    header = data.decode().partition("\n")[0]
+    return series_table(next(csv.reader([header]), []), declared)
 
 
 def _analysis(
-    record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], pictures: Mapping[str, bytes]
+    record: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    pictures: Mapping[str, bytes],
+    declared: Mapping[str, Metric],
 ) -> Analysis:
     settings = AnalysisSettings(**{
         **record["settings"], "indicators": tuple(record["settings"]["indicators"])
@@ -166,12 +176,13 @@ def _analysis(
     controlled = None
     if record["climate"]["drivers"]:
         controlled = Temporal(
-            tables["climate_trends"], tables["climate_indicators"], pd.DataFrame(), settings
+            tables["climate_trends"], tables["climate_indicators"], PARTS.frame(), settings
         )
-    climate, said = record["climate"], record["verdict"]
+    climate = record["climate"]
+    tested = tables["trends"]["metric"].drop_duplicates().tolist()
     return Analysis(
         source=record["source"],
-        series=_series(record, tables["series"]),
+        series=_series(record, tables["series"], declared),
         temporal=Temporal(tables["trends"], tables["indicators"], tables["parts"], settings),
         climate=Climate(
             tables["climate"], controlled, tuple(climate["drivers"]), climate["reason"]
@@ -186,22 +197,39 @@ def _analysis(
             tables["spectra"], tables["patch_laws"], pictures, record["images"]["reason"],
         ),
         agreement=tables["agreement"],
-        verdict=Verdict(
-            said["level"], said["headline"], tuple(said["because"]), tuple(said["conditions"])
-        ),
+        verdict=_verdict(record, tested, declared),
         settings=settings,
         config=record["config"],
         versions=record["versions"],
     )  # fmt: skip
 
 
-def _series(record: Mapping[str, Any], table: pd.DataFrame) -> Series:
+def _verdict(
+    record: Mapping[str, Any], tested: Sequence[str], declared: Mapping[str, Metric]
+) -> Verdict:
+    """What was said; an earlier version wrote names of columns where labels stand now."""
+    usual = [metric.name for metric in metrics_for(declared, tested)]
+    old = {} if "metrics" in record else {name: short_label(declared, name) for name in usual}
+
+    def told(text: str) -> str:
+        for name, label in old.items():
+            text = re.sub(rf"\b{name}\b", label, text)
+        return text
+
+    said = record["verdict"]
+    because, conditions = (tuple(map(told, said[part])) for part in ("because", "conditions"))
+    return Verdict(said["level"], told(said["headline"]), because, conditions)
+
+
+def _series(
+    record: Mapping[str, Any], table: pd.DataFrame, declared: Mapping[str, Metric]
+) -> Series:
     axis = None
     if record["axis"] is not None:
         dates = pd.DatetimeIndex(table.groupby("step")["date"].first())
         axis = Axis(dates, record["axis"]["months"], record["axis"]["days"])
     notes = tuple(record["notes"])
-    return Series(record["collection"], table, axis, notes, record["metadata"])
+    return Series(record["collection"], table, axis, notes, record["metadata"], declared)
 
 
 def _power(one: Mapping[str, Any]) -> Power:

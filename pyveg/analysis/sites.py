@@ -6,30 +6,25 @@ false-discovery rate over all its places, and whether more of them warn than cha
 
 from __future__ import annotations
 
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.folder import RECORD
+from pyveg.analysis.data.columns import AGREEMENT, SHARES, SITE_TESTS, SITES
+from pyveg.analysis.data.labels import metric_of
+from pyveg.analysis.data.table import Column, Table
+from pyveg.analysis.folder import RECORD, metrics_of
 from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.verdict import TWINS
 from pyveg.core.errors import DataError
 from pyveg.core.ports import Store
-
-SITE_COLUMNS = ("site", "collection", "latitude", "longitude", "pattern_type", "first", "last",
-                "steps", "chips", "rain_mm_per_year", "temperature_c", "ndvi_mean", "offset50",
-                "ndvi_trend", "verdict", "warnings", "power", "source")  # fmt: skip
-TEST_COLUMNS = ("site", "collection", "rain_mm_per_year", "family", "metric", "indicator", "effect",
-                "low", "high", "p", "q_of_site", "q", "p_without_weather", "expected",
-                "reason")  # fmt: skip
-SHARE_COLUMNS = ("metric", "indicator", "sites", "small_p", "expected_by_chance", "p_of_count",
-                 "found")  # fmt: skip
+from pyveg.earth.metrics import Metric, metrics_for
 
 
 @dataclass(frozen=True)
@@ -37,12 +32,18 @@ class Sites:
     """Places, and what was tested in each."""
 
     sites: pd.DataFrame
-    """One row per place and collection, `SITE_COLUMNS`."""
+    """One row per place and collection, `sites_table`."""
     tests: pd.DataFrame
-    """One row per place and indicator, `TEST_COLUMNS`; `q` is corrected over the places."""
+    """One row per place and indicator, `SITE_TESTS`; `q` is corrected over the places."""
     shares: pd.DataFrame
-    """One row per indicator, `SHARE_COLUMNS`: places with p <= alpha, how many chance makes, the
+    """One row per indicator, `SHARES`: places with p <= alpha, how many chance makes, the
     probability of at least so many, and the places that are left after correction."""
+    means: Mapping[str, Metric] = field(default_factory=dict)
+    """Columns of `sites` that hold the mean of a metric."""
+    trends: Mapping[str, Metric] = field(default_factory=dict)
+    """Columns of `sites` that hold the trend of the level of a metric."""
+    declared: Mapping[str, Metric] = field(default_factory=dict)
+    """What is known of the metrics of all places."""
 
 
 def read_site(store: Store, folder: str) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -56,7 +57,7 @@ def read_site(store: Store, folder: str) -> tuple[dict[str, Any], pd.DataFrame]:
     base = f"{folder}/" if folder else ""
     try:
         record = json.loads(store.read(f"{base}{RECORD}"))
-        table = pd.read_csv(io.BytesIO(store.read(f"{base}tables/agreement.csv")))
+        table = AGREEMENT.read_csv(store.read(f"{base}tables/agreement.csv"))
         return {**record, "source": record["source"] or store.url}, table
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{store.url}/{base}{RECORD} is damaged: {error}") from error
@@ -79,29 +80,89 @@ def compare_sites(
         "bh" or "by", see `pyveg.analysis.temporal.significance.q_values`; over the places of one
         metric and indicator.
     """
-    places, tests = [], []
-    names: dict[str, int] = {}
-    for record, table in found:
-        place = _place(record, table)
-        names[place["site"]] = names.get(place["site"], 0) + 1
-        if names[place["site"]] > 1:
-            place["site"] = f"{place['site']} ({names[place['site']]})"
-        places.append(place)
-        tests.append(_tests(place, table))
-    sites = pd.DataFrame(places, columns=list(SITE_COLUMNS))
-    known = [table for table in tests if len(table)]
-    every = pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=TEST_COLUMNS)
-    every = every.reindex(columns=list(TEST_COLUMNS))
+    places = [_place(record, table) for record, table in found]
+    _tell_apart(places)
+    means = {name: metric for place in places for name, metric in place.means.items()}
+    trends = {name: metric for place in places for name, metric in place.trends.items()}
+    sites = sites_table(means, trends).frame(place.row for place in places)
+    every = SITE_TESTS.joined(_tests(place) for place in places)
     for _, rows in every.groupby(["metric", "indicator"]):
         every.loc[rows.index, "q"] = q_values(rows["p"].to_numpy(np.float64), fdr)
     order = sites.sort_values(["rain_mm_per_year", "site"], ignore_index=True)
-    return Sites(order, every, _shares(every, alpha))
+    declared = {name: metric for place in places for name, metric in place.declared.items()}
+    return Sites(order, every, _shares(every, alpha), means, trends, declared)
 
 
-def _place(record: Mapping[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+def sites_table(means: Mapping[str, Metric], trends: Mapping[str, Metric]) -> Table:
+    """`SITES` with columns for the means of some metrics, and for the trends of their levels."""
+    columns = [
+        *(
+            Column(name, "float64", f"mean over the record: {metric.meaning}", metric.unit)
+            for name, metric in means.items()
+        ),
+        *(
+            Column(name, "float64", f"Kendall's tau of the level: {metric.meaning}")
+            for name, metric in trends.items()
+        ),
+    ]
+    return SITES.extended(columns, after="temperature_c")
+
+
+@dataclass
+class _Place:
+    """One place and collection."""
+
+    row: dict[str, Any]
+    """Of `Sites.sites`."""
+    table: pd.DataFrame
+    """Its agreement table."""
+    declared: Mapping[str, Metric]
+    means: dict[str, Metric] = field(default_factory=dict)
+    trends: dict[str, Metric] = field(default_factory=dict)
+
+
+def _tell_apart(places: Iterable[_Place]) -> None:
+    """Number places that share a name."""
+    times: Counter[str] = Counter()
+    for place in places:
+        name = place.row["site"]
+        times[name] += 1
+        if times[name] > 1:
+            place.row["site"] = f"{name} ({times[name]})"
+
+
+def _place(record: Mapping[str, Any], table: pd.DataFrame) -> _Place:
+    place = _Place(_facts(record, table), table, metrics_of(record))
+    means = (record.get("overview") or {}).get("means", {})
+    _add_metrics(place, means)
+    return place
+
+
+def _add_metrics(place: _Place, means: Mapping[str, Any]) -> None:
+    """Means of the metrics that are tested, here or as a rule, and trends of their levels."""
+    state = place.table[place.table["family"] == "state"].drop_duplicates("metric")
+    effects = dict(zip(state["metric"], state["effect"], strict=True))
+    usual = [metric.name for metric in metrics_for(place.declared, means)]
+    for name in dict.fromkeys([*usual, *effects]):
+        common = _common_name(metric_of(place.declared, name), name, means)
+        metric = metric_of(place.declared, common)
+        mean = common if common not in SITES.names else f"{common}_mean"
+        place.row[mean], place.means[mean] = _number(means.get(name)), metric
+        if name in effects:
+            # "ndvi_trend" is that of "ndvi_mean": so it has always been called.
+            short = common.removesuffix("_mean")
+            trend = f"{common if short in effects else short}_trend"
+            place.row[trend], place.trends[trend] = _number(effects[name]), metric
+
+
+def _common_name(metric: Metric, name: str, measured: Container[str]) -> str:
+    """What stands for a metric in all places: older results have another NDVI than newer ones."""
+    return metric.replaces if metric.replaces and metric.replaces not in measured else name
+
+
+def _facts(record: Mapping[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """What is known of a place beside its metrics."""
     about, overview = record.get("metadata", {}), record.get("overview") or {}
-    means = overview.get("means", {})
-    state = table[(table["family"] == "state") & table["metric"].isin(["ndvi_mean", "ndvi"])]
     power = [one["power"] for one in record["power"] if one["power"] is not None]
     return {
         "site": str(about.get("coords_id") or _coordinates(about) or record["source"]),
@@ -112,9 +173,6 @@ def _place(record: Mapping[str, Any], table: pd.DataFrame) -> dict[str, Any]:
         **{name: overview.get(name) for name in ("first", "last", "steps", "chips")},
         "rain_mm_per_year": _number(overview.get("rain_mm_per_year")),
         "temperature_c": _number(overview.get("temperature_c")),
-        "ndvi_mean": _number(means.get("ndvi_mean", means.get("ndvi"))),
-        "offset50": _number(means.get("offset50")),
-        "ndvi_trend": float(state["effect"].iloc[0]) if len(state) else math.nan,
         "verdict": record["verdict"]["level"],
         "warnings": int((table["says"] == "warning").sum()),
         "power": max(power, default=math.nan),
@@ -132,16 +190,12 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _tests(place: Mapping[str, Any], table: pd.DataFrame) -> pd.DataFrame:
+def _tests(place: _Place) -> pd.DataFrame:
+    table = place.table
     rows = table[(table["statistic"] == "tau") & ~table["indicator"].isin(TWINS)]
     p = rows["p"].where(rows["valid"].astype(bool))
-    return rows.rename(columns={"q": "q_of_site"}).assign(
-        p=p,
-        site=place["site"],
-        collection=place["collection"],
-        rain_mm_per_year=place["rain_mm_per_year"],
-        q=math.nan,
-    )
+    same = {name: place.row[name] for name in ("site", "collection", "rain_mm_per_year")}
+    return rows.rename(columns={"q": "q_of_site"}).assign(p=p, q=math.nan, **same)
 
 
 def _shares(tests: pd.DataFrame, alpha: float) -> pd.DataFrame:
@@ -154,4 +208,4 @@ def _shares(tests: pd.DataFrame, alpha: float) -> pd.DataFrame:
         chance = float(binom.sf(small - 1, len(p), alpha)) if len(p) else math.nan
         found = int((part["q"] <= alpha).sum())
         rows.append((metric, indicator, len(p), small, alpha * len(p), chance, found))
-    return pd.DataFrame(rows, columns=list(SHARE_COLUMNS))
+    return SHARES.frame(dict(zip(SHARES.names, row, strict=True)) for row in rows)

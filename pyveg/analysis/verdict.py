@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.data.columns import AGREEMENT
+from pyveg.analysis.data.labels import metric_of, short_label
 from pyveg.analysis.settings import INDICATOR_NAMES
 from pyveg.analysis.spatial.over_time import Snapshots
 from pyveg.analysis.temporal.climate import Climate
@@ -22,9 +24,8 @@ from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.earth.metrics import OFFSET50, OWN_FAMILIES, Metric, installed
 
-COLUMNS = ("family", "metric", "indicator", "statistic", "expected", "effect", "low", "high", "p",
-           "q", "p_without_weather", "valid", "says", "reason")  # fmt: skip
 TWINS: Mapping[str, str] = {"restoring_rate": "ar1", "sd": "variance"}
 """Indicator -> the one that says the same thing; it is shown, and not counted as another test."""
 SPATIAL_EXPECTED: Mapping[str, str] = {
@@ -35,9 +36,8 @@ SPATIAL_EXPECTED: Mapping[str, str] = {
     "wavelength": "either",
     "patch_mean": "fall",
 }
-MEMORY = ("temporal", "network")
-"""Families whose rise is a warning. A level that changes, also one of the geometry of a pattern, is
-a change: patterns drift under stable rain too (docs/calibration.md)."""
+IMAGE = "ndvi"
+"""Metric in the rows of spatial signals: they are measured on the NDVI of the images."""
 LEVELS = ("cannot_tell", "no_sign", "mixed", "signs", "strong_signs")
 ENOUGH_POWER = 0.5
 
@@ -60,26 +60,41 @@ class Verdict:
 
 
 def agreement_table(
-    temporal: Temporal, levels: pd.DataFrame, climate: Climate, snapshots: Snapshots
+    temporal: Temporal,
+    levels: pd.DataFrame,
+    climate: Climate,
+    snapshots: Snapshots,
+    declared: Mapping[str, Metric] | None = None,
 ) -> pd.DataFrame:
     """Indicators of all kinds in one table.
+
+    Parameters
+    ----------
+    temporal : Temporal
+    levels : DataFrame
+        As `level_trends` gives it.
+    climate : Climate
+    snapshots : Snapshots
+    declared : mapping of str to Metric, optional
+        What is known of the metrics; those of the Modules that are installed where not given.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`. `family` is "temporal", "network" (of offset50), "spatial" or "state" (the
-        level itself); `effect` is Kendall's tau, or for a pattern against its null the median z,
-        with the quartiles over chips; `q` is corrected over all valid rows but the `TWINS`;
-        `says` is "warning", "change", "weak" (p small, q not), "no sign", "not valid" or "cannot
-        tell".
+        `AGREEMENT`. `family` is that which the metric declares ("temporal" unless it says
+        otherwise, "network" for network centrality), "spatial", or "state" (the level itself);
+        `effect` is Kendall's tau, or for a pattern against its null the median z, with the
+        quartiles over chips; `q` is corrected over all valid rows but the `TWINS`; `says` is
+        "warning", "change", "weak" (p small, q not), "no sign", "not valid" or "cannot tell".
     """
     alpha = temporal.settings.alpha
-    rows = [
-        *_temporal_rows(temporal, climate),
-        *_state_rows(levels),
-        *_spatial_rows(snapshots),
-    ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = AGREEMENT.frame(
+        [
+            *_temporal_rows(temporal, climate, declared or installed()),
+            *_state_rows(levels),
+            *_spatial_rows(snapshots),
+        ]
+    )
     counted = table["valid"].astype(bool) & table["p"].notna() & ~table["indicator"].isin(TWINS)
     table.loc[counted, "q"] = q_values(
         table.loc[counted, "p"].to_numpy(np.float64), temporal.settings.fdr
@@ -92,22 +107,32 @@ def agreement_table(
             table.loc[mine, "family"], table.loc[mine, "metric"], strict=True)]  # fmt: skip
         table.loc[mine & (table["reason"] == ""), "reason"] = f"says the same as {other}"
     table["says"] = [_says(row, alpha) for row in table.to_dict("records")]
-    patterns = pd.DataFrame(_pattern_rows(snapshots), columns=list(COLUMNS))
-    return table if patterns.empty else pd.concat([table, patterns], ignore_index=True)
+    return AGREEMENT.joined([table, AGREEMENT.frame(_pattern_rows(snapshots))])
+
+
+def counts_as_warning(table: pd.DataFrame) -> pd.Series:
+    """Rows whose rise is a warning: of memory over time, whatever family a metric declares.
+
+    A level that changes, also one of the geometry of a pattern, is a change: patterns drift under
+    stable rain too (docs/calibration.md).
+    """
+    return (table["statistic"] == "tau") & ~table["family"].isin(OWN_FAMILIES)
 
 
 def _row(**known: Any) -> dict[str, Any]:
-    return {**dict.fromkeys(COLUMNS, math.nan), "statistic": "tau", "reason": "", **known}
+    return {"statistic": "tau", **known}
 
 
-def _temporal_rows(temporal: Temporal, climate: Climate) -> Iterable[dict[str, Any]]:
+def _temporal_rows(
+    temporal: Temporal, climate: Climate, declared: Mapping[str, Metric]
+) -> Iterable[dict[str, Any]]:
     controlled = {
         (row["metric"], row["indicator"]): row["p_without"]
         for row in climate.table.to_dict("records")
     }
     for one in temporal.trends[temporal.trends["chip"] == SITE].to_dict("records"):
         yield _row(
-            family="network" if one["metric"] == "offset50" else "temporal",
+            family=metric_of(declared, one["metric"]).family,
             metric=one["metric"], indicator=one["indicator"],
             expected=one["direction"] or "rise", effect=one["tau"],
             low=one["tau_low"], high=one["tau_high"], p=one["p"],
@@ -135,7 +160,7 @@ def _spatial_rows(snapshots: Snapshots) -> Iterable[dict[str, Any]]:
             "there is no regular pattern"
         )  # fmt: skip
         yield _row(
-            family="spatial", metric="ndvi", indicator=one["indicator"],
+            family="spatial", metric=IMAGE, indicator=one["indicator"],
             expected=SPATIAL_EXPECTED.get(str(one["indicator"]), "either"),
             effect=one["tau"], p=one["p"], valid=usable and math.isfinite(one["p"]),
             reason=rule or one["reason"],
@@ -147,7 +172,7 @@ def _pattern_rows(snapshots: Snapshots) -> list[dict[str, Any]]:
     if snapshots.tests.empty:
         return []
     rows = []
-    tests = snapshots.tests[snapshots.tests["indicator"] == "offset50"]
+    tests = snapshots.tests[snapshots.tests["indicator"] == OFFSET50]
     texts = {
         "permutation": "beyond its cover",
         "binarisation": "beyond what binarising noise makes",
@@ -160,7 +185,7 @@ def _pattern_rows(snapshots: Snapshots) -> list[dict[str, Any]]:
         apart = abs(middle) > 1.96
         rows.append(
             _row(
-                family="network", metric="offset50", indicator=f"pattern {text}", statistic="z",
+                family="network", metric=OFFSET50, indicator=f"pattern {text}", statistic="z",
                 expected="either", effect=float(middle), low=float(low), high=float(high),
                 valid=True, says="pattern" if apart else "no pattern",
                 reason="a pattern against its null, not a change over time",
@@ -178,7 +203,7 @@ def _says(row: Mapping[Any, Any], alpha: float) -> str:
         return "weak"
     rising = row["effect"] > 0
     as_feared = {"rise": rising, "fall": not rising}.get(row["expected"])
-    return "warning" if as_feared and row["family"] in MEMORY else "change"
+    return "warning" if as_feared and row["family"] not in OWN_FAMILIES else "change"
 
 
 def verdict(
@@ -189,6 +214,7 @@ def verdict(
     notes: Sequence[str],
     *,
     alpha: float = 0.05,
+    declared: Mapping[str, Metric] | None = None,
 ) -> Verdict:
     """Read the table.
 
@@ -204,38 +230,47 @@ def verdict(
     notes : sequence of str
         Conditions that are known from the series.
     alpha : float
+    declared : mapping of str to Metric, optional
+        What metrics are called; as the Modules that are installed say where not given.
 
     Notes
     -----
     - "cannot_tell": nothing could be tested, or nothing was found where a rise of AR(1) from 0.3
       to 0.7 would be missed more often than found.
     - "no_sign": nothing was found, and it would mostly have been.
-    - "mixed": a temporal or network indicator changes, and it is not a rise of memory and variance
+    - "mixed": an indicator of memory changes, and it is not a rise of memory and variance
       together, or most settings of window and bandwidth, or the control of climate, do not bear it
       out. Changes of levels alone are told, and change no verdict.
     - "signs": AR(1) and variance of one metric both warn, or one does and the other rises too.
     - "strong_signs": and it stays without the weather's part.
     """
     tested = table[table["statistic"] == "tau"]
-    conditions = [*notes, *_power_lines(power)]
+    named = tested.assign(label=_labels(tested["metric"], declared or installed()))
+    conditions = [*notes, *(one.text for one in power)]
     if not tested["valid"].astype(bool).any():
         headline = "This series cannot tell: no indicator could be tested."
         return Verdict("cannot_tell", headline, _most_often(tested), tuple(conditions))
-    metrics = tested.loc[tested["family"].isin(MEMORY), "metric"].drop_duplicates()
-    found = [_candidate(tested, metric, climate, sensitivity, alpha) for metric in metrics]
+    memory = named[counts_as_warning(named)]
+    metrics = memory["metric"].drop_duplicates()
+    found = [_candidate(memory, metric, climate, sensitivity, alpha) for metric in metrics]
     candidates = [one for one in found if one]
     because = [line for one in candidates for line in one[1]]
-    because += _other_lines(tested)
+    because += _other_lines(named)
     best = max((LEVELS.index(one[0]) for one in candidates), default=-1)
     if best >= 0:
         level = LEVELS[best]
-    elif (tested["family"].isin(MEMORY) & tested["says"].isin(["warning", "change"])).any():
+    elif memory["says"].isin(["warning", "change"]).any():
         level = "mixed"
     elif max((one.power for one in power if math.isfinite(one.power)), default=0.0) >= ENOUGH_POWER:
         level = "no_sign"
     else:
         level = "cannot_tell"
-    return Verdict(level, _headline(level, tested), tuple(because), tuple(conditions))
+    return Verdict(level, _headline(level, named), tuple(because), tuple(conditions))
+
+
+def _labels(metrics: pd.Series, declared: Mapping[str, Metric]) -> list[str]:
+    """What people call metrics."""
+    return [short_label(declared, str(name)) for name in metrics]
 
 
 def _most_often(table: pd.DataFrame) -> tuple[str, ...]:
@@ -248,14 +283,14 @@ def _candidate(
     table: pd.DataFrame, metric: str, climate: Climate, sensitivity: pd.DataFrame, alpha: float
 ) -> tuple[str, list[str]] | None:
     """How far AR(1) and variance of a metric bear one another out."""
-    mine = table[table["family"].isin(MEMORY) & (table["metric"] == metric)]
+    mine = table[table["metric"] == metric]
     rows = {row["indicator"]: row for row in mine.to_dict("records")}
     pair = [rows[name] for name in ("ar1", "variance") if name in rows]
     warning = [row for row in pair if row["says"] == "warning"]
     if not warning:
         return None
     lines = [
-        f"{NAMES[row['indicator']]} of {metric} rises (tau {row['effect']:+.2f}, "
+        f"{NAMES[row['indicator']]} of {row['label']} rises (tau {row['effect']:+.2f}, "
         f"p {_p(row['p'])}, corrected {_p(row['q'])})."
         for row in warning
     ]
@@ -303,27 +338,22 @@ def _share_of_settings(summary: pd.DataFrame, metric: str, indicator: str) -> fl
 def _other_lines(table: pd.DataFrame) -> list[str]:
     """Changes of the state and in space, and tests that were not corrected away."""
     lines = []
-    told_above = table["family"].isin(MEMORY) & table["indicator"].isin(["ar1", "variance"])
+    told_above = counts_as_warning(table) & table["indicator"].isin(["ar1", "variance"])
     found = table["says"].isin(["warning", "change"]) & ~table["indicator"].isin(TWINS)
     for row in table[found & ~told_above].to_dict("records"):
         verb = "rises" if row["effect"] > 0 else "falls"
-        what = NAMES.get(row["indicator"], row["indicator"])
-        where = "in space" if row["family"] == "spatial" else f"of {row['metric']}"
-        lines.append(
-            f"{what} {where} {verb} (tau {row['effect']:+.2f}, corrected p {_p(row['q'])})."
-        )
+        lines.append(f"{_what(row)} {verb} (tau {row['effect']:+.2f}, corrected p {_p(row['q'])}).")
     weak = table[(table["says"] == "weak") & ~table["indicator"].isin(TWINS)]
     if len(weak):
-        names = ", ".join(
-            f"{NAMES.get(row['indicator'], row['indicator'])} of {row['metric']}"
-            for row in weak.to_dict("records")
-        )
+        names = ", ".join(_what(row) for row in weak.to_dict("records"))
         lines.append(f"Small p that the number of tests explains as well: {names}.")
     return lines
 
 
-def _power_lines(power: Sequence[Power]) -> list[str]:
-    return [one.text for one in power]
+def _what(row: Mapping[Any, Any]) -> str:
+    """What a row tested, in words."""
+    name = NAMES.get(row["indicator"], row["indicator"])
+    return f"{name} in space" if row["family"] == "spatial" else f"{name} of {row['label']}"
 
 
 def _headline(level: str, table: pd.DataFrame) -> str:
@@ -349,7 +379,7 @@ def _headline(level: str, table: pd.DataFrame) -> str:
 def _told(rows: pd.DataFrame) -> str:
     """Which levels go which way."""
     return ", ".join(
-        f"{row['metric']} {'rises' if row['effect'] > 0 else 'falls'}"
+        f"{row['label']} {'rises' if row['effect'] > 0 else 'falls'}"
         for row in rows.to_dict("records")
     )
 

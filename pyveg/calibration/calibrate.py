@@ -6,7 +6,6 @@ on where it was, and other tests need no new simulation.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -262,14 +261,11 @@ def tests_of_place(series: Series, job: Job) -> pd.DataFrame:
 
 def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
     """Put the rows of all places together, and write table, summary and figure."""
-    import pandas as pd
-
+    from pyveg.analysis.data.columns import CALIBRATION_TESTS
     from pyveg.calibration.figure import skill_images
     from pyveg.calibration.operating_characteristics import summarise
 
-    parts = [pd.read_csv(io.BytesIO(store.read(job.key))) for job in jobs]
-    rows = pd.concat(parts, ignore_index=True)
-    rows["reason"] = rows["reason"].astype("object").where(rows["reason"].notna(), "")
+    rows = CALIBRATION_TESTS.joined(CALIBRATION_TESTS.read_csv(store.read(job.key)) for job in jobs)
     summary = summarise(rows)
     written = {
         "calibration.csv": rows.to_csv(index=False, lineterminator="\n").encode(),

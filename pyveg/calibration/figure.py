@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,22 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pyveg.calibration.operating_characteristics import STABLE, roc
+from pyveg.calibration.operating_characteristics import STABLE, TREND, roc
+from pyveg.earth.metrics import installed, metrics_for
 
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 """Paul Tol's bright palette, which colour-blind people can tell apart."""
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 TWINS = ("sd", "restoring_rate")
 """Left out of the picture: the trends of SD and restoring rate are those of variance and AR(1)."""
-CURVES = (
-    ("ndvi_mean", "ar1"),
-    ("ndvi_mean", "variance"),
-    ("offset50", "ar1"),
-    ("offset50", "variance"),
-    ("ndvi_mean", "trend"),
-    ("offset50", "trend"),
-)
-"""Tests whose ROC is drawn."""
+MEMORY = ("ar1", "variance")
+"""Indicators whose ROC is drawn, beside that of the level."""
 
 
 def skill_figure(rows: pd.DataFrame, summary: pd.DataFrame, alpha: float = 0.05) -> Figure:
@@ -95,17 +90,25 @@ def _rates(
     axis.grid(axis="x", alpha=0.3)
 
 
+def _curves_of(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Tests whose ROC is drawn, with the kind of line: those of memory, then of levels."""
+    names = [metric.name for metric in metrics_for(installed(), rows["metric"])]
+    kinds = dict(zip(names, itertools.cycle(("-", "--", "-."))))
+    memory = [(name, indicator, kinds[name]) for name in names for indicator in MEMORY]
+    return [*memory, *((name, TREND, ":") for name in names)]
+
+
 def _curves(axis: Axes, rows: pd.DataFrame, scenario: str, share: float) -> None:
     some = rows[rows["gaps"] == share]
-    for number, (metric, indicator) in enumerate(CURVES):
+    for number, (metric, indicator, style) in enumerate(_curves_of(rows)):
         mine = some[(some["metric"] == metric) & (some["indicator"] == indicator)]
         null, group = mine[mine["scenario"] == STABLE], mine[mine["scenario"] == scenario]
         if null.empty or group.empty:
             continue
         x, y = roc(null, group)
         axis.step(
-            100 * x, 100 * y, where="post", color=COLOURS[number], linewidth=1.6,
-            linestyle=("-", "--", ":")[number // 2], label=f"{metric}: {indicator}",
+            100 * x, 100 * y, where="post", color=COLOURS[number % len(COLOURS)], linewidth=1.6,
+            linestyle=style, label=f"{metric}: {indicator}",
         )  # fmt: skip
     axis.plot([0, 100], [0, 100], color="black", linewidth=0.6)
     axis.set_title(f"ROC, {scenario}, {100 * share:.0f} % gaps", fontsize="medium")

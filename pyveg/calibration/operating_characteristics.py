@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.data.columns import CALIBRATION_SUMMARY
 from pyveg.analysis.data.series import KEYS, WEATHER, Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.signals import MEASURES
@@ -23,7 +24,7 @@ from pyveg.analysis.temporal.indicators import default_metrics, temporal_indicat
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.significance import null_interval, share_interval
 from pyveg.analysis.temporal.surrogate_tests import SITE, stream
-from pyveg.earth.metrics import OFFSET50
+from pyveg.earth.metrics import installed, metrics_for
 from pyveg.kernels.rolling import INDICATORS
 from pyveg.runs.chips import Chips
 
@@ -40,13 +41,18 @@ SPATIAL = {name: f"spatial_{name}" for name in MEASURES if name in ("variance", 
     name: name for name in MEASURES if name not in ("variance", "skewness")
 }
 """Spatial signal -> its column beside the metrics of the pipeline."""
-LEVELS = ("ndvi_mean", "cover", OFFSET50, *SPATIAL.values())
-"""Metrics whose level is tested."""
-SUMMARY_COLUMNS = (
-    "scenario", "gaps", "metric", "indicator", "direction", "places", "tested", "alarms", "rate",
-    "rate_low", "rate_high", "chance_low", "chance_high", "auc", "auc_low", "auc_high",
-)  # fmt: skip
 _GROUP = ["scenario", "gaps", "metric", "indicator"]
+
+
+def level_metrics(names: Iterable[str]) -> list[str]:
+    """Metrics whose level is tested, of some that were measured.
+
+    Those that Modules declare to be tested for memory or for their level, and the spatial signals.
+    """
+    there = set(names)
+    declared = metrics_for(installed(), there, ("memory", "level"))
+    spatial = [name for name in SPATIAL.values() if name in there]
+    return [*(metric.name for metric in declared), *spatial]
 
 
 def with_spatial(series: Series, chips: Iterable[Chips]) -> Series:
@@ -124,8 +130,7 @@ def site_tests(
         ).trends
         parts.append(found.loc[found["chip"] == SITE, columns])
     if TREND in tests:
-        metrics = [name for name in LEVELS if name in series.metrics]
-        levels = level_trends(series, metrics, settings, chips=False)
+        levels = level_trends(series, level_metrics(series.metrics), settings, chips=False)
         parts.append(levels.assign(indicator=TREND, direction="either", memory=math.nan)[columns])
     return pd.concat(parts, ignore_index=True)
 
@@ -142,10 +147,10 @@ def summarise(rows: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `SUMMARY_COLUMNS`. `places`, and how many of them could be `tested`; `alarms` (p <= alpha).
-        `rate`: alarms over places, except for stable ones: over those that were tested; so a test
-        that gives no number is no alarm and no excuse. `rate_low` to `rate_high`: its exact 95 %
-        confidence interval. `chance_low` to `chance_high`, for stable places: the shares of
+        `CALIBRATION_SUMMARY`. `places`, and how many of them could be `tested`; `alarms` (p <=
+        alpha). `rate`: alarms over places, except for stable ones: over those that were tested; so
+        a test that gives no number is no alarm and no excuse. `rate_low` to `rate_high`: its exact
+        95 % confidence interval. `chance_low` to `chance_high`, for stable places: the shares of
         alarms that a test of exactly `alpha` gives in 95 % of such experiments.
         `auc`, for the others: area under the ROC against the stable places with the same gaps,
         0.5 for a test that knows nothing; with its 95 % interval (Hanley & McNeil 1982,
@@ -159,7 +164,7 @@ def summarise(rows: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
         row |= {"direction": group["direction"].iloc[0], **_rates(group, row["scenario"], alpha)}
         row |= _area(null, group) if null is not None else {}
         found.append(row)
-    return pd.DataFrame(found, columns=list(SUMMARY_COLUMNS))
+    return CALIBRATION_SUMMARY.frame(found)
 
 
 def _rates(group: pd.DataFrame, scenario: str, alpha: float) -> dict[str, Any]:

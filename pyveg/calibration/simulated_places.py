@@ -18,6 +18,7 @@ from pyveg.core.errors import ConfigError, RunError
 from pyveg.core.events import Event, RunStarted
 from pyveg.core.layout import COMBINE
 from pyveg.core.ports import Store
+from pyveg.earth.chips import VALID_FRACTION
 
 if TYPE_CHECKING:
     from pyveg.analysis.data.series import Series
@@ -170,10 +171,10 @@ def _packed(series: Series) -> bytes:
     """The chips' records that tests need."""
     from gzip import compress
 
-    from pyveg.calibration.operating_characteristics import LEVELS
+    from pyveg.calibration.operating_characteristics import level_metrics
 
-    names = ["collection", "date", "chip", "valid_fraction", *LEVELS]
-    table = series.table[[name for name in names if name in series.table.columns]]
+    names = ["collection", "date", "chip", VALID_FRACTION.name]
+    table = series.table[[*names, *level_metrics(series.table.columns)]]
     return compress(table.to_csv(index=False, lineterminator="\n").encode(), mtime=0)
 
 

@@ -20,6 +20,9 @@ Test = Literal["memory", "level", "none"]
 """How the analysis looks at a metric where it is not told: its indicators of resilience and its
 level, its level alone, or not at all."""
 
+OWN_FAMILIES = ("spatial", "state")
+"""Groups of the verdict that the analysis makes itself: of images, and of levels."""
+
 OFFSET50 = "offset50"
 """The number that stands for the network centrality of a chip (Mander et al. 2017)."""
 PRECIPITATION, TEMPERATURE = "total_precipitation", "mean_2m_air_temperature"
@@ -49,7 +52,7 @@ class Metric:
     low, high : float
         Limits of what it can be, both allowed.
     family : str
-        Group that its indicators form in the verdict.
+        Group that its indicators form in the verdict; none of `OWN_FAMILIES`.
     colour : str
         Of its lines in figures, as matplotlib takes it; one of the palette where empty.
     replaces : str
@@ -87,6 +90,11 @@ class Metric:
                     f'the metric "{self.name}" has {field} = {getattr(self, field)!r}; '
                     f"give one of {', '.join(known)}"
                 )
+        if self.family in OWN_FAMILIES:
+            raise ConfigError(
+                f'the metric "{self.name}" has family = "{self.family}", which the analysis makes '
+                "itself; give another one"
+            )
 
     def check(self, value: Any) -> float:
         """A measured value as a float.
@@ -157,7 +165,7 @@ def installed() -> dict[str, Metric]:
 
 
 def metrics_for(
-    known: Mapping[str, Metric], there: Iterable[str], test: Test = "memory"
+    known: Mapping[str, Metric], there: Iterable[str], tests: Iterable[Test] = ("memory",)
 ) -> list[Metric]:
     """Metrics that the analysis looks at where it is told of none.
 
@@ -166,7 +174,8 @@ def metrics_for(
     known : mapping of str to Metric
     there : iterable of str
         Names that have been measured.
-    test : {"memory", "level"}
+    tests : iterable of {"memory", "level"}
+        How they are looked at.
 
     Returns
     -------
@@ -174,10 +183,10 @@ def metrics_for(
         As they were declared, those that a pattern of pixels makes behind those of the pixels
         themselves; one that only replaces another is left out where that one is there.
     """
-    names = set(there)
+    names, wanted = set(there), set(tests)
     chosen = [
         metric
         for metric in known.values()
-        if metric.name in names and metric.test == test and metric.replaces not in names
+        if metric.name in names and metric.test in wanted and metric.replaces not in names
     ]
     return sorted(chosen, key=lambda metric: metric.family == "network")

@@ -37,7 +37,7 @@ def main(  # noqa: PLR0917 - click passes options by name
 
         azure.use(azure_config)
         done = analyses.summarise(input_location, output_dir, alpha=alpha, fdr=fdr)
-        columns = ["site", "rain_mm_per_year", "ndvi_mean", "offset50", "verdict", "warnings"]
+        columns = ["site", "rain_mm_per_year", *done.sites.means, "verdict", "warnings"]
         click.echo(done.sites.sites[columns].to_string(index=False, na_rep="-"))
         for row in done.sites.shares.to_dict("records"):
             if row["indicator"] in {"ar1", "variance"}:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--input_container", help="Container of a run.")
 @click.option("--output_dir", help='Where to write to; else "analysis" in the run.')
 @click.option("--collection", multiple=True, help="Vegetation collection; all where not given.")
-@click.option("--metric", multiple=True, help="What is tested; else NDVI and offset50.")
+@click.option("--metric", multiple=True, help="What is tested; else every metric declared for it.")
 @click.option("--spatial/--no_spatial", default=True, show_default=True, help="Measure images too.")
 @click.option("--surrogates", type=click.IntRange(19), default=999, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

@@ -11,17 +11,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg.analysis.analyse import Analysis, conditions
+from pyveg.analysis.data.columns import (
+    DROUGHT_RECOVERY,
+    PATCH_LAWS,
+    RAIN_RESPONSE,
+    SENSITIVITY,
+    SPATIAL,
+    SPATIAL_TESTS,
+    SPATIAL_TRENDS,
+    SPECTRA,
+)
 from pyveg.analysis.data.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.spatial.over_time import TREND_COLUMNS, VALUE_COLUMNS, Snapshots
+from pyveg.analysis.spatial.over_time import Snapshots, no_snapshots
 from pyveg.analysis.spatial.patches import LAWS
 from pyveg.analysis.temporal.climate import climate_control
-from pyveg.analysis.temporal.indicators import temporal_indicators
+from pyveg.analysis.temporal.indicators import default_metrics, temporal_indicators
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.power import power_statement
 from pyveg.analysis.temporal.rain import drought_recovery, rain_response
 from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
 from pyveg.analysis.verdict import SPATIAL_EXPECTED, agreement_table, verdict
+from pyveg.earth.metrics import OFFSET50, Metric, installed
 from pyveg.kernels.spectrum import radial_spectrum
 
 LEVELS = {"ndvi_mean": (0.3, 0.02), "offset50": (-600.0, 30.0)}
@@ -33,34 +44,54 @@ def made_series(
     chips: int = 4,
     months: int = 60,
     metrics: Sequence[str] = ("ndvi_mean", "offset50"),
+    more: Sequence[Metric] = (),
     missing: Sequence[int] = (7, 8, 30),
     weather: bool = True,
     places: bool = True,
     metadata: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Series:
-    """A series of chips in a row, with a season, noise, steps without data and an outlier."""
-    rng = np.random.default_rng(seed)
+    """A series of chips in a row, with a season, noise, steps without data and an outlier.
+
+    Parameters
+    ----------
+    chips, months : int
+    metrics : sequence of str
+        Of the chips, as pyveg's own Modules declare them.
+    more : sequence of Metric
+        Others that a Module might declare, of chips or of the whole region. A record of the region
+        alone has no other `metrics`.
+    missing : sequence of int
+        Steps without data.
+    weather, places : bool
+        Whether there are rain and temperature, and coordinates of the chips.
+    metadata : mapping, optional
+    seed : int
+    """
+    rng, other = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     dates = [pd.Timestamp("2015-01-16") + pd.DateOffset(months=step) for step in range(months)]
     wave = np.sin(2 * np.pi * np.arange(months) / 12)
-    columns: dict[str, NDArray[np.float64]] = {}
-    for name in metrics:
+
+    def made(name: str, rows: int, source: np.random.Generator) -> NDArray[np.float64]:
         level, spread = LEVELS.get(name, (0.0, 1.0))
-        values = level + 3 * spread * wave + spread * rng.standard_normal((chips, months))
+        values = level + 3 * spread * wave + spread * source.standard_normal((rows, months))
         values[0, months // 3] -= 12 * spread
-        columns[name] = values.ravel()
-    table = pd.DataFrame(
-        {
-            "date": np.tile(np.array(dates, dtype="datetime64[ns]"), chips),
-            "collection": "Sentinel2",
-            "chip": np.repeat(np.arange(chips), months),
-            **columns,
-        }
-    )
+        return values.ravel()
+
+    table = _records(dates, chips, {name: made(name, chips, rng) for name in metrics})
     if places:
         table["latitude"] = 11.57
         table["longitude"] = 27.95 + 0.0045 * table["chip"]
-    table = table[~table["date"].isin([dates[step] for step in missing if step < months])]
+    region = _records(dates, 1, {}).drop(columns="chip")
+    for metric in more:
+        if metric.support == "chip":
+            table[metric.name] = made(metric.name, chips, other)
+        else:
+            region[metric.name] = made(metric.name, 1, other)
+    known = [step for step in range(months) if step not in missing]
+    table, region = (one[one["date"].isin([dates[step] for step in known])]
+                     for one in (table, region))  # fmt: skip
+    of_chips = len(metrics) or any(metric.support == "chip" for metric in more)
     rain = None
     if weather:
         rain = pd.DataFrame(
@@ -71,7 +102,28 @@ def made_series(
                 "mean_2m_air_temperature": 300 + 5 * wave + rng.standard_normal(months),
             }
         )
-    return tidy(table, rain, time_per_point="1m", metadata=metadata)
+    return tidy(
+        table if of_chips else None,
+        rain,
+        time_per_point="1m",
+        metadata=metadata,
+        place=region if any(metric.support == "place" for metric in more) else None,
+        declared={**installed(), **{metric.name: metric for metric in more}},
+    )
+
+
+def _records(
+    dates: Sequence[pd.Timestamp], chips: int, columns: Mapping[str, NDArray[np.float64]]
+) -> pd.DataFrame:
+    """A row for each chip and date."""
+    return pd.DataFrame(
+        {
+            "date": np.tile(np.array(dates, dtype="datetime64[ns]"), chips),
+            "collection": "Sentinel2",
+            "chip": np.repeat(np.arange(chips), len(dates)),
+            **columns,
+        }
+    )
 
 
 def made_snapshots(series: Series, *, periodic: bool = False, seed: int = 0) -> Snapshots:
@@ -86,40 +138,35 @@ def made_snapshots(series: Series, *, periodic: bool = False, seed: int = 0) -> 
         for name in SPATIAL_EXPECTED:
             value = float(rng.random())
             valid = regular if name == "wavelength" else not regular
-            rows.append((date, name, value, value - 0.1, value + 0.1, 16, regular, valid))
+            row = (date, name, value, value - 0.1, value + 0.1, 16, regular, valid)
+            rows.append(dict(zip(SPATIAL.names, row, strict=True)))
         found = radial_spectrum(rng.standard_normal((50, 50)))
         spectra.append(pd.DataFrame(found._asdict()).assign(date=date))
     trends = [
-        (name, 0.25, 0.04, 0.01, len(dates), (name == "wavelength") == periodic, "")
+        {"indicator": name, "tau": 0.25, "p": 0.04, "slope": 0.01, "n_valid": len(dates),
+         "valid": (name == "wavelength") == periodic}
         for name in SPATIAL_EXPECTED
-    ]
+    ]  # fmt: skip
     weights = (0.1, 0.2, 0.6, 0.1)
     laws = [
-        {"law": law, "patches": 300, "aic_weight": weight, "part": part, "reason": ""}
+        {"law": law, "patches": 300, "aic_weight": weight, "part": part}
         for part in ("first year", "last year")
         for law, weight in zip(LAWS, weights, strict=True)
     ]
     tests = [
-        {"date": dates[0], "chip": chip, "indicator": "offset50", "null": null, "z": -5.0 - chip}
+        {"date": dates[0], "chip": chip, "indicator": OFFSET50, "null": null, "z": -5.0 - chip,
+         "valid": True}
         for null in ("permutation", "binarisation")
         for chip in range(3)
-    ]
+    ]  # fmt: skip
     return Snapshots(
-        values=pd.DataFrame(rows, columns=list(VALUE_COLUMNS)),
-        trends=pd.DataFrame(trends, columns=list(TREND_COLUMNS)),
-        tests=pd.DataFrame(tests),
-        spectra=pd.concat(spectra, ignore_index=True),
-        laws=pd.DataFrame(laws),
+        values=SPATIAL.frame(rows),
+        trends=SPATIAL_TRENDS.frame(trends),
+        tests=SPATIAL_TESTS.frame(tests),
+        spectra=SPECTRA.joined(spectra),
+        laws=PATCH_LAWS.frame(laws),
         pictures={f"{date:%Y-%m-%d}": _picture(rng) for date in dates[:3]},
     )
-
-
-def no_snapshots(reason: str = "there are no images beside the summary") -> Snapshots:
-    """What there is without images."""
-    return Snapshots(
-        pd.DataFrame(columns=list(VALUE_COLUMNS)), pd.DataFrame(columns=list(TREND_COLUMNS)),
-        pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), reason=reason,
-    )  # fmt: skip
 
 
 def made_analysis(
@@ -142,24 +189,23 @@ def made_analysis(
     """
     series = series or made_series()
     told = settings or AnalysisSettings(surrogates=19)
-    metrics = [name for name in LEVELS if name in series.metrics]
+    metrics = default_metrics(series)
     temporal = temporal_indicators(series, metrics, told)
     climate = climate_control(series, temporal, told, surrogates=19)
     levels = level_trends(series, metrics, told)
-    seen = snapshots or no_snapshots()
-    surface = [
+    seen = snapshots or no_snapshots("there are no images beside the summary")
+    surfaces = SENSITIVITY.joined(
         sensitivity(
             series, name, told, windows=(0.25, 0.5), bandwidths=(0.5, 1.0), surrogates=19
         )
         for name in metrics
-    ]  # fmt: skip
-    surfaces = _joined(surface)
+    )  # fmt: skip
     power = []
     if series.axis is not None and metrics:
         valid = np.isfinite(series.matrix(metrics[0])[0])
         power = [power_statement(valid, series.axis.period, told, simulations=50)]
-    table = agreement_table(temporal, levels, climate, seen)
-    summary = summarise_sensitivity(surfaces) if len(surfaces) else pd.DataFrame()
+    table = agreement_table(temporal, levels, climate, seen, series.declared)
+    summary = summarise_sensitivity(surfaces)
     notes = conditions(series, temporal, climate, seen)
     return Analysis(
         source="memory://made",
@@ -168,21 +214,18 @@ def made_analysis(
         climate=climate,
         levels=levels,
         sensitivity=surfaces,
-        rain=_joined([rain_response(series, name, told) for name in metrics]),
-        recovery=_joined([drought_recovery(series, name, told) for name in metrics]),
+        rain=RAIN_RESPONSE.joined(rain_response(series, name, told) for name in metrics),
+        recovery=DROUGHT_RECOVERY.joined(drought_recovery(series, name, told) for name in metrics),
         power=tuple(power),
         snapshots=seen,
         agreement=table,
-        verdict=verdict(table, power, climate, summary, notes, alpha=told.alpha),
+        verdict=verdict(
+            table, power, climate, summary, notes, alpha=told.alpha, declared=series.declared
+        ),
         settings=told,
         config=config,
         versions={"pyveg": "2.0"},
     )
-
-
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    known = [table for table in tables if len(table)]
-    return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
 
 
 def _picture(rng: np.random.Generator) -> bytes:

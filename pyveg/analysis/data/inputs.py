@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pandas as pd
-
+from pyveg.analysis.data.columns import SERIES
 from pyveg.analysis.data.series import Series, make_series
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError
@@ -83,5 +82,4 @@ def _read(results: str | Path | Store | Run | Results) -> tuple[Run | None, str,
 
 
 def _nothing() -> Series:
-    empty = pd.DataFrame(columns=["step", "date", "chip"])
-    return Series("", empty, None, ("there is no vegetation in these results",))
+    return Series("", SERIES.frame(), None, ("there is no vegetation in these results",))

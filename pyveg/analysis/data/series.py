@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg.analysis.data.axis import Axis, find_steps, make_axis
+from pyveg.analysis.data.columns import SERIES, series_table
+from pyveg.analysis.data.labels import label, metric_of, short_label
 from pyveg.core.errors import DataError
 from pyveg.earth.chips import VALID_FRACTION
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
@@ -19,7 +21,7 @@ from pyveg.runs.load import load_summary
 from pyveg.runs.results import Results
 
 WEATHER = (PRECIPITATION, TEMPERATURE)
-KEYS = ("collection", "step", "date", "chip", "latitude", "longitude")
+KEYS = tuple(SERIES.names)
 PLACE = -1
 """Number of the chip in rows that are about the whole region."""
 
@@ -30,9 +32,10 @@ class Series:
 
     collection: str
     table: pd.DataFrame
-    """One row per step of the axis and chip: `collection, step, date, chip, latitude, longitude`,
-    the metrics (NaN where missing), `valid_fraction`, and the weather of the step where there is
-    some. A date that no chip has is there too, with NaN."""
+    """One row per step of the axis and chip, as `pyveg.analysis.data.columns.series_table` says:
+    the metrics (NaN where missing), those of the whole region the same in all rows of a step, and
+    the weather where there is some. A date that no chip has is there too, with NaN. A record
+    without chips has one row for each step, of the chip `PLACE`."""
     axis: Axis | None
     """None where there are no dates at all."""
     notes: tuple[str, ...] = ()
@@ -43,11 +46,20 @@ class Series:
 
     def metric(self, name: str) -> Metric:
         """What is known of a column; one that nobody declared is called by its own name."""
-        return self.declared.get(name) or Metric(name, "?", "not declared by any Module", name)
+        return metric_of(self.declared, name)
 
     def of_place(self, name: str) -> bool:
         """Whether a metric belongs to the whole region: it is the same for all chips of a step."""
         return self.metric(name).support == "place"
+
+    def label(self, name: str) -> str:
+        """A metric in headings, and whether it is of the whole region."""
+        whole = label(self.declared, name)
+        return f"{whole}, whole region" if self.of_place(name) else whole
+
+    def short_label(self, name: str) -> str:
+        """A metric where there is little room."""
+        return short_label(self.declared, name)
 
     def numbers(self, name: str) -> list[int]:
         """Chips that the rows of a metric's `matrix` are about; `PLACE` for the whole region."""
@@ -66,8 +78,8 @@ class Series:
 
     @property
     def chips(self) -> list[int]:
-        """Their numbers, in order."""
-        return sorted(self.table["chip"].unique().tolist())
+        """Their numbers, in order; none where only the whole region was measured."""
+        return sorted(set(self.table["chip"].unique().tolist()) - {PLACE})
 
     def matrix(self, metric: str) -> NDArray[np.float64]:
         """A metric as an array of shape (chips, steps), or (1, steps) for one of the whole region.
@@ -110,7 +122,7 @@ def make_series(results: Results, *, min_valid: float = 0.5) -> list[Series]:
     chips, place = _by_collection(results.chips), _by_collection(results.place)
     return [
         tidy(
-            chips[name] if name in chips else place[name][["date", "collection"]],
+            chips.get(name),
             results.weather,
             time_per_point=step if name == main else "",
             min_valid=min_valid,
@@ -129,7 +141,7 @@ def _by_collection(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def tidy(
-    chips: pd.DataFrame,
+    chips: pd.DataFrame | None,
     weather: pd.DataFrame | None = None,
     *,
     time_per_point: str = "",
@@ -142,9 +154,10 @@ def tidy(
 
     Parameters
     ----------
-    chips : DataFrame
+    chips : DataFrame or None
         A row per record, as `pyveg.load_results` gives it: `date` and metrics; `collection`,
         `chip`, `latitude`, `longitude` and `valid_fraction` where there are some. In any order.
+        None or no rows where only the whole region was measured.
     weather : DataFrame, optional
         As `pyveg.load_weather` gives it; joined by step, not by equal dates.
     time_per_point : str
@@ -168,32 +181,52 @@ def tidy(
     missing, and `notes` counts them.
     """
     about = metadata or {}
-    known = installed() if declared is None else declared
     notes: list[str] = []
-    chips = chips[chips["date"].notna()] if "date" in chips.columns else chips.iloc[:0]
+    chips, region = _dated(chips), _dated(place)
+    known = _declared_of_place(declared or installed(), region)
+    if chips.empty:
+        chips = region[[name for name in region if name in {"date", "collection"}]]
+        chips = chips.assign(chip=PLACE)
     name = str(chips["collection"].iloc[0]) if len(chips) and "collection" in chips else ""
     if chips.empty:
-        columns = [*KEYS, VALID_FRACTION.name]
-        empty = pd.DataFrame(columns=columns)
+        empty = series_table([VALID_FRACTION.name], known).frame()
         return Series(name, empty, None, ("there are no dates",), about, known)
-    chips = _numbered(chips.reset_index(drop=True))
-    chips = _blanked(chips, min_valid, known, notes)
+    chips = _blanked(_numbered(chips), min_valid, known, notes)
     if not chips["date"].is_monotonic_increasing:
         chips = chips.sort_values(["date", "chip"], kind="stable", ignore_index=True)
-    axis, steps = make_axis(chips["date"], time_per_point)
-    table = _on_axis(chips.assign(step=steps), axis, notes)
-    table.insert(0, "collection", name)
-    gaps = len(axis) - chips["date"].groupby(steps).ngroups
+    # Dates of the region count too: it may have been measured where every chip was under clouds.
+    dates = pd.concat([one["date"] for one in (chips, region) if len(one)], ignore_index=True)
+    axis, steps = make_axis(dates, time_per_point)
+    table = _on_axis(chips.assign(step=steps[: len(chips)]), axis, notes).assign(collection=name)
+    gaps = len(axis) - len(np.unique(steps))
     if gaps:
         notes.append(f"{gaps} of {len(axis)} steps ({axis.text}) have no data: they stay gaps")
-    table = _with_place(table, place, axis)
+    table = _with_place(table, region.assign(step=steps[len(chips) :]), known, notes)
     table = _with_weather(table, weather, axis, notes)
+    table = series_table(table.columns, known).frame(table)
     return Series(name, table, axis, tuple(notes), about, known)
+
+
+def _dated(records: pd.DataFrame | None) -> pd.DataFrame:
+    """Records that have a date, as a date."""
+    if records is None or "date" not in records.columns:
+        return pd.DataFrame({"date": pd.Series(dtype="datetime64[ns]")})
+    known = records[records["date"].notna()].reset_index(drop=True)
+    return known.assign(date=pd.to_datetime(known["date"]))
+
+
+def _declared_of_place(
+    declared: Mapping[str, Metric], region: pd.DataFrame
+) -> Mapping[str, Metric]:
+    """What is known of the metrics, and that those measured on the region belong to it."""
+    of_place = {
+        name: replace(metric_of(declared, name), support="place") for name in _numbers(region)
+    }
+    return {**declared, **of_place}
 
 
 def _numbered(chips: pd.DataFrame) -> pd.DataFrame:
     """Give chips their numbers; older results tell them by their coordinates only."""
-    chips = chips.assign(date=pd.to_datetime(chips["date"]))
     if "chip" in chips.columns and chips["chip"].notna().all():
         return chips.assign(chip=chips["chip"].astype(np.int64))
     if {"latitude", "longitude"} <= set(chips.columns):
@@ -213,21 +246,28 @@ def _blanked(
         if low.any():
             chips.loc[low, [name for name in names if name != VALID_FRACTION.name]] = np.nan
             notes.append(f"{int(low.sum())} records with under {min_valid:g} valid are missing")
+    return _without_void(chips, declared, notes)
+
+
+def _without_void(
+    records: pd.DataFrame, declared: Mapping[str, Metric], notes: list[str]
+) -> pd.DataFrame:
+    """Make NaN of numbers that mean nothing where another one is zero."""
     void: dict[str, list[str]] = {}
-    for name in names:
+    for name in _numbers(records):
         without = declared[name].void_without if name in declared else ""
-        if without in chips.columns:
+        if without in records.columns:
             void.setdefault(without, []).append(name)
     for without, columns in void.items():
-        bare = chips[without] == 0
+        bare = records[without] == 0
         if bare.any():
-            chips.loc[bare, columns] = np.nan
+            records.loc[bare, columns] = np.nan
             label = declared[without].label if without in declared else without
             notes.append(
                 f"{int(bare.sum())} records have 0 {label.lower()} ({without}): their zeros of "
                 f"{', '.join(columns)} are no measurements"
             )
-    return chips
+    return records
 
 
 def _numbers(chips: pd.DataFrame) -> list[str]:
@@ -246,27 +286,29 @@ def _on_axis(chips: pd.DataFrame, axis: Axis, notes: list[str]) -> pd.DataFrame:
     if double:
         notes.append(f"{double} records share a step and chip with another: they were averaged")
     metrics = _numbers(chips)
-    where = [name for name in ("latitude", "longitude") if name in chips.columns]
     means = chips.groupby(keys)[metrics].mean()
     every = pd.MultiIndex.from_product(
         [range(len(axis)), sorted(chips["chip"].unique())], names=keys
     )
     table = means.reindex(every).reset_index()
-    table.insert(1, "date", axis.dates[table["step"]])
-    for column in reversed(where):
-        known = chips.groupby("chip")[column].first()
-        table.insert(3, column, table["chip"].map(known))
+    table["date"] = axis.dates[table["step"]]
+    for column in ("latitude", "longitude"):
+        if column in chips.columns:
+            table[column] = table["chip"].map(chips.groupby("chip")[column].first())
     return table
 
 
-def _with_place(table: pd.DataFrame, place: pd.DataFrame | None, axis: Axis) -> pd.DataFrame:
+def _with_place(
+    table: pd.DataFrame, region: pd.DataFrame, declared: Mapping[str, Metric], notes: list[str]
+) -> pd.DataFrame:
     """Put metrics of the whole region beside those of its chips, the same in all rows of a step."""
-    if place is None or place.empty:
+    names = _numbers(region)
+    if not names:
         return table
-    names = _numbers(place)
-    steps = find_steps(axis, pd.to_datetime(place["date"]).reset_index(drop=True))
-    means = place[names].reset_index(drop=True).astype(np.float64).groupby(steps).mean()
-    return table.join(means, on="step")
+    if region["step"].duplicated().any():
+        notes.append("several records of the whole region fall in one step: they were averaged")
+    known = _without_void(region.astype(dict.fromkeys(names, np.float64)), declared, notes)
+    return table.join(known.groupby("step")[names].mean(), on="step")
 
 
 def _with_weather(
@@ -295,17 +337,18 @@ def site_table(series: Series, metric: str) -> pd.DataFrame:
     -------
     DataFrame
         One row per step: `step, date, chips` (with a number), `middle` (median), `low` and `high`
-        (quartiles).
+        (quartiles; NaN for a metric of the whole region, whose `chips` is 1 or 0).
     """
     rows = series.table.drop_duplicates("step") if series.of_place(metric) else series.table
     groups = rows.groupby("step")[metric]
+    of_chips = not series.of_place(metric)
     table = pd.DataFrame(
         {
             "date": series.table.groupby("step")["date"].first(),
             "chips": groups.count(),
             "middle": groups.median(),
-            "low": groups.quantile(0.25),
-            "high": groups.quantile(0.75),
+            "low": groups.quantile(0.25) if of_chips else np.nan,
+            "high": groups.quantile(0.75) if of_chips else np.nan,
         }
     )
     return table.reset_index()

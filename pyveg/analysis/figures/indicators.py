@@ -20,9 +20,9 @@ from pyveg.analysis.figures.style import (
     indicator_name,
     line,
     metric_colour,
+    of_region,
     p_text,
     panels,
-    short_name,
     shown_indicators,
     shown_metrics,
     signed,
@@ -30,7 +30,7 @@ from pyveg.analysis.figures.style import (
 )
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import SITE
-from pyveg.analysis.verdict import TWINS
+from pyveg.analysis.verdict import TWINS, counts_as_warning
 
 UNITS = {"restoring_rate": " (per year)", "valid_share": "", "outliers": " (in a window)"}
 CONTROLLED = ("ar1", "variance")
@@ -69,7 +69,8 @@ def indicator_panels(analysis: Analysis, metric: str) -> Figure | None:
     wanted = (*names, *_WINDOW_PANELS)
     curves = {name: site_curve(analysis.temporal, metric, name) for name in wanted}
     shown = {name: curve for name, curve in curves.items() if curve["value"].notna().any()}
-    if "outliers" in shown and not shown["outliers"]["high"].any():
+    # The median may be 0 in every window where a quarter of the chips have some.
+    if "outliers" in shown and not shown["outliers"][["value", "high"]].gt(0).any(axis=None):
         del shown["outliers"]
     if not set(shown) & set(names):
         return None
@@ -80,13 +81,13 @@ def indicator_panels(analysis: Analysis, metric: str) -> Figure | None:
             line(axis, curve["date"], curve["value"], color=DARK)
             axis.set_title(f"{_WINDOW_PANELS[name]}{UNITS[name]}")
         else:
-            _draw_indicator(axis, curve, metric_colour(metric), name)
+            _draw_indicator(axis, curve, metric_colour(analysis, metric), name)
             title = _title(analysis.temporal, metric, name)
             axis.set_title(title + _q_text(analysis, metric, name))
         dated(axis, pd.DatetimeIndex(curve["date"]), ticks=5)
     for axis in axes.ravel()[len(shown) :]:
         axis.remove()
-    _legend(figure, metric_colour(metric))
+    _legend(figure, metric_colour(analysis, metric), of_chips=not of_region(analysis, [metric]))
     return figure
 
 
@@ -115,15 +116,17 @@ def _title(temporal: Temporal, metric: str, name: str) -> str:
 
 def _q_text(analysis: Analysis, metric: str, name: str) -> str:
     """Corrected over the agreement table, which holds all that is tested of the place."""
-    table = analysis.agreement[analysis.agreement["family"].isin(["temporal", "network"])]
+    table = analysis.agreement[counts_as_warning(analysis.agreement)]
     mine = (table["metric"] == metric) & (table["indicator"] == name) & table["q"].notna()
     return f", q {p_text(table.loc[mine, 'q'].iloc[0])}" if mine.any() else ""
 
 
-def _legend(figure: Figure, colour: str) -> None:
+def _legend(figure: Figure, colour: str, *, of_chips: bool) -> None:
+    site = Line2D([], [], color=colour, linewidth=1.6, label="site" if of_chips else "whole region")
+    chips = Patch(color=colour, alpha=0.22, linewidth=0, label="middle half of the chips")
     handles = [
-        Line2D([], [], color=colour, linewidth=1.6, label="site"),
-        Patch(color=colour, alpha=0.22, linewidth=0, label="middle half of the chips"),
+        site,
+        *([chips] if of_chips else []),
         Line2D([], [], color=MIDDLE, linestyle=":", label="surrogates, median"),
         Patch(color=MIDDLE, alpha=0.3, linewidth=0, label="surrogates, 5 to 95 %"),
     ]
@@ -156,12 +159,12 @@ def climate_panels(analysis: Analysis) -> Figure | None:
             row, (analysis.temporal, without), ("as it is", "without the weather"), strict=True
         ):
             curve = site_curve(temporal, metric, name)
-            _draw_indicator(axis, curve, metric_colour(metric), name)
+            _draw_indicator(axis, curve, metric_colour(analysis, metric), name)
             what = _title(temporal, metric, name).replace("\n", ": ")
-            axis.set_title(f"{short_name(metric)}, {kind}\n{what}")
+            axis.set_title(f"{analysis.series.short_label(metric)}, {kind}\n{what}")
             dated(axis, pd.DatetimeIndex(curve["date"]), ticks=5)
             axis.tick_params(labelleft=True)
-    _legend(figure, DARK)
+    _legend(figure, DARK, of_chips=not of_region(analysis, [metric for metric, _ in pairs]))
     return figure
 
 
@@ -194,7 +197,7 @@ def sensitivity_surface(analysis: Analysis) -> Figure | None:
     for axis, (metric, name) in zip(axes.ravel(), pairs, strict=False):
         mine = table[(table["metric"] == metric) & (table["indicator"] == name)]
         _draw_surface(axis, mine, analysis.settings.alpha)
-        axis.set_title(f"{short_name(metric)}\n{indicator_name(name)}")
+        axis.set_title(f"{analysis.series.short_label(metric)}\n{indicator_name(name)}")
     for axis in axes.ravel()[len(pairs) :]:
         axis.remove()
     for axis in axes[:, 0]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.figures.style import MAP, PALE, panels, short_name, shown_metrics, styled
+from pyveg.analysis.figures.style import MAP, PALE, panels, shown_metrics, styled
 from pyveg.analysis.temporal.surrogate_tests import SITE
 
 MANY = 100
@@ -23,7 +23,7 @@ MANY = 100
 def chip_maps(analysis: Analysis) -> Figure | None:
     """Slope of the level (left) and tau of AR(1) (right) of each chip, at its place.
 
-    Chips whose corrected p is at most alpha have a dot.
+    Chips whose corrected p is at most alpha have a dot. Metrics of the whole region have no map.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def chip_maps(analysis: Analysis) -> Figure | None:
         len(shown), 2, height=2.1, gap=0.62, aside=1.2, right=0.7, top=0.62, bottom=0.45
     )
     for row, (metric, slopes, taus) in zip(axes, shown, strict=True):
-        name = short_name(metric)
+        name = analysis.series.short_label(metric)
         limit = float(np.nanmax(np.abs(slopes["value"]))) if slopes["value"].notna().any() else 1.0
         _draw(row[0], slopes, limit or 1.0, analysis.settings.alpha, "per year")
         row[0].set_title(f"{name}\nchange of the level")

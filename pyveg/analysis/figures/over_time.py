@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.data.series import site_table
-from pyveg.analysis.figures.run_series import BLUE, RED
+from pyveg.analysis.data.series import PLACE, site_table
+from pyveg.analysis.figures.colours import BLUE, RED
 from pyveg.analysis.figures.style import (
     DARK,
     MIDDLE,
@@ -20,7 +23,8 @@ from pyveg.analysis.figures.style import (
     dated,
     line,
     metric_colour,
-    metric_name,
+    middle_label,
+    of_region,
     panels,
     shade_gaps,
     shown_metrics,
@@ -31,6 +35,7 @@ from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 HALVES_FROM = 4.0
 """Years from which the mean year of both halves of a record is shown."""
 _LETTERS = "JFMAMJJASOND"
+_PARTS = ("value", "season", "trend", "residual")
 
 
 @styled
@@ -55,19 +60,25 @@ def series_bands(analysis: Analysis) -> Figure | None:
     for axis, name in zip(axes[len(metrics) :, 0], weather, strict=True):
         _draw_weather(axis, dates, name, analysis)
     dated(axes[-1, 0], dates)
-    handles = [
-        Line2D([], [], color=DARK, marker=".", label="median of the chips"),
-        Patch(color=DARK, alpha=0.25, linewidth=0, label="middle half of the chips"),
-        Line2D([], [], color=RED, marker="x", linestyle="", label="outlier of a chip"),
-        Patch(color=PALE, linewidth=0, label="no data"),
-    ]
-    figure.legend(handles=handles, loc="upper left", ncols=4, borderaxespad=0.2)
+    figure.legend(handles=_handles(analysis, metrics), loc="upper left", ncols=4, borderaxespad=0.2)
     return figure
+
+
+def _handles(analysis: Analysis, metrics: list[str]) -> list[Line2D | Patch]:
+    whole = of_region(analysis, metrics)
+    found: list[Line2D | Patch] = [
+        Line2D([], [], color=DARK, marker=".", label=middle_label(analysis, metrics)),
+        Patch(color=DARK, alpha=0.25, linewidth=0, label="middle half of the chips"),
+        Line2D([], [], color=RED, marker="x", linestyle="",
+               label="outlier" if whole else "outlier of a chip"),
+        Patch(color=PALE, linewidth=0, label="no data"),
+    ]  # fmt: skip
+    return [found[0], *found[2:]] if whole else found
 
 
 def _draw_metric(axis: Axes, analysis: Analysis, metric: str) -> None:
     table = site_table(analysis.series, metric)
-    colour = metric_colour(metric)
+    colour = metric_colour(analysis, metric)
     dates = pd.DatetimeIndex(table["date"])
     shade_gaps(axis, dates, table["chips"].to_numpy() == 0)
     band(axis, dates, table["low"], table["high"], color=colour)
@@ -76,7 +87,7 @@ def _draw_metric(axis: Axes, analysis: Analysis, metric: str) -> None:
     flagged = parts[(parts["metric"] == metric) & parts["outlier"].astype(bool)]
     axis.plot(flagged["date"], flagged["value"], "x", color=RED, markersize=4, label="outliers",
               rasterized=len(flagged) > 500)  # fmt: skip
-    axis.set_title(metric_name(metric))
+    axis.set_title(analysis.series.label(metric))
 
 
 def _draw_weather(axis: Axes, dates: pd.DatetimeIndex, name: str, analysis: Analysis) -> None:
@@ -107,20 +118,21 @@ def season_cycle(analysis: Analysis) -> Figure | None:
     metrics, axis_of_time = shown_metrics(analysis), analysis.series.axis
     if axis_of_time is None or not metrics or axis_of_time.period <= 2:
         return None
-    figure, axes = panels(1, max(2, len(metrics)), height=1.7, top=0.62, bottom=0.45)
+    rows = (len(metrics) + 1) // 2
+    figure, axes = panels(rows, 2, height=1.7, gap=0.75, top=0.62, bottom=0.45)
     years = len(axis_of_time) / axis_of_time.period
-    for axis, metric in zip(axes[0], metrics, strict=False):
+    for axis, metric in zip(axes.ravel(), metrics, strict=False):
         table = site_table(analysis.series, metric).dropna(subset=["middle"])
         late = (table["step"] >= len(axis_of_time) / 2).to_numpy()
         parts = [("whole record", table, True)]
         if years >= HALVES_FROM:
             parts = [("first half", table[~late], False), ("second half", table[late], True)]
         for label, part, whole in parts:
-            _draw_year(axis, part, metric_colour(metric), label, whole=whole)
-        axis.set_title(metric_name(metric))
+            _draw_year(axis, part, metric_colour(analysis, metric), label, whole=whole)
+        axis.set_title(analysis.series.label(metric))
         axis.set_xticks(range(1, 13), list(_LETTERS))
         axis.set_xlabel("month")
-    for axis in axes[0, len(metrics) :]:
+    for axis in axes.ravel()[len(metrics) :]:
         axis.remove()
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper left", ncols=2, borderaxespad=0.2)
@@ -143,7 +155,8 @@ def _draw_year(axis: Axes, table: pd.DataFrame, colour: str, label: str, *, whol
 def decomposition(analysis: Analysis) -> Figure | None:
     """One chip of each metric taken apart: values, season, trend and residual.
 
-    The chip is the one whose median is in the middle of all that can be tested.
+    The chip is the one whose median is in the middle of all that can be tested; a metric of the
+    whole region is taken apart itself.
 
     Returns
     -------
@@ -154,33 +167,50 @@ def decomposition(analysis: Analysis) -> Figure | None:
     found = [(metric, chip) for metric, chip in shown if chip is not None]
     if not found or analysis.series.axis is None:
         return None
-    names = ("value", "season", "trend", "residual")
-    columns = max(2, len(found))
-    figure, axes = panels(len(names), columns, height=0.95, sharex=True)
-    for column, (metric, chip) in enumerate(found):
-        table = chip_parts(analysis, metric, chip)
-        dates = pd.DatetimeIndex(table["date"])
-        missing = table["value"].isna().to_numpy()
-        for axis, name in zip(axes[:, column], names, strict=True):
-            shade_gaps(axis, dates, missing)
-            line(axis, dates, table[name], color=metric_colour(metric))
-            axis.set_title(name.capitalize())
-        axes[0, column].set_title(f"{metric_name(metric)}, chip {chip}\nValue")
-        flagged = table[table["outlier"].astype(bool)]
-        axes[0, column].plot(flagged["date"], flagged["value"], "x", color=RED, markersize=4)
-        axes[-1, column].axhline(0, color=MIDDLE, linewidth=0.6)
-        dated(axes[-1, column], dates, ticks=5)
-    for axis in axes[:, len(found) :].ravel():
+    blocks = (len(found) + 1) // 2  # two metrics side by side, the next ones below them
+    figure, axes = panels(
+        len(_PARTS) * blocks, 2, height=0.95, gap=0.42 if blocks == 1 else 0.62, sharex=True
+    )
+    columns = axes.reshape(blocks, len(_PARTS), 2).transpose(0, 2, 1).reshape(-1, len(_PARTS))
+    for column, (metric, chip) in zip(columns, found, strict=False):
+        _draw_parts(column, analysis, metric, chip)
+    for axis in columns[len(found) :].ravel():
         axis.remove()
     return figure
 
 
+def _draw_parts(axes: NDArray[Any], analysis: Analysis, metric: str, chip: int) -> None:
+    """One series taken apart, from its values down to its residual."""
+    table = chip_parts(analysis, metric, chip)
+    dates = pd.DatetimeIndex(table["date"])
+    missing = table["value"].isna().to_numpy()
+    for axis, name in zip(axes, _PARTS, strict=True):
+        shade_gaps(axis, dates, missing)
+        line(axis, dates, table[name], color=metric_colour(analysis, metric))
+        axis.set_title(name.capitalize())
+    axes[0].set_title(f"{series_name(analysis, metric, chip)}\nValue")
+    flagged = table[table["outlier"].astype(bool)]
+    axes[0].plot(flagged["date"], flagged["value"], "x", color=RED, markersize=4)
+    axes[-1].axhline(0, color=MIDDLE, linewidth=0.6)
+    dated(axes[-1], dates, ticks=5)
+    axes[-1].tick_params(labelbottom=True)
+
+
 def middle_chip(analysis: Analysis, metric: str) -> int | None:
-    """The chip in the middle of those that were taken apart; None without any."""
+    """The chip in the middle of those that were taken apart; None without any.
+
+    `pyveg.analysis.data.series.PLACE` for a metric of the whole region.
+    """
     parts = analysis.temporal.parts
     mine = parts[(parts["metric"] == metric) & parts["residual"].notna()]
     medians = mine["value"].groupby(mine["chip"]).median().sort_values(kind="stable")
     return int(medians.index[len(medians) // 2]) if len(medians) else None
+
+
+def series_name(analysis: Analysis, metric: str, chip: int) -> str:
+    """A metric of one chip, or of the whole region, as people write it."""
+    label = analysis.series.label(metric)
+    return label if chip == PLACE else f"{label}, chip {chip}"
 
 
 def chip_parts(analysis: Analysis, metric: str, chip: int) -> pd.DataFrame:

@@ -18,8 +18,8 @@ from pyveg.analysis.figures.style import (
     MIDDLE,
     band,
     metric_colour,
+    middle_label,
     panels,
-    short_name,
     shown_metrics,
     styled,
 )
@@ -49,17 +49,20 @@ def correlations(analysis: Analysis) -> Figure | None:
     columns = 1 + any(len(table) for table in rain.values())
     figure, axes = panels(len(own), columns, height=1.3, gap=0.5, bottom=0.45)
     for row, (metric, table) in zip(axes, own.items(), strict=True):
-        _draw_lags(row[0], table, metric)
-        row[0].set_title(f"{short_name(metric)} with itself")
+        colour, name = metric_colour(analysis, metric), analysis.series.short_label(metric)
+        _draw_lags(row[0], table, colour)
+        row[0].set_title(f"{name} with itself")
         if columns == 2 and len(rain[metric]):
-            _draw_lags(row[1], rain[metric], metric)
-            row[1].set_title(f"{short_name(metric)} with the rain before")
+            _draw_lags(row[1], rain[metric], colour)
+            row[1].set_title(f"{name} with the rain before")
         elif columns == 2:
             row[1].remove()
     for axis in figure.axes[-columns:]:
         axis.set_xlabel("steps before")
+    shown = middle_label(analysis, list(own))
+    dots = f"{shown}, and quartiles" if shown == "median of the chips" else shown
     handles = [
-        Line2D([], [], color=DARK, marker="o", label="median of the chips, and quartiles"),
+        Line2D([], [], color=DARK, marker="o", label=dots),
         Patch(color=MIDDLE, alpha=0.3, linewidth=0, label="95 % by chance"),
     ]
     figure.legend(handles=handles, loc="upper left", ncols=2, borderaxespad=0.2)
@@ -115,8 +118,8 @@ def _quartiles(found: NDArray[np.float64]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _draw_lags(axis: Axes, table: pd.DataFrame, metric: str) -> None:
-    lags, colour = table["lag"], metric_colour(metric)
+def _draw_lags(axis: Axes, table: pd.DataFrame, colour: str) -> None:
+    lags = table["lag"]
     band(axis, lags, table["null_low"], table["null_high"], color=MIDDLE, alpha=0.3)
     axis.axhline(0, color=MIDDLE, linewidth=0.6)
     axis.vlines(lags, table["low"], table["high"], color=colour, linewidth=1)

@@ -10,12 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pyveg.analysis.figures.colours import BLUE, RED, colours_of
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed, metrics_for
-
-GREEN, PURPLE, BLUE, RED = "#117733", "#AA4499", "#4477AA", "#CC3311"
-"""Of Paul Tol's colour-blind-safe palettes."""
-OTHER_COLOURS = ("#882255", "#DDCC77", "#44AA99", "#999933")
-"""Of metrics that declare none, of the same palette."""
 
 
 def series_figure(
@@ -51,9 +47,10 @@ def series_figure(
     figure = Figure(figsize=(9, 2.2 * panels + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
-    for number, (axis, metric) in enumerate(zip(axes, shown, strict=False)):
-        colour = metric.colour or OTHER_COLOURS[number % len(OTHER_COLOURS)]
-        _draw_metric(axis, series[series[metric.name].notna()], metric, colour)
+    colours = colours_of({metric.name: metric for metric in shown})
+    for axis, metric in zip(axes, shown, strict=False):
+        rows = series[series[metric.name].notna()]
+        _draw_metric(axis, rows, metric, colours[metric.name])
     if len(weather):
         _draw_weather(axes[-1], weather)
     dates = series["date"]

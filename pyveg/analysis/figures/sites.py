@@ -10,15 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pyveg.analysis.data.labels import short_label
 from pyveg.analysis.sites import Sites
+from pyveg.earth.metrics import Metric
 
 DARK, BLUE, ORANGE, GREY = "#222222", "#0077BB", "#EE7733", "#BBBBBB"
 """Of Paul Tol's vibrant palette, which colour-blind people tell apart."""
-_STATE: Mapping[str, str] = {
-    "ndvi_mean": "NDVI (mean)",
-    "offset50": "Network centrality\n(offset50)",
-    "ndvi_trend": "Trend of NDVI\n(Kendall's tau)",
-}
 _TESTS = (("ar1", "AR(1)"), ("variance", "Variance"))
 
 
@@ -26,14 +23,22 @@ def site_figures(sites: Sites, alpha: float = 0.05) -> dict[str, Figure]:
     """Figures by name: the state of places, and the trends of their indicators, along rainfall.
 
     Places without weather stand at the left edge, beside the axis. There is no figure without
-    places.
+    numbers.
     """
     if sites.sites.empty:
         return {}
-    figures = {"state_along_rainfall": _state(sites.sites)}
+    figures = {}
+    state = {
+        **{name: metric.label.replace(" (", "\n(") for name, metric in sites.means.items()},
+        **{name: f"Trend of {short_label(sites.declared, metric.name)}\n(Kendall's tau)"
+           for name, metric in sites.trends.items()},
+    }  # fmt: skip
+    state = {name: label for name, label in state.items() if sites.sites[name].notna().any()}
+    if state:
+        figures["state_along_rainfall"] = _state(sites.sites, state)
     memory = sites.tests[sites.tests["indicator"].isin([name for name, _ in _TESTS])]
     if memory["effect"].notna().any():
-        figures["trends_along_rainfall"] = _trends(memory, alpha)
+        figures["trends_along_rainfall"] = _trends(memory, sites.declared, alpha)
     return figures
 
 
@@ -43,27 +48,28 @@ def _figure(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     return figure, figure.subplots(rows, columns, squeeze=False, sharex=True)
 
 
-def _state(sites: pd.DataFrame) -> Figure:
-    shown = [name for name in _STATE if sites[name].notna().any()] or ["ndvi_mean"]
-    figure, axes = _figure(len(shown), 1)
-    for axis, name in zip(axes[:, 0], shown, strict=True):
+def _state(sites: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """A panel for each of some columns."""
+    figure, axes = _figure(len(labels), 1)
+    for axis, (name, label) in zip(axes[:, 0], labels.items(), strict=True):
         known = sites[sites[name].notna()]
         axis.plot(_rain(known), known[name], "o", color=BLUE, markersize=5)
-        axis.set_ylabel(_STATE[name])
+        axis.set_ylabel(label)
         axis.grid(alpha=0.3)
     axes[-1, 0].set_xlabel("Rain (mm per year)")
     figure.suptitle(f"{len(sites)} places")
     return figure
 
 
-def _trends(tests: pd.DataFrame, alpha: float) -> Figure:
+def _trends(tests: pd.DataFrame, declared: Mapping[str, Metric], alpha: float) -> Figure:
     metrics = tests["metric"].drop_duplicates().tolist()
     figure, axes = _figure(len(metrics), len(_TESTS))
     for row, metric in enumerate(metrics):
         for column, (name, label) in enumerate(_TESTS):
             part = tests[(tests["metric"] == metric) & (tests["indicator"] == name)]
             _panel(axes[row, column], part[part["effect"].notna()], alpha)
-            axes[row, column].set_title(f"{label} of {metric}", fontsize="medium")
+            title = f"{label} of {short_label(declared, metric)}"
+            axes[row, column].set_title(title, fontsize="medium")
     for axis in axes[:, 0]:
         axis.set_ylabel("Trend (Kendall's tau)")
     for axis in axes[-1]:

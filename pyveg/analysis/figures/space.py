@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.figures.run_series import BLUE, PURPLE
+from pyveg.analysis.figures.colours import BLUE, PURPLE
 from pyveg.analysis.figures.style import (
     DARK,
     MIDDLE,

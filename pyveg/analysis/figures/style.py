@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -22,9 +22,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.figures.run_series import BLUE, GREEN, PURPLE, RED
+from pyveg.analysis.figures.colours import colours_of
 from pyveg.analysis.verdict import NAMES
-from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")
@@ -34,21 +33,6 @@ WIDTH = 6.4
 PALE, MIDDLE, DARK = "#E4E4E4", "#8A8A8A", "#333333"
 MAP = "cividis"
 """Safe for colour-blind readers, and its lightness rises throughout: it can be read in grey."""
-METRIC_NAMES = {
-    "ndvi_mean": "NDVI",
-    "ndvi": "NDVI (8 bit)",
-    "cover": "Vegetation cover",
-    "offset50": "Network centrality (offset50)",
-    PRECIPITATION: "Rain",
-    TEMPERATURE: "Temperature",
-}
-_COLOURS = {
-    "ndvi_mean": GREEN,
-    "ndvi": GREEN,
-    "offset50": PURPLE,
-    PRECIPITATION: BLUE,
-    TEMPERATURE: RED,
-}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "font.size": 8.5,
@@ -190,29 +174,32 @@ def shown_indicators(analysis: Analysis, twins: Sequence[str] = ()) -> list[str]
     return [name for name in analysis.settings.indicators if name not in twins]
 
 
-def metric_name(metric: str) -> str:
-    """A metric as people write it."""
-    return METRIC_NAMES.get(metric, metric)
-
-
 def indicator_name(indicator: str) -> str:
     """An indicator as people write it."""
     return NAMES.get(indicator, indicator)
 
 
-def metric_colour(metric: str) -> str:
-    """Its colour in all figures."""
-    return _COLOURS.get(metric, BLUE)
+def metric_colour(analysis: Analysis, metric: str) -> str:
+    """Its colour in all figures of an analysis."""
+    return colours_of({name: analysis.series.metric(name) for name in analysis.metrics})[metric]
+
+
+def of_region(analysis: Analysis, metrics: Iterable[str]) -> bool:
+    """Whether all of some metrics belong to the whole region: there is nothing of chips to show."""
+    return all(analysis.series.of_place(metric) for metric in metrics)
+
+
+def middle_label(analysis: Analysis, metrics: Sequence[str]) -> str:
+    """What the lines of some metrics are, for a legend."""
+    if of_region(analysis, metrics):
+        return "value of the whole region"
+    mixed = any(analysis.series.of_place(metric) for metric in metrics)
+    return "median of the chips, or value of the region" if mixed else "median of the chips"
 
 
 def signed(value: float) -> str:
     """Kendall's tau in figures and tables."""
     return f"{value:+.2f}" if np.isfinite(value) else "none"
-
-
-def short_name(metric: str) -> str:
-    """A metric where there is little room."""
-    return metric_name(metric).split(" (")[0]
 
 
 def p_text(value: float) -> str:

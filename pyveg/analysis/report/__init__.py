@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures import all_figures, indicators_of
-from pyveg.analysis.figures.style import short_name
+from pyveg.analysis.figures.style import shown_metrics
 from pyveg.analysis.report import tables
 from pyveg.analysis.report.gallery import Shown, data_address, gallery
 from pyveg.analysis.report.methods import PAPERS, methods
@@ -119,13 +119,23 @@ def _power_lines(analysis: Analysis) -> list[str]:
     texts = [plain(one.text) for one in analysis.power]
     if len(texts) != len(analysis.metrics) or len(set(texts)) == 1:
         return list(dict.fromkeys(texts))
-    return [f"{short_name(name)}: {text}" for name, text in
+    return [f"{analysis.series.short_label(name)}: {text}" for name, text in
             zip(analysis.metrics, texts, strict=True)]  # fmt: skip
+
+
+def _no_maps_of_region(analysis: Analysis) -> list[tuple[str, str]]:
+    series = analysis.series
+    return [
+        (f"Map of {series.short_label(name)}", "It belongs to the whole region, not to chips.")
+        for name in shown_metrics(analysis)
+        if series.of_place(name)
+    ]
 
 
 def _missing(analysis: Analysis, shown: Mapping[str, Shown]) -> list[tuple[str, str]]:
     """What is not in the report, and why."""
     rows = [(one.title, one.why) for one in shown.values() if not one.address]
+    rows += _no_maps_of_region(analysis) if shown["maps"].address else []
     if not analysis.snapshots.pictures:
         rows.append(("Pictures of the place", _no_pictures(analysis)))
     if analysis.climate.temporal is None:

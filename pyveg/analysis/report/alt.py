@@ -9,14 +9,12 @@ from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.indicators import CONTROLLED, site_curve, site_trend
 from pyveg.analysis.figures.maps import slope_map, tau_map
-from pyveg.analysis.figures.over_time import chip_parts, middle_chip
+from pyveg.analysis.figures.over_time import chip_parts, middle_chip, series_name
 from pyveg.analysis.figures.response import autocorrelation, rain_lags
 from pyveg.analysis.figures.space import LAW_NAMES, year_spectra
 from pyveg.analysis.figures.style import (
     indicator_name,
-    metric_name,
     p_text,
-    short_name,
     shown_metrics,
     signed,
 )
@@ -34,9 +32,10 @@ def series(analysis: Analysis) -> str:
         table = site_table(analysis.series, metric)
         first, last = ends(table["date"], table["middle"])
         gaps = int((table["chips"] == 0).sum())
+        median = "" if analysis.series.of_place(metric) else "median "
         lines.append(
-            f"{metric_name(metric)}: median {number(first)} in the first year and {number(last)} "
-            f"in the last, between {number(table['middle'].min())} and "
+            f"{analysis.series.label(metric)}: {median}{number(first)} in the first year and "
+            f"{number(last)} in the last, between {number(table['middle'].min())} and "
             f"{number(table['middle'].max())}; {gaps} of {len(table)} steps have no data."
         )
     rain, axis = analysis.series.weather(PRECIPITATION), analysis.series.axis
@@ -57,8 +56,9 @@ def season(analysis: Analysis) -> str:
         months = pd.to_datetime(middle.index.astype(str), format="%m").strftime("%B")
         high, low = int(middle.argmax()), int(middle.argmin())
         lines.append(
-            f"{metric_name(metric)} is highest in {months[high]} ({number(middle.iloc[high])}) "
-            f"and lowest in {months[low]} ({number(middle.iloc[low])})."
+            f"{analysis.series.metric(metric).label} is highest in {months[high]} "
+            f"({number(middle.iloc[high])}) and lowest in {months[low]} "
+            f"({number(middle.iloc[low])})."
         )
     return " ".join(lines)
 
@@ -73,7 +73,7 @@ def decomposition(analysis: Analysis) -> str:
         table = chip_parts(analysis, metric, chip)
         trend = table["trend"].dropna()
         lines.append(
-            f"{metric_name(metric)} of chip {chip}: the season swings by "
+            f"{series_name(analysis, metric, chip)}: the season swings by "
             f"{number(table['season'].max() - table['season'].min())}, the trend goes from "
             f"{number(trend.iloc[0])} to {number(trend.iloc[-1])}, the residual has a standard "
             f"deviation of {number(float(table['residual'].std()))}."
@@ -88,7 +88,7 @@ def indicators(analysis: Analysis, metric: str) -> str:
         for name in analysis.settings.indicators
         if site_curve(analysis.temporal, metric, name)["value"].notna().any()
     ]
-    return " ".join([f"{metric_name(metric)}.", *lines])
+    return " ".join([f"{analysis.series.label(metric)}.", *lines])
 
 
 def climate(analysis: Analysis) -> str:
@@ -102,8 +102,8 @@ def climate(analysis: Analysis) -> str:
             as_it_is = _course(analysis.temporal, metric, name)
             if as_it_is:
                 lines.append(
-                    f"{indicator_name(name)} of {short_name(metric)} {as_it_is}; without the "
-                    f"weather it {_course(without, metric, name) or 'cannot be told'}."
+                    f"{indicator_name(name)} of {analysis.series.short_label(metric)} {as_it_is}; "
+                    f"without the weather it {_course(without, metric, name) or 'cannot be told'}."
                 )
     return " ".join(lines)
 
@@ -123,7 +123,8 @@ def sensitivity(analysis: Analysis) -> str:
     """Of `figures.sensitivity_surface`."""
     summary = summarise_sensitivity(analysis.sensitivity, analysis.settings.alpha)
     return " ".join(
-        f"{indicator_name(str(row['indicator']))} of {short_name(str(row['metric']))}: median tau "
+        f"{indicator_name(str(row['indicator']))} of "
+        f"{analysis.series.short_label(str(row['metric']))}: median tau "
         f"{signed(row['median_tau'])}, p is small in {100 * row['share_below_alpha']:.0f} % of "
         f"{row['settings']} settings."
         for row in summary.to_dict("records")
@@ -138,8 +139,8 @@ def correlations(analysis: Analysis) -> str:
         if own.empty:
             continue
         lines.append(
-            f"{short_name(metric)} has a correlation of {number(own['middle'].iloc[0], 2)} with "
-            "itself one step before."
+            f"{analysis.series.short_label(metric)} has a correlation of "
+            f"{number(own['middle'].iloc[0], 2)} with itself one step before."
         )
         rain = rain_lags(analysis, metric)
         if len(rain) and rain["middle"].notna().any():
@@ -214,7 +215,7 @@ def maps(analysis: Analysis) -> str:
                 continue
             sure = int((table["q"] <= analysis.settings.alpha).sum())
             lines.append(
-                f"{short_name(metric)}: {what} {number(known.min(), 2)} to "
+                f"{analysis.series.short_label(metric)}: {what} {number(known.min(), 2)} to "
                 f"{number(known.max(), 2)}; {sure} of {len(known)} chips have a small corrected p."
             )
     return " ".join(lines)

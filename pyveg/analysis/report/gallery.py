@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures import figure_png, figure_svg, indicators_of
 from pyveg.analysis.figures.maps import chip_places
-from pyveg.analysis.figures.style import metric_name, shown_metrics
+from pyveg.analysis.figures.style import of_region, shown_metrics
 from pyveg.analysis.report import alt
 from pyveg.analysis.report.words import common_reason, sentence
 from pyveg.analysis.temporal.surrogate_tests import SITE
@@ -88,7 +88,7 @@ def _slots(analysis: Analysis) -> list[_Slot]:
             "series", "What was measured",
             "Lines are medians over the chips of a date; they break where there is no data, and "
             "nothing is filled in. Look for a level that sinks or rises over the years, and for "
-            "gaps and outliers that come in clusters.",
+            f"gaps and outliers that come in clusters.{_region_note(analysis)}",
             alt.series, _no_values,
         ),
         _Slot(
@@ -103,7 +103,10 @@ def _slots(analysis: Analysis) -> list[_Slot]:
             "the residual; look whether a season or a trend is left in it.",
             alt.decomposition, _not_tested,
         ),
-        *(_indicator_slot(one, first=not place) for place, one in enumerate(analysis.metrics)),
+        *(
+            _indicator_slot(analysis, one, first=not place)
+            for place, one in enumerate(analysis.metrics)
+        ),
         _Slot(
             "sensitivity", "Other windows and bandwidths",
             "The same test with other settings. A sign to be believed keeps its direction, and "
@@ -149,10 +152,23 @@ def _slots(analysis: Analysis) -> list[_Slot]:
     ]  # fmt: skip
 
 
-def _indicator_slot(metric: str, *, first: bool) -> _Slot:
+def _region_note(analysis: Analysis) -> str:
+    """Which metrics have no chips to be the median of."""
+    series = analysis.series
+    names = [series.short_label(name) for name in shown_metrics(analysis) if series.of_place(name)]
+    if not names:
+        return ""
+    several = len(names) > 1
+    return (
+        f" {' and '.join(names)} belong{'' if several else 's'} to the whole region: "
+        f"{'their lines are the values themselves' if several else 'its line is the value itself'}."
+    )
+
+
+def _indicator_slot(analysis: Analysis, metric: str, *, first: bool) -> _Slot:
     return _Slot(
         indicators_of(metric),
-        f"Indicators of {metric_name(metric)}",
+        f"Indicators of {analysis.series.label(metric)}",
         _INDICATORS_LEAD if first else _NEXT_LEAD,
         partial(alt.indicators, metric=metric),
         partial(_metric_reason, metric=metric),
@@ -203,6 +219,8 @@ def _no_climate(analysis: Analysis) -> str:
 
 def _no_maps(analysis: Analysis) -> str:
     places = chip_places(analysis)
+    if shown_metrics(analysis) and of_region(analysis, shown_metrics(analysis)):
+        return "what was tested belongs to the whole region, not to chips"
     if shown_metrics(analysis) and len(places) < 2:
         return f"a map needs two chips with coordinates, and there are {len(places)}"
     return _not_tested(analysis)

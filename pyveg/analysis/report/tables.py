@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.figures.style import indicator_name, p_text, short_name, signed
+from pyveg.analysis.figures.style import indicator_name, p_text, signed
 from pyveg.analysis.report.words import number, plain, sentence
 from pyveg.core import params
 
@@ -66,8 +66,8 @@ def agreement(analysis: Analysis) -> Table | None:
         )
         rows.append(
             [
-                _row_name(row),
-                _FAMILIES.get(str(row["family"]), str(row["family"])),
+                _row_name(analysis, row),
+                _looks_at(analysis, row),
                 f"{MARKS.get(says, '')} {says}".strip(),
                 (f"{signed(effect)}" if tau else f"z {effect:+.1f}") if known else "",
                 spread if tau else (f"{row['low']:+.1f} to {row['high']:+.1f}" if known else ""),
@@ -91,11 +91,18 @@ def _shorten_notes(rows: list[list[str]]) -> None:
             row[-1] = "As above."
 
 
-def _row_name(row: Mapping[Any, Any]) -> str:
+def _looks_at(analysis: Analysis, row: Mapping[Any, Any]) -> str:
+    family = str(row["family"])
+    name = _FAMILIES.get(family, family.capitalize())
+    whole = family != "spatial" and analysis.series.of_place(str(row["metric"]))
+    return f"{name}, whole region" if whole else name
+
+
+def _row_name(analysis: Analysis, row: Mapping[Any, Any]) -> str:
     name = indicator_name(str(row["indicator"]))
     if row["family"] == "spatial" or row["statistic"] != "tau":
         return f"{name[0].upper()}{name[1:]}"
-    return f"{name} of {short_name(str(row['metric']))}"
+    return f"{name} of {analysis.series.short_label(str(row['metric']))}"
 
 
 def climate(analysis: Analysis) -> Table | None:
@@ -107,7 +114,8 @@ def climate(analysis: Analysis) -> Table | None:
     shown = {"tau": signed, "p": p_text, "tau_without": signed, "p_without": p_text}
     rows = [
         [
-            f"{indicator_name(str(row['indicator']))} of {short_name(str(row['metric']))}",
+            f"{indicator_name(str(row['indicator']))} of "
+            f"{analysis.series.short_label(str(row['metric']))}",
             *(kind(row[name]) if math.isfinite(row[name]) else "" for name, kind in shown.items()),
             str(row["change"]),
         ]
@@ -127,7 +135,7 @@ def memory_lines(analysis: Analysis) -> list[str]:
             continue
         row = rows.iloc[0]
         lines.append(
-            f"{short_name(metric)}: rain and temperature account for "
+            f"{analysis.series.short_label(metric)}: rain and temperature account for "
             f"{100 * max(0.0, row['explained']):.0f} % of the variance of the residual; its memory "
             f"(AR(1) of the whole record, corrected for detrending) is {_memory(row['memory'])} "
             f"with and {_memory(row['memory_without'])} without their part."
@@ -151,9 +159,11 @@ def recovery_lines(analysis: Analysis) -> list[str]:
             continue
         fits = drops[drops["fits"].eq(True)]
         count, chips = len(drops), mine["chip"].nunique()
+        where = f"{chips} chip{'' if chips == 1 else 's'}"
         text = (
-            f"{short_name(metric)}: {count} drop{'' if count == 1 else 's'} of more than 2 robust "
-            f"standard deviations in {chips} chip{'' if chips == 1 else 's'}"
+            f"{analysis.series.short_label(metric)}: {count} drop{'' if count == 1 else 's'} of "
+            "more than 2 robust standard deviations in "
+            f"{'the whole region' if analysis.series.of_place(metric) else where}"
         )
         if drops["drought"].notna().any():
             text += f", {int(drops['drought'].eq(True).sum())} of them with little rain"

@@ -12,8 +12,6 @@ import pandas as pd
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.maps import chip_places
 
-_PLAIN = ((r"\bndvi_mean\b|\bndvi\b", "NDVI"), (r"\bar1\b", "AR(1)"))
-
 
 def sentence(text: str) -> str:
     """Begin with a capital letter and end with a full stop."""
@@ -24,10 +22,8 @@ def sentence(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Names of columns as people write them."""
-    for pattern, name in _PLAIN:
-        text = re.sub(pattern, name, text)
-    return text
+    """AR(1) as people write it, not as columns name it."""
+    return re.sub(r"\bar1\b", "AR(1)", text)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -75,7 +71,7 @@ def record_text(analysis: Analysis) -> str:
     chips = len(analysis.series.chips)
     return (
         f"{axis.dates[0]:%Y-%m-%d} to {axis.dates[-1]:%Y-%m-%d}, {len(axis)} steps of {axis.text}, "
-        f"{chips} chip{'' if chips == 1 else 's'}"
+        + (f"{chips} chip{'' if chips == 1 else 's'}" if chips else "measured as a whole")
     )
 
 

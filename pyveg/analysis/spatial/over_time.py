@@ -18,6 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg.analysis.data.axis import find_steps
+from pyveg.analysis.data.columns import (
+    PATCH_LAWS,
+    SPATIAL,
+    SPATIAL_TESTS,
+    SPATIAL_TRENDS,
+    SPECTRA,
+)
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.patches import patch_laws
@@ -40,8 +47,6 @@ CHIPS = 16
 """Chips of a date that are measured, evenly over the image."""
 TESTED_DATES, TESTED_CHIPS, NULLS, CHAIN_NULLS = 6, 8, 49, 9
 PICTURES, PICTURE_SIDE = 12, 220
-VALUE_COLUMNS = ("date", "indicator", "value", "low", "high", "chips", "periodic", "valid")
-TREND_COLUMNS = ("indicator", "tau", "p", "slope", "n_valid", "valid", "reason")
 _PER_DATE = tuple(name for name in RULES if name != OFFSET50)
 
 
@@ -50,9 +55,9 @@ class Snapshots:
     """What the images of a run say."""
 
     values: pd.DataFrame
-    """A row per date and signal, `VALUE_COLUMNS`: median and quartiles over chips."""
+    """A row per date and signal, `SPATIAL`: median and quartiles over chips."""
     trends: pd.DataFrame
-    """A row per signal, `TREND_COLUMNS`; `valid` says whether the pattern allows its use."""
+    """A row per signal, `SPATIAL_TRENDS`; `valid` says whether the pattern allows its use."""
     tests: pd.DataFrame
     """Signals with their nulls at some dates, as `spatial_indicators` gives them."""
     spectra: pd.DataFrame
@@ -86,24 +91,24 @@ def read_snapshots(
     """
     told = settings or AnalysisSettings()
     if run is None or series.axis is None:
-        return _nothing("there are no images beside the summary")
+        return no_snapshots("there are no images beside the summary")
     dates = run.dates(series.collection) if series.collection in run.collections else []
     if not dates:
-        return _nothing("there are no images in these results")
+        return no_snapshots("there are no images in these results")
     tested = set(_evenly(dates, TESTED_DATES))
     measure = partial(_measure_date, tested=tested, seed=told.seed)
     with ThreadPoolExecutor(told.n_threads) as pool:
         found = list(pool.map(measure, run.chips(series.collection, dates)))
     if not found:
-        return _nothing("the run kept pictures but no NDVI rasters: spatial signals need them")
-    values = pd.concat([one.values for one in found], ignore_index=True)
+        return no_snapshots("the run kept pictures but no NDVI rasters: spatial signals need them")
+    values = SPATIAL.joined(one.values for one in found)
     periodic = float(np.mean([one.periodic for one in found]))
     laws, reason = _laws(found, periodic)
     return Snapshots(
         values=values,
         trends=_trends(values, series, told, periodic),
-        tests=pd.concat([one.tests for one in found if len(one.tests)], ignore_index=True),
-        spectra=pd.concat([one.spectrum for one in found], ignore_index=True),
+        tests=SPATIAL_TESTS.joined(one.tests for one in found),
+        spectra=SPECTRA.joined(one.spectrum for one in found),
         laws=laws,
         pictures=_pictures(run, dates, series.collection),
         reason=reason,
@@ -120,11 +125,16 @@ class _Date:
     periodic: bool
 
 
-def _nothing(reason: str) -> Snapshots:
+def no_snapshots(reason: str) -> Snapshots:
+    """What there is without images, and why there are none."""
     return Snapshots(
-        pd.DataFrame(columns=list(VALUE_COLUMNS)), pd.DataFrame(columns=list(TREND_COLUMNS)),
-        pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), reason=reason,
-    )  # fmt: skip
+        values=SPATIAL.frame(),
+        trends=SPATIAL_TRENDS.frame(),
+        tests=SPATIAL_TESTS.frame(),
+        spectra=SPECTRA.frame(),
+        laws=PATCH_LAWS.frame(),
+        reason=reason,
+    )
 
 
 def _evenly(dates: Sequence[pd.Timestamp], count: int) -> list[pd.Timestamp]:
@@ -156,8 +166,8 @@ def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
     ).reset_index()
     values["valid"] = [periodic if name == "wavelength" else not periodic for name in
                        values["indicator"]]  # fmt: skip
-    values = values.assign(date=chips.date, periodic=periodic).reindex(columns=list(VALUE_COLUMNS))
-    tests = pd.DataFrame()
+    values = values.assign(date=chips.date, periodic=periodic)
+    tests = SPATIAL_TESTS.frame()
     if chips.date in tested and few.numbers:
         tests = spatial_indicators(
             _some(chips, TESTED_CHIPS), nulls=NULLS, chain_nulls=CHAIN_NULLS, seed=seed
@@ -165,7 +175,7 @@ def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
     mean = mean_spectrum(chips.ndvi)
     table = {"wavenumber": [], "power": []} if mean is None else mean._asdict()
     return _Date(
-        chips.date, values, tests, pd.DataFrame(table).assign(date=chips.date),
+        chips.date, SPATIAL.frame(values), tests, pd.DataFrame(table).assign(date=chips.date),
         pooled_patches(few), periodic,
     )  # fmt: skip
 
@@ -175,7 +185,7 @@ def _trends(
 ) -> pd.DataFrame:
     axis = series.axis
     if axis is None or values.empty:
-        return pd.DataFrame(columns=list(TREND_COLUMNS))
+        return SPATIAL_TRENDS.frame()
     rows = []
     for name, part in values.groupby("indicator", sort=False):
         steps = find_steps(axis, part["date"].reset_index(drop=True))
@@ -188,7 +198,7 @@ def _trends(
         row = level_trend(line, axis.period, settings, seed)._asdict()
         n_valid = int(np.isfinite(line).sum())
         rows.append({**row, "indicator": name, "valid": valid, "n_valid": n_valid})
-    return pd.DataFrame(rows).reindex(columns=list(TREND_COLUMNS))
+    return SPATIAL_TRENDS.frame(rows)
 
 
 def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
@@ -196,9 +206,10 @@ def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
     from importlib.util import find_spec
 
     if periodic >= 0.5:
-        return pd.DataFrame(), "the pattern is regular: its patches have one size and follow no law"
+        reason = "the pattern is regular: its patches have one size and follow no law"
+        return PATCH_LAWS.frame(), reason
     if find_spec("powerlaw") is None:
-        return pd.DataFrame(), "laws of patch sizes need pip install 'pyveg[analysis]'"
+        return PATCH_LAWS.frame(), "laws of patch sizes need pip install 'pyveg[analysis]'"
     year = pd.Timedelta(days=365)
     tables = []
     for part, chosen in (
@@ -206,8 +217,8 @@ def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
         ("last year", [one for one in found if one.date > found[-1].date - year]),
     ):
         sizes = np.concatenate([one.patches for one in chosen])
-        tables.append(patch_laws(sizes).assign(part=part))
-    return pd.concat(tables, ignore_index=True), ""
+        tables.append(patch_laws(sizes, part))
+    return PATCH_LAWS.joined(tables), ""
 
 
 def _pictures(run: Run, dates: Sequence[pd.Timestamp], collection: str) -> dict[str, bytes]:

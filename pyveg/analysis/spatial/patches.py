@@ -12,16 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.data.columns import PATCH_LAWS
 from pyveg.core.errors import MissingPackageError
 
 LAWS = ("power_law", "truncated_power_law", "lognormal", "exponential")
 _PARAMETERS = {"power_law": 1, "truncated_power_law": 2, "lognormal": 2, "exponential": 1}
 LEAST_PATCHES = 50
-COLUMNS = ("law", "patches", "log_likelihood", "aic", "aic_weight", "exponent", "xmin",
-           "power_law_range", "reason")  # fmt: skip
 
 
-def patch_laws(sizes: NDArray[Any] | Sequence[int]) -> pd.DataFrame:
+def patch_laws(sizes: NDArray[Any] | Sequence[int], part: str = "") -> pd.DataFrame:
     """Fit laws to patch sizes by maximum likelihood (package `powerlaw`) and compare them.
 
     Parameters
@@ -29,6 +28,8 @@ def patch_laws(sizes: NDArray[Any] | Sequence[int]) -> pd.DataFrame:
     sizes : sequence of int
         Pixels of each patch, pooled over chips or of a whole image. Patches that the edge cuts
         should not be among them (`pyveg.kernels.spatial.patch_sizes(..., whole_only=True)`).
+    part : str
+        Of the record, as the column of that name has it.
 
     Returns
     -------
@@ -52,13 +53,18 @@ def patch_laws(sizes: NDArray[Any] | Sequence[int]) -> pd.DataFrame:
     """
     found = np.asarray(sizes, dtype=np.int64)
     found = found[found > 0]
+    return PATCH_LAWS.frame({**row, "part": part} for row in _laws(found))
+
+
+def _laws(found: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """A row for each law."""
     reason = ""
     if found.size < LEAST_PATCHES:
         reason = f"{found.size} whole patches are too few; {LEAST_PATCHES} are needed"
     elif found.min() == found.max():
         reason = "all patches have one size"
     if reason:
-        return _table([{"law": law, "patches": found.size, "reason": reason} for law in LAWS])
+        return [{"law": law, "patches": found.size, "reason": reason} for law in LAWS]
     if find_spec("powerlaw") is None:
         raise MissingPackageError("the fit of patch sizes", "pyveg[analysis]")
     with warnings.catch_warnings():
@@ -66,11 +72,11 @@ def patch_laws(sizes: NDArray[Any] | Sequence[int]) -> pd.DataFrame:
         return _fitted(found)
 
 
-def _fitted(sizes: NDArray[np.int64]) -> pd.DataFrame:
+def _fitted(sizes: NDArray[np.int64]) -> list[dict[str, Any]]:
     import powerlaw
 
     whole = powerlaw.Fit(sizes, discrete=True, xmin=int(sizes.min()), verbose=False)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for law in LAWS:
         fitted = getattr(whole, law)
         likelihood = float(np.sum(fitted.loglikelihoods(whole.data)))
@@ -91,8 +97,4 @@ def _fitted(sizes: NDArray[np.int64]) -> pd.DataFrame:
         "xmin": xmin,
         "power_law_range": (largest - math.log(xmin)) / (largest - math.log(sizes.min())),
     }
-    return _table(rows)
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return rows

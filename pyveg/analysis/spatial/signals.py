@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.data.columns import SPATIAL_TESTS
 from pyveg.analysis.temporal.surrogate_tests import stream
 from pyveg.earth.chips import SIZE
 from pyveg.earth.metrics import OFFSET50
@@ -29,8 +30,6 @@ Mask = NDArray[np.bool_]
 BLOCK = 5
 """Pixels along the side of the blocks whose means give variance and skewness."""
 LEAST_VALID = 0.9
-COLUMNS = ("date", "chip", "indicator", "value", "null", "null_mean", "null_sd", "z", "p", "valid",
-           "rule")  # fmt: skip
 MEASURES: Mapping[str, Callable[[Values], float]] = {
     "morans_i": spatial.morans_i,
     "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
@@ -91,7 +90,7 @@ def spatial_indicators(
         a tenth of its pixels masked has no rows' numbers, and says so in `rule`.
     """
     if not len(chips.ndvi):
-        return pd.DataFrame(columns=COLUMNS)
+        return SPATIAL_TESTS.frame()
     usable = np.isfinite(chips.ndvi).mean(axis=(1, 2)) >= LEAST_VALID
     periodic = is_periodic(chips.ndvi[usable])
     rows: list[dict[str, Any]] = []
@@ -113,7 +112,7 @@ def spatial_indicators(
             rows.append({**common, **row})
     if chain_nulls and chips.image is not None:
         rows += _binarisation_null(chips, usable, chain_nulls, seed)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return SPATIAL_TESTS.frame(rows)
 
 
 def is_periodic(ndvi: Values) -> bool:

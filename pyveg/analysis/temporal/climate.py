@@ -10,13 +10,15 @@ surrogates go through it too.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.data.columns import CLIMATE
+from pyveg.analysis.data.labels import short_label
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.temporal.indicators import Temporal, temporal_indicators
@@ -29,12 +31,10 @@ from pyveg.analysis.temporal.surrogate_tests import (
     stream,
     window_steps,
 )
-from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 
 MOST_LAGS = 6
 """Steps before that may have a coefficient."""
-COLUMNS = ("collection", "metric", "indicator", "direction", "tau", "p", "tau_without", "p_without",
-           "memory", "memory_without", "explained", "change", "reason")  # fmt: skip
 _RAIN_INDICATORS = ("ar1", "variance", "cv")
 
 
@@ -43,7 +43,7 @@ class Climate:
     """What is left of the indicators without the weather."""
 
     table: pd.DataFrame
-    """A row per metric and indicator of the site, `COLUMNS`: tau and p as they were and `without`
+    """A row per metric and indicator of the site, `CLIMATE`: tau and p as they were and `without`
     the weather's part, AR(1) before and after, `explained` (median over chips of the adjusted R2),
     and in `change` what became of the answer. Rain itself has rows too."""
     temporal: Temporal | None
@@ -77,7 +77,7 @@ def climate_control(
     metrics = found.trends["metric"].drop_duplicates().tolist()
     drivers, names, reason = weather_drivers(series, told)
     if drivers is None:
-        return Climate(pd.DataFrame(columns=list(COLUMNS)), None, (), reason)
+        return Climate(CLIMATE.frame(), None, (), reason)
     controlled = temporal_indicators(series, metrics, told, drivers=drivers)
     parts = controlled.parts
     explained = {name: _explained(parts[parts["metric"] == name], len(drivers)) for name in metrics}
@@ -86,7 +86,7 @@ def climate_control(
         for before, after in zip(_site_rows(found), _site_rows(controlled), strict=True)
     ]
     rows += _rain_rows(series, told)
-    return Climate(pd.DataFrame(rows, columns=list(COLUMNS)), controlled, names)
+    return Climate(CLIMATE.frame(rows), controlled, names)
 
 
 def weather_drivers(
@@ -175,8 +175,7 @@ def _rain_rows(series: Series, settings: AnalysisSettings) -> list[dict[str, Any
     chip = prepare_chips(rain[np.newaxis], series.axis.period, told)[0]
     common = {"collection": series.collection, "metric": PRECIPITATION}
     if chip.ready is None:
-        row = {"indicator": "ar1", "direction": "rise", "reason": chip.reason}
-        return [{**dict.fromkeys(COLUMNS, math.nan), "change": "", **common, **row}]
+        return [{**common, "indicator": "ar1", "direction": "rise", "reason": chip.reason}]
     window = window_steps(rain.size, told.window)
     tested = measure([chip.ready], [window], told, stream(told.seed, "rain itself"))[0]
     rows = []
@@ -184,20 +183,18 @@ def _rain_rows(series: Series, settings: AnalysisSettings) -> list[dict[str, Any
         tau = float(tested.site_taus[kind])
         rows.append(
             {
-                **dict.fromkeys(COLUMNS, math.nan),
                 **common,
                 "indicator": name,
                 "direction": DIRECTIONS[name],
                 "tau": tau,
                 "p": p_value(tau, tested.null_site_taus[:, kind], DIRECTIONS[name]),
-                "change": "",
                 "reason": "" if math.isfinite(tau) else "too few windows have a value of it",
             }
         )
     return rows
 
 
-def describe(climate: Climate, metrics: Sequence[str]) -> list[str]:
+def describe(climate: Climate, metrics: Sequence[str], declared: Mapping[str, Metric]) -> list[str]:
     """What the control says, a sentence for each metric."""
     if climate.temporal is None:
         return [f"Climate was not controlled: {climate.reason}."]
@@ -209,7 +206,7 @@ def describe(climate: Climate, metrics: Sequence[str]) -> list[str]:
             continue
         share = max(0.0, float(known.iloc[0]))
         lines.append(
-            f"Rain and temperature account for {100 * share:.0f} % of the variance of {metric} "
-            f"without its season and trend."
+            f"Rain and temperature account for {100 * share:.0f} % of the variance of "
+            f"{short_label(declared, metric)} without its season and trend."
         )
     return lines

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.data.columns import INDICATORS, PARTS, TRENDS
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.significance import q_values
@@ -26,16 +27,7 @@ from pyveg.analysis.temporal.surrogate_tests import (
     stream,
     window_steps,
 )
-from pyveg.analysis.temporal.tables import (
-    INDICATOR_COLUMNS,
-    PART_COLUMNS,
-    TREND_COLUMNS,
-    blank,
-    indicator_tables,
-    joined,
-    parts_table,
-    trend_rows,
-)
+from pyveg.analysis.temporal.tables import blank, indicator_tables, parts_tables, trend_rows
 from pyveg.earth.metrics import metrics_for
 
 
@@ -44,20 +36,20 @@ class Temporal:
     """What the temporal indicators say of a place; chip -1 is the site."""
 
     trends: pd.DataFrame
-    """One row per metric, chip and indicator, `TREND_COLUMNS`: Kendall's `tau` of the indicator
+    """One row per metric, chip and indicator, `TRENDS`: Kendall's `tau` of the indicator
     (for the site with the quartiles over its chips), `p` against the surrogates, `q` (for the site
     over all its tests, for chips over the chips of the same metric and indicator), and in `reason`
     why there is no number. `memory` is AR(1) with what detrending and
     gaps took put back, `residual_ar1` that of the residuals, `least_pairs` the fewest pairs of
     neighbours in a window."""
     indicators: pd.DataFrame
-    """One row per metric, chip, indicator and step, `INDICATOR_COLUMNS`; the date is the last of
-    its window. For the site `low` and `high` are the quartiles over chips, and the 5, 50 and 95 %
+    """One row per metric, chip, indicator and step, `INDICATORS`; the date is the last of its
+    window. For the site `low` and `high` are the quartiles over chips, and the 5, 50 and 95 %
     of the surrogate sites stand beside them. The share of valid values and the number of outliers
     in each window are there too, as "valid_share" and "outliers"."""
     parts: pd.DataFrame
-    """One row per metric, chip and step, `PART_COLUMNS`: the series and what it was taken apart
-    into; `weather` is what drivers told, 0 without them. A flagged value is still in `value`."""
+    """One row per metric, chip and step, `PARTS`: the series and what it was taken apart into;
+    `weather` is what drivers told, 0 without them. A flagged value is still in `value`."""
     settings: AnalysisSettings
 
 
@@ -89,15 +81,15 @@ def temporal_indicators(
     told = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
     found = [_one_metric(series, name, told, drivers) for name in names]
-    trends = pd.DataFrame([row for one in found for row in one[0]], columns=list(TREND_COLUMNS))
+    trends = TRENDS.frame(row for one in found for row in one[0])
     site = trends["chip"] == SITE
     trends.loc[site, "q"] = q_values(trends.loc[site, "p"].to_numpy(np.float64), told.fdr)
     for _, rows in trends[~site].groupby(["metric", "indicator"]):
         trends.loc[rows.index, "q"] = q_values(rows["p"].to_numpy(np.float64), told.fdr)
     return Temporal(
         trends,
-        joined((one[1] for one in found), INDICATOR_COLUMNS),
-        joined((one[2] for one in found), PART_COLUMNS),
+        INDICATORS.joined(one[1] for one in found),
+        PARTS.joined(one[2] for one in found),
         told,
     )
 
@@ -115,16 +107,14 @@ def _one_metric(
     if series.axis is None or not matrix.size:
         row = {**blank(common, SITE, settings), "reason": "there are no dates", "n": 0}
         rows = [{**row, "indicator": name} for name in settings.indicators]
-        return rows, joined([], INDICATOR_COLUMNS), joined([], PART_COLUMNS)
+        return rows, INDICATORS.frame(), PARTS.frame()
     chips = prepare_chips(matrix, series.axis.period, settings, drivers)
     usable = [chip.ready for chip in chips if chip.ready]
     window = window_steps(matrix.shape[1], settings.window)
     seed = stream(settings.seed, "temporal", series.collection, metric)
     tested = next(iter(measure(usable, [window], settings, seed)), None)
-    rows = list(trend_rows(chips, tested, series, settings, window=window, common=common))
-    values = indicator_tables(chips, tested, series, settings)
-    return (
-        rows,
-        joined(values, INDICATOR_COLUMNS, common),
-        joined([parts_table(chips, series)], PART_COLUMNS, common),
-    )
+    numbers = series.numbers(metric)
+    rows = list(trend_rows(chips, tested, numbers, settings, window=window, common=common))
+    values = indicator_tables(chips, tested, numbers, series.axis, settings)
+    parts = parts_tables(chips, numbers, series.axis)
+    return rows, INDICATORS.joined(values, **common), PARTS.joined(parts, **common)

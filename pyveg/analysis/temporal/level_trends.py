@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyveg.analysis.data.columns import LEVELS
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.significance import p_value, q_values
@@ -32,9 +33,6 @@ from pyveg.kernels.common_innovations import common_steps
 from pyveg.kernels.noise import fit_noise
 from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import draw, surrogates
-
-COLUMNS = ("collection", "metric", "chip", "slope", "slope_low", "slope_high", "tau", "p", "q",
-           "n", "n_valid", "chips", "surrogates", "seed", "reason")  # fmt: skip
 
 
 class Trend(NamedTuple):
@@ -70,13 +68,17 @@ def level_trends(
     Returns
     -------
     DataFrame
-        A row per metric and chip, `COLUMNS`; chip -1 is the site, the median over its chips:
+        A row per metric and chip, `LEVELS`; chip -1 is the site, the median over its chips:
         `slope` per year (for the site with the quartiles over chips), Kendall's `tau`, its
-        two-sided `p`, `q` over the chips of a metric, and `reason` where there is no number.
+        two-sided `p`, `q` over the chips of a metric, and `reason` where there is no number. A
+        metric of the whole region has the site's row only.
     """
     told = settings or AnalysisSettings()
-    rows = [row for metric in metrics for row in _of_metric(series, metric, told, chips=chips)]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = LEVELS.frame(
+        row
+        for metric in metrics
+        for row in _of_metric(series, metric, told, chips=chips and not series.of_place(metric))
+    )
     for _, part in table[table["chip"] != SITE].groupby("metric"):
         table.loc[part.index, "q"] = q_values(part["p"].to_numpy(np.float64), told.fdr)
     return table
@@ -165,9 +167,10 @@ def _of_metric(
     period = series.axis.period
     single = replace(settings, surrogates=min(settings.surrogates, settings.chip_surrogates))
     seed = stream(settings.seed, "level", series.collection, metric)
+    numbers = series.numbers(metric)
 
     def of_chip(place: int) -> Trend:
-        return level_trend(matrix[place], period, single, [*seed, series.chips[place]])
+        return level_trend(matrix[place], period, single, [*seed, numbers[place]])
 
     found = spread(of_chip, range(len(matrix) if chips else 0), settings.n_threads)
     site = site_median(matrix)
@@ -176,7 +179,7 @@ def _of_metric(
     low, high = column_quantiles(slopes, (0.25, 0.75))[:, 0].tolist()
     whole |= {"slope_low": low, "slope_high": high}
     rows = [
-        {**common, **_row(matrix[place], one, single), "chip": series.chips[place], "chips": 1}
+        {**common, **_row(matrix[place], one, single), "chip": numbers[place], "chips": 1}
         for place, one in enumerate(found)
     ]
     return [{**whole, "chip": SITE, "chips": len(matrix)}, *rows]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.series import Series
+from pyveg.analysis.data.columns import DROUGHT_RECOVERY, RAIN_RESPONSE
+from pyveg.analysis.data.series import PLACE, Series
+from pyveg.analysis.data.table import Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.surrogate_tests import prepare_chips, stream
 from pyveg.earth.metrics import PRECIPITATION
@@ -18,9 +19,6 @@ from pyveg.kernels.chain import Prepared
 from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import draw, surrogates
 
-LAG_COLUMNS = ("metric", "chip", "lag", "correlation", "null_low", "null_high", "strongest", "p",
-               "reason")  # fmt: skip
-RECOVERY_COLUMNS = ("metric", "chip", "date", "depth", "rate", "r2", "fits", "drought", "reason")
 LEAST_R2 = 0.3
 
 
@@ -55,17 +53,18 @@ def rain_response(
     told = settings or AnalysisSettings()
     rain = series.weather(weather)
     if series.axis is None or rain is None:
-        return _no_rows(LAG_COLUMNS, metric, "there is no weather" if series.axis else "no dates")
+        why = "there is no weather" if series.axis else "no dates"
+        return _no_rows(RAIN_RESPONSE, metric, PLACE, why)
     period = series.axis.period
     driver = prepare_chips(rain[np.newaxis], period, told)[0]
     if driver.ready is None:
-        return _no_rows(LAG_COLUMNS, metric, f"{weather}: {driver.reason}")
+        return _no_rows(RAIN_RESPONSE, metric, PLACE, f"{weather}: {driver.reason}")
     wet = driver.ready.prepared.residual
     tables = []
     for chip in prepare_chips(series.matrix(metric), period, told):
-        number = series.chips[chip.number]
+        number = series.numbers(metric)[chip.number]
         if chip.ready is None:
-            tables.append(_no_rows(LAG_COLUMNS, metric, chip.reason).assign(chip=number))
+            tables.append(_no_rows(RAIN_RESPONSE, metric, number, chip.reason))
             continue
         ready = chip.ready
         seed = stream(told.seed, "rain", series.collection, metric)
@@ -80,7 +79,7 @@ def rain_response(
         ]
         found = recovery.cross_correlation(ready.prepared.residual, wet, lags)
         tables.append(_lags(found, np.array(null)).assign(metric=metric, chip=number))
-    return pd.concat(tables, ignore_index=True).reindex(columns=list(LAG_COLUMNS))
+    return RAIN_RESPONSE.joined(tables)
 
 
 def drought_recovery(
@@ -115,7 +114,7 @@ def drought_recovery(
     """
     told = settings or AnalysisSettings()
     if series.axis is None:
-        return _no_rows(RECOVERY_COLUMNS, metric, "there are no dates")
+        return _no_rows(DROUGHT_RECOVERY, metric, PLACE, "there are no dates")
     open_settings = replace(told, outlier_limit=0.0)
     period = series.axis.period
     rain = series.weather()
@@ -125,7 +124,7 @@ def drought_recovery(
         dry = None if driver is None else _standard(driver.prepared)
     rows = []
     for chip in prepare_chips(series.matrix(metric), period, open_settings):
-        number, reason = series.chips[chip.number], chip.reason
+        number, reason = series.numbers(metric)[chip.number], chip.reason
         drops: list[recovery.Recovery] = []
         if chip.ready:
             drops = recovery.recoveries(
@@ -139,11 +138,10 @@ def drought_recovery(
             fits = one.r2 > LEAST_R2 and one.rate > 0
             values = (metric, number, series.axis.dates[one.step], one.depth, one.rate, one.r2,
                       fits, _drought(dry, one.step, before), "")  # fmt: skip
-            rows.append(dict(zip(RECOVERY_COLUMNS, values, strict=True)))
+            rows.append(dict(zip(DROUGHT_RECOVERY.names, values, strict=True)))
         if not drops:
             rows.append({"metric": metric, "chip": number, "reason": reason})
-    table = pd.DataFrame(rows, columns=list(RECOVERY_COLUMNS))
-    return table.assign(date=pd.to_datetime(table["date"]))
+    return DROUGHT_RECOVERY.frame(rows)
 
 
 def _lags(found: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame:
@@ -181,6 +179,5 @@ def _drought(dry: NDArray[np.float64] | None, step: int, before: int) -> bool | 
     return bool(known.mean() <= -1.0) if known.size else None
 
 
-def _no_rows(columns: tuple[str, ...], metric: str, reason: str) -> pd.DataFrame:
-    row = {**dict.fromkeys(columns, math.nan), "metric": metric, "chip": -1, "reason": reason}
-    return pd.DataFrame([row], columns=list(columns))
+def _no_rows(table: Table, metric: str, chip: int, reason: str) -> pd.DataFrame:
+    return table.frame([{"metric": metric, "chip": chip, "reason": reason}])

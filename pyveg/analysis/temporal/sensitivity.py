@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.data.columns import SENSITIVITY
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.temporal.significance import p_value
@@ -17,7 +18,6 @@ from pyveg.analysis.temporal.surrogate_tests import measure, prepare_chips, stre
 
 WINDOWS = (0.25, 0.375, 0.5, 0.625, 0.75)
 BANDWIDTHS = (0.2, 0.35, 0.5, 0.75, 1.0)
-COLUMNS = ("metric", "indicator", "window", "bandwidth", "tau", "p", "chips", "reason")
 
 
 def sensitivity(
@@ -56,7 +56,7 @@ def sensitivity(
     matrix = series.matrix(metric)
     rows: list[dict[str, Any]] = []
     if series.axis is None or not matrix.size:
-        return pd.DataFrame(columns=COLUMNS)
+        return SENSITIVITY.frame()
     picked = np.unique(np.linspace(0, len(matrix) - 1, min(max_chips, len(matrix))).round())
     matrix = matrix[picked.astype(np.intp)]
     for bandwidth in bandwidths:
@@ -75,8 +75,8 @@ def sensitivity(
                     p = p_value(tau, tested[place].null_site_taus[:, kind], DIRECTIONS[name])
                 why = reason or ("too few windows have a value of it" if math.isnan(tau) else "")
                 values = (metric, name, share, bandwidth, tau, p, len(usable), why)
-                rows.append(dict(zip(COLUMNS, values, strict=True)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+                rows.append(dict(zip(SENSITIVITY.names, values, strict=True)))
+    return SENSITIVITY.frame(rows)
 
 
 def summarise_sensitivity(table: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:

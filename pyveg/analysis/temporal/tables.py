@@ -10,31 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.series import Series
+from pyveg.analysis.data.axis import Axis
+from pyveg.analysis.data.columns import TRENDS
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.temporal.significance import p_value
 from pyveg.analysis.temporal.surrogate_tests import RATE, SITE, Chip, Ready, Tested, Values, spread
 from pyveg.kernels import rolling
+from pyveg.kernels.chain import Prepared
 from pyveg.kernels.noise import corrected_ar1
 from pyveg.kernels.quantiles import column_quantiles
 
 _ENVELOPE = (0.05, 0.5, 0.95)
 _QUARTILES = (0.25, 0.75)
-
-TREND_COLUMNS = (
-    "collection", "metric", "chip", "indicator", "direction", "tau", "tau_low", "tau_high", "p",
-    "q", "reason", "n", "n_valid", "longest_gap", "outliers", "window", "least_pairs", "chips",
-    "memory", "residual_ar1", "null", "surrogates", "seed",
-)  # fmt: skip
-INDICATOR_COLUMNS = (
-    "collection", "metric", "chip", "indicator", "step", "date", "value", "low", "high",
-    "null_low", "null_middle", "null_high",
-)  # fmt: skip
-PART_COLUMNS = (
-    "collection", "metric", "chip", "step", "date", "value", "season", "trend", "weather",
-    "residual", "outlier",
-)  # fmt: skip
-
 
 Facts = Mapping[str, float]
 
@@ -42,13 +29,16 @@ Facts = Mapping[str, float]
 def trend_rows(
     chips: Sequence[Chip],
     tested: Tested | None,
-    series: Series,
+    numbers: Sequence[int],
     settings: AnalysisSettings,
     *,
     window: int,
     common: Mapping[str, Any],
 ) -> Iterable[dict[str, Any]]:
-    """Rows of `Temporal.trends` of one metric: for each indicator the site, then its chips."""
+    """Rows of `Temporal.trends` of one metric: for each indicator the site, then its chips.
+
+    A metric of the whole region has the site's row only.
+    """
     facts = spread(lambda chip: _facts(chip, window), chips, settings.n_threads)
     usable = [chip for chip in chips if chip.ready]
     place_of = {chip.number: place for place, chip in enumerate(usable)}
@@ -56,9 +46,9 @@ def trend_rows(
     for kind, name in enumerate(settings.indicators):
         told = {"indicator": name, "direction": DIRECTIONS[name]}
         start = blank(common, SITE, settings) | of_site | told | {"chips": len(usable)}
-        yield start | _of_site(chips, tested, kind, name)
-        for chip in chips:
-            row = blank(common, series.chips[chip.number], settings) | facts[chip.number] | told
+        yield start | _of_site(chips, tested, kind, name, of_chips=_of_chips(numbers))
+        for chip in chips if _of_chips(numbers) else ():
+            row = blank(common, numbers[chip.number], settings) | facts[chip.number] | told
             row |= {"chips": 1, "reason": chip.reason}
             if tested is not None and chip.number in place_of:
                 null = tested.null_taus[:, place_of[chip.number], kind]
@@ -70,7 +60,7 @@ def trend_rows(
 def blank(common: Mapping[str, Any], chip: int, settings: AnalysisSettings) -> dict[str, Any]:
     """A row of `Temporal.trends` with nothing known."""
     return {
-        **dict.fromkeys(TREND_COLUMNS, math.nan),
+        **TRENDS.blank(),
         **common,
         "chip": chip,
         "direction": "",
@@ -82,21 +72,24 @@ def blank(common: Mapping[str, Any], chip: int, settings: AnalysisSettings) -> d
 
 
 def indicator_tables(
-    chips: Sequence[Chip], tested: Tested | None, series: Series, settings: AnalysisSettings
+    chips: Sequence[Chip],
+    tested: Tested | None,
+    numbers: Sequence[int],
+    axis: Axis,
+    settings: AnalysisSettings,
 ) -> Iterable[pd.DataFrame]:
-    """Parts of `Temporal.indicators` of one metric."""
-    if tested is None or series.axis is None:
+    """Parts of `Temporal.indicators` of one metric; see `trend_rows`."""
+    if tested is None:
         return
     usable = [chip.ready for chip in chips if chip.ready]
-    numbers = [series.chips[chip.number] for chip in usable]
     period = usable[0].prepared.steps.period
     steps = np.arange(tested.window - 1, tested.values.shape[-1])
-    site = pd.DataFrame({"step": steps, "date": series.axis.dates[steps], "chip": SITE})
+    site = pd.DataFrame({"step": steps, "date": axis.dates[steps], "chip": SITE})
     every = pd.DataFrame(
         {
             "step": np.tile(steps, len(usable)),
-            "date": np.tile(series.axis.dates[steps], len(usable)),
-            "chip": np.repeat(numbers, len(steps)),
+            "date": np.tile(axis.dates[steps], len(usable)),
+            "chip": np.repeat([numbers[chip.number] for chip in usable], len(steps)),
         }
     )
     for kind, name in enumerate(settings.indicators):
@@ -106,51 +99,52 @@ def indicator_tables(
         if name == RATE:
             known, (high, low, *null) = _rates(known, period), _rates([low, high, *null], period)
             null.reverse()
+        quartiles = {"low": low, "high": high} if _of_chips(numbers) else {}
         yield site.assign(
-            indicator=name, value=known[0], low=low, high=high,
+            indicator=name, value=known[0], **quartiles,
             null_low=null[0], null_middle=null[1], null_high=null[2],
         )  # fmt: skip
-        yield every.assign(indicator=name, value=known[1])
+        if _of_chips(numbers):
+            yield every.assign(indicator=name, value=known[1])
     for name, values in _evenness(usable, tested.window, steps).items():
         low, high = column_quantiles(values, _QUARTILES)
-        yield site.assign(indicator=name, value=np.median(values, axis=0), low=low, high=high)
+        quartiles = {"low": low, "high": high} if _of_chips(numbers) else {}
+        yield site.assign(indicator=name, value=np.median(values, axis=0), **quartiles)
 
 
-def parts_table(chips: Sequence[Chip], series: Series) -> pd.DataFrame:
-    """`Temporal.parts` of one metric."""
-    if series.axis is None:
-        return pd.DataFrame(columns=list(PART_COLUMNS))
-    n = len(series.axis)
-    rows: dict[str, list[NDArray[Any]]] = {name: [] for name in PART_COLUMNS[5:]}
+def parts_tables(
+    chips: Sequence[Chip], numbers: Sequence[int], axis: Axis
+) -> Iterable[pd.DataFrame]:
+    """Parts of `Temporal.parts` of one metric."""
+    n = len(axis)
     for chip in chips:
-        done = chip.ready.prepared if chip.ready else None
-        nothing = np.full(n, np.nan)
-        driven = np.zeros(n) if done is None or done.driven is None else done.driven
-        rows["value"].append(chip.series)
-        rows["season"].append(done.season if done else nothing)
-        rows["trend"].append(done.trend if done else nothing)
-        rows["weather"].append(driven if done else nothing)
-        rows["residual"].append(done.residual if done else nothing)
-        rows["outlier"].append(done.flagged if done else np.zeros(n, dtype=np.bool_))
-    return pd.DataFrame(
-        {
-            "chip": np.repeat([series.chips[chip.number] for chip in chips], n),
-            "step": np.tile(np.arange(n), len(chips)),
-            "date": np.tile(series.axis.dates, len(chips)),
-            **{name: np.concatenate(values) for name, values in rows.items()},
-        }
-    )
+        yield pd.DataFrame(
+            {
+                "chip": numbers[chip.number],
+                "step": np.arange(n),
+                "date": axis.dates,
+                "value": chip.series,
+                **_parts(chip.ready.prepared if chip.ready else None, n),
+            }
+        )
 
 
-def joined(
-    tables: Iterable[pd.DataFrame], columns: Sequence[str], common: Mapping[str, Any] | None = None
-) -> pd.DataFrame:
-    """Tables one below the other, with these columns."""
-    parts = [table for table in tables if len(table)]
-    if not parts:
-        return pd.DataFrame(columns=list(columns))
-    whole = pd.concat(parts, ignore_index=True).assign(**(common or {}))
-    return whole.reindex(columns=list(columns))
+def _parts(done: Prepared | None, n: int) -> dict[str, Any]:
+    """What a series was taken apart into."""
+    if done is None:
+        return {"outlier": False}
+    return {
+        "season": done.season,
+        "trend": done.trend,
+        "weather": np.zeros(n) if done.driven is None else done.driven,
+        "residual": done.residual,
+        "outlier": done.flagged,
+    }
+
+
+def _of_chips(numbers: Sequence[int]) -> bool:
+    """Whether a metric has rows of chips beside that of the site."""
+    return SITE not in numbers
 
 
 def longest_gap(missing: NDArray[np.bool_]) -> int:
@@ -159,11 +153,15 @@ def longest_gap(missing: NDArray[np.bool_]) -> int:
     return int((ends[1::2] - ends[::2]).max(initial=0))
 
 
-def _of_site(chips: Sequence[Chip], tested: Tested | None, kind: int, name: str) -> dict[str, Any]:
+def _of_site(
+    chips: Sequence[Chip], tested: Tested | None, kind: int, name: str, *, of_chips: bool
+) -> dict[str, Any]:
     if tested is None:
-        reasons = pd.Series([chip.reason for chip in chips])
-        return {"reason": f"no chip can be tested; most often: {reasons.mode().iloc[0]}"}
+        reason = pd.Series([chip.reason for chip in chips]).mode().iloc[0]
+        return {"reason": f"no chip can be tested; most often: {reason}" if of_chips else reason}
     row = _judged(float(tested.site_taus[kind]), tested.null_site_taus[:, kind], name)
+    if not of_chips:
+        return row
     low, high = column_quantiles(tested.taus[:, [kind]], _QUARTILES)[:, 0].tolist()
     row |= {"tau_low": low, "tau_high": high}
     return row

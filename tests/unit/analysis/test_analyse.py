@@ -10,12 +10,14 @@ import pytest
 
 import pyveg
 from pyveg.analysis.analyse import STEPS, Analysis, analyse
-from pyveg.analysis.data.series import RAIN, WARMTH, make_series
+from pyveg.analysis.data.series import make_series
 from pyveg.analysis.folder import RECORD, analyses_in, folder_name, read_analysis, write_analysis
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.calibration.false_alarms import stable_places
 from pyveg.core.errors import ConfigError, DataError, NotARunError
-from pyveg.runs.results import Results, load_summary
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
+from pyveg.runs.load import load_summary
+from pyveg.runs.results import Results
 from pyveg.storage.memory import MemoryStore
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance"))
@@ -36,7 +38,9 @@ def _results(
         }
     )
     rain = np.random.default_rng(1).gamma(2, 0.02, n)
-    sky = pd.DataFrame({"date": dates, "collection": "ERA5", RAIN: rain, WARMTH: 300.0 + rain})
+    sky = pd.DataFrame(
+        {"date": dates, "collection": "ERA5", PRECIPITATION: rain, TEMPERATURE: 300.0 + rain}
+    )
     return Results(rows, sky if weather else sky.iloc[:0], {"time_per_point": "1m", **metadata})
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyveg.analysis.data.series import RAIN, WARMTH, Series, site_table, tidy
+from pyveg.analysis.data.series import Series, site_table, tidy
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.indicators import temporal_indicators
 from pyveg.analysis.temporal.rain import rain_response
 from pyveg.analysis.temporal.sensitivity import sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.calibration.false_alarms import stable_places
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.kernels import images, ndvi, recovery, rolling
 from pyveg.kernels.chain import Steps, prepare
 from pyveg.kernels.noise import fit_noise
@@ -107,7 +108,9 @@ def test_the_strongest_lag_may_be_negative() -> None:
     rng = np.random.default_rng(0)
     rain = rng.standard_normal(N)
     values = 0.3 * rng.standard_normal(N) - 2 * np.concatenate([[0, 0], rain[:-2]])
-    weather = pd.DataFrame({"date": _dates(N), "collection": "W", RAIN: rain + 9, WARMTH: 300.0})
+    weather = pd.DataFrame(
+        {"date": _dates(N), "collection": "W", PRECIPITATION: rain + 9, TEMPERATURE: 300.0}
+    )
     table = rain_response(_series(values, weather=weather), "ndvi_mean", QUICK)
     best = table[table["strongest"].astype(bool)].iloc[0]
     assert best["lag"] == 2
@@ -161,7 +164,7 @@ def test_records_between_steps_are_brought_to_the_step() -> None:
 
 def test_weather_need_not_be_daily() -> None:
     weather = pd.DataFrame({"date": _dates(N) + pd.Timedelta(days=9), "collection": "ERA5",
-                            RAIN: np.arange(N) / N, WARMTH: 300.0})  # fmt: skip
+                            PRECIPITATION: np.arange(N) / N, TEMPERATURE: 300.0})  # fmt: skip
     found = _series(_stable(), weather=weather).weather()
     assert found is not None
     np.testing.assert_allclose(found, np.arange(N) / N)

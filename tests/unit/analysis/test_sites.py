@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pyveg.analysis.data.columns import AGREEMENT
 from pyveg.analysis.figures.sites import site_figures
 from pyveg.analysis.sites import compare_sites, read_site
 from pyveg.analysis.temporal.significance import q_values
-from pyveg.analysis.verdict import COLUMNS
 from pyveg.core.errors import DataError
 from pyveg.storage.memory import MemoryStore
 
@@ -34,7 +33,7 @@ def _site(number: int, p: float, *, rain: float | None = 400.0, **about: Any) ->
     ]  # fmt: skip
     table = pd.DataFrame(
         [
-            {**dict.fromkeys(COLUMNS, math.nan), "statistic": "tau", "valid": True, "low": 0.1,
+            {**AGREEMENT.blank(), "statistic": "tau", "valid": True, "low": 0.1,
              "high": 0.2, "says": "warning" if row["p"] <= 0.05 else "no sign", "reason": "", **row}
             for row in rows
         ]

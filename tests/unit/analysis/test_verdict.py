@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pyveg.analysis.data.columns import AGREEMENT, TRENDS
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots
 from pyveg.analysis.temporal.climate import Climate
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.temporal.significance import q_values
-from pyveg.analysis.temporal.tables import TREND_COLUMNS
-from pyveg.analysis.verdict import COLUMNS, TWINS, agreement_table, verdict
+from pyveg.analysis.verdict import TWINS, agreement_table, verdict
 
 NOTHING = pd.DataFrame()
 NO_WEATHER = Climate(pd.DataFrame(columns=["metric", "indicator", "p_without"]), None, (), "none")
@@ -25,7 +25,7 @@ def _temporal(rows: list[dict[str, Any]]) -> Temporal:
     table = pd.DataFrame(
         [
             {
-                **dict.fromkeys(TREND_COLUMNS, math.nan),
+                **TRENDS.blank(),
                 "metric": "ndvi_mean",
                 "chip": -1,
                 "direction": "rise",
@@ -66,7 +66,7 @@ def _table(ar1: float, variance: float, *, tau: float = 0.8, climate: Any = NO_W
 
 def test_twins_are_no_tests_of_their_own() -> None:
     table = _table(0.01, 0.2)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == AGREEMENT.names
     counted = table[~table["indicator"].isin(TWINS)]
     expected = q_values(counted["p"].to_numpy(np.float64))
     np.testing.assert_allclose(counted["q"], expected)
@@ -161,8 +161,8 @@ def test_a_level_that_changes_is_told_and_is_no_warning() -> None:
     table = agreement_table(temporal, _levels(0.001), NO_WEATHER, NO_IMAGES)
     said = verdict(table, [_power(0.8)], NO_WEATHER, NOTHING, [])
     assert said.level == "no_sign"
-    assert said.headline.endswith("The state itself changes: ndvi_mean falls.")
-    assert any("Level of ndvi_mean falls" in line for line in said.because)
+    assert said.headline.endswith("The state itself changes: NDVI falls.")
+    assert any("Level of NDVI falls" in line for line in said.because)
 
 
 @pytest.mark.parametrize(("p", "level"), [(0.01, "strong_signs"), (0.4, "mixed")])
@@ -191,4 +191,4 @@ def test_small_p_that_was_corrected_away_is_told() -> None:
     table = agreement_table(temporal, _levels(0.9), NO_WEATHER, NO_IMAGES)
     said = verdict(table, [_power(0.7)], NO_WEATHER, NOTHING, [])
     assert said.level == "no_sign"
-    assert any("AR(1) of ndvi_mean" in line and "number of tests" in line for line in said.because)
+    assert any("AR(1) of NDVI" in line and "number of tests" in line for line in said.because)

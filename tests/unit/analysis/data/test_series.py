@@ -98,7 +98,7 @@ def test_what_is_no_measurement_is_missing_and_told() -> None:
     assert series.matrix("ndvi_mean")[0, 3] == pytest.approx(0.03)
     notes = " ".join(series.notes)
     assert "1 records with under 0.5 valid" in notes
-    assert "1 records have no signal pixels" in notes
+    assert "1 records have 0 nodes (signal_cover): their zeros of offset50 are no" in notes
 
 
 def test_weather_is_joined_by_step() -> None:

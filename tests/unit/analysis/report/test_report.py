@@ -17,9 +17,10 @@ from pyveg.analysis.report.gallery import gallery, picture_address
 from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.spatial.over_time import no_snapshots
 from pyveg.analysis.verdict import LEVELS
 from pyveg.core.errors import DataError
-from pyveg.testing.analyses import made_analysis, made_series, no_snapshots
+from pyveg.testing.analyses import made_analysis, made_series
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))
 HOSTILE = (
@@ -319,7 +320,7 @@ def test_words() -> None:
     assert number(0) == "0.00"
     assert number(2.5e-7) == "2.50e-07"
     assert number(float("nan")) == "unknown"
-    assert plain("ar1 of ndvi_mean, ndvi") == "AR(1) of NDVI, NDVI"
+    assert plain("says the same as ar1") == "says the same as AR(1)"
     dates = pd.date_range("2020-01-01", periods=5, freq="YS")
     assert ends(dates, [1.0, 2.0, 3.0, 4.0, float("nan")]) == (1.0, 4.0)
 

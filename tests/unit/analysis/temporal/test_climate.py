@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyveg.analysis.data.series import RAIN, WARMTH, Series, tidy
+from pyveg.analysis.data.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.climate import climate_control, describe, weather_drivers
 from pyveg.analysis.temporal.indicators import temporal_indicators
 from pyveg.calibration.false_alarms import stable_places
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.kernels.chain import Steps, prepare
 
 QUICK = AnalysisSettings(surrogates=39, indicators=("ar1", "variance"))
@@ -36,8 +37,8 @@ def _place(matrix: Any, rain: Any = None, warmth: Any = None) -> Series:
         {
             "date": _dates(n),
             "collection": "ERA5",
-            RAIN: np.full(n, np.nan) if rain is None else rain,
-            WARMTH: np.full(n, np.nan) if warmth is None else warmth,
+            PRECIPITATION: np.full(n, np.nan) if rain is None else rain,
+            TEMPERATURE: np.full(n, np.nan) if warmth is None else warmth,
         }
     )
     return tidy(rows, weather, time_per_point="1m")
@@ -67,7 +68,7 @@ def test_the_part_of_the_rain_is_taken_away() -> None:
     share = np.var(2 * rain) / (np.var(2 * rain) + np.var(own - own.mean()))
     assert row["explained"] == pytest.approx(share, abs=0.2)
     assert row["explained"] > 0.5
-    assert "account for" in describe(control, ["ndvi_mean"])[0]
+    assert "account for" in describe(control, ["ndvi_mean"], {})[0]
 
 
 def test_rain_that_says_nothing_explains_nothing() -> None:
@@ -103,7 +104,7 @@ def test_memory_that_is_the_rains_goes_with_it() -> None:
     assert row["p"] <= 0.05
     assert row["p_without"] > 0.05
     assert row["change"] == "goes away"
-    itself = table[table["metric"] == RAIN].set_index("indicator")
+    itself = table[table["metric"] == PRECIPITATION].set_index("indicator")
     assert itself.loc["ar1", "p"] <= 0.05
 
 
@@ -144,7 +145,7 @@ def test_rain_that_never_changes_is_no_driver(rain: Any) -> None:
     found = temporal_indicators(series, settings=QUICK)
     control = climate_control(series, found, QUICK, surrogates=39)
     assert control.table.empty
-    assert "not controlled" in describe(control, ["ndvi_mean"])[0]
+    assert "not controlled" in describe(control, ["ndvi_mean"], {})[0]
 
 
 def test_too_little_weather_is_said() -> None:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from pyveg.analysis.data.columns import LEVELS
 from pyveg.analysis.data.series import tidy
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.temporal.level_trends import COLUMNS, level_trend, level_trends, theil_sen
+from pyveg.analysis.temporal.level_trends import level_trend, level_trends, theil_sen
 from pyveg.analysis.temporal.significance import null_interval
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.calibration.false_alarms import stable_places
@@ -93,7 +94,7 @@ def test_the_same_seed_gives_the_same() -> None:
     matrix = stable_places(1, 60, memory=0.5, gaps=0.2, seed=3)[0]
     one, two = (level_trends(_series(matrix), ["level"], TOLD) for _ in range(2))
     pd.testing.assert_frame_equal(one, two)
-    assert tuple(one.columns) == COLUMNS
+    assert list(one.columns) == LEVELS.names
     other = AnalysisSettings(surrogates=99, seed=1)
     assert level_trends(_series(matrix), ["level"], other)["p"].iloc[0] != one["p"].iloc[0]
 

@@ -1,0 +1,489 @@
+"""The tables of an analysis: every column with its dtype, meaning and unit, in this one place.
+
+Whatever makes such a table, reads it back or explains it takes it from here; docs/tables.md is made
+of it. Columns of metrics are those that Modules declare (`pyveg.earth.metrics.Metric`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyveg.analysis.data.labels import metric_of
+from pyveg.analysis.data.table import Column, Dtype, Table
+from pyveg.earth.metrics import Metric
+
+_OF_METRIC = "of the metric"
+
+
+def _floats(unit: str = "", **meanings: str) -> tuple[Column, ...]:
+    return _alike("float64", unit, meanings)
+
+
+def _counts(dtype: Dtype = "int64", **meanings: str) -> tuple[Column, ...]:
+    return _alike(dtype, "", meanings)
+
+
+def _texts(**meanings: str) -> tuple[Column, ...]:
+    return _alike("str", "", meanings)
+
+
+def _alike(dtype: Dtype, unit: str, meanings: Mapping[str, str]) -> tuple[Column, ...]:
+    return tuple(Column(name, dtype, meaning, unit) for name, meaning in meanings.items())
+
+
+_COLLECTION = Column("collection", "str", "name of the vegetation collection")
+_METRIC = Column("metric", "str", "name of what was measured")
+_INDICATOR = Column("indicator", "str", "name of the indicator")
+_CHIP = Column("chip", "int64", "number of the chip; -1 for a metric of the whole region")
+_CHIP_OR_SITE = Column(
+    "chip", "int64", "number of the chip; -1 for the site, which is the median over its chips"
+)
+_STEP = Column("step", "int64", "number of the step on the axis of time, from 0")
+_DATE = Column("date", "datetime64[ns]", "date of the step")
+_REASON = Column("reason", "str", "why there is no number; empty where there is one")
+_DIRECTION = Column("direction", "str", 'change that is tested for: "rise", "fall" or "either"')
+_TAU = Column("tau", "float64", "Kendall's tau-b against time")
+_P = Column("p", "float64", "share of surrogates at least as extreme, the series counted as one")
+_SEED = Column("seed", "int64", "of the random numbers")
+
+SERIES = Table(
+    "step and chip",
+    (
+        _COLLECTION,
+        _STEP,
+        Column("date", "datetime64[ns]", "date of its data, or the middle of a step without any"),
+        Column("chip", "int64", "number of the chip; -1 where only the whole region was measured"),
+        *_floats("°", latitude="of the chip's centre, north", longitude="of its centre, east"),
+    ),
+)
+"""Behind these stand the metrics; see `series_table`."""
+SITE = Table(
+    "metric and step",
+    (
+        _STEP,
+        _DATE,
+        *_counts(chips="chips with a value; of a metric of the whole region, 1 where it has one"),
+        *_floats(
+            _OF_METRIC,
+            middle="median over the chips, or the value of the whole region",
+            low="lower quartile over the chips; none for the whole region",
+            high="upper quartile",
+        ),
+        _METRIC,
+    ),
+)
+PARTS = Table(
+    "metric, chip and step",
+    (
+        _COLLECTION,
+        _METRIC,
+        _CHIP,
+        _STEP,
+        _DATE,
+        *_floats(
+            _OF_METRIC,
+            value="what was measured, outliers too",
+            season="its season, without a mean",
+            trend="its slow change",
+            weather="the part that rain and temperature account for; 0 where none was taken away",
+            residual="what is left, and what the indicators are made of; none for outliers",
+        ),
+        Column("outlier", "bool", "whether the value was left out as an outlier"),
+    ),
+)
+TRENDS = Table(
+    "metric, chip and indicator",
+    (
+        _COLLECTION,
+        _METRIC,
+        _CHIP_OR_SITE,
+        _INDICATOR,
+        _DIRECTION,
+        Column("tau", "float64", "Kendall's tau-b of the indicator against time"),
+        *_floats(
+            tau_low="lower quartile of tau over the chips; the site only",
+            tau_high="upper quartile",
+        ),
+        _P,
+        *_floats(q="p corrected for false discoveries: over all tests of the site, or over the "
+                   "chips of one metric and indicator"),
+        _REASON,
+        *_counts(n="steps of the series"),
+        *_floats(
+            n_valid="steps with a value; for the site, here and below, the median over its chips",
+            longest_gap="longest run of steps without a value",
+            outliers="values left out",
+        ),
+        *_counts("Int64", window="steps of the rolling window"),
+        *_floats(least_pairs="pairs of neighbours in the window that has the fewest"),
+        *_counts("Int64", chips="series that the row is made of"),
+        *_floats(
+            memory="AR(1) of the record with what detrending and gaps took put back",
+            residual_ar1="AR(1) of the residual",
+        ),
+        *_texts(null="model of the surrogates"),
+        *_counts(surrogates="how many it was compared with"),
+        _SEED,
+    ),
+)  # fmt: skip
+INDICATORS = Table(
+    "metric, chip, indicator and step",
+    (
+        _COLLECTION,
+        _METRIC,
+        _CHIP_OR_SITE,
+        _INDICATOR,
+        _STEP,
+        Column("date", "datetime64[ns]", "date of the last step of the window"),
+        *_floats(
+            "of the indicator",
+            value="the indicator in that window",
+            low="lower quartile over the chips; the site only",
+            high="upper quartile",
+            null_low="5 % of the surrogate sites are below; the site only",
+            null_middle="half of them",
+            null_high="95 % of them",
+        ),
+    ),
+)
+LEVELS = Table(
+    "metric and chip",
+    (
+        _COLLECTION,
+        _METRIC,
+        _CHIP_OR_SITE,
+        *_floats(
+            "of the metric, per year",
+            slope="Theil-Sen slope, season removed",
+            slope_low="lower quartile of the slopes of the chips; the site only",
+            slope_high="upper quartile",
+        ),
+        _TAU,
+        Column("p", "float64", "two-sided share of surrogates at least as extreme"),
+        *_floats(q="p corrected over the chips of the metric; none for the site"),
+        *_counts(
+            n="steps of the series",
+            n_valid="steps with a value",
+            chips="series that the row is made of",
+            surrogates="how many it was compared with",
+        ),
+        _SEED,
+        _REASON,
+    ),
+)
+CLIMATE = Table(
+    "metric and indicator of the site",
+    (
+        _COLLECTION,
+        _METRIC,
+        _INDICATOR,
+        _DIRECTION,
+        _TAU,
+        _P,
+        *_floats(
+            tau_without="tau without the part of the weather",
+            p_without="p without it",
+            memory="AR(1) of the record, corrected for detrending and gaps",
+            memory_without="the same without the part of the weather",
+            explained="share of the residual's variance that the weather accounts for (adjusted "
+                      "R2, median over the chips)",
+        ),
+        *_texts(change='what became of the answer: "stays", "goes away", "appears", "still none" '
+                       'or "cannot be compared"; empty for the rain itself'),
+        _REASON,
+    ),
+)  # fmt: skip
+SENSITIVITY = Table(
+    "metric, indicator, window and bandwidth",
+    (
+        _METRIC,
+        _INDICATOR,
+        *_floats(
+            "share of the record",
+            window="length of the rolling window",
+            bandwidth="width of the trend's filter",
+        ),
+        _TAU,
+        _P,
+        *_counts(chips="series that could be tested"),
+        _REASON,
+    ),
+)
+RAIN_RESPONSE = Table(
+    "metric, chip and lag",
+    (
+        _METRIC,
+        _CHIP,
+        *_counts("Int64", lag="steps that the rain is before the vegetation"),
+        *_floats(
+            correlation="of both without season and trend",
+            null_low="2.5 % of the surrogates are below",
+            null_high="97.5 % of them",
+        ),
+        Column("strongest", "boolean", "whether this lag has the largest correlation"),
+        *_floats(p="of the strongest lag, all lags allowed for"),
+        _REASON,
+    ),
+)
+DROUGHT_RECOVERY = Table(
+    "metric, chip and drop",
+    (
+        _METRIC,
+        _CHIP,
+        Column("date", "datetime64[ns]", "date of the deepest value"),
+        *_floats(_OF_METRIC, depth="how far it dropped"),
+        *_floats("1 / year", rate="at which it came back"),
+        *_floats(r2="of the exponential fit"),
+        Column("fits", "boolean", "whether it came back exponentially (R2 above 0.3)"),
+        Column("drought", "boolean", "whether the rain before was low; missing without weather"),
+        _REASON,
+    ),
+)
+_SIGNAL = Column("indicator", "str", "name of the spatial signal")
+_IMAGE_DATE = Column("date", "datetime64[ns]", "of the image")
+SPATIAL = Table(
+    "date and signal",
+    (
+        _IMAGE_DATE,
+        _SIGNAL,
+        *_floats("of the signal", value="median over the chips", low="lower quartile",
+                 high="upper quartile"),
+        *_counts(chips="chips with a value"),
+        Column("periodic", "bool", "whether the pattern of that date is regular"),
+        Column("valid", "bool", "whether the signal may be used for such a pattern"),
+    ),
+)  # fmt: skip
+SPATIAL_TRENDS = Table(
+    "signal",
+    (
+        _SIGNAL,
+        _TAU,
+        Column("p", "float64", "two-sided share of surrogates at least as extreme"),
+        *_floats("of the signal, per year", slope="Theil-Sen slope, season removed"),
+        *_counts(n_valid="steps with a value"),
+        Column("valid", "bool", "whether the pattern of most dates allows its use"),
+        _REASON,
+    ),
+)
+SPATIAL_TESTS = Table(
+    "date, chip, signal and null",
+    (
+        _IMAGE_DATE,
+        Column("chip", "int64", "number of the chip"),
+        _SIGNAL,
+        *_floats("of the signal", value="of the chip"),
+        *_texts(null='"permutation" (equal cover), "binarisation" (noise of the same spectrum), or '
+                     "empty where there is none"),
+        *_floats("of the signal", null_mean="mean of the nulls", null_sd="standard deviation"),
+        *_floats(
+            z="(value - null_mean) / null_sd", p="two-sided share of nulls at least as far out"
+        ),
+        Column("valid", "bool", "whether the signal may be used for this date"),
+        *_texts(rule="when not to use it, or why there is no number"),
+    ),
+)  # fmt: skip
+SPECTRA = Table(
+    "date and wavenumber",
+    (
+        *_floats("waves per chip", wavenumber="along the side of a chip"),
+        *_floats("of white noise", power="mean over the chips"),
+        _IMAGE_DATE,
+    ),
+)
+PATCH_LAWS = Table(
+    "law and part of the record",
+    (
+        *_texts(law="that was fitted"),
+        *_counts(patches="whole patches it was fitted to"),
+        *_floats(
+            log_likelihood="of the fit",
+            aic="Akaike's criterion",
+            aic_weight="Akaike weight: how well it fits, of 1 for all laws",
+            exponent="of the power law",
+        ),
+        *_floats("pixels", xmin="size from which the power law fits best"),
+        *_floats(power_law_range="share of the range of sizes, in logarithms, that it covers"),
+        _REASON,
+        *_texts(part='"first year" or "last year" of images'),
+    ),
+)
+AGREEMENT = Table(
+    "test",
+    (
+        *_texts(
+            family='"temporal", "network" or another group that a metric declares, "spatial", or '
+                   '"state" for the level itself',
+            metric="name of what was measured",
+            indicator="name of the indicator",
+            statistic='what the effect is: "tau", or "z" of a pattern against its null',
+            expected='change that is feared: "rise", "fall" or "either"',
+        ),
+        *_floats(
+            effect="tau, or the median z of the chips",
+            low="lower quartile over the chips",
+            high="upper quartile",
+            p="of the test by itself",
+            q="p corrected over all valid tests",
+            p_without_weather="p without the part of the weather",
+        ),
+        Column("valid", "bool", "whether the test may be used"),
+        *_texts(
+            says='"warning", "change", "weak", "no sign", "not valid", "cannot tell", "pattern" or '
+                 '"no pattern"',
+            reason="why it is not valid, or what to know of it",
+        ),
+    ),
+)  # fmt: skip
+
+ANALYSIS: Mapping[str, Table] = {
+    "series": SERIES,
+    "site": SITE,
+    "parts": PARTS,
+    "indicators": INDICATORS,
+    "trends": TRENDS,
+    "levels": LEVELS,
+    "climate": CLIMATE,
+    "climate_trends": TRENDS,
+    "climate_indicators": INDICATORS,
+    "sensitivity": SENSITIVITY,
+    "rain_response": RAIN_RESPONSE,
+    "drought_recovery": DROUGHT_RECOVERY,
+    "spatial": SPATIAL,
+    "spatial_trends": SPATIAL_TRENDS,
+    "spatial_tests": SPATIAL_TESTS,
+    "spectra": SPECTRA,
+    "patch_laws": PATCH_LAWS,
+    "agreement": AGREEMENT,
+}
+"""Tables that the analysis of a place writes, by the names of their files."""
+
+SITES = Table(
+    "place and collection",
+    (
+        *_texts(site="name of the place, or its coordinates", collection="vegetation collection"),
+        *_floats("°", latitude="of the place, north", longitude="east"),
+        *_texts(
+            pattern_type="kind of pattern, as the config says",
+            first="date of the first step",
+            last="date of the last step",
+        ),
+        *_counts("Int64", steps="steps of the record", chips="chips of the place"),
+        *_floats("mm / year", rain_mm_per_year="mean rain"),
+        *_floats("°C", temperature_c="mean temperature"),
+        *_texts(verdict="of its analysis"),
+        *_counts(warnings="tests that warn"),
+        *_floats(power="share of rising series that the record would show; of its best metric"),
+        *_texts(source="where its results are"),
+    ),
+)
+"""Behind `temperature_c` stand the metrics; see `pyveg.analysis.sites`."""
+SITE_TESTS = Table(
+    "place and test",
+    (
+        *_texts(site="name of the place", collection="vegetation collection"),
+        *_floats("mm / year", rain_mm_per_year="mean rain of the place"),
+        *_texts(
+            family="group of the test",
+            metric="name of what was measured",
+            indicator="name of the indicator",
+        ),
+        *_floats(
+            effect="Kendall's tau",
+            low="lower quartile over the chips",
+            high="upper quartile",
+            p="of the test by itself; none where it is not valid",
+            q_of_site="p corrected over all tests of the place",
+            q="p corrected over the places, for one metric and indicator",
+            p_without_weather="p without the part of the weather",
+        ),
+        *_texts(
+            expected='change that is feared: "rise", "fall" or "either"',
+            reason="why it is not valid, or what to know of it",
+        ),
+    ),
+)
+SHARES = Table(
+    "metric and indicator",
+    (
+        _METRIC,
+        _INDICATOR,
+        *_counts(sites="places that were tested", small_p="places with p at most alpha"),
+        *_floats(
+            expected_by_chance="such places that chance makes",
+            p_of_count="probability of at least so many by chance",
+        ),
+        *_counts(found="places that are left after correction"),
+    ),
+)
+CAMPAIGN: Mapping[str, Table] = {"sites": SITES, "tests": SITE_TESTS, "shares": SHARES}
+"""Tables of many places side by side."""
+
+_SCENARIO = Column("scenario", "str", 'fate of the places: "stable", "declining", "collapsing"')
+_GAPS = Column("gaps", "float64", "share of the dates that were taken away")
+CALIBRATION_TESTS = Table(
+    "simulated place, share of gaps and test",
+    (
+        _SCENARIO,
+        *_counts(place="number of the place"),
+        _GAPS,
+        _METRIC,
+        _INDICATOR,
+        _DIRECTION,
+        _TAU,
+        _P,
+        _REASON,
+        *_counts(n="steps of the record"),
+        *_floats(
+            n_valid="steps with a value, median over the chips",
+            memory="AR(1) of the record, corrected for detrending and gaps",
+        ),
+        *_counts(seed="of the place and its random numbers"),
+    ),
+)
+CALIBRATION_SUMMARY = Table(
+    "scenario, share of gaps and test",
+    (
+        _SCENARIO,
+        _GAPS,
+        _METRIC,
+        _INDICATOR,
+        _DIRECTION,
+        *_counts(
+            places="places of the scenario",
+            tested="places with a p value",
+            alarms="places with p at most alpha",
+        ),
+        *_floats(
+            rate="alarms over places; of stable places, over those that were tested",
+            rate_low="its 95 % confidence interval",
+            rate_high="its upper end",
+            chance_low="95 % of such experiments with an exact test give at least this rate; "
+                       "stable places only",
+            chance_high="and at most this one",
+            auc="area under the ROC against the stable places; 0.5 for a test that knows nothing",
+            auc_low="its 95 % confidence interval",
+            auc_high="its upper end",
+        ),
+    ),
+)  # fmt: skip
+CALIBRATION: Mapping[str, Table] = {
+    "calibration": CALIBRATION_TESTS,
+    "calibration_summary": CALIBRATION_SUMMARY,
+}
+"""Tables of `pyveg_calibrate`."""
+
+
+def series_table(names: Iterable[str], declared: Mapping[str, Metric]) -> Table:
+    """`SERIES` with the metrics of some results.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Columns that are there, in order.
+    declared : mapping of str to Metric
+        What is known of them.
+    """
+    more = {name: metric_of(declared, name) for name in names if name not in SERIES.names}
+    return SERIES.extended(
+        Column(name, "float64", metric.meaning, metric.unit) for name, metric in more.items()
+    )
