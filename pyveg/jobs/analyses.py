@@ -93,11 +93,14 @@ def run_analysis(
     """
     given = read_input(place.results, swap_coordinates=swap_coordinates)
     if not given.series:
-        raise NotARunError(f"there is no vegetation in {given.source}: nothing to analyse")
+        raise NotARunError(
+            f"there is no vegetation in {given.source}",
+            "give the results of a job with a vegetation collection",
+        )
     done = []
     for series in [given.choose(name) for name in collections] or given.series:
         say = _line(tell, series.collection)
-        found = analyse_series(
+        analysis = analyse_series(
             series,
             settings=settings,
             metrics=metrics,
@@ -106,13 +109,13 @@ def run_analysis(
             source=given.source,
             progress=_steps(say),
         )
-        folder = write_analysis(found, place.output, place.prefix)
+        folder = write_analysis(analysis, place.output, place.prefix)
         made = None
         if report:
             say("figures and report")
-            made = write_report(found, place.output, folder)
+            made = write_report(analysis, place.output, folder)
         url = f"{place.output.url}/{folder}"
-        done.append(Written(series.collection, found.verdict, url, made))
+        done.append(Written(series.collection, analysis.verdict, url, made))
     return done
 
 
@@ -123,15 +126,15 @@ def report_again(where: str | Path, tell: Tell | None = None) -> list[Written]:
     folders = analyses_in(store)
     if not folders:
         raise NotARunError(
-            f"there is no analysis in {store.url}; make one with pyveg_gee_analysis --input_dir"
+            f"there is no analysis in {store.url}", "make one with pyveg_gee_analysis --input_dir"
         )
     done = []
     for folder in folders:
-        found = read_analysis(store, folder)
-        _line(tell, found.series.collection)("figures and report")
-        made = write_report(found, store, folder)
+        analysis = read_analysis(store, folder)
+        _line(tell, analysis.series.collection)("figures and report")
+        made = write_report(analysis, store, folder)
         url = f"{store.url}/{folder}" if folder else store.url
-        done.append(Written(found.series.collection, found.verdict, url, made))
+        done.append(Written(analysis.series.collection, analysis.verdict, url, made))
     return done
 
 
@@ -159,10 +162,10 @@ def _line(tell: Tell | None, collection: str) -> Tell:
 
 
 def _steps(say: Tell) -> Progress:
-    def told(step: str, number: int, count: int) -> None:
+    def progress(step: str, number: int, count: int) -> None:
         say(f"{step} ({number + 1}/{count})")
 
-    return told
+    return progress
 
 
 @dataclass(frozen=True)
@@ -188,21 +191,21 @@ def summarise(
     from pyveg.analysis.figures import save_figure
     from pyveg.analysis.figures.sites import site_figures
 
-    found, left_out = [], []
+    compared, left_out = [], []
     for one in where:
         text = str(one)
         store = find_store(text)
         for folder in analyses_in(store):
             try:
-                found.append(read_site(store, folder))
+                compared.append(read_site(store, folder))
             except DataError as error:
                 left_out.append(str(error))
-    if not found:
+    if not compared:
         raise NotARunError(
-            f"there is no analysis in {', '.join(map(str, where))}; make them with "
-            "pyveg_gee_analysis --input_dir RUN"
+            f"there is no analysis in {', '.join(map(str, where))}",
+            "make them with pyveg_gee_analysis --input_dir RUN",
         )
-    sites = compare_sites(found, alpha=alpha, fdr=fdr)
+    sites = compare_sites(compared, alpha=alpha, fdr=fdr)
     output = registry.store_at(str(output_dir))
     tables = {"sites": sites.sites, "tests": sites.tests, "shares": sites.shares}
     for name, table in tables.items():

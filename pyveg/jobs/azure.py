@@ -1,4 +1,4 @@
-"""The file azure_config.py: found, read and checked; and the Stores that it opens."""
+"""The file azure_config.py: where it is, what it says, and the Stores that it opens."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ PREFIX = "PYVEG_AZURE_"
 
 _NUMBER = re.compile(r"[0-9.]+|.*:.*|localhost")
 _ACCOUNT = re.compile("[a-z0-9]{3,24}")
+_MEND = "mend that line, or write the file anew with pyveg_azure_config"
 
 
 IMAGE = {
@@ -92,9 +93,9 @@ class AzureConfig:
             return self.storage_account_url
         if not self.storage_account_name:
             raise ConfigError(
-                f"{self.source or 'no azure_config.py was found'}: storage_account_name is missing;"
+                f"{self.source or 'no azure_config.py was found'}: storage_account_name is missing",
                 f" write the file with pyveg_azure_config and fill it in, or set {PREFIX}"
-                "STORAGE_ACCOUNT_NAME"
+                "STORAGE_ACCOUNT_NAME",
             )
         return f"https://{self.storage_account_name}.blob.core.windows.net"
 
@@ -116,7 +117,7 @@ def find(given: str | Path | None = None) -> Path | None:
             path = Path(named).expanduser()
             if not path.is_file():
                 raise ConfigError(
-                    f"{by}: there is no file {path.absolute()}; write one with pyveg_azure_config"
+                    f"{by}: there is no file {path.absolute()}", "write one with pyveg_azure_config"
                 )
             return path.absolute()
     path = Path(FILE_NAME).absolute()
@@ -149,7 +150,9 @@ def load(given: str | Path | None = None) -> AzureConfig:
             given_or_set[name] = _from_text(name, text)
     for name in _SECRETS & given_or_set.keys():
         if not isinstance(given_or_set[name], str):
-            raise ConfigError(f"{where}: {name} must be text (its value is not shown here)")
+            raise ConfigError(
+                f"{where}: {name} is no text (its value is not shown here)", "write it in quotes"
+            )
     config = params.build(AzureConfig, {**given_or_set, "source": where}, where)
     _check(config, where)
     return config
@@ -158,8 +161,8 @@ def load(given: str | Path | None = None) -> AzureConfig:
 def open_store(container: str, account_url: str | None = None) -> AzureBlobStore:
     """Open the container of a run, with what this process has of credentials.
 
-    It is the part "azure" among the Stores: what `AzureBlobStore.spec` tells is opened by it in
-    every process, in the way of `pyveg.core.registry`.
+    It is the part "azure" among the Stores: it opens what `AzureBlobStore.spec` describes, in
+    every process and in the way of `pyveg.core.registry`.
 
     Parameters
     ----------
@@ -185,7 +188,7 @@ def container_named(text: str) -> AzureBlobStore | None:
     config = load()
     if not (config.storage_account_url or config.storage_account_name):
         return None
-    opened: AzureBlobStore = registry.load("store", "azure")(text)  # tells what pip is to install
+    opened: AzureBlobStore = registry.load("store", "azure")(text)  # or says what pip must install
     return opened
 
 
@@ -202,7 +205,10 @@ def read_url(url: str) -> bytes:
     path = parts.path.strip("/").split("/")
     in_path = 1 if _NUMBER.fullmatch(parts.hostname or "") else 0
     if len(path) < in_path + 2:
-        raise ConfigError(f"{parts.scheme}://{parts.netloc}{parts.path} is no address of a blob")
+        raise ConfigError(
+            f"{parts.scheme}://{parts.netloc}{parts.path} is no address of a blob",
+            "write https://NAME.blob.core.windows.net/CONTAINER/KEY",
+        )
     account = "/".join([f"{parts.scheme}://{parts.netloc}", *path[:in_path]])
     store: Store = registry.load("store", "azure")(path[in_path], account)
     return store.read("/".join(unquote(part) for part in path[in_path + 1 :]))
@@ -221,8 +227,9 @@ def open_container(name: str) -> AzureBlobStore:
     plain = name.removeprefix("azure://").rstrip("/")
     if not is_container_name(plain):
         raise ConfigError(
-            f'"{name}" cannot be a container: its name has 3 to 63 of the characters a-z, 0-9 and '
-            "single hyphens between them"
+            f'"{name}" cannot be the name of a container',
+            "give the one that the run printed: 3 to 63 of the characters a-z, 0-9 and single "
+            "hyphens between them",
         )
     opened: AzureBlobStore = registry.load("store", "azure")(plain)
     refuse_missing(opened)
@@ -243,9 +250,9 @@ def environment_for(store: Store) -> dict[str, str]:
     if not isinstance(store, AzureBlobStore):
         return {}
     path = find()
-    found = {FILE_VARIABLE: str(path)} if path else {}
+    variables = {FILE_VARIABLE: str(path)} if path else {}
     sas = store.sas(timedelta(hours=load().sas_hours))
-    return {**found, SAS_VARIABLE: sas} if sas else found
+    return {**variables, SAS_VARIABLE: sas} if sas else variables
 
 
 def use(given: str | Path | None) -> None:
@@ -269,12 +276,15 @@ def _run(path: Path) -> dict[str, Any]:
     try:
         exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
     except SyntaxError as error:
-        raise ConfigError(f"{path}, line {error.lineno}: {error.msg}") from None
+        raise ConfigError(f"{path}, line {error.lineno}: {error.msg}", _MEND) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
+        raise ConfigError(
+            f"{path} cannot be read: {type(error).__name__}",
+            "give yourself permission to read it, and save it as UTF-8",
+        ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the file is anyone's code
         number = _line(error, path)
-        raise ConfigError(f"{path}, line {number}: {type(error).__name__}") from None
+        raise ConfigError(f"{path}, line {number}: {type(error).__name__}", _MEND) from None
     return _settings_in(names)
 
 
@@ -305,13 +315,21 @@ def _from_text(name: str, text: str) -> Any:
         if spec.type == "float":
             return float(text)
     except ValueError:
-        raise ConfigError(f"{PREFIX}{name.upper()} = {text!r} must be a number") from None
+        raise ConfigError(
+            f"{PREFIX}{name.upper()} = {text!r} is no number", "set it to a number"
+        ) from None
     if spec.type == "bool":
         if text.lower() not in ("true", "false", "1", "0"):
-            raise ConfigError(f"{PREFIX}{name.upper()} = {text!r} must be true or false")
+            raise ConfigError(
+                f"{PREFIX}{name.upper()} = {text!r} is neither true nor false",
+                "set it to one of them",
+            )
         return text.lower() in ("true", "1")
     if str(spec.type).startswith("dict"):
-        raise ConfigError(f"{PREFIX}{name.upper()}: set {name} in {FILE_NAME} instead")
+        raise ConfigError(
+            f"{PREFIX}{name.upper()}: a variable cannot hold this setting",
+            f"set {name} in {FILE_NAME} instead",
+        )
     return text
 
 
@@ -319,20 +337,20 @@ def _check(config: AzureConfig, where: str) -> None:
     name = config.storage_account_name
     if name and not _ACCOUNT.fullmatch(name):
         raise ConfigError(
-            f"{where}: storage_account_name = {name!r} is no name of a storage account; it has 3 "
-            "to 24 of the characters a-z and 0-9"
+            f"{where}: storage_account_name = {name!r} is no name of a storage account",
+            "it has 3 to 24 of the characters a-z and 0-9",
         )
     for secret in sorted(_SECRETS):
         if not _is_key(getattr(config, secret)):
             raise ConfigError(
-                f"{where}: {secret} is no key; copy it from the portal (Access keys) as a whole"
+                f"{where}: {secret} is no key", "copy it from the portal (Access keys) as a whole"
             )
     for url in ("storage_account_url", "batch_account_url"):
         if getattr(config, url):
             try:
                 check_account_url(getattr(config, url))
             except ConfigError as error:
-                raise ConfigError(f"{where}: {url}: {error}") from None
+                raise ConfigError(f"{where}: {url}: {error.wrong}", error.cure) from None
     unknown = set(config.pool_image) - {"publisher", "offer", "sku", "version", "id"}
     if unknown:
         known = ("publisher", "offer", "sku", "version", "id")

@@ -16,7 +16,7 @@ def text() -> str:
     for folder in (package, package.parent):
         if (folder / NAME).is_file():
             return (folder / NAME).read_text(encoding="utf-8")
-    raise ConfigError(f"{package / NAME} is missing; install pyveg again")
+    raise ConfigError(f"{package / NAME} is missing", "install pyveg again")
 
 
 def write(path: str | Path, *, force: bool = False) -> Path:
@@ -40,12 +40,15 @@ def write(path: str | Path, *, force: bool = False) -> Path:
     content = text().encode()
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     try:
+        # Made with these rights and not changed to them: nobody else can open it in between.
         handle = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(handle, "wb") as file:
             path.chmod(0o600)  # also one that was there with other rights
             file.write(content)
     except FileExistsError:
-        raise ConfigError(f"{path} is there already; replace it with --force") from None
+        raise ConfigError(f"{path} is there already", "replace it with --force") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", "name a folder that you may write to"
+        ) from error
     return path.absolute()

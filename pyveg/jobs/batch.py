@@ -1,4 +1,4 @@
-"""What the engine of Azure Batch is told: of azure_config.py, the container and the plan."""
+"""Settings of the engine Azure Batch, from azure_config.py, the container and the plan."""
 
 from __future__ import annotations
 
@@ -51,19 +51,21 @@ def check(pipeline: Pipeline, graph: TaskGraph) -> list[str]:
         return []
     if pipeline.output_location_type != "azure":
         raise ConfigError(
-            f'{steps[0].label}: run_mode "batch" needs output_location_type = "azure"; nodes '
-            "cannot reach files of this machine"
+            f'{steps[0].label}: run_mode "batch" is set, but nodes cannot reach files of this '
+            "machine",
+            'set output_location_type = "azure"',
         )
     config = azure.load()
     _check_account(config)
-    tuple(_plugins(steps))
+    tuple(_plugins(steps))  # for their checks: what they give is needed when the run starts
     _sent(config)
     if config.pool_identity:
         return []
     if not config.storage_account_key and config.sas_hours > _LONGEST_LOGIN_SAS:
         raise ConfigError(
             f"{config.source}: sas_hours = {config.sas_hours:g}, but the SAS of a login lasts "
-            f"{_LONGEST_LOGIN_SAS:g} hours at most; lower it or set storage_account_key"
+            f"{_LONGEST_LOGIN_SAS:g} hours at most",
+            "lower it or set storage_account_key",
         )
     return _check_times(config, graph)
 
@@ -143,19 +145,19 @@ def _check_account(config: AzureConfig) -> None:
     for name in ("batch_account_name", "batch_account_url"):
         if not getattr(config, name):
             raise ConfigError(
-                f"{config.source}: {name} is missing; write an azure_config.py with "
-                "pyveg_azure_config and fill it in"
+                f"{config.source}: {name} is missing",
+                "write an azure_config.py with pyveg_azure_config and fill it in",
             )
     if not config.batch_account_key and urlsplit(config.batch_account_url).scheme != "https":
         raise ConfigError(
-            f"{config.source}: a login works with https only; set batch_account_key, or write "
-            "batch_account_url with https"
+            f"{config.source}: a login works with https only",
+            "set batch_account_key, or write batch_account_url with https",
         )
     nodes = config.pool_dedicated_node_count + config.pool_low_priority_node_count
     if not nodes and not config.pool_autoscale_formula:
         raise ConfigError(
-            f"{config.source}: a pool without nodes runs nothing; set pool_dedicated_node_count, "
-            "pool_low_priority_node_count or pool_autoscale_formula"
+            f"{config.source}: a pool without nodes runs nothing",
+            "set pool_dedicated_node_count, pool_low_priority_node_count or pool_autoscale_formula",
         )
 
 
@@ -171,7 +173,8 @@ def _check_times(config: AzureConfig, graph: TaskGraph) -> list[str]:
     if needed > config.sas_hours - _SPARE:
         raise ConfigError(
             f"{config.source}: sas_hours = {config.sas_hours:g} is too short: the time limits of "
-            f"a date's tasks make {needed:.1f} hours with retries; raise sas_hours or lower timeout"
+            f"a date's tasks make {needed:.1f} hours with retries",
+            "raise sas_hours or lower timeout",
         )
     nodes = config.pool_dedicated_node_count + config.pool_low_priority_node_count
     slots = max(1, nodes * config.task_slots_per_node)
@@ -188,14 +191,14 @@ def _check_times(config: AzureConfig, graph: TaskGraph) -> list[str]:
 def _hours(config: AzureConfig, graph: TaskGraph) -> dict[str, float]:
     """Label of a Module on Azure Batch -> how long one task of the service may take by limits."""
     totals = Counter(task.step.label for task in graph)
-    found = {}
+    hours = {}
     for step in (step for step in graph.steps if step.run_mode == MODE):
         if step.timeout:
-            found[step.label] = step.timeout * (config.task_retries + 1) / 60
+            hours[step.label] = step.timeout * (config.task_retries + 1) / 60
         else:  # one that keeps its own time does several of its Tasks in a row
             tries = step.settings.get("retries", 0) + 1
-            found[step.label] = _minutes(step) * tries * step.together(totals[step.label]) / 60
-    return found
+            hours[step.label] = _minutes(step) * tries * step.together(totals[step.label]) / 60
+    return hours
 
 
 def _minutes(step: Step) -> float:
@@ -233,7 +236,8 @@ def _sent(config: AzureConfig) -> dict[str, str]:
     missing = [name for name in config.node_environment if name not in os.environ]
     if missing:
         raise ConfigError(
-            f"{config.source}: node_environment names {missing[0]}, which is not set here"
+            f"{config.source}: node_environment names {missing[0]}, which is not set here",
+            "set it, or take it out of node_environment",
         )
     return {name: os.environ[name] for name in config.node_environment}
 
@@ -272,6 +276,7 @@ def _plugins(steps: list[Step]) -> Iterator[str]:
             if name is None:
                 raise ConfigError(
                     f"{step.label}: {part.__module__} belongs to no installed package, so nodes "
-                    "cannot get it; give it a pyproject.toml and pip install it"
+                    "cannot get it",
+                    "give it a pyproject.toml and pip install it",
                 )
             yield name

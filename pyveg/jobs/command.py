@@ -78,8 +78,11 @@ def keep(settings: Mapping[str, Any], path: str | Path) -> None:
     try:
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise ConfigError(
-                f"--write_config: there is another {path}; remove it or choose a name"
+                f"--write_config: there is another {path}", "remove it or choose a name"
             )
         path.write_text(text, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--write_config: {path} cannot be written: {error}") from error
+        raise ConfigError(
+            f"--write_config: {path} cannot be written: {error}",
+            "name a file that you may write to",
+        ) from error

@@ -1,4 +1,4 @@
-"""What the engine of Dask is told: of the config, the Store and the plan."""
+"""Settings of the engine Dask, from the config, the Store and the plan."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def _check_address(scheduler: str) -> None:
     if scheduler.endswith(".json"):
         if not Path(scheduler).expanduser().is_file():
             raise ConfigError(
-                f"config: dask_scheduler: there is no file {scheduler}; start a scheduler with "
-                "`dask scheduler --scheduler-file FILE`"
+                f"config: dask_scheduler: there is no file {scheduler}",
+                "start a scheduler with `dask scheduler --scheduler-file FILE`",
             )
         return
     parts = urlsplit(scheduler)
@@ -85,9 +85,9 @@ def _check_address(scheduler: str) -> None:
         whole = False
     if not whole or "://" not in scheduler:
         raise ConfigError(
-            f'config: dask_scheduler = "{scheduler}" is no address of a scheduler; give '
-            '"tcp://HOST:8786" or "tls://HOST:8786", the JSON file of `dask scheduler '
-            '--scheduler-file`, or "local"'
+            f'config: dask_scheduler = "{scheduler}" is no address of a scheduler',
+            'give "tcp://HOST:8786" or "tls://HOST:8786", the JSON file of `dask scheduler '
+            '--scheduler-file`, or "local"',
         )
 
 

@@ -27,7 +27,7 @@ class Dispatch:
     about : mapping
         Facts of the run.
     notify : callable
-        Told how it goes.
+        Takes events about how it goes.
     """
 
     def __init__(

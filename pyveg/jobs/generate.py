@@ -132,12 +132,14 @@ def write(choices: Choices, folder: Path, *, force: bool = False) -> Path:
     text = config_text(choices)
     path = folder / file_name(choices)
     if path.exists() and not force:
-        raise ConfigError(f"{path} is there already; --force replaces it")
+        raise ConfigError(f"{path} is there already", "replace it with --force")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", "name a folder that you may write to"
+        ) from error
     return path
 
 
@@ -149,11 +151,18 @@ def _check(choices: Choices) -> None:
         raise UnknownNameError("run mode", choices.run_mode, RUN_MODES, "--run_mode")
     place = choices.place
     if not -90 <= place.latitude <= 90:
-        raise ConfigError(f"--latitude {place.latitude} is not between -90 and 90")
+        raise ConfigError(
+            f"--latitude {place.latitude} is not between -90 and 90", "give degrees north"
+        )
     if not -180 <= place.longitude <= 180:
-        raise ConfigError(f"--longitude {place.longitude} is not between -180 and 180")
+        raise ConfigError(
+            f"--longitude {place.longitude} is not between -180 and 180", "give degrees east"
+        )
     if choices.start >= choices.end:
-        raise ConfigError(f"--start_date {choices.start} is not before --end_date {choices.end}")
+        raise ConfigError(
+            f"--start_date {choices.start} is not before --end_date {choices.end}",
+            "give a later --end_date, which is not included",
+        )
     periods.parse_step(choices.time_per_point)
 
 

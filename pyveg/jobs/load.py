@@ -1,4 +1,4 @@
-"""Read a config file: run it, and keep what is a setting."""
+"""Read a config file: run it, and collect what is a setting."""
 
 from __future__ import annotations
 
@@ -48,28 +48,36 @@ def read_config(path: str | Path) -> dict[str, Any]:
     try:
         source = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"there is no config file {path.absolute()}") from None
+        raise ConfigError(
+            f"there is no config file {path.absolute()}",
+            "check its path, or write one with pyveg_generate_config",
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the config file {path} cannot be read: {error}") from error
+        raise ConfigError(
+            f"the config file {path} cannot be read: {error}",
+            "give yourself permission to read it, and save it as UTF-8",
+        ) from error
     names: dict[str, Any] = {"__file__": str(path.absolute()), "__name__": "pyveg_config"}
     try:
         exec(compile(source, str(path), "exec"), names)  # a config is a program, by contract
     except SyntaxError as error:
         line = (error.text or "").strip()
-        raise ConfigError(f"{path}, line {error.lineno}: {error.msg}: {line}") from error
+        raise ConfigError(
+            f"{path}, line {error.lineno}: {error.msg}: {line}", "mend that line"
+        ) from error
     except (Exception, SystemExit) as error:
-        raise ConfigError(_where(error, path, source)) from error
+        raise ConfigError(_where(error, path, source), "mend that line") from error
     return settings_in(names)
 
 
 def settings_in(names: Mapping[str, Any]) -> dict[str, Any]:
     """The settings among the names of a config file."""
-    found = {}
+    settings = {}
     for name, value in names.items():
         plain = value.item() if type(value).__module__ == "numpy" else value
         if not name.startswith("_") and isinstance(plain, _PLAIN):
-            found[name] = plain
-    return found
+            settings[name] = plain
+    return settings
 
 
 def _where(error: BaseException, path: Path, source: str) -> str:

@@ -1,4 +1,4 @@
-"""What `pyveg_gen_pattern` needs: a run of the vegetation model, from files and into files."""
+"""A run of the vegetation model, from files and into files: what `pyveg_gen_pattern` does."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ OLDER_NAMES: Mapping[str, str] = {
 RAINFALL, SIZE, BARE_SHARE, BIOMASS = 1.0, 50, 0.90, 90.0
 CHUNK = 500
 """Days between two reports of progress."""
+_WRITE = 'write one object of names and numbers, such as {"beta": 0.3}'
 PICTURE = 400
 """A picture's shorter side has at least so many pixels."""
 
@@ -84,32 +85,40 @@ def read_settings(path: str | Path | None, **given: Any) -> PatternSettings:
         If the file cannot be read, a name is unknown or given twice, or a number makes no sense.
     """
     where = "" if path is None else f"{path}: "
-    found = {} if path is None else _named(_object(Path(path)), where)
-    found |= {name: value for name, value in given.items() if value is not None}
+    numbers = {} if path is None else _named(_object(Path(path)), where)
+    numbers |= {name: value for name, value in given.items() if value is not None}
     parameters = {spec.name for spec in fields(RietkerkParameters)}
     try:
         settings = PatternSettings(
             parameters=RietkerkParameters(
-                **{name: value for name, value in found.items() if name in parameters}
+                **{name: value for name, value in numbers.items() if name in parameters}
             ),
-            **{name: value for name, value in found.items() if name not in parameters},
+            **{name: value for name, value in numbers.items() if name not in parameters},
         )
     except ValueError as error:
-        raise ConfigError(f"{where}{error}") from error
+        raise _refused(error, where) from error
     _check(settings, where)
     return settings
+
+
+def _refused(error: ValueError, where: str = "") -> ConfigError:
+    """What the model says of its numbers; some of its messages hold a cure."""
+    wrong, _, cure = str(error).partition("; ")
+    return ConfigError(f"{where}{wrong}", cure or "give numbers near those of the defaults")
 
 
 def _check(settings: PatternSettings, where: str) -> None:
     for name, least in (("size", 1), ("seed", 0)):
         value = getattr(settings, name)
         if value != round(value) or value < least:
-            raise ConfigError(f"{where}{name} = {value} must be a whole number of at least {least}")
+            raise ConfigError(
+                f"{where}{name} = {value} is out of range", f"give a whole number from {least}"
+            )
     for name, most in (("rainfall", math.inf), ("bare_share", 1), ("biomass", math.inf)):
         value = getattr(settings, name)
         if not 0 <= value <= most or math.isinf(value):
-            limits = "finite and not negative" if most > 1 else "between 0 and 1"
-            raise ConfigError(f"{where}{name} = {value} must be {limits}")
+            limits = "0 or more" if most > 1 else "0 to 1"
+            raise ConfigError(f"{where}{name} = {value} is out of range", f"give {limits}")
 
 
 def starting_plants(settings: PatternSettings, pattern: NDArray[np.float64] | None) -> State:
@@ -139,21 +148,22 @@ def starting_plants(settings: PatternSettings, pattern: NDArray[np.float64] | No
         else:
             if not np.isfinite(pattern).all() or pattern.min() < 0 or pattern.max() == 0:
                 raise ConfigError(
-                    "the starting pattern must have numbers of at least 0, and some above"
+                    "the starting pattern holds no plants, or numbers below 0",
+                    "give 0 for bare cells and numbers above 0 for plants",
                 )
             plants = pattern * (settings.biomass / pattern.max())
         return initial_state(plants, settings.rainfall, settings.parameters)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise _refused(error) from error
 
 
 def simulate(
     state: State,
     settings: PatternSettings,
     steps: int,
-    told: Callable[[int], None] = lambda _days: None,
+    report: Callable[[int], None] = lambda _days: None,
 ) -> State:
-    """Run the model for some days; `told` hears how many more are done.
+    """Run the model for some days; `report` gets the number of days of each part as it is done.
 
     Raises
     ------
@@ -166,9 +176,9 @@ def simulate(
         try:
             state = step(state, settings.rainfall, settings.parameters, days)
         except ValueError as error:
-            raise ConfigError(str(error)) from error
+            raise _refused(error) from error
         left -= days
-        told(days)
+        report(days)
     return state
 
 
@@ -206,29 +216,32 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check its path") from error
     except ValueError as error:
-        raise ConfigError(f"{path} is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f'{path} must hold one object of names and numbers: {{"beta": 0.3}}')
-    return found
+        raise ConfigError(f"{path} is no JSON: {error}", _WRITE) from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path} holds something else than names and numbers", _WRITE)
+    return document
 
 
 def _named(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     """By our names, numbers only."""
     ours = {spec.name for spec in fields(RietkerkParameters)}
     ours |= {spec.name for spec in fields(PatternSettings)} - {"parameters"}
-    found: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for name, value in given.items():
         mine = OLDER_NAMES.get(name, name)
         if mine not in ours:
             raise UnknownNameError("parameter", name, [*ours, *OLDER_NAMES], where.rstrip(": "))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"{where}{name} = {value!r} must be a number")
-        if found.get(mine, value) != value:
-            hint = "cells are square" if mine == "cell_size" else "it is given twice"
-            raise ConfigError(f"{where}{name} = {value} and {found[mine]} for the same: {hint}")
-        found[mine] = value
-    return found
+            raise ConfigError(f"{where}{name} = {value!r} is no number", "write a number")
+        if numbers.get(mine, value) != value:
+            why = "cells are square" if mine == "cell_size" else "they are one parameter"
+            raise ConfigError(
+                f"{where}{name} = {value} and {numbers[mine]} for the same: {why}",
+                "give one value",
+            )
+        numbers[mine] = value
+    return numbers

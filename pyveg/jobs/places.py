@@ -39,13 +39,13 @@ def from_study(name: str) -> GivenPlace:
     """
     from pyveg.coordinates import BY_ID
 
-    found = BY_ID.get(name.zfill(2))
-    if found is None:
+    place = BY_ID.get(name.zfill(2))
+    if place is None:
         raise ConfigError(
-            f'--place "{name}": the study has places 00 to {max(BY_ID)}; see --list_places'
+            f'--place "{name}": the study has places 00 to {max(BY_ID)}', "see --list_places"
         )
     return GivenPlace(
-        found.longitude, found.latitude, found.region_size, found.id, found.country, found.pattern
+        place.longitude, place.latitude, place.region_size, place.id, place.country, place.pattern
     )
 
 
@@ -68,7 +68,10 @@ def from_table(path: Path, name: str) -> GivenPlace:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(
+            f"{path} cannot be read: {error}",
+            "give a CSV in UTF-8 with columns latitude and longitude",
+        ) from error
     names = [next(iter(row.values())) or "" for row in rows]
     if name in names:
         row = rows[names.index(name)]
@@ -76,7 +79,7 @@ def from_table(path: Path, name: str) -> GivenPlace:
         row = rows[int(name) - 1]
     else:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
-        raise ConfigError(f'{path}: no row is called "{name}"; there are {", ".join(near)} ...')
+        raise ConfigError(f'{path}: no row is called "{name}"', f"there are {', '.join(near)} ...")
     small = {(key or "").strip().lower(): (value or "").strip() for key, value in row.items()}
     return GivenPlace(
         _number(small, _LONGITUDE, path, name),
@@ -100,13 +103,18 @@ def from_geojson(path: Path) -> GivenPlace:
         document = json.loads(path.read_text(encoding="utf-8"))
         points = list(_points(document))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path} is no GeoJSON: {error}") from error
+        raise ConfigError(
+            f"{path} is no GeoJSON: {error}", "give one of points or polygons"
+        ) from error
     if not points:
-        raise ConfigError(f"{path}: it has no coordinates")
+        raise ConfigError(f"{path}: it has no coordinates", "give one of points or polygons")
     west, east = min(x for x, _ in points), max(x for x, _ in points)
     south, north = min(y for _, y in points), max(y for _, y in points)
     if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
-        raise ConfigError(f"{path}: its coordinates are not degrees (longitude, latitude)")
+        raise ConfigError(
+            f"{path}: its coordinates are not degrees (longitude, latitude)",
+            "reproject it to WGS 84 (EPSG:4326)",
+        )
     size = max(east - west, north - south)
     return GivenPlace(
         round((west + east) / 2, 6),
@@ -142,8 +150,12 @@ def _pairs(coordinates: Any) -> Iterator[tuple[float, float]]:
 def _number(row: dict[str, str], names: tuple[str, ...], path: Path, where: str) -> float:
     text = next((row[name] for name in names if row.get(name)), None)
     if text is None:
-        raise ConfigError(f'{path}: row "{where}" has no {names[0]}')
+        raise ConfigError(
+            f'{path}: row "{where}" has no {names[0]}', f"give it a column {names[0]}, degrees"
+        )
     try:
         return float(text)
     except ValueError:
-        raise ConfigError(f'{path}: row "{where}": {names[0]} = {text!r} is no number') from None
+        raise ConfigError(
+            f'{path}: row "{where}": {names[0]} = {text!r} is no number', "write degrees"
+        ) from None

@@ -132,7 +132,8 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     try:
         top = params.build(TopLevel, settings, "config")
     except UnknownNameError as error:
-        raise ConfigError(f'{error} (names of your own begin with "_")') from None
+        cure = f'{error.cure} (names of your own begin with "_")'
+        raise ConfigError(error.wrong, cure) from None
     _check_special_shape(top)
     job = _Job(top)
     modules = _modules(job)
@@ -179,8 +180,8 @@ def _others(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> list[str
     """Keys of Sequences whose Modules work without a collection."""
     return [
         key
-        for key, found in modules.items()
-        if key not in (COMBINE, *_used(top)) and not any(_needs_place(cls) for _, cls in found)
+        for key, pairs in modules.items()
+        if key not in (COMBINE, *_used(top)) and not any(_needs_place(cls) for _, cls in pairs)
     ]
 
 
@@ -199,17 +200,17 @@ def _check_given(top: TopLevel) -> None:
 def _place(top: TopLevel) -> Place:
     longitude, latitude = top.coordinates or (0.0, 0.0)
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        hint = "longitude is -180..180 and latitude -90..90"
+        cure = "give longitude -180 to 180 first, then latitude -90 to 90"
         if -90 <= longitude <= 90 and 90 < abs(latitude) <= 180:
-            hint += f"; the longitude comes first: did you mean ({latitude}, {longitude})?"
-        raise ConfigError(
-            f"config: coordinates = ({longitude}, {latitude}) are not on earth: {hint}"
-        )
+            cure += f": did you mean ({latitude}, {longitude})?"
+        raise ConfigError(f"config: coordinates = ({longitude}, {latitude}) are not on earth", cure)
     sizes = {special[REGION] for special in top.special_config.values() if REGION in special} or (
         {top.region_size} if top.region_size is not None else set()
     )
     if len(sizes) > 1:
-        raise ConfigError(f"special_config: region_size has two values, {sorted(sizes)}; give one")
+        raise ConfigError(
+            f"special_config: region_size has two values, {sorted(sizes)}", "give one"
+        )
     size = params.convert(sizes.pop(), float, REGION, "config") if sizes else None
     return Place(longitude, latitude) if size is None else Place(longitude, latitude, size)
 
@@ -219,7 +220,7 @@ def _dates(top: TopLevel) -> DateRange:
     if dates.empty:
         what = "is empty" if dates.start == dates.end else "ends before it starts"
         raise ConfigError(
-            f"config: the date_range {dates} {what}; give (first day, day after last)"
+            f"config: the date_range {dates} {what}", "give (first day, day after last)"
         )
     return dates
 
@@ -227,7 +228,9 @@ def _dates(top: TopLevel) -> DateRange:
 def _check_special_shape(top: TopLevel) -> None:
     for key, special in top.special_config.items():
         if not isinstance(special, Mapping):
-            raise ConfigError(f'special_config["{key}"] = {special!r} must be a dictionary')
+            raise ConfigError(
+                f'special_config["{key}"] = {special!r} is no dictionary', "write {setting: value}"
+            )
 
 
 def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
@@ -236,26 +239,26 @@ def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
     Where one needs a collection, all that belongs to collections is checked and settled.
     """
     top = job.top
-    found = {key: _classes(key, names) for key, names in top.modules_to_use.items()}
-    others = _others(top, found)
-    combiners = found.get(COMBINE, ())
+    modules = {key: _classes(key, names) for key, names in top.modules_to_use.items()}
+    others = _others(top, modules)
+    combiners = modules.get(COMBINE, ())
     elsewhere = not any(_needs_place(cls) for _, cls in combiners)
-    rest = set(found) - set(others) - ({COMBINE} if elsewhere else set())
+    rest = set(modules) - set(others) - ({COMBINE} if elsewhere else set())
     if others and top.collections_to_use is None and not rest:
         for name in ("coordinates", "date_range"):
             if getattr(top, name) is not None:
                 job.warn(f'"{name}" has no effect: no Module of this job works on a collection')
-        return found
-    _ = job.region  # wrong coordinates and dates are told before wrong collections
-    _check_collections(top, found, others)
-    return found
+        return modules
+    _ = job.region  # wrong coordinates and dates are reported before wrong collections
+    _check_collections(top, modules, others)
+    return modules
 
 
 def _classes(key: str, names: Any) -> list[ModuleClass]:
     where = f'modules_to_use["{key}"]'
     chosen = params.convert(names, tuple[str, ...], where, "config")
     if not chosen:
-        raise ConfigError(f"{where} is empty; name at least one Module")
+        raise ConfigError(f"{where} is empty", "name at least one Module")
     return [(name, registry.load("module", name, where)) for name in chosen]
 
 
@@ -265,15 +268,20 @@ def _check_collections(
     """Each collection must be known, and each Sequence a collection's unless it needs none."""
     used = _used(top)
     if not used:
-        raise ConfigError("config: collections_to_use is empty; name at least one collection")
+        raise ConfigError("config: collections_to_use is empty", "name at least one collection")
     if len(set(used)) < len(used):
-        raise ConfigError("config: collections_to_use names a collection twice")
+        raise ConfigError(
+            "config: collections_to_use names a collection twice", "name each collection once"
+        )
     for key in used:
         if key not in (top.data_collections or {}):
             known = top.data_collections or {}
             raise UnknownNameError("collection", key, known, "collections_to_use")
         if key not in modules:
-            raise ConfigError(f'modules_to_use has no entry for the collection "{key}"')
+            raise ConfigError(
+                f'modules_to_use has no entry for the collection "{key}"',
+                "name its Modules there, or take it out of collections_to_use",
+            )
     for key in modules:
         if key not in (*used, COMBINE, *others):
             raise UnknownNameError("collection", key, (*used, COMBINE), "modules_to_use")
@@ -281,7 +289,7 @@ def _check_collections(
 
 def _check_special_keys(top: TopLevel, modules: Mapping[str, list[ModuleClass]]) -> None:
     """Every key and setting of ``special_config`` must be one that acts."""
-    used = {cls.__name__: cls for found in modules.values() for _, cls in found}
+    used = {cls.__name__: cls for pairs in modules.values() for _, cls in pairs}
     for key, special in top.special_config.items():
         where = f'special_config["{key}"]'
         if key in used:
@@ -297,7 +305,7 @@ def _check_special_keys(top: TopLevel, modules: Mapping[str, list[ModuleClass]])
 
 def _check_name(name: str, known: set[str], cls: type[Module[Any]] | None, where: str) -> None:
     if name in MOVED:
-        raise ConfigError(f'{where}: "{name}" is no setting of a Module any more; {MOVED[name]}')
+        raise ConfigError(f'{where}: "{name}" is no setting of a Module any more', MOVED[name])
     retired = {*RETIRED, *(cls.retired if cls else ())}
     if name not in known | retired | {REGION}:
         raise UnknownNameError("setting", name, known | {REGION}, where)
@@ -308,7 +316,10 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
     where = f'data_collections["{key}"]'
     record = (job.top.data_collections or {})[key]
     if not isinstance(record, Mapping):
-        raise ConfigError(f"{where} = {record!r} must be a dictionary")
+        raise ConfigError(
+            f"{where} = {record!r} is no dictionary",
+            "write a record as in pyveg.configs.collections",
+        )
     given = {"source": DEFAULT_SOURCE, **record, **_top_time(job.top), **job.special(key)}
     source = params.convert(given["source"], str, "source", where)
     source_names = set(params.names(registry.load("source", source, where).Settings))
@@ -320,7 +331,8 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
         wanted = getattr(cls, "data_type", None)
         if wanted not in (None, collection.data_type):
             raise ConfigError(
-                f'modules_to_use["{key}"]: {cls.__name__} is for {wanted} collections'
+                f'modules_to_use["{key}"]: {cls.__name__} is for {wanted} collections',
+                "move it to one of them",
             )
         if issubclass(cls, EarthModule):
             cls.check_declarations(f'modules_to_use["{key}"]')
@@ -336,7 +348,7 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
 def _other_sequence(job: _Job, key: str, modules: list[ModuleClass]) -> Sequence:
     """Modules that work without a collection; what is said for the Sequence holds for all."""
     if key in (LEDGER, PRIVATE) or key.startswith("."):
-        raise ConfigError(f'modules_to_use["{key}"]: this name is kept for pyveg; take another')
+        raise ConfigError(f'modules_to_use["{key}"]: this name is kept for pyveg', "take another")
     given = job.special(key)
     specs = [ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules]
     return Sequence(Scope(key), tuple(specs))
@@ -348,8 +360,8 @@ def _check_ignored(job: _Job, source: str, keys: Iterable[str]) -> None:
         for name in job.special(key):
             if name in registry.load("source", source).ignores:
                 raise ConfigError(
-                    f'special_config["{key}"]: "{name}" has no effect with the source '
-                    f'"{source}"; leave it out'
+                    f'special_config["{key}"]: "{name}" has no effect with the source "{source}"',
+                    "leave it out",
                 )
 
 
@@ -405,16 +417,17 @@ def _clip(job: _Job, collection: Collection) -> DateRange:
     life = f"{collection.min_date or '...'}..{collection.max_date or 'today'}"
     if dates.empty:
         raise ConfigError(
-            f'collection "{collection.key}" has nothing in the date_range {asked}; it has {life}'
+            f'collection "{collection.key}" has nothing in the date_range {asked}', f"it has {life}"
         )
     if dates != asked:
         job.warn(f'"{collection.key}" has {life}: the date range is cut to {dates}')
     if registry.load("source", collection.source).by_period:
-        found, rest = periods.split(dates, collection.time_per_point)
+        whole, rest = periods.split(dates, collection.time_per_point)
         step = collection.time_per_point
-        if not found:
+        if not whole:
             raise ConfigError(
-                f'"{collection.key}": the date range {dates} is shorter than one period of {step}'
+                f'"{collection.key}": the date range {dates} is shorter than one period of {step}',
+                "give a longer date_range or a shorter time_per_point",
             )
         if rest:
             job.warn(f'"{collection.key}": {rest} is less than {step} and left out')
@@ -458,17 +471,20 @@ def _shared(
     job: _Job, cls: type[Module[Any]], modules: Iterable[tuple[str, type[Module[Any]]]]
 ) -> dict[str, Any]:
     """Settings given to another Module of the Sequence that hold for this one too."""
-    found: dict[str, Any] = {}
+    shared: dict[str, Any] = {}
     mine = params.names(cls.Settings)
     for _, other in modules:
         for name, value in job.special(other.__name__).items():
             spec = mine.get(name)
             if spec is None or not spec.metadata.get("shared"):
                 continue
-            if name in found and params.plain(found[name]) != params.plain(value):
-                raise ConfigError(f'special_config: Modules of one sequence differ in "{name}"')
-            found[name] = value
-    return found
+            if name in shared and params.plain(shared[name]) != params.plain(value):
+                raise ConfigError(
+                    f'special_config: Modules of one sequence differ in "{name}"',
+                    "give all of them the same, or give it to one",
+                )
+            shared[name] = value
+    return shared
 
 
 def _warn_retired(job: _Job, given: Iterable[str], more: Any) -> None:
@@ -511,12 +527,13 @@ def _check_summary_names(sequences: Iterable[Sequence]) -> None:
         if other != collection.key:
             raise ConfigError(
                 f'"{other}" and "{collection.key}" have the same collection_name '
-                f'"{collection.collection_name}"; results need two names'
+                f'"{collection.collection_name}"',
+                "give one of them another, which results then show",
             )
 
 
 def _check_agreement(sequences: Iterable[Sequence]) -> None:
-    """Collections that tell of one world must be given the same one."""
+    """Collections that show one world must be given the same one."""
     seen: dict[tuple[str, str], tuple[str, Any]] = {}
     for sequence in sequences:
         collection = collection_of(sequence.scope)
@@ -530,5 +547,6 @@ def _check_agreement(sequences: Iterable[Sequence]) -> None:
             if value != first:
                 raise ConfigError(
                     f'special_config: "{other}" and "{collection.key}" differ in "{name}" '
-                    f"({first!r} and {value!r}), but they tell of one place; give both the same"
+                    f"({first!r} and {value!r}), but they show one place",
+                    "give both the same",
                 )

@@ -77,9 +77,11 @@ def prepare(
         If `from_cache` is no run.
     """
     if config is None and from_cache is None:
-        raise ConfigError("name a config file, or with from_cache a run to finish")
+        raise ConfigError(
+            "there is nothing to run", "name a config file, or with from_cache a run to finish"
+        )
     if from_cache is not None and output_location is not None:
-        raise ConfigError("a run that is finished stays where it is: leave out output_location")
+        raise ConfigError("a run that is finished stays where it is", "leave out output_location")
     resumed = None if from_cache is None else find_run(from_cache)
     text = None
     if isinstance(config, Pipeline):
@@ -129,7 +131,7 @@ def run_pipeline(
     output_location, runner, n_workers, dask_scheduler
         Replace those of the config.
     observers : iterable of callable
-        Each is told of every event of the run.
+        Each is called with every event of the run.
     on_interrupt : {"cancel", "detach"}
         Whether an interrupt ends what runs elsewhere, or leaves it to go on.
 
@@ -219,8 +221,8 @@ def _to_finish(run: Run) -> Pipeline:
     if not run.can_be_finished:
         made_by = run.record.get("versions", {}).get("pyveg")
         raise NotARunError(
-            f"{run.url} was made by another version of pyveg ({made_by}); finish it with that one "
-            "(it can be opened and analysed with this one)"
+            f"{run.url} was made by another version of pyveg ({made_by})",
+            "finish it with that one (it can be opened and analysed with this one)",
         )
     return run.pipeline
 
@@ -230,12 +232,12 @@ def _store_at(pipeline: Pipeline, stamp: str) -> Store:
     location = f"{pipeline.output_location}_{stamp}"
     kind = pipeline.output_location_type
     if kind == "local":
-        found: Store = registry.load("store", "local")(Path(location).expanduser().absolute())
+        store: Store = registry.load("store", "local")(Path(location).expanduser().absolute())
     elif (kind in registry.known("store") and kind != "fsspec") or kind == "azure":
-        found = registry.load("store", kind, "output_location_type")(location)
+        store = registry.load("store", kind, "output_location_type")(location)
     else:
-        found = registry.load("store", "fsspec")(f"{kind}://{location}")
-    return found
+        store = registry.load("store", "fsspec")(f"{kind}://{location}")
+    return store
 
 
 @contextmanager
@@ -243,9 +245,9 @@ def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
     """The Store of the run, held against other processes, with the config in it."""
     if prepared.resumed is not None:
         store = prepared.resumed
-        with store.lock(LOCK):
+        with store.lock(LOCK):  # first: partial files may be those of a process that still writes
             store.discard_partial()
-            _keep(prepared, store)
+            _write_record(prepared, store)
             yield store
         return
     moment = datetime.now(tz=UTC).astimezone()
@@ -258,24 +260,24 @@ def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
             except RunLockedError:
                 taken = True
             if not taken:
-                _keep(prepared, store)
+                _write_record(prepared, store)
                 yield store
                 return
         moment += timedelta(seconds=1)  # never share a run that began in the same second
 
 
-def _keep(prepared: PreparedRun, store: Store) -> None:
-    """Keep the config with the run, as it was written and as it was understood."""
+def _write_record(prepared: PreparedRun, store: Store) -> None:
+    """Write the config to the run, as it was written and as it was understood."""
     if prepared.resumed is not None and prepared.config_text is None:
         return
     if prepared.config_text is not None:
         store.write(CONFIG_FILE, prepared.config_text.encode())
-    kept = {
+    record = {
         "pipeline": prepared.pipeline.to_json(),
         "versions": versions(),
         "written_to": store.url,
     }
-    store.write(RUN_FILE, (json.dumps(kept, indent=1) + "\n").encode())
+    store.write(RUN_FILE, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _engine_names(pipeline: Pipeline, graph: TaskGraph) -> dict[str, str]:
@@ -291,14 +293,15 @@ def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
         cure = 'set runner = "threads"' if mode == "local" else f'leave out run_mode = "{mode}"'
         if cls.needs_shared_store and not store.shared:
             raise ConfigError(
-                f'the runner "{name}" works in other processes, which cannot reach {store.url}; '
-                f"{cure} or another output_location_type"
+                f'the runner "{name}" works in other processes, which cannot reach {store.url}',
+                f"{cure} or another output_location_type",
             )
         limited = [s.label for s in graph.steps if s.run_mode == mode and s.timeout is not None]
         if limited and not cls.enforces_timeout:
             raise ConfigError(
                 f'the runner "{name}" cannot end a Task at a time limit, but {limited[0]} has '
-                'timeout; set runner = "processes" or leave out timeout'
+                "timeout",
+                'set runner = "processes" or leave out timeout',
             )
 
 
@@ -328,16 +331,16 @@ def _workers(pipeline: Pipeline, mode: str) -> int:
 
 
 def _forget_failures(prepared: PreparedRun) -> list[Observer]:
-    """When a run is finished, drop what earlier tries kept of Tasks that now are done."""
+    """When a run is finished, drop what earlier tries stored of failed Tasks that now are done."""
     store = prepared.resumed
     if store is None:
         return []
-    kept = open_run(store).failed_tasks()
+    failed = open_run(store).failed_tasks()
 
     def forget(event: Event) -> None:
         if isinstance(event, TaskEnded) and event.result.state is not State.FAILED:
             key = failed_task_key(event.task.id)
-            if key in kept:
+            if key in failed:
                 store.delete(key)
 
     return [forget]
@@ -364,7 +367,7 @@ def _outputs(run: Run, *, picture: bool) -> tuple[str | None, str | None]:
 def _analysed(
     store: Store, given: bool | Mapping[str, Any], notify: Callable[[Event], None]
 ) -> tuple[tuple[str, ...], str]:
-    """Analyse the results; what was said of each collection, or why there is nothing."""
+    """Analyse the results; gives a line for each collection, or why there is no analysis."""
     from pyveg.analysis.folder import FOLDER
     from pyveg.analysis.settings import AnalysisSettings
     from pyveg.jobs import analyses

@@ -1,4 +1,4 @@
-"""The log of a run, kept in its own folder."""
+"""The log of a run, written to its own Store."""
 
 from __future__ import annotations
 

@@ -144,4 +144,4 @@ def test_wrong_command_lines(store: AzureBlobStore, tmp_path: Path) -> None:
     assert "there is no file" in config.output
     bad = CliRunner().invoke(main, ["--container", "My_Run", "--output_dir", str(tmp_path / "o")])
     assert bad.exit_code == 2
-    assert "cannot be a container" in bad.output
+    assert "cannot be the name of a container" in bad.output

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pyveg.coordinates import PLACES
 from pyveg.core.errors import ConfigError
+from pyveg.earth.subject import Subject
 from pyveg.jobs.generate import collections
 from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.places import from_geojson, from_study, from_table
@@ -44,7 +45,7 @@ def test_every_collection_has_a_plan(tmp_path: Path, collection: str) -> None:
         f"config_{collection}_13.12N_2.59E_Niger_{year}-01-01_{year}-07-01_1m_local.py"
     )
     pipeline = load_pipeline(path)
-    assert pipeline.sequences[0].scope.place.label == "2.59_13.12"
+    assert Subject.of(pipeline.sequences[0].scope).place.label == "2.59_13.12"
     result = CliRunner().invoke(run, ["--config_file", str(path), "--dry_run"])
     assert result.exit_code == 0, result.output
     assert "nothing was run or written" in result.output
@@ -118,7 +119,7 @@ def test_a_config_is_not_replaced_unless_told_to(tmp_path: Path) -> None:
     path.write_text("mine\n")
     refused = _generate(tmp_path, *options)
     assert refused.exit_code == 2
-    assert "--force replaces it" in refused.output
+    assert "is there already; replace it with --force" in refused.output
     assert path.read_text() == "mine\n"
     assert _generate(tmp_path, *options, "--force").exit_code == 0
     assert path.read_text() != "mine\n"

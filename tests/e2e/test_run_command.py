@@ -288,7 +288,7 @@ def _until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
         (["--from_cache", "nowhere", "--timeout", "3"], "--timeout changes nothing"),
         (
             [*ARGUMENTS, "--output_location", "x", "--run_mode", "batch", *LOCAL, *CALL],
-            'needs output_location_type = "azure"',
+            'set output_location_type = "azure"',
         ),
     ],
 )

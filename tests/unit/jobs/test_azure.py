@@ -115,7 +115,7 @@ def test_the_environment_fills_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found.task_slots_per_node == 4
     assert found.keep_pool
     monkeypatch.setenv("PYVEG_AZURE_TASK_SLOTS_PER_NODE", "many")
-    with pytest.raises(ConfigError, match="must be a number"):
+    with pytest.raises(ConfigError, match="is no number; set it to a number"):
         azure.load()
 
 
@@ -124,7 +124,7 @@ def test_the_environment_fills_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         (f"storage_acount_key = '{KEY}'", 'did you mean "storage_account_key"'),
         (f"storage_account_key = '{KEY}!'", "storage_account_key is no key"),
-        (f"storage_account_key = ['{KEY}']", "storage_account_key must be text"),
+        (f"storage_account_key = ['{KEY}']", "storage_account_key is no text"),
         (f"storage_account_key = '{KEY}", "line 1"),
         (f"storage_account_key = '{KEY}' + 1", "line 1: TypeError"),
         (f"raise SystemExit('{KEY}')", "line 1: SystemExit"),

@@ -52,9 +52,8 @@ def _warnings(pipeline: Pipeline) -> list[str]:
 
 def test_nodes_cannot_reach_this_machine(accounts: Any) -> None:
     accounts()
-    with pytest.raises(
-        ConfigError, match=r"A/Start: run_mode \"batch\" needs output_location_type"
-    ):
+    words = 'A/Start: run_mode "batch" is set, .*; set output_location_type = "azure"'
+    with pytest.raises(ConfigError, match=words):
         prepare(_pipeline(output_location_type="local"))
 
 
