@@ -78,6 +78,23 @@ def of_error(error: Exception) -> str:
     return f"{type(error).__name__}: {_short(error)}"
 
 
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses of a service that is busy or away for a moment; any other error of it is its answer."""
+
+
+def is_final(error: Exception) -> bool:
+    """Whether an exception of the SDK is an answer, which asking again will not change.
+
+    Not found, forbidden, gone and the like are answers; a service that is busy, and a connection
+    that is lost, are not.
+    """
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        return error.status_code not in PASSING
+    return isinstance(error, ClientAuthenticationError)
+
+
 def code_of(error: Exception) -> str | None:
     """The code that the service gave; None where it gave none."""
     found: Any = getattr(error, "error", None)

@@ -26,6 +26,19 @@ _COMING = frozenset({"creating", "starting", "waitingForStartTask", "rebooting",
 _BROKEN = frozenset({"unusable", "startTaskFailed"})
 
 
+class PoolGoneError(EngineError):
+    """The pool was deleted while tasks were in hand."""
+
+    def __init__(self, pool: str) -> None:
+        super().__init__(
+            f"the pool {pool} was deleted by somebody", "finish the run with --from_cache"
+        )
+        self._pool = pool
+
+    def __reduce__(self) -> tuple[type[PoolGoneError], tuple[str]]:
+        return type(self), (self._pool,)
+
+
 @dataclass(frozen=True)
 class Nodes:
     """How many nodes are in which state."""
@@ -169,8 +182,8 @@ class RunPool:
 
         Raises
         ------
-        EngineError
-            If it is gone.
+        PoolGoneError
+            If it is gone, or about to be.
         """
         nodes = Nodes(self._service.node_counts(self.id))
         if nodes.working:
@@ -203,8 +216,8 @@ class RunPool:
             broken = self._service.broken_nodes(self.id)
             return "; ".join(dict.fromkeys(self._why_broken(node) for node in broken))
         found = self._service.pool(self.id)
-        if found is None:
-            raise EngineError(f"the pool {self.id} is gone")
+        if found is None or state_of(found) == "deleting":
+            raise PoolGoneError(self.id)
         errors = found.resize_errors or []
         return "; ".join(dict.fromkeys(advice.of_code(e.code, e.message or "") for e in errors))
 

@@ -21,7 +21,7 @@ from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.azure_batch import advice, models, outcomes
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
 from pyveg.runners.azure_batch.packages import Delivery, make_delivery
-from pyveg.runners.azure_batch.pool import RunPool
+from pyveg.runners.azure_batch.pool import PoolGoneError, RunPool
 from pyveg.runners.azure_batch.resume import OldJob, old_jobs, still_alive
 from pyveg.runners.azure_batch.service import BatchService, Change, state_of
 from pyveg.runners.azure_batch.settings import BatchSettings
@@ -66,6 +66,8 @@ class AzureBatchRunner:
         self._answered = time.monotonic()
         self._counts: dict[str, dict[str, int]] = {}
         self._said = ""
+        self._paused = ""
+        """Id of a job that somebody has disabled."""
         self._detached = False
 
     # The port
@@ -300,6 +302,8 @@ class AzureBatchRunner:
             self._looks += 1
             self._answered = time.monotonic()
         except (AzureError, EngineError) as error:
+            if isinstance(error, PoolGoneError) or advice.is_final(error):
+                raise  # an answer: whatever is in hand ends with it, and what was made is removed
             self._no_answer(error)
         self._tell()
         self._due = time.monotonic() + self._pace.seconds
@@ -317,7 +321,13 @@ class AzureBatchRunner:
 
     def _look_at(self, watch: JobWatch) -> None:
         """Two requests: what has changed, and how many tasks are in each state."""
-        changes = self._service.changes(watch.id, watch.since)
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            changes = self._service.changes(watch.id, watch.since)
+        except ResourceNotFoundError:
+            self._end_job(watch, "it was deleted by somebody")
+            return
         begun, ended = watch.take(changes)
         for bundle in begun:
             for task in bundle.tasks:
@@ -338,14 +348,25 @@ class AzureBatchRunner:
             self._pace.changed()
 
     def _check_job(self, watch: JobWatch) -> None:
-        """Notice a job that was ended by others, or by its time limit."""
+        """Notice a job that was ended or disabled by others, or has come to its time limit."""
         job = self._service.job(watch.id)
-        if job is not None and state_of(job) in ("active", "enabling"):
+        if job is None:
+            self._end_job(watch, "it was deleted by somebody")
             return
-        _, ended = watch.take(self._service.changes(watch.id, None) if job is not None else [])
+        state = state_of(job)
+        if state in ("disabled", "disabling"):  # somebody's pause: tasks wait, and may go on
+            self._paused = watch.id
+            return
+        self._paused = ""
+        if state in ("active", "enabling"):
+            return
+        _, ended = watch.take(self._service.changes(watch.id, None))
         self._report(watch, ended)
-        info = job.execution_info if job is not None else None
-        why = info.termination_reason if info is not None else "it was deleted"
+        why = job.execution_info.termination_reason if job.execution_info is not None else None
+        self._end_job(watch, why or f"it is {state}")
+
+    def _end_job(self, watch: JobWatch, why: str) -> None:
+        """Fail what is in hand of a job that will do no more."""
         left = list(watch.bundles.values())
         watch.bundles.clear()
         self._fail(left, f"its job {watch.id} has ended: {why}; finish the run with --from_cache")
@@ -386,6 +407,8 @@ class AzureBatchRunner:
                 totals[name] = totals.get(name, 0) + count
         tasks = ", ".join(f"{count} {name}" for name, count in totals.items() if count)
         text = f"batch: {tasks or 'no tasks yet'}; nodes: {self._pool}"
+        if self._paused:
+            text += f"; the job {self._paused} is disabled: enable it in the portal to go on"
         if text != self._said and self._counts:
             self._said = text
-            self._listener.tell(EngineStatus(text, urgent=bool(self._pool.trouble)))
+            self._listener.tell(EngineStatus(text, urgent=bool(self._pool.trouble or self._paused)))

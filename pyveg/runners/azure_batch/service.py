@@ -25,7 +25,6 @@ PARALLEL = 4
 """Requests that add tasks at once."""
 _TRIES = 8
 _LONGEST_PAUSE = 30.0
-_BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _SELECT = ["id", "state", "stateTransitionTime", "executionInfo"]
 _TAIL = 2000
 """Characters of a log that are shown."""
@@ -266,7 +265,7 @@ class BatchService:
             try:
                 return act()
             except HttpResponseError as error:
-                if error.status_code not in _BUSY or last:
+                if error.status_code not in advice.PASSING or last:
                     raise
                 headers: Mapping[str, str] = getattr(error.response, "headers", {})
                 self._pause(attempt, headers.get("Retry-After"))
