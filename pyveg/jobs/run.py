@@ -29,6 +29,7 @@ from pyveg.jobs import azure, batch, dask
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.locations import find_run
+from pyveg.jobs.observers import Observers
 from pyveg.jobs.runlog import RunLog
 from pyveg.runs.run import Run, is_empty, open_run
 
@@ -172,7 +173,7 @@ def start(
     pipeline, plan = prepared.pipeline, prepared.plan
     with _locked_store(prepared) as store, ExitStack() as stack:
         log = stack.enter_context(RunLog(store, plan.warnings))
-        notify = _to_all([log, *observers, *_forget_failures(prepared)])
+        notify = Observers([log, *observers, *_forget_failures(prepared)])
         runners = _engines(pipeline, plan.graph, store)
         dispatch = Dispatch(store, pipeline.about, notify)
         coordinator = Coordinator(
@@ -400,13 +401,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _to_all(observers: Iterable[Observer]) -> Callable[[Event], None]:
-    watchers = tuple(observers)
-
-    def notify(event: Event) -> None:
-        for watcher in watchers:
-            watcher(event)
-
-    return notify

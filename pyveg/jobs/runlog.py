@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 
-from pyveg.core.errors import KeyMissingError
+from pyveg.core.errors import KeyMissingError, StoreError
 from pyveg.core.events import (
     ClosingStep,
     EngineStatus,
@@ -92,7 +93,10 @@ class RunLog:
         self._new.append(f"{moment:%Y-%m-%d %H:%M:%S} {text}")
 
     def _write(self) -> None:
+        """Write what there is; lines that the Store does not take now wait for the next time."""
+        self._written = time.monotonic()
         self._text += "".join(f"{line}\n" for line in self._new)
         self._new.clear()
-        self._store.write(LOG_FILE, self._text.encode())
-        self._written = time.monotonic()
+        # Names of files may be any bytes: what is no text is written as an escape.
+        with suppress(StoreError, OSError):
+            self._store.write(LOG_FILE, self._text.encode("utf-8", "backslashreplace"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -26,16 +27,41 @@ def version_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Take a request to end (SIGTERM) for an interrupt, so that nothing is left behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Take requests to end for an interrupt, so that nothing is left behind.
+
+    They are SIGTERM, and SIGHUP, which comes when the terminal is closed or the connection is lost.
+    Whoever started the command under ``nohup`` wants it to outlive its terminal: a SIGHUP that was
+    ignored before stays so.
+    """
+    asked = [signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        asked.append(hangup)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in asked}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
-def told_plainly(*, debug: bool) -> Iterator[None]:
+def whether_heard_or_not() -> Iterator[None]:
+    """Let no reader that has gone, such as ``| head`` or a lost terminal, change how this ends."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError:
+        # Whatever is still in the buffers would be tried again when Python ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def plain_errors(*, debug: bool) -> Iterator[None]:
     """Turn pyveg's errors into one message and exit code 2; an interrupt into 130."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the commands that run something share: the plan on paper, the run, and how it ended."""
+"""What the commands that run something share: the plan, the run, and how it ended."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from pyveg.scripts.edge import whether_heard_or_not
 
 if TYPE_CHECKING:
     from pyveg.core.report import RunReport
@@ -74,10 +76,12 @@ def run_and_tell(
         report = start(prepared, [progress], on_interrupt)
     finally:
         if isinstance(progress, LiveProgress):
-            progress.close()
-    _tell(report, debug=debug)
-    if report.exit_code:
-        click.echo(f"finish it with: {command} --from_cache {report.url}", err=True)
+            with whether_heard_or_not():
+                progress.close()
+    with whether_heard_or_not():
+        _tell(report, debug=debug)
+        if report.exit_code:
+            click.echo(f"finish it with: {command} --from_cache {report.url}", err=True)
     return report.exit_code
 
 
