@@ -1,6 +1,6 @@
-"""The tables of settings in the docs, made from the settings themselves.
+"""The tables in the docs that tell what the code declares: settings, metrics, columns of tables.
 
-``python -m pyveg.testing.settings_tables docs/config.md docs/analysis.md`` brings them up to date.
+``python -m pyveg.testing.settings_tables docs/*.md`` brings them up to date.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN
+from pyveg.analysis.data.table import Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.core import params, registry
 from pyveg.core.module import RETIRED, Settings
@@ -72,12 +74,56 @@ def retired() -> str:
     return "\n".join(["| setting | why |", "|---|---|", *rows]) + "\n"
 
 
+def metrics() -> str:
+    """What all Modules measure."""
+    rows = [
+        f"| `{metric.name}` | {metric.unit} | {metric.support} | {metric.meaning} "
+        f"| {'yes' if metric.test == 'memory' else ''} | `{name}` |"
+        for name in registry.known("module")
+        for metric in getattr(registry.load("module", name), "metrics", ())
+    ]
+    head = [
+        "| metric | unit | of a | meaning | tested | measured by |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def columns(tables: Mapping[str, Table]) -> str:
+    """One table per kind of table, with its columns."""
+    names: dict[Table, list[str]] = {}
+    for name, table in tables.items():
+        names.setdefault(table, []).append(f"`{name}`")
+    parts = []
+    for table, called in names.items():
+        rows = [
+            f"| `{column.name}` | {column.unit} | {column.dtype} | {column.meaning} |"
+            for column in table.columns
+        ]
+        head = ["| column | unit | dtype | meaning |", "|---|---|---|---|"]
+        title = f"### {', '.join(called)}"
+        about = f"A row per {table.row}: {table.holds}."
+        parts.append("\n".join([title, "", about, "", *head, *rows]) + "\n")
+    return "\n".join(parts)
+
+
+def overview(tables: Mapping[str, Table]) -> str:
+    """What tables there are."""
+    rows = [f"| `{name}` | {table.row} | {table.holds} |" for name, table in tables.items()]
+    return "\n".join(["| table | a row per | holds |", "|---|---|---|", *rows]) + "\n"
+
+
 def updated(text: str) -> str:
-    """A page with its tables made anew."""
+    """Make the tables of a page anew."""
     makers: dict[str, Callable[[], str]] = {
         "modules": modules,
         "retired": retired,
         "analysis": partial(_table, AnalysisSettings),
+        "metrics": metrics,
+        "tables": partial(columns, ANALYSIS),
+        "tables_of_an_analysis": partial(overview, ANALYSIS),
+        "tables_of_many_places": partial(columns, CAMPAIGN),
+        "tables_of_a_calibration": partial(columns, CALIBRATION),
     }
     makers |= {
         name: partial(source, name) for name in ("simulated", "earth_engine", "stac", "open_meteo")

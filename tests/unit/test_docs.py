@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", ["config", "analysis"])
-def test_the_tables_of_settings_are_up_to_date(page: str) -> None:
+@pytest.mark.parametrize("page", ["config", "analysis", "tables"])
+def test_the_tables_that_are_made_from_code_are_up_to_date(page: str) -> None:
     text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
     assert "<!-- end -->" in text
     assert updated(text) == text, f"python -m pyveg.testing.settings_tables docs/{page}.md"

@@ -48,6 +48,7 @@ _SEED = Column("seed", "int64", "of the random numbers")
 
 SERIES = Table(
     "step and chip",
+    "what was measured and the weather; gaps are empty",
     (
         _COLLECTION,
         _STEP,
@@ -59,6 +60,7 @@ SERIES = Table(
 """Behind these stand the metrics; see `series_table`."""
 SITE = Table(
     "metric and step",
+    "each metric over the chips",
     (
         _STEP,
         _DATE,
@@ -74,6 +76,7 @@ SITE = Table(
 )
 PARTS = Table(
     "metric, chip and step",
+    "a series and what it was taken apart into",
     (
         _COLLECTION,
         _METRIC,
@@ -93,6 +96,7 @@ PARTS = Table(
 )
 TRENDS = Table(
     "metric, chip and indicator",
+    "the trend of each indicator, tested, or the reason why there is none",
     (
         _COLLECTION,
         _METRIC,
@@ -128,6 +132,7 @@ TRENDS = Table(
 )  # fmt: skip
 INDICATORS = Table(
     "metric, chip, indicator and step",
+    "the course of each indicator in rolling windows, beside its surrogates",
     (
         _COLLECTION,
         _METRIC,
@@ -148,6 +153,7 @@ INDICATORS = Table(
 )
 LEVELS = Table(
     "metric and chip",
+    "the trend of the level itself, tested",
     (
         _COLLECTION,
         _METRIC,
@@ -173,6 +179,7 @@ LEVELS = Table(
 )
 CLIMATE = Table(
     "metric and indicator of the site",
+    "trends as they are and without the part of the weather; also of the rain itself",
     (
         _COLLECTION,
         _METRIC,
@@ -195,6 +202,7 @@ CLIMATE = Table(
 )  # fmt: skip
 SENSITIVITY = Table(
     "metric, indicator, window and bandwidth",
+    "the test of the site with other windows and bandwidths",
     (
         _METRIC,
         _INDICATOR,
@@ -211,6 +219,7 @@ SENSITIVITY = Table(
 )
 RAIN_RESPONSE = Table(
     "metric, chip and lag",
+    "correlation with the rain before, of up to 12 chips",
     (
         _METRIC,
         _CHIP,
@@ -227,6 +236,7 @@ RAIN_RESPONSE = Table(
 )
 DROUGHT_RECOVERY = Table(
     "metric, chip and drop",
+    "large drops and how fast they were made good, of up to 12 chips",
     (
         _METRIC,
         _CHIP,
@@ -243,6 +253,7 @@ _SIGNAL = Column("indicator", "str", "name of the spatial signal")
 _IMAGE_DATE = Column("date", "datetime64[ns]", "of the image")
 SPATIAL = Table(
     "date and signal",
+    "signals of the images over time",
     (
         _IMAGE_DATE,
         _SIGNAL,
@@ -255,6 +266,7 @@ SPATIAL = Table(
 )  # fmt: skip
 SPATIAL_TRENDS = Table(
     "signal",
+    "the trend of each signal, tested",
     (
         _SIGNAL,
         _TAU,
@@ -267,6 +279,7 @@ SPATIAL_TRENDS = Table(
 )
 SPATIAL_TESTS = Table(
     "date, chip, signal and null",
+    "signals of single chips beside random images, at some dates",
     (
         _IMAGE_DATE,
         Column("chip", "int64", "number of the chip"),
@@ -284,6 +297,7 @@ SPATIAL_TESTS = Table(
 )  # fmt: skip
 SPECTRA = Table(
     "date and wavenumber",
+    "the mean radial spectrum of the chips",
     (
         *_floats("waves per chip", wavenumber="along the side of a chip"),
         *_floats("of white noise", power="mean over the chips"),
@@ -292,6 +306,7 @@ SPECTRA = Table(
 )
 PATCH_LAWS = Table(
     "law and part of the record",
+    "laws of patch sizes and how well they fit",
     (
         *_texts(law="that was fitted"),
         *_counts(patches="whole patches it was fitted to"),
@@ -309,6 +324,7 @@ PATCH_LAWS = Table(
 )
 AGREEMENT = Table(
     "test",
+    "everything that was tested, side by side; the verdict is read off it",
     (
         *_texts(
             family='"temporal", "network" or another group that a metric declares, "spatial", or '
@@ -359,6 +375,7 @@ ANALYSIS: Mapping[str, Table] = {
 
 SITES = Table(
     "place and collection",
+    "what a place is like and what its analysis says",
     (
         *_texts(site="name of the place, or its coordinates", collection="vegetation collection"),
         *_floats("°", latitude="of the place, north", longitude="east"),
@@ -379,6 +396,7 @@ SITES = Table(
 """Behind `temperature_c` stand the metrics; see `pyveg.analysis.sites`."""
 SITE_TESTS = Table(
     "place and test",
+    "the tests of all places, corrected together",
     (
         *_texts(site="name of the place", collection="vegetation collection"),
         *_floats("mm / year", rain_mm_per_year="mean rain of the place"),
@@ -404,6 +422,7 @@ SITE_TESTS = Table(
 )
 SHARES = Table(
     "metric and indicator",
+    "how many places have a small p, and how many chance alone makes",
     (
         _METRIC,
         _INDICATOR,
@@ -422,6 +441,7 @@ _SCENARIO = Column("scenario", "str", 'fate of the places: "stable", "declining"
 _GAPS = Column("gaps", "float64", "share of the dates that were taken away")
 CALIBRATION_TESTS = Table(
     "simulated place, share of gaps and test",
+    "the results of all tests of all places",
     (
         _SCENARIO,
         *_counts(place="number of the place"),
@@ -442,6 +462,7 @@ CALIBRATION_TESTS = Table(
 )
 CALIBRATION_SUMMARY = Table(
     "scenario, share of gaps and test",
+    "rates of alarms with their intervals, and areas under the ROC",
     (
         _SCENARIO,
         _GAPS,

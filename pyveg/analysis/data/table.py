@@ -63,19 +63,23 @@ class Table:
     ----------
     row : str
         What one row is about.
+    holds : str
+        What is in it: one phrase without a full stop.
     columns : tuple of Column
         In their order.
 
     Examples
     --------
-    >>> heights = Table("tree", (Column("tree", "str", "its name"),
-    ...                          Column("height", "float64", "above the ground", "m")))
+    >>> tree = Column("tree", "str", "its name")
+    >>> height = Column("height", "float64", "above the ground", "m")
+    >>> heights = Table("tree", "how high trees are", (tree, height))
     >>> heights.frame([{"tree": "acacia"}])
          tree  height
     0  acacia     NaN
     """
 
     row: str
+    holds: str
     columns: tuple[Column, ...]
 
     @property

@@ -131,6 +131,7 @@ def test_declarations_are_complete(tables: Mapping[str, Table]) -> None:
     for name, table in tables.items():
         assert len(set(table.names)) == len(table.names), name
         assert table.row, name
+        assert table.holds, name
         for column in table.columns:
             assert column.meaning.strip(), (name, column.name)
             assert not column.meaning.endswith("."), (name, column.name)

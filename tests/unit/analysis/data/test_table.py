@@ -8,6 +8,7 @@ from pyveg.analysis.data.table import Column, Dtype, Table
 
 TREES = Table(
     "tree",
+    "what is known of trees",
     (
         Column("tree", "str", "its name"),
         Column("height", "float64", "above the ground", "m"),
@@ -54,7 +55,7 @@ def test_what_was_written_is_read_to_the_last_bit() -> None:
 def test_any_double_survives_a_csv_file() -> None:
     bits = np.random.default_rng(0).integers(0, 2**63, 20_000, dtype=np.int64)
     numbers = bits.view(np.float64)
-    one = Table("number", (Column("value", "float64", "any"),))
+    one = Table("number", "numbers", (Column("value", "float64", "any"),))
     table = one.frame(pd.DataFrame({"value": numbers[np.isfinite(numbers)]}))
     found = one.read_csv(table.to_csv(index=False).encode())
     pd.testing.assert_frame_equal(found, table, check_exact=True)
@@ -64,7 +65,7 @@ def test_any_double_survives_a_csv_file() -> None:
     ("dtype", "value"), [("int64", np.nan), ("int64", 1.5), ("float64", "x"), ("Int64", 1.5)]
 )
 def test_what_cannot_be_is_refused(dtype: Dtype, value: object) -> None:
-    one = Table("value", (Column("value", dtype, "any"),))
+    one = Table("value", "values", (Column("value", dtype, "any"),))
     with pytest.raises((ValueError, TypeError)):
         one.frame([{"value": value}])
 
