@@ -121,7 +121,7 @@ def run(site: Path, tmp_path_factory: pytest.TempPathFactory, config_writer: Any
         collections_to_use=["SimulatedSentinel2"],
         modules_to_use={"SimulatedSentinel2": modules},
         special_config={"Brightness": {"factor": 0.5}, "SimulatedSentinel2": {"spin_up": 20}},
-        analysis={"surrogates": 39, "chip_surrogates": 19},
+        analysis={"surrogates": 39, "chip_surrogates": 19, "indicators": ["ar1"]},
     )
     done = command(site, "run_pipeline", "--config_file", str(config))
     assert done.returncode == 0, done.stdout + done.stderr
