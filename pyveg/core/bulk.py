@@ -38,9 +38,9 @@ def each(store: Store, act: Callable[[A], B], things: Iterable[A]) -> list[B]:
     list
         Results in the order of the things.
     """
-    found = list(things)
-    at_once = min(store.transfers, len(found))
+    items = list(things)
+    at_once = min(store.transfers, len(items))
     if at_once <= 1:
-        return [act(thing) for thing in found]
+        return [act(thing) for thing in items]
     with ThreadPoolExecutor(at_once, thread_name_prefix="pyveg-store") as pool:
-        return list(pool.map(act, found))
+        return list(pool.map(act, items))

@@ -167,8 +167,8 @@ class Coordinator:
             done = self._done_before(task)
             if done is not None:
                 state = State.SKIPPED if done.state is State.SKIPPED else State.CACHED
-                found = TaskResult(task.id, state, done.reason, notes=done.notes)
-                waiting.extend(self._end(found))
+                result = TaskResult(task.id, state, done.reason, notes=done.notes)
+                waiting.extend(self._end(result))
                 continue
             mode = task.step.run_mode
             bulk.setdefault(mode, []).append(task)
@@ -186,8 +186,8 @@ class Coordinator:
         if self._fresh or self._store.transfers == 1:
             return
         tasks = [task for task in self._graph if not task.after_any]
-        found = bulk.each(self._store, lambda task: manifest.valid(self._store, task), tasks)
-        self._manifests = {task.id: one for task, one in zip(tasks, found, strict=True)}
+        manifests = bulk.each(self._store, lambda task: manifest.valid(self._store, task), tasks)
+        self._manifests = {task.id: one for task, one in zip(tasks, manifests, strict=True)}
 
     def _done_before(self, task: Task) -> Manifest | None:
         """The manifest of a Task that an earlier try has done."""

@@ -81,8 +81,8 @@ class UnknownNameError(ConfigError):
         if not near:  # a difference in case alone counts as near, however short the name
             near = [other for other in known if other.lower() == name.lower()]
         more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-        told = f"{', '.join(known[:_SHOWN]) or 'none'}{more}"
-        hint = f'did you mean "{near[0]}"?' if near else f"known: {told}"
+        listed = f"{', '.join(known[:_SHOWN]) or 'none'}{more}"
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {listed}"
         super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"', hint)
         self._given = (what, name, tuple(known), where)
 

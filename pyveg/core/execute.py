@@ -154,11 +154,11 @@ def _inherited(task: Task, store: Store) -> tuple[State, str, str] | None:
     The coordinator sees to this itself; engines that order Tasks on their own rely on it.
     """
     for task_id in task.after:
-        found = manifest.read(store, task_id)
-        if found is None:
+        before = manifest.read(store, task_id)
+        if before is None:
             return State.BLOCKED, f"{task_id} has not been done", ""
-        if found.state is State.SKIPPED:
-            return State.SKIPPED, found.reason, ""
+        if before.state is State.SKIPPED:
+            return State.SKIPPED, before.reason, ""
     return None
 
 
@@ -240,7 +240,7 @@ def tasks_in(document: Mapping[str, Any]) -> list[Task]:
     tasks = document["tasks"]
     if document.get("format") != TASK_FORMAT:
         raise ConfigError(
-            "this task file was written by another version of pyveg; run it with that version"
+            "this task file was written by another version of pyveg", "run it with that version"
         )
     steps = [Step.from_json(step) for step in document["steps"]]
     return [Task.from_json(task, steps) for task in tasks]

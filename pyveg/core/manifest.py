@@ -86,20 +86,20 @@ def valid(store: Store, task: Task) -> Manifest | None:
     """
     if task.step.replace:
         return None
-    found = read(store, task.id)
-    if found is None or found.fingerprint != task.fingerprint:
+    manifest = read(store, task.id)
+    if manifest is None or manifest.fingerprint != task.fingerprint:
         return None
-    whole = all(store.size(key) == size for key, size in found.outputs.items())
-    return found if whole else None
+    whole = all(store.size(key) == size for key, size in manifest.outputs.items())
+    return manifest if whole else None
 
 
 @cache
 def versions() -> dict[str, str]:
     """Versions of what the numbers were made with."""
-    found = {"python": platform.python_version(), "platform": sys.platform}
+    known = {"python": platform.python_version(), "platform": sys.platform}
     for package in ("pyveg", "numpy", "numba", "rasterio", "pillow"):
         try:
-            found[package] = version(package)
+            known[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return known

@@ -120,15 +120,17 @@ def _check_limits(value: Any, spec: dataclasses.Field[Any], where: str) -> None:
             for word, limit in (("at least", low), ("at most", high))
             if limit is not None
         )
-        raise ConfigError(f"{where}: {spec.name} = {value!r} is out of range; it must be {limits}")
+        raise ConfigError(
+            f"{where}: {spec.name} = {value!r} is out of range", f"it must be {limits}"
+        )
 
 
 def convert(value: Any, hint: Any, name: str, where: str) -> Any:
     """Check `value` against a type; lists become tuples, text becomes dates, ints floats."""
-    found = _convert(value, hint)
-    if found is _WRONG:
-        raise ConfigError(f"{where}: {name} = {value!r} is not right; give {describe(hint)}")
-    return found
+    converted = _convert(value, hint)
+    if converted is _WRONG:
+        raise ConfigError(f"{where}: {name} = {value!r} is not right", f"give {describe(hint)}")
+    return converted
 
 
 _WRONG = object()

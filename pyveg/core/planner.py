@@ -38,11 +38,11 @@ class Plan:
         """
         table: dict[str, Counter[str]] = {step.label: Counter() for step in self.graph.steps}
         for task in self.graph:
-            found = manifest.valid(store, task) if store else None
-            if found is None:
+            done = manifest.valid(store, task) if store else None
+            if done is None:
                 state = "to do"
             else:
-                state = "skipped" if found.state is State.SKIPPED else "cached"
+                state = "skipped" if done.state is State.SKIPPED else "cached"
             table[task.step.label][state] += 1
         return table
 
@@ -64,7 +64,7 @@ class _Progress:
             for name, task in tasks.items():
                 ids.setdefault(name, []).append(task.id)
                 items.setdefault(name, task.item)
-        task_ids = {name: tuple(found) for name, found in ids.items()}
+        task_ids = {name: tuple(made) for name, made in ids.items()}
         modules = tuple(spec.module for spec, _ in self.steps)
         return SequencePlan(self.sequence.scope, tuple(items.values()), task_ids, modules)
 
@@ -82,7 +82,7 @@ def plan(
             made = _plan_module(spec, progress, tasks)
             twice = next((task.id for task in made.values() if task.id in tasks), None)
             if twice:
-                raise ConfigError(f'two Modules would do "{twice}"; name each Module once')
+                raise ConfigError(f'two Modules would do "{twice}"', "name each Module once")
             progress.steps.append((spec, made))
             tasks.update((task.id, task) for task in made.values())
         done[sequence.name] = progress.finished()
@@ -105,7 +105,9 @@ def _in_order(sequences: list[Sequence]) -> list[Sequence]:
         order = nx.lexicographical_topological_sort(graph, key=list(by_name).index)
         return [by_name[name] for name in order]
     except nx.NetworkXUnfeasible:
-        raise ConfigError("sequences depend on each other in a circle") from None
+        raise ConfigError(
+            "sequences depend on each other in a circle", "let none of them depend on a later one"
+        ) from None
 
 
 def _plan_module(
@@ -120,7 +122,9 @@ def _plan_module(
     items = module.items(planning, settings)
     items = _chosen(items, settings.dates_to_process, where)
     if not items:
-        raise ConfigError(f"{where} has nothing to do: there is no date in the date range")
+        raise ConfigError(
+            f"{where} has nothing to do: there is no date in the date range", "give another one"
+        )
     gathers = _gathered(progress.upstream) if cls.role == "combine" else ()
     inputs = (*gathers, *(task.id for tasks_of in providers for task in tasks_of.values()))
     replaced = any(known[task_id].step.replace for task_id in inputs)
@@ -128,7 +132,9 @@ def _plan_module(
     tasks: dict[str, Task] = {}
     for item in items:
         if item.name in tasks:
-            raise ConfigError(f'{where} has two items of the name "{item.name}"')
+            raise ConfigError(
+                f'{where} has two items of the name "{item.name}"', "rename one of them"
+            )
         after = tuple(tasks_of[item.name].id for tasks_of in providers if item.name in tasks_of)
         outside = module.fingerprint(scope, item, settings)
         before = [[task_id, known[task_id].fingerprint] for task_id in (*after, *gathers)]
@@ -165,25 +171,30 @@ def _providers(spec: ModuleSpec, progress: _Progress, where: str) -> list[dict[s
     cls, steps = spec.cls, progress.steps
     if cls.role == "combine":
         if not progress.upstream:
-            raise ConfigError(f"{where} combines other sequences, but there are none before it")
+            raise ConfigError(
+                f"{where} combines other sequences, but there are none before it",
+                "name Modules of at least one other sequence in modules_to_use",
+            )
         return []
     if cls.role == "start":
         if steps:
-            raise ConfigError(f"{where} starts a sequence; put it first")
+            raise ConfigError(f"{where} starts a sequence", "put it first")
         return []
     if not steps:
-        raise ConfigError(f"{where} needs a Module before it that gets its input, a downloader")
+        raise ConfigError(
+            f"{where} has no input", "put a Module before it that gets it, a downloader"
+        )
     if not cls.consumes:
         return [steps[-1][1]]
-    found: dict[str, dict[str, Task]] = {}
+    providers: dict[str, dict[str, Task]] = {}
     for kind in cls.consumes:
         for earlier, tasks in reversed(steps):
             if kind in earlier.cls.provides:
-                found[earlier.module] = tasks
+                providers[earlier.module] = tasks
                 break
         else:
-            raise ConfigError(f"{where} needs {kind}; put a Module before it that makes them")
-    return list(found.values())
+            raise ConfigError(f"{where} needs {kind}", "put a Module before it that makes them")
+    return list(providers.values())
 
 
 def _common_items(providers: list[dict[str, Task]]) -> tuple[Item, ...]:

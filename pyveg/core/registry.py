@@ -75,7 +75,10 @@ def load(kind: str, name: str, where: str = "") -> Any:
     try:
         return point.load()
     except ImportError as error:
-        raise ConfigError(f'{prefix}the {kind} "{name}" cannot be imported: {error}') from error
+        raise ConfigError(
+            f'{prefix}the {kind} "{name}" cannot be imported: {error}',
+            "install what its package needs, or another version of it",
+        ) from error
 
 
 def extra_of(kind: str, name: str) -> str:
@@ -90,10 +93,10 @@ def _require_extra(kind: str, name: str, prefix: str) -> None:
     if not package:
         return
     try:
-        found = importlib.util.find_spec(package) is not None
+        there = importlib.util.find_spec(package) is not None
     except ModuleNotFoundError:  # a parent package is missing
-        found = False
-    if not found:
+        there = False
+    if not there:
         raise MissingPackageError(f'{prefix}the {kind} "{name}"', extra)
 
 
@@ -103,8 +106,8 @@ def _import_path(kind: str, path: str, prefix: str) -> Any:
         return getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f'{prefix}the {kind} "{path}" cannot be imported: {error}. Write it as '
-            '"package.module:Class" and install its package beside pyveg'
+            f'{prefix}the {kind} "{path}" cannot be imported: {error}',
+            'write it as "package.module:Class" and install its package beside pyveg',
         ) from error
 
 
@@ -119,8 +122,8 @@ def store_at(where: str) -> Store:
 
     A protocol that is the name of a Store belongs to that; others are fsspec's.
     """
-    protocol, found, rest = where.partition("://")
-    if not found:
+    protocol, separator, rest = where.partition("://")
+    if not separator:
         return cast(Store, load("store", "local")(where))
     if protocol in set(known("store")) - {"fsspec", "local", "memory"}:
         return cast(Store, load("store", protocol)(rest))

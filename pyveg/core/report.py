@@ -98,8 +98,8 @@ class RunReport:
             counts[task.step.label][result.state] += 1
             told_by_name = task.step.listed and result.state is State.FAILED
             if result.reason and not told_by_name and not self._inherited(task):
-                told = f"{result.state}: {result.reason}"
-                reasons[task.step.label].setdefault(told, []).append(task.item.name)
+                line = f"{result.state}: {result.reason}"
+                reasons[task.step.label].setdefault(line, []).append(task.item.name)
         return [
             ModuleRow(label, counts[label], _first(reasons[label], most_reasons))
             for label in counts

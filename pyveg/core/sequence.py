@@ -23,8 +23,8 @@ class ModuleSpec:
     @property
     def cls(self) -> type[Module[Any]]:
         """The Module's class."""
-        found: type[Module[Any]] = registry.load("module", self.module)
-        return found
+        module: type[Module[Any]] = registry.load("module", self.module)
+        return module
 
 
 @dataclass(frozen=True)

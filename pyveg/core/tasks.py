@@ -187,7 +187,9 @@ class TaskGraph:
         self._tasks: dict[str, Task] = {}
         for task in tasks:
             if task.id in self._tasks:
-                raise ConfigError(f'two tasks would have the name "{task.id}"; rename one of them')
+                raise ConfigError(
+                    f'two tasks would have the name "{task.id}"', "rename one of them"
+                )
             self._tasks[task.id] = task
         self._check_order()
         self.dependants: dict[str, list[str]] = {id_: [] for id_ in self._tasks}

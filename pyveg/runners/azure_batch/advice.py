@@ -97,8 +97,8 @@ def is_final(error: Exception) -> bool:
 
 def code_of(error: Exception) -> str | None:
     """The code that the service gave; None where it gave none."""
-    found: Any = getattr(error, "error", None)
-    code = getattr(found, "code", None)
+    inner: Any = getattr(error, "error", None)
+    code = getattr(inner, "code", None)
     return str(code) if code else None
 
 
@@ -107,8 +107,8 @@ def of_failure(failure: m.BatchTaskFailureInfo | None, exit_code: int | None) ->
     if failure is None:
         return f"exit code {exit_code}"
     details = "; ".join(str(pair.value) for pair in failure.details or () if pair.name != "Stack")
-    told = of_code(str(failure.code), " ".join(filter(None, (failure.message, details))))
-    return told if exit_code is None else f"exit code {exit_code}: {told}"
+    reason = of_code(str(failure.code), " ".join(filter(None, (failure.message, details))))
+    return reason if exit_code is None else f"exit code {exit_code}: {reason}"
 
 
 def _message_of(error: Any) -> str:

@@ -55,15 +55,15 @@ class Account:
         except AzureError as error:
             raise EngineError(f"{self._account_url}: {advice.of_error(error)}") from error
 
-    def remove(self, found: Leftover) -> bool:
+    def remove(self, leftover: Leftover) -> bool:
         """Remove it; False where it was gone already."""
         from azure.core.exceptions import AzureError
 
-        delete = self._service.delete_job if found.kind == "job" else self._service.delete_pool
+        delete = self._service.delete_job if leftover.kind == "job" else self._service.delete_pool
         try:
-            return delete(found.id)
+            return delete(leftover.id)
         except AzureError as error:
-            raise EngineError(f"{found.kind} {found.id}: {advice.of_error(error)}") from error
+            raise EngineError(f"{leftover.kind} {leftover.id}: {advice.of_error(error)}") from error
 
     def _jobs(self) -> list[Leftover]:
         return [

@@ -97,7 +97,7 @@ def make_delivery(plugins: Sequence[str] = (), extras: Sequence[str] = ("azure",
     return Delivery(files)
 
 
-def pack(found: Distribution) -> tuple[str, bytes]:
+def pack(distribution: Distribution) -> tuple[str, bytes]:
     """A wheel of an installed distribution.
 
     Returns
@@ -105,8 +105,8 @@ def pack(found: Distribution) -> tuple[str, bytes]:
     name : str
     data : bytes
     """
-    stem = f"{re.sub(r'[-_.]+', '_', found.name)}-{found.version}"
-    members = dict(sorted(_members(found, f"{stem}.dist-info")))
+    stem = f"{re.sub(r'[-_.]+', '_', distribution.name)}-{distribution.version}"
+    members = dict(sorted(_members(distribution, f"{stem}.dist-info")))
     members[f"{stem}.dist-info/WHEEL"] = _lines(
         ["Wheel-Version: 1.0", "Generator: pyveg", "Root-Is-Purelib: true", "Tag: py3-none-any"]
     )
@@ -135,52 +135,55 @@ def _installed(name: str) -> Distribution:
     found = next((d for d in distributions(name=name) if d.read_text("WHEEL")), None)
     if found is None:
         raise ConfigError(
-            f'nodes of Azure Batch need the package "{name}", which is not installed here; '
-            "make it installable (a pyproject.toml) and pip install it"
+            f'nodes of Azure Batch need the package "{name}", which is not installed here',
+            "make it installable (a pyproject.toml) and pip install it",
         )
     return found
 
 
-def _is_pure(found: Distribution) -> bool:
-    if _editable_folder(found) is not None:
+def _is_pure(distribution: Distribution) -> bool:
+    if _editable_folder(distribution) is not None:
         return True
-    return "Root-Is-Purelib: true" in (found.read_text("WHEEL") or "")
+    return "Root-Is-Purelib: true" in (distribution.read_text("WHEEL") or "")
 
 
-def _members(found: Distribution, info: str) -> Iterator[tuple[str, bytes]]:
+def _members(distribution: Distribution, info: str) -> Iterator[tuple[str, bytes]]:
     """Files of the wheel, but for what is made anew."""
     for name in ("METADATA", "entry_points.txt", "top_level.txt"):
-        text = found.read_text(name)
+        text = distribution.read_text(name)
         if text is not None:
             yield f"{info}/{name}", text.encode()
-    if _editable_folder(found) is None:
-        yield from _installed_files(found)
+    if _editable_folder(distribution) is None:
+        yield from _installed_files(distribution)
     else:
-        yield from _source_files(found)
+        yield from _source_files(distribution)
 
 
-def _installed_files(found: Distribution) -> Iterator[tuple[str, bytes]]:
-    for file in found.files or ():
+def _installed_files(distribution: Distribution) -> Iterator[tuple[str, bytes]]:
+    for file in distribution.files or ():
         name = file.as_posix()
         inside = not name.startswith("..") and ".dist-info/" not in name
         if inside and "__pycache__" not in file.parts:
-            yield name, Path(str(found.locate_file(file))).read_bytes()
+            yield name, Path(str(distribution.locate_file(file))).read_bytes()
 
 
-def _editable_folder(found: Distribution) -> Path | None:
+def _editable_folder(distribution: Distribution) -> Path | None:
     """The source tree of an editable installation."""
-    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if not origin.get("dir_info", {}).get("editable"):
         return None
     return Path(origin["url"].removeprefix("file://"))
 
 
-def _source_files(found: Distribution) -> Iterator[tuple[str, bytes]]:
+def _source_files(distribution: Distribution) -> Iterator[tuple[str, bytes]]:
     """Packages of an editable installation, as they are imported here."""
-    for top in (found.read_text("top_level.txt") or "").split():
+    for top in (distribution.read_text("top_level.txt") or "").split():
         spec = importlib.util.find_spec(top)
         if spec is None:
-            raise ConfigError(f'the package "{top}" of {found.name} cannot be imported')
+            raise ConfigError(
+                f'the package "{top}" of {distribution.name} cannot be imported',
+                "install it anew, or correct its top_level.txt",
+            )
         if not spec.submodule_search_locations:
             yield f"{top}.py", Path(spec.origin or "").read_bytes()
             continue
@@ -190,7 +193,8 @@ def _source_files(found: Distribution) -> Iterator[tuple[str, bytes]]:
             if path.is_file() and not any(p == "__pycache__" or p.startswith(".") for p in parts):
                 if path.suffix in _COMPILED:
                     raise ConfigError(
-                        f"{path} is compiled for this machine; nodes need a package without such"
+                        f"{path} is compiled for this machine and may not run on nodes",
+                        "publish its package as a wheel, or leave such files out of it",
                     )
                 yield "/".join((top, *parts)), path.read_bytes()
 

@@ -123,9 +123,9 @@ class RunPool:
             self.id = wanted.id
             return
         attempt = 1
-        while (found := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
-            if state_of(found) != "deleting":
-                self.id = self.made = found.id
+        while (pool := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
+            if state_of(pool) != "deleting":
+                self.id = self.made = pool.id
                 return
             attempt += 1  # its name is not free yet
         self._new = wanted.id if wanted.keep else names.pool_id(wanted.id, run, attempt)
@@ -144,8 +144,8 @@ class RunPool:
         self._waiting_since = time.monotonic()
 
     def _is_there(self, pool: str) -> bool:
-        found = self._service.pool(pool)
-        return found is not None and state_of(found) != "deleting"
+        there = self._service.pool(pool)
+        return there is not None and state_of(there) != "deleting"
 
     def _choose_image(self, tell: Callable[[EngineStatus], None]) -> tuple[Any, str]:
         """The image of its nodes and the agent for it; asks the service for its images, once."""
@@ -154,26 +154,28 @@ class RunPool:
         wanted = self._settings.pool
         if wanted.identity:
             raise EngineError(
-                f"there is no pool {wanted.id}; a pool with an identity is made by hand, see "
-                "docs/azure.md"
+                f"there is no pool {wanted.id}",
+                "a pool with an identity is made by hand, see docs/azure.md",
             )
         image, agent = dict(wanted.image), wanted.node_agent
         if "id" in image:
             if not agent:
-                raise EngineError("pool_image has an id, so pool_node_agent must be set too")
+                raise EngineError(
+                    "pool_image has an id and no node agent", "set pool_node_agent too"
+                )
             return m.BatchVmImageReference(virtual_machine_image_id=image["id"]), agent
-        found = self._service.image(image)
-        if found is None:
+        known = self._service.image(image)
+        if known is None:
             raise EngineError(
-                f"Azure Batch knows no image {image}; choose one with the help of docs/azure.md "
-                "and set pool_image"
+                f"Azure Batch knows no image {image}",
+                "choose one with the help of docs/azure.md and set pool_image",
             )
-        end = found.batch_support_end_of_life
+        end = known.batch_support_end_of_life
         if end is not None:
             text = f"the image {image.get('sku')} is supported until {end:%Y-%m-%d}; see pool_image"
             tell(EngineStatus(text, urgent=True))
         reference = m.BatchVmImageReference(**{"version": "latest", **image})
-        return reference, agent or found.node_agent_sku_id
+        return reference, agent or known.node_agent_sku_id
 
     # While tasks are in hand
 
@@ -215,10 +217,10 @@ class RunPool:
         if nodes.broken:
             broken = self._service.broken_nodes(self.id)
             return "; ".join(dict.fromkeys(self._why_broken(node) for node in broken))
-        found = self._service.pool(self.id)
-        if found is None or state_of(found) == "deleting":
+        pool = self._service.pool(self.id)
+        if pool is None or state_of(pool) == "deleting":
             raise PoolGoneError(self.id)
-        errors = found.resize_errors or []
+        errors = pool.resize_errors or []
         return "; ".join(dict.fromkeys(advice.of_code(e.code, e.message or "") for e in errors))
 
     def _why_broken(self, node: m.BatchNode) -> str:

@@ -48,18 +48,18 @@ def old_jobs(service: BatchService, run: str, hours: float) -> dict[str, OldJob]
     hours : float
         How long a job may last; in its second half nothing new is begun in it.
     """
-    found: dict[str, OldJob] = {}
+    jobs: dict[str, OldJob] = {}
     for job in service.jobs():
         tags = {item.name: item.value for item in job.metadata or ()}
         if tags.get(models.TAG) != run or models.SEQUENCE not in tags:
             continue
         sequence, attempt = tags[models.SEQUENCE], int(tags[models.ATTEMPT])
-        if sequence in found and found[sequence].attempt > attempt:
+        if sequence in jobs and jobs[sequence].attempt > attempt:
             continue
         usable = state_of(job) == "active" and _is_fresh(job, hours)
         tasks = {task.id: task for task in service.all_tasks(job.id)} if usable else {}
-        found[sequence] = OldJob(job.id, sequence, attempt, usable, tasks)
-    return found
+        jobs[sequence] = OldJob(job.id, sequence, attempt, usable, tasks)
+    return jobs
 
 
 def still_alive(store: Store, old: OldJob, tasks: Sequence[Task]) -> tuple[list[Bundle], list[str]]:
@@ -86,12 +86,12 @@ def still_alive(store: Store, old: OldJob, tasks: Sequence[Task]) -> tuple[list[
     wanted = {task.id: task for task in tasks}
     bundles = bulk.each(store, lambda task: _bundle(store, old.id, task, wanted), candidates)
     alive = [bundle for bundle in bundles if bundle is not None]
-    kept = {bundle.id for bundle in alive}
+    going_on = {bundle.id for bundle in alive}
     # What waits for something that is given up must be given up too.
-    while lost := [b for b in alive if any(_lost(id_, old, kept) for id_ in b.after)]:
-        kept -= {bundle.id for bundle in lost}
-        alive = [bundle for bundle in alive if bundle.id in kept]
-    return alive, [task.id for task in unfinished if task.id not in kept]
+    while lost := [b for b in alive if any(_lost(id_, old, going_on) for id_ in b.after)]:
+        going_on -= {bundle.id for bundle in lost}
+        alive = [bundle for bundle in alive if bundle.id in going_on]
+    return alive, [task.id for task in unfinished if task.id not in going_on]
 
 
 def _is_fresh(job: m.BatchJob, hours: float) -> bool:
@@ -121,8 +121,8 @@ def _did_well(old: OldJob, id_: str) -> bool:
     return task is not None and task.state == "completed" and task.succeeded
 
 
-def _lost(id_: str, old: OldJob, kept: set[str]) -> bool:
-    return id_ not in kept and not _did_well(old, id_)
+def _lost(id_: str, old: OldJob, going_on: set[str]) -> bool:
+    return id_ not in going_on and not _did_well(old, id_)
 
 
 def _bundle(store: Store, job: str, old: Change, wanted: dict[str, Task]) -> Bundle | None:

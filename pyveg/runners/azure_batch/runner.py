@@ -164,10 +164,10 @@ class AzureBatchRunner:
         end = None
         while not self._stop.is_set():
             try:
-                found = self._inbox.get(timeout=timeout)
+                more = self._inbox.get(timeout=timeout)
             except queue.Empty:
                 break
-            tasks.extend(found or ())
+            tasks.extend(more or ())
             end = end or time.monotonic() + GATHER
             timeout = max(0.0, end - time.monotonic())
         return tasks
@@ -188,8 +188,8 @@ class AzureBatchRunner:
             self._fail([*watch.bundles.values()], reason)
             watch.bundles.clear()
         while not self._stop.is_set():
-            found = self._inbox.get()
-            for task in found or ():
+            more = self._inbox.get()
+            for task in more or ():
                 self._listener.report(TaskResult(task.id, State.FAILED, reason))
 
     def _fail(self, bundles: Iterable[Bundle], reason: str) -> None:
@@ -314,8 +314,8 @@ class AzureBatchRunner:
         minutes = (time.monotonic() - self._answered) / 60
         if minutes * 60 > PATIENCE:
             raise EngineError(
-                f"no answer for {minutes:.0f} minutes: {reason}. Its tasks may still run; come "
-                "back with --from_cache"
+                f"no answer for {minutes:.0f} minutes: {reason}",
+                "its tasks may still run: come back with --from_cache",
             )
         self._listener.tell(EngineStatus(f"{reason}; trying again", urgent=True))
 
@@ -375,8 +375,8 @@ class AzureBatchRunner:
         """Tell how tasks ended; each before those that wait for it."""
         if not ended:
             return
-        found = bulk.each(self._store, lambda pair: self._outcome(watch.id, *pair), ended)
-        for (bundle, change), results in zip(ended, found, strict=True):
+        results_of = bulk.each(self._store, lambda pair: self._outcome(watch.id, *pair), ended)
+        for (bundle, change), results in zip(ended, results_of, strict=True):
             for result in results:
                 self._listener.report(result)
             blocks = outcomes.process_died(change) or len(bundle.tasks) == 1

@@ -95,19 +95,19 @@ class BatchService:
         """What the service says of an image for nodes; None where it knows none such."""
         images = self._call(lambda: list(self._client.list_supported_images()), "the images")
         keys = ("publisher", "offer", "sku")
-        for found in images:
-            if all(getattr(found.image_reference, key) == wanted.get(key) for key in keys):
-                return found
+        for candidate in images:
+            if all(getattr(candidate.image_reference, key) == wanted.get(key) for key in keys):
+                return candidate
         return None
 
     def node_counts(self, pool: str) -> dict[str, int]:
         """State -> how many nodes of a pool are in it; those with none are left out."""
         counts: dict[str, int] = {}
         text = f"poolId eq '{pool}'"
-        for found in self._call(
+        for nodes in self._call(
             lambda: list(self._client.list_pool_node_counts(filter=text)), f"pool {pool}"
         ):
-            for kind in (found.dedicated, found.low_priority):
+            for kind in (nodes.dedicated, nodes.low_priority):
                 for name, count in (kind or {}).items():
                     if name != "total" and count:
                         counts[name] = counts.get(name, 0) + int(count)
@@ -163,8 +163,8 @@ class BatchService:
         chunks = [tasks[begin : begin + BULK] for begin in range(0, len(tasks), BULK)]
         refused: dict[str, str] = {}
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="batch-add") as pool:
-            for found in pool.map(lambda chunk: self._add(job, chunk), chunks):
-                refused.update(found)
+            for reasons in pool.map(lambda chunk: self._add(job, chunk), chunks):
+                refused.update(reasons)
         return refused
 
     def _add(self, job: str, chunk: Sequence[m.BatchTaskCreateOptions]) -> dict[str, str]:
@@ -213,10 +213,10 @@ class BatchService:
         return self._tasks(job, None, [*_SELECT, "dependsOn"])
 
     def _tasks(self, job: str, text: str | None, select: list[str]) -> list[Change]:
-        found = self._call(
+        listed = self._call(
             lambda: list(self._client.list_tasks(job, filter=text, select=select)), f"job {job}"
         )
-        return [_change(task) for task in found]
+        return [_change(task) for task in listed]
 
     def task_log(self, job: str, task: str) -> str:
         """The end of what a task wrote to stderr; empty where its node is gone."""
@@ -273,7 +273,9 @@ class BatchService:
                 if last or attempt >= 2:  # whoever polls comes again anyway
                     raise
                 self._pause(attempt, None)
-        raise EngineError(f"{what}: Azure Batch did not answer")
+        raise EngineError(
+            f"{what}: Azure Batch did not answer", "check batch_account_url and the network"
+        )
 
     def _pause(self, attempt: int, retry_after: str | None) -> None:
         """Wait, longer from try to try, never in step with others; a stop ends it."""

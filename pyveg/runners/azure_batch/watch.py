@@ -108,10 +108,10 @@ class JobWatch:
         failed = {id_}
         grown = True
         while grown:
-            found = [b for b in self.bundles.values() if failed & set(b.after)]
-            for bundle in found:
+            dependants = [b for b in self.bundles.values() if failed & set(b.after)]
+            for bundle in dependants:
                 del self.bundles[bundle.id]
-            dropped.extend(found)
-            failed.update(bundle.id for bundle in found)
-            grown = bool(found)
+            dropped.extend(dependants)
+            failed.update(bundle.id for bundle in dependants)
+            grown = bool(dependants)
         return dropped

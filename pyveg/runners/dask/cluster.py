@@ -74,8 +74,8 @@ def address_of(scheduler: str) -> str:
         return str(json.loads(Path(scheduler).expanduser().read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(
-            f"dask_scheduler: {scheduler} does not tell where a scheduler is "
-            f"({describe(error)}); start one with `dask scheduler --scheduler-file FILE`"
+            f"dask_scheduler: {scheduler} does not tell where a scheduler is ({describe(error)})",
+            "start one with `dask scheduler --scheduler-file FILE`",
         ) from error
 
 
@@ -91,8 +91,8 @@ async def _client(address: str) -> AsyncIterator[Client]:
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise EngineError(
-            f"no Dask scheduler answers at {address} ({reason}); start it with `dask scheduler`, "
-            "or correct dask_scheduler"
+            f"no Dask scheduler answers at {address} ({reason})",
+            "start it with `dask scheduler`, or correct dask_scheduler",
         ) from error
     try:
         yield client

@@ -59,8 +59,8 @@ async def prepare(
     """
     versions = await client.get_versions(packages=["pyveg", *SAME_NUMBERS])
     if workers is not None:
-        found = {name: versions["workers"][name] for name in workers if name in versions["workers"]}
-        versions = {**versions, "workers": found}
+        asked = {name: versions["workers"][name] for name in workers if name in versions["workers"]}
+        versions = {**versions, "workers": asked}
     troubles = list(wrong_versions(versions))
     if troubles:
         return troubles, []
