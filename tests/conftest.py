@@ -223,7 +223,7 @@ class CloudMaker:
     def write(self, cloud: LocalCloud, **settings: Any) -> None:
         """Write the config anew."""
         text = cloud.config(
-            **{"poll_seconds": 0.1, "pool_dedicated_node_count": 2, "task_retries": 0, **settings}
+            **{"poll_seconds": 0.1, "pool_dedicated_node_count": 1, "task_retries": 0, **settings}
         )
         self.config_file.write_text(text)
 

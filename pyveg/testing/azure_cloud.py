@@ -57,6 +57,7 @@ class LocalCloud:
         environment = {
             "PYVEG_ENVIRONMENTS": str(self._environments),
             "PYVEG_PYTHON": sys.executable,
+            "PIP_COMPILE": "0",  # of hundreds of packages a Task imports some, which are compiled then
         }
         settings = Settings(
             location=self._folder / "batch", environment=environment, faults=self._faults

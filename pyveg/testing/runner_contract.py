@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from pyveg.core.errors import DataError
 from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStarted
 from pyveg.core.ports import Runner, RunnerSettings, Store
 from pyveg.core.tasks import State, TaskResult
+from pyveg.testing.gate import Gate
 from pyveg.testing.graphs import fake_pipeline, run_graph
 
 
@@ -25,6 +27,8 @@ class RunnerContract:
 
     runner_class: ClassVar[type[Runner]]
     n_workers: ClassVar[int] = 2
+    n_items: ClassVar[int] = 20
+    """Items of the largest run; fewer where each Task costs the engine much."""
 
     def make_runner(self) -> Runner:
         """An engine as it is used; override where more settings are needed."""
@@ -46,33 +50,22 @@ class RunnerContract:
 
     def test_all_succeed(self, tmp_path: Path) -> None:
         """Everything is done, in order, and what it wrote is there."""
-        results, store, events = self._run(tmp_path, start={"count": 20})
+        count = self.n_items
+        results, store, events = self._run(tmp_path, start={"count": count})
         assert {result.state for result in results.values()} == {State.SUCCEEDED}
-        assert store.read("A/Follow/00007") == b"00007+"
+        assert store.read("A/Follow/00003") == b"00003+"
         lines = store.read("combine/Gather/all").decode().splitlines()
-        assert lines == [f"{number:05}+" for number in range(20)] + ["00000", "00001"]
+        assert lines == [f"{number:05}+" for number in range(count)] + ["00000", "00001"]
         ended = [event.task.id for event in events if isinstance(event, TaskEnded)]
-        assert len(ended) == len(set(ended)) == len(results) == 43
-        assert ended.index("A/Start/00007") < ended.index("A/Follow/00007")
+        assert len(ended) == len(set(ended)) == len(results) == 2 * count + 2 + 1
+        assert ended.index("A/Start/00003") < ended.index("A/Follow/00003")
         assert ended[-1] == "combine/Gather/all"
         assert isinstance(events[-1], RunEnded)
-
-    def test_each_task_starts_before_it_ends(self, tmp_path: Path) -> None:
-        """Watchers see a Task begin at most once, and before its end."""
-        _, _, events = self._run(tmp_path, start={"count": 5})
-        started = [event.task.id for event in events if isinstance(event, TaskStarted)]
-        assert len(started) == len(set(started))
-        ended: set[str] = set()
-        for event in events:
-            if isinstance(event, TaskStarted):
-                assert event.task.id not in ended
-            elif isinstance(event, TaskEnded):
-                ended.add(event.task.id)
-        assert ended >= set(started)
+        _check_starts(events)
 
     def test_failures_and_skips_stay_where_they_are(self, tmp_path: Path) -> None:
         """One failure never stops independent work, and what depends on it never waits."""
-        results, store, _ = self._run(
+        results, store, events = self._run(
             tmp_path,
             start={"count": 6, "fail": ["00001"], "skip": ["00002"]},
             follow={"fail": ["00003"]},
@@ -91,6 +84,7 @@ class RunnerContract:
         assert "00000+\n00004+\n00005+\n00000\n00001\n" in text
         assert "missing A/Follow/00001: blocked: A/Start/00001 failed: 00001 is bad" in text
         assert "missing A/Follow/00002: skipped: 00002 is empty" in text
+        _check_starts(events)
 
     def test_names_arrive_as_they_are(self, tmp_path: Path) -> None:
         """Names of Items are never interpreted on their way."""
@@ -102,31 +96,39 @@ class RunnerContract:
 
     def test_submit_does_not_wait(self, tmp_path: Path) -> None:
         """The coordinator must stay free for other engines."""
-        runner, store = self.make_runner(), self.make_store(tmp_path)
-        graph = fake_pipeline(start={"count": 2, "seconds": 1.5}).plan().graph
+        runner, store = self.make_runner(), self.make_store(tmp_path / "run")
+        gate = Gate(tmp_path / "gate")
+        start = {"count": 2, "gate": str(gate.folder)}
+        graph = fake_pipeline(start=start).plan().graph
         listener = Reports()
         runner.start(store, listener)
         try:
             runner.submit([task for task in graph if task.id.startswith("A/Start")])
             assert not listener.reports
+            gate.open()
             _wait(lambda: len(listener.reports) == 2)
         finally:
+            gate.open()
             runner.close()
         assert {report.state for report in listener.reports} == {State.SUCCEEDED}
 
     def test_cancel_gives_up_the_rest(self, tmp_path: Path) -> None:
         """A cancelled engine ends soon and reports no Task that had not begun."""
-        runner, store = self.make_runner(), self.make_store(tmp_path)
-        graph = fake_pipeline(start={"count": 40, "seconds": 0.2}).plan().graph
+        runner, store = self.make_runner(), self.make_store(tmp_path / "run")
+        gate = Gate(tmp_path / "gate")
+        held = [f"{number:05}" for number in range(1, 20)]
+        start = {"count": 20, "gate": str(gate.folder), "held": held}
+        graph = fake_pipeline(start=start).plan().graph
         listener = Reports()
         runner.start(store, listener)
         runner.submit([task for task in graph if task.id.startswith("A/Start")])
         _wait(lambda: len(listener.reports) >= 1)
         runner.cancel()
+        gate.open()  # what had begun may end
         runner.close()
         count = len(listener.reports)
-        assert count < 40
-        time.sleep(0.5)
+        assert count < 20
+        time.sleep(0.2)
         assert len(listener.reports) == count
 
     def test_an_idle_engine_closes(self, tmp_path: Path) -> None:
@@ -151,6 +153,19 @@ class Reports:
 
     def tell(self, status: EngineStatus) -> None:
         """Let it pass."""
+
+
+def _check_starts(events: Sequence[Event]) -> None:
+    """Watchers see a Task begin at most once, and before its end."""
+    started = [event.task.id for event in events if isinstance(event, TaskStarted)]
+    assert len(started) == len(set(started))
+    ended: set[str] = set()
+    for event in events:
+        if isinstance(event, TaskStarted):
+            assert event.task.id not in ended
+        elif isinstance(event, TaskEnded):
+            ended.add(event.task.id)
+    assert ended >= set(started)
 
 
 def _wait(until: Any, seconds: float = 60.0) -> None:

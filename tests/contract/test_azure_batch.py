@@ -18,6 +18,7 @@ from pyveg.testing.runner_contract import RunnerContract
 
 class TestAzureBatch(RunnerContract):
     runner_class = AzureBatchRunner
+    n_items = 4  # each Task is a process that is started on a node
 
     @pytest.fixture(autouse=True)
     def _cloud(self, make_cloud: Any) -> None:

@@ -7,24 +7,31 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 from click.testing import CliRunner, Result
 
 from pyveg.core.errors import KeyMissingError
+from pyveg.core.layout import LOCK
 from pyveg.jobs import azure
 from pyveg.scripts.azure_cleanup import main as cleanup_command
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage.azure_blob import AzureBlobStore
+from pyveg.storage.keys import LOCKS
 from pyveg.testing.azure_cloud import LocalCloud
-from pyveg.testing.azurite import Azurite
+from pyveg.testing.azurite import ACCOUNT, Azurite
+from pyveg.testing.gate import Gate
+from pyveg.testing.graphs import fake_config
 
 SUMMARY = "gee_27.95_11.57_combine/results_summary.json"
 BATCH = {"run_mode": "batch"}
@@ -34,6 +41,27 @@ ON_NODES = {
     "NDVICalculator": BATCH,
     "SimulatedSentinel2": {"spin_up": 200},
 }
+
+
+GATHERED = "combine/Gather/all"
+LINES = ["00000+", "00001+", "00002+", "00000", "00001"]
+"""What three dates of the fakes, and two of another Sequence, make in the end."""
+
+
+@pytest.fixture
+def fakes(tmp_path: Path) -> Callable[..., str]:
+    """Writes a config of three dates on nodes; one waits at a gate if there is one."""
+
+    def write(gate: Gate | None = None) -> str:
+        held = {} if gate is None else {"gate": str(gate.folder), "held": ["00001"]}
+        special: dict[str, Any] = {"A": {"count": 3, **BATCH}, "Follow": held, "B": {"count": 2}}
+        where = {"output_location_type": "azure", "runner": "threads"}
+        path = tmp_path / "fakes.py"
+        name = f"fakes-{uuid.uuid4().hex[:8]}"
+        path.write_text(fake_config(name, special_config=special, **where))
+        return str(path)
+
+    return write
 
 
 def _invoke(command: Any, *arguments: str) -> Result:
@@ -95,18 +123,21 @@ def _first_line(process: subprocess.Popen[str]) -> AzureBlobStore:
 
 
 def test_nodes_give_the_numbers_of_this_machine(make_cloud: Any, write_config: Any) -> None:
-    cloud = make_cloud()
-    on_nodes = _invoke(run_command, "--config_file", _config(write_config, ON_NODES))
+    cloud = make_cloud(pool_dedicated_node_count=2)
+    dates = {"date_range": ["2016-01-01", "2016-03-01"]}
+    on_nodes = _invoke(run_command, "--config_file", _config(write_config, ON_NODES, **dates))
     assert on_nodes.exit_code == 0, on_nodes.output
     store = azure.open_store(_container(on_nodes.output))
     _nothing_secret(cloud, store, on_nodes.output)
     assert _left(cloud) == []
+    _weather_went_on(store)
 
     special = {
         "NetworkCentralityCalculator": {"n_sub_images": 10},
         "SimulatedSentinel2": {"spin_up": 200},
     }
-    here = _invoke(run_command, "--config_file", str(write_config(special_config=special)))
+    config = write_config(special_config=special, runner="threads", **dates)
+    here = _invoke(run_command, "--config_file", str(config))
     assert here.exit_code == 0, here.output
     (folder,) = write_config.runs()
     local = {
@@ -116,7 +147,7 @@ def test_nodes_give_the_numbers_of_this_machine(make_cloud: Any, write_config: A
     }
     assert SUMMARY in local
     assert {key: store.read(key) for key in store.list("gee_")} == local
-    _few_blobs(store, dates=4)
+    _few_blobs(store, dates=2)
 
 
 def _few_blobs(store: AzureBlobStore, dates: int) -> None:
@@ -145,11 +176,9 @@ def _nothing_secret(cloud: LocalCloud, store: AzureBlobStore, output: str) -> No
             assert secret not in data, name
 
 
-def test_weather_goes_on_while_nodes_work(make_cloud: Any, write_config: Any) -> None:
-    """Submission returns at once, and the combiner waits for all."""
-    make_cloud()
-    result = _invoke(run_command, "--config_file", _config(write_config, ON_NODES))
-    log = azure.open_store(_container(result.output)).read("_pyveg/run.log").decode()
+def _weather_went_on(store: AzureBlobStore) -> None:
+    """Submission returned at once, and the combiner waited for all."""
+    log = store.read("_pyveg/run.log").decode()
     ended = re.findall(r" (\w+)/(\w+)/[\d-]+ succeeded", log)
     modules = [module for _, module in ended]
     assert max(i for i, m in enumerate(modules) if m == "WeatherImageToJSON") < min(
@@ -158,7 +187,7 @@ def test_weather_goes_on_while_nodes_work(make_cloud: Any, write_config: Any) ->
     assert log.index("combine/VegAndWeatherJsonCombiner") > log.rindex("NDVICalculator/")
 
 
-def test_a_pool_that_was_there_is_used_and_left(make_cloud: Any, write_config: Any) -> None:
+def test_a_pool_that_was_there_is_used_and_left(make_cloud: Any, fakes: Any) -> None:
     """Its nodes lack this pyveg: the job prepares them."""
     from azure.batch import models as m
 
@@ -177,26 +206,18 @@ def test_a_pool_that_was_there_is_used_and_left(make_cloud: Any, write_config: A
             task_slots_per_node=2,
         )
     )
-    special = {"NDVICalculator": BATCH, "SimulatedSentinel2": {"spin_up": 200}}
-    result = _invoke(run_command, "--config_file", _config(write_config, special))
+    result = _invoke(run_command, "--config_file", fakes())
     assert result.exit_code == 0, result.output
     assert _left(cloud) == ["ours"]
 
 
-def test_a_pool_to_be_kept_is_kept_and_used_again(make_cloud: Any, write_config: Any) -> None:
+def test_a_pool_to_be_kept_is_kept_and_used_again(make_cloud: Any, fakes: Any) -> None:
     cloud = make_cloud(batch_pool_id="kept", keep_pool=True)
-    special = {"NDVICalculator": BATCH, "SimulatedSentinel2": {"spin_up": 200}}
     for _ in range(2):
-        result = _invoke(run_command, "--config_file", _config(write_config, special))
+        result = _invoke(run_command, "--config_file", fakes())
         assert result.exit_code == 0, result.output
         assert _left(cloud) == ["kept"]
     assert cloud.batch.requests.counts["create_pool"] == 1
-
-
-SLOW = {
-    **ON_NODES,
-    "NetworkCentralityCalculator": {"n_threads": 1, **BATCH},
-}
 
 
 def _done(store: AzureBlobStore) -> dict[str, str]:
@@ -208,13 +229,21 @@ def _done(store: AzureBlobStore) -> dict[str, str]:
     }
 
 
-def test_a_client_that_is_killed(make_cloud: Any, write_config: Any) -> None:
+def _until_all_but_one_are_done(store: AzureBlobStore) -> None:
+    """The second date is held in its second Module; all else that can be done is."""
+    _until(lambda: len(_done(store)) == 3 + 2 + 2)
+
+
+def _lines(store: AzureBlobStore) -> list[str]:
+    return store.read(GATHERED).decode().splitlines()
+
+
+def test_a_client_that_is_killed(make_cloud: Any, fakes: Any, gate: Gate) -> None:
     """Nodes go on; the next try joins them, and nothing that was done is done again."""
-    cloud = make_cloud(task_slots_per_node=1)
-    config = _config(write_config, SLOW, date_range=["2016-01-01", "2016-09-01"])
-    with _started("--config_file", config) as process:
+    cloud = make_cloud()
+    with _started("--config_file", fakes(gate)) as process:
         store = _first_line(process)
-        _until(lambda: any("VegetationImage" in key for key in _done(store)))
+        _until_all_but_one_are_done(store)
         process.kill()
         process.wait()
     assert len(_left(cloud)) == 2
@@ -222,28 +251,30 @@ def test_a_client_that_is_killed(make_cloud: Any, write_config: Any) -> None:
     refused = _invoke(run_command, "--from_cache", store.container)
     assert refused.exit_code == 2
     assert "if it was killed, wait" in refused.output
-    _until(lambda: not _locked(store))
+    _end_lease(store)
     before = _done(store)
+    asked = cloud.batch.requests.counts["list_tasks"]
+    joined = threading.Thread(
+        target=lambda: (
+            _until(lambda: cloud.batch.requests.counts["list_tasks"] > asked + 1) and gate.open()
+        )
+    )
+    joined.start()
     again = _invoke(run_command, "--from_cache", store.container)
+    joined.join()
     assert again.exit_code == 0, again.output
     assert before.items() <= _done(store).items()
+    assert cloud.batch.requests.counts["create_job"] == 1
     assert _left(cloud) == []
-
-    whole = _invoke(run_command, "--config_file", config)
-    assert whole.exit_code == 0, whole.output
-    other = azure.open_store(_container(whole.output))
-    assert store.read(SUMMARY) == other.read(SUMMARY)
+    assert _lines(store) == LINES
 
 
-def _locked(store: AzureBlobStore) -> bool:
-    from pyveg.core.errors import RunLockedError
-    from pyveg.core.layout import LOCK
-
-    try:
-        with store.lock(LOCK):
-            return False
-    except RunLockedError:
-        return True
+def _end_lease(store: AzureBlobStore) -> None:
+    """What the service does by itself half a minute after the client was killed."""
+    service = BlobServiceClient(store.account_url, AzureNamedKeyCredential(ACCOUNT, Azurite.key))
+    blob = service.get_blob_client(store.container, f"{LOCKS}/{LOCK}")
+    assert blob.get_blob_properties().lease.duration == "fixed"
+    BlobLeaseClient(blob).break_lease(lease_break_period=0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for other processes")
@@ -251,31 +282,31 @@ def _locked(store: AzureBlobStore) -> bool:
     ("how", "number"),
     [("cancel", signal.SIGINT), ("detach", signal.SIGINT), ("cancel", signal.SIGTERM)],
 )
-def test_an_interrupt(make_cloud: Any, write_config: Any, how: str, number: int) -> None:
+def test_an_interrupt(make_cloud: Any, fakes: Any, gate: Gate, how: str, number: int) -> None:
     """Ctrl-C, or a request to end, removes everything, or leaves it and says how to come back."""
     cloud = make_cloud()
-    config = _config(write_config, SLOW)
-    with _started("--config_file", config, "--on_interrupt", how) as process:
+    with _started("--config_file", fakes(gate), "--on_interrupt", how) as process:
         store = _first_line(process)
-        _until(lambda: any("VegetationImage" in key for key in _done(store)))
+        _until_all_but_one_are_done(store)
         process.send_signal(number)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"pyveg_run_pipeline --from_cache {store.url}" in output
     assert len(_left(cloud)) == (2 if how == "detach" else 0)
+    gate.open()
     again = _invoke(run_command, "--from_cache", store.container)
     assert again.exit_code == 0, again.output
-    assert store.size(SUMMARY)
+    assert cloud.batch.requests.counts["create_job"] == (1 if how == "detach" else 2)
+    assert _lines(store) == LINES
     assert _left(cloud) == []
 
 
-def test_cleanup_removes_what_a_killed_run_left(make_cloud: Any, write_config: Any) -> None:
+def test_cleanup_removes_what_a_killed_run_left(make_cloud: Any, fakes: Any, gate: Gate) -> None:
     """And nothing of a run that goes on, unless it is told to."""
     cloud = make_cloud()
-    config = _config(write_config, SLOW)
-    with _started("--config_file", config) as process:
+    with _started("--config_file", fakes(gate)) as process:
         store = _first_line(process)
-        _until(lambda: len(_left(cloud)) == 2)
+        gate.wait_for("00001")
         busy = _invoke(cleanup_command, "--remove")
         assert busy.output.count("(its run goes on)") == 2
         assert len(_left(cloud)) == 2
@@ -290,4 +321,4 @@ def test_cleanup_removes_what_a_killed_run_left(make_cloud: Any, write_config: A
     assert _left(cloud) == []
     assert "nothing was left behind" in _invoke(cleanup_command).output
     with pytest.raises(KeyMissingError):
-        store.read(SUMMARY)
+        store.read(GATHERED)

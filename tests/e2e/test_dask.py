@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,8 @@ from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
+from pyveg.testing.gate import Gate
+from pyveg.testing.graphs import fake_config
 
 SUMMARY = "gee_27.95_11.57_combine/results_summary.json"
 
@@ -106,9 +107,12 @@ def test_a_container_opened_by_a_key_that_workers_do_not_have(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are of POSIX systems")
-def test_an_interrupt_at_the_terminal(write_config: Any) -> None:
+def test_an_interrupt_at_the_terminal(tmp_path: Path, gate: Gate) -> None:
     """It reaches workers too, which leave it to the coordinator; none of them stays."""
-    config = write_config(runner="dask", date_range=["2016-01-01", "2019-01-01"], n_workers=2)
+    config = tmp_path / "config.py"
+    special = {"Start": {"count": 2, "gate": str(gate.folder), "held": ["00001"]}}
+    out = str(tmp_path / "out")
+    config.write_text(fake_config(out, runner="dask", n_workers=2, special_config=special))
     process = subprocess.Popen(
         [sys.executable, "-m", "pyveg.scripts.run_pipeline", "--config_file", str(config)],
         stdout=subprocess.PIPE,
@@ -116,11 +120,7 @@ def test_an_interrupt_at_the_terminal(write_config: Any) -> None:
         text=True,
         start_new_session=True,
     )
-    end = time.monotonic() + 60
-    while not any(list(run.glob("_pyveg/manifests/**/*.json")) for run in write_config.runs()):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    gate.wait_for("00001")
     children = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=30)
@@ -130,5 +130,5 @@ def test_an_interrupt_at_the_terminal(write_config: Any) -> None:
     _, alive = psutil.wait_procs(children, timeout=10)
     assert len(children) >= 2
     assert not alive
-    (folder,) = write_config.runs()
+    (folder,) = tmp_path.glob("out_*")
     assert not list(folder.glob("_pyveg/dask/*"))

@@ -171,7 +171,7 @@ def test_a_second_run_asks_nothing(
     assert one == two
 
 
-def test_a_hundred_dates_with_faults(
+def test_many_dates_with_faults(
     write_config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One in ten requests is turned away once: listings by 429, pixels by 503."""
@@ -179,7 +179,7 @@ def test_a_hundred_dates_with_faults(
     place = Place(27.95, 11.57, 0.006)
     grid = utm_grid(place, 10)
     clear = np.zeros(grid.shape, dtype=bool)
-    days = [str(date(2019, 1, 1) + timedelta(days=n)) for n in range(100)]
+    days = [str(date(2019, 1, 1) + timedelta(days=n)) for n in range(40)]
     scenes = [part for day in days for part in _scene(tmp_path, day, grid, clear)]
     asked: Counter[tuple[str, int]] = Counter()
 
@@ -196,7 +196,7 @@ def test_a_hundred_dates_with_faults(
         write_config,
         tmp_path,
         region_size=place.region_size,
-        date_range=["2019-01-01", "2019-04-11"],
+        date_range=["2019-01-01", "2019-02-10"],
         time_per_point="1d",
         collections_to_use=["Sentinel2"],
         modules_to_use={"Sentinel2": ["VegetationDownloader"]},
@@ -206,9 +206,9 @@ def test_a_hundred_dates_with_faults(
     with service.instead():
         report = run_pipeline(config)
     assert [result.reason for result in report.results.values() if result.reason] == []
-    assert report.counts["succeeded"] == 100
+    assert report.counts["succeeded"] == 40
     assert 8 <= service.most_at_once <= 16
-    for number in range(100):
+    for number in range(40):
         assert asked["value", number] == 1 + (number % 10 == 3)
         assert asked["pixels", number] == 1 + (number % 10 == 7)
     nobody = StandIn()
@@ -217,7 +217,7 @@ def test_a_hundred_dates_with_faults(
     assert nobody.calls == []
     reasons = [result.reason for result in again.results.values() if result.reason]
     assert reasons == []
-    assert again.counts["succeeded"] == 100
+    assert again.counts["succeeded"] == 40
 
 
 def test_a_network_that_is_down_fails_the_date_and_no_more(
