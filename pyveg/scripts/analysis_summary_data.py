@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,7 +15,9 @@ from pyveg.scripts.edge import debug_option, told_plainly, version_option
     help="Folder or URL with analysed runs in it, a run, or a container; may be given repeatedly.",
 )
 @click.option("--output_dir", required=True, help="Folder for the tables and figures.")
-@click.option("--alpha", default=0.05, show_default=True, help="Rate of false discoveries.")
+@click.option(
+    "--alpha", default=0.05, show_default=True, help="Rate of false discoveries to allow."
+)
 @click.option("--fdr", type=click.Choice(["bh", "by"]), default="bh", show_default=True)
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @debug_option
@@ -28,11 +30,11 @@ def main(  # noqa: PLR0917 - click passes options by name
     azure_config: str | None,
     debug: bool,
 ) -> None:
-    """Compare places: one table of them, their tests corrected together, figures along rainfall.
+    """Compare places: one table of all, tests corrected together, and figures along rainfall.
 
     Runs are analysed with pyveg_gee_analysis, or with analysis = True in their config.
     """
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.jobs import analyses, azure
 
         azure.use(azure_config)

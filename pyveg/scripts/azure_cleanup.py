@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from pyveg.runners.azure_batch.cleanup import Account, Leftover
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--remove", is_flag=True, help="Remove what is listed.")
-@click.option("--run", help="Only what the run in that container has made.")
-@click.option("--going_on", is_flag=True, help="Also of runs that a process is working on.")
+@click.option("--run", help="Only what the run of that container has made.")
+@click.option("--going_on", is_flag=True, help="Also what belongs to runs that are going on.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @debug_option
 @version_option
@@ -31,22 +31,23 @@ def main(
 
     Exit code 0: done; 1: something could not be removed; 2: the account cannot be used.
     """
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.jobs import azure, batch
 
         azure.use(azure_config)
         account = batch.account(azure.load())
-        found = [item for item in account.leftovers() if run in (None, item.run)]
-        busy = (
-            set() if going_on else {name for name in {i.run for i in found} if batch.is_busy(name)}
-        )
-        for item in found:
+        leftovers = [item for item in account.leftovers() if run in (None, item.run)]
+        runs = set() if going_on else {item.run for item in leftovers}
+        busy = {name for name in runs if batch.is_busy(name)}
+        for item in leftovers:
             click.echo(_line(item, busy=item.run in busy))
-        idle = [item for item in found if item.run not in busy]
-        if not found:
+        idle = [item for item in leftovers if item.run not in busy]
+        if not leftovers:
             click.echo("nothing was left behind")
         elif not remove:
-            click.echo(f"{len(idle)} of {len(found)} can be removed: pyveg_azure_cleanup --remove")
+            click.echo(
+                f"{len(idle)} of {len(leftovers)} can be removed: pyveg_azure_cleanup --remove"
+            )
         else:
             sys.exit(_remove(account, idle))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,10 +17,10 @@ from pyveg.scripts.edge import debug_option, told_plainly, version_option
 def main(output_file: str, force: bool, debug: bool) -> None:
     """Write an azure_config.py to fill in: your storage and Batch accounts, and the pool.
 
-    It is found in the working directory, by --azure_config FILE, or by the environment variable
-    PYVEG_AZURE_CONFIG. Keep it out of version control.
+    Commands look for it in the working directory, or where --azure_config FILE or the environment
+    variable PYVEG_AZURE_CONFIG says. Keep it out of version control.
     """
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.jobs import azure_template
 
         path = azure_template.write(output_file, force=force)

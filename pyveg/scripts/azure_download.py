@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from pyveg.storage.azure_download import Downloaded
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--container", required=True, help="The container, as the run printed it.")
 @click.option("--output_zipfile", help="A zip file to write.")
-@click.option("--output_dir", help="A folder to write to; equal files in it are kept.")
+@click.option("--output_dir", help="A folder to write to; files in it that are equal stay.")
 @click.option("--summary_json", is_flag=True, help="results_summary.json and the series.")
 @click.option("--rgb", is_flag=True, help="RGB images.")
 @click.option("--ndvi", is_flag=True, help="NDVI images and their black-and-white form.")
@@ -38,14 +38,14 @@ def main(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Download the results of a run from its blob container; the summary and RGB images by default.
 
-    Every file is checked by its length and MD5. A download that was broken off goes on where it
-    was when the same command is given again.
+    Every file is checked by its length and MD5. A download that was broken off goes on from
+    there when the same command is given again.
     """
     if (output_zipfile is None) == (output_dir is None):
         raise click.UsageError("give one of --output_zipfile FILE.zip and --output_dir FOLDER")
     flags = {"summary": summary_json, "rgb": rgb, "ndvi": ndvi, "all": everything}
     kinds = [kind for kind, given in flags.items() if given] or ["summary", "rgb"]
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.jobs import azure
 
         azure.use(azure_config)
@@ -68,8 +68,8 @@ def _download(
     blobs = [blob for blob in store.inventory() if chosen(blob.key, kinds)]
     if not blobs:
         raise StoreError(
-            f"{store.url} has nothing of what was asked for ({', '.join(kinds)}); "
-            "--all gives whatever there is"
+            f"{store.url} has nothing of what was asked for ({', '.join(kinds)})",
+            "take whatever there is with --all",
         )
     with suited_watcher() as watcher:
         if zipfile is not None:

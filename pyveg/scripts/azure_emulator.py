@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from azure_batch_emulator import Faults
@@ -22,18 +22,24 @@ SHARE = click.FloatRange(0, 1)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--nodes", type=click.IntRange(1), default=2, show_default=True, help="In a pool.")
-@click.option("--location", help="Folder for blobs and nodes; else one that goes at the end.")
+@click.option(
+    "--nodes", type=click.IntRange(1), default=2, show_default=True, help="Nodes of the pool."
+)
+@click.option("--location", help="Folder for blobs and nodes; a temporary one if left out.")
 @click.option(
     "--write_config", default="azure_config.py", show_default=True, help="The config to write."
 )
-@click.option("--node_start_seconds", type=click.FloatRange(0), default=0.0, help="Until it runs.")
-@click.option("--preempt_rate", type=SHARE, default=0.0, help="Of task runs; makes Spot nodes.")
-@click.option("--throttle_rate", type=SHARE, default=0.0, help="Of requests: 429 or 503.")
-@click.option("--fail_rate", type=SHARE, default=0.0, help="Of task runs, which die.")
+@click.option(
+    "--node_start_seconds", type=click.FloatRange(0), default=0.0, help="Until a node runs tasks."
+)
+@click.option(
+    "--preempt_rate", type=SHARE, default=0.0, help="Share of task runs; makes Spot nodes."
+)
+@click.option("--throttle_rate", type=SHARE, default=0.0, help="Share of requests: 429 or 503.")
+@click.option("--fail_rate", type=SHARE, default=0.0, help="Share of task runs that die.")
 @click.option("--core_quota", type=click.IntRange(0), help="Cores that the account may have.")
-@click.option("--job_quota", type=click.IntRange(0), help="Active jobs that it may have.")
-@click.option("--seed", type=int, default=0, help="Another one gives other faults.")
+@click.option("--job_quota", type=click.IntRange(0), help="Active jobs that the account may have.")
+@click.option("--seed", type=int, default=0, help="Seed of the faults.")
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
@@ -56,7 +62,7 @@ def main(  # noqa: PLR0917 - click passes options by name
 
     Exit code 0: stopped; 2: it cannot start.
     """
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from azure_batch_emulator import Faults
 
         faults = Faults(
@@ -96,8 +102,8 @@ def _check(config: Path) -> None:
 
     if config.exists() and MARK not in config.read_text(encoding="utf-8", errors="replace"):
         raise ConfigError(
-            f"{config} is there and was not written by pyveg_azure_emulator; name another file "
-            "with --write_config"
+            f"{config} is there and was not written by pyveg_azure_emulator",
+            "name another file with --write_config",
         )
 
 
@@ -112,7 +118,7 @@ def _start(stack: ExitStack, folder: Path, faults: Faults) -> LocalCloud:
 
 
 def _write(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
+    path.touch(mode=0o600)  # before its keys are in it
     path.write_text(text, encoding="utf-8")
 
 

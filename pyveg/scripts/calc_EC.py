@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.errors import ConfigError, DataError
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ TEXT = (".txt", ".csv")
     show_default=True,
     help="Length of the feature vector.",
 )
-@click.option("--do_EC", is_flag=True, help="Always done; kept so that old command lines work.")
+@click.option("--do_EC", is_flag=True, help="Always done; accepted so that old command lines work.")
 @click.option("--output_csv", type=click.Path(), help="Write the feature vector to this file too.")
 @click.option(
     "--output_png", type=click.Path(), help="Write a picture coloured by subgraph centrality."
@@ -47,7 +47,7 @@ TEXT = (".txt", ".csv")
     type=click.Choice(["json", "csv"]),
     default="json",
     show_default=True,
-    help="Form of what is printed.",
+    help="Format of the printed result.",
 )
 @debug_option
 @version_option
@@ -72,7 +72,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     del do_ec
     if (input_img is None) == (input_txt is None):
         raise click.UsageError("give one of --input_img and --input_txt")
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.kernels import centrality
 
         image = read_image(Path(input_img or input_txt or ""))
@@ -107,7 +107,7 @@ def read_image(path: Path) -> NDArray[np.float64]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check its path") from error
     kind = path.suffix.lower()
     try:
         if kind in TEXT:
@@ -118,8 +118,8 @@ def read_image(path: Path) -> NDArray[np.float64]:
         if kind in (".tif", ".tiff"):
             return formats.decode_geotiff(data).array.astype(np.float64)
     except formats.FormatError as error:
-        raise DataError(f"{path}: {error}") from error
-    raise ConfigError(f"{path}: images are .png, .tif, .csv or .txt")
+        raise DataError(f"{path}: {error}", "give another file") from error
+    raise ConfigError(f"{path} is of no kind that is known", "give a .png, .tif, .csv or .txt")
 
 
 def text_of(
@@ -149,7 +149,9 @@ def write(path: str, data: bytes) -> None:
     try:
         Path(path).write_bytes(data)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", "name a file that you may write to"
+        ) from error
 
 
 def picture(values: NDArray[np.float64], mask: NDArray[np.bool_], zoom: int = 8) -> bytes:

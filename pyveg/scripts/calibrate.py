@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,40 +31,48 @@ if TYPE_CHECKING:
     help="Declining places, and as many collapsing. [half of --n_places]",
 )
 @click.option(
-    "--years", type=click.IntRange(2, 100), default=10, show_default=True, help="Of each record."
+    "--years",
+    type=click.IntRange(2, 100),
+    default=10,
+    show_default=True,
+    help="Length of each record.",
 )
 @click.option(
     "--gaps",
     default="0,0.2,0.4",
     show_default=True,
-    help="Shares of dates to take away, from the same places.",
+    help="Shares of dates to take away from the same places.",
 )
 @click.option(
-    "--chips", type=click.IntRange(1, 20), default=2, show_default=True, help="Per side of a place."
+    "--chips",
+    type=click.IntRange(1, 20),
+    default=2,
+    show_default=True,
+    help="Along a side of a place.",
 )
 @click.option("--indicators", default="", help='Names, such as "ar1,variance,trend". [all]')
 @click.option(
-    "--surrogates", type=click.IntRange(19), default=199, show_default=True, help="Of each test."
+    "--surrogates", type=click.IntRange(19), default=199, show_default=True, help="Per test."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--n_workers", type=click.IntRange(1), help="Processes. [one per core]")
 @debug_option
 @version_option
 def main(**options: Any) -> None:
-    """Send simulated places through the pipeline and count what the tests say of them.
+    """Run simulated places through the pipeline and count the alarms of the tests.
 
-    Stable places tell the rate of false alarms; places whose rain declines by a quarter, or so
-    far that the vegetation collapses, tell the power. A place takes about five seconds of one
+    Stable places show the rate of false alarms; places whose rain declines by a quarter, or so
+    far that the vegetation collapses, show the power. A place takes about five seconds of one
     core. A calibration that was interrupted goes on with the same command; other --gaps,
-    --indicators and --surrogates test the same places anew.
+    --indicators and --surrogates test the same places again.
 
     Exit code 0: done; 2: something is wrong; 130: interrupted.
     """
-    with told_plainly(debug=options["debug"]), ended_in_order(), ExitStack() as stack:
+    with plain_errors(debug=options["debug"]), ended_in_order(), ExitStack() as stack:
         from pyveg.calibration.calibrate import Checks, calibrate, cores
         from pyveg.calibration.simulated_places import World
 
-        found = calibrate(
+        calibration = calibrate(
             options["output_dir"],
             n_places=options["n_places"],
             n_falling=options["n_falling"],
@@ -78,8 +86,8 @@ def main(**options: Any) -> None:
             told=_progress(stack),
         )
         stack.close()
-        click.echo(table(found.summary))
-        for path in found.files:
+        click.echo(table(calibration.summary))
+        for path in calibration.files:
             click.echo(f"written: {path}")
 
 
@@ -91,7 +99,9 @@ def _numbers(text: str) -> list[float]:
     try:
         return [float(part) for part in _parts(text)]
     except ValueError:
-        raise ConfigError(f'--gaps "{text}" must be shares with commas: 0,0.2,0.4') from None
+        raise ConfigError(
+            f'--gaps "{text}" are no shares', "write numbers with commas: 0,0.2,0.4"
+        ) from None
 
 
 def _progress(stack: ExitStack) -> Told:
@@ -109,14 +119,14 @@ def _progress(stack: ExitStack) -> Told:
     bar = stack.enter_context(Progress(*columns))
     line = bar.add_task("")
 
-    def told(done: int, total: int, name: str) -> None:
+    def advance(done: int, total: int, name: str) -> None:
         bar.update(line, completed=done, total=total, description=name)
 
-    return told
+    return advance
 
 
 class _Lines:
-    """Tells how far it is, every so many seconds and at the end."""
+    """Prints how far it is, every so many seconds and at the end."""
 
     def __init__(self, every: float = 10.0) -> None:
         self._every = every
@@ -125,7 +135,7 @@ class _Lines:
 
     def __call__(self, done: int, total: int, name: str) -> None:
         now = time.monotonic()
-        if not name:
+        if not name:  # places of an earlier start, which took none of this time
             self._first = done
         if done < total and now - self._last < self._every:
             return

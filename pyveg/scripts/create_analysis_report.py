@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,12 +18,12 @@ from pyveg.scripts.edge import debug_option, told_plainly, version_option
 @version_option
 def main(input_dir: str, azure_config: str | None, debug: bool) -> None:
     """Draw the figures and write the report of an analysis anew; nothing is computed again."""
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.jobs import analyses, azure
-        from pyveg.scripts.gee_analysis import tell_verdicts
+        from pyveg.scripts.gee_analysis import print_verdicts
 
         azure.use(azure_config)
-        tell_verdicts(analyses.report_again(input_dir, tell=click.echo))
+        print_verdicts(analyses.report_again(input_dir, tell=click.echo))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`pyveg_doctor`: what is installed, which credentials were found, which services answer."""
+"""`pyveg_doctor`: what is installed, which credentials there are, which services answer."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import asdict
 import click
 
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--offline", is_flag=True, help="Ask no service.")
+@click.option("--offline", is_flag=True, help="Do not contact any service.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @debug_option
 @version_option
 def main(offline: bool, azure_config: str | None, as_json: bool, debug: bool) -> None:
-    """Look at what pyveg needs: packages, disk, credentials, services; each trouble with its cure.
+    """Check packages, disk space, credentials and services, and say how to mend what is wrong.
 
-    Credentials are looked for, and never shown.
+    Credentials are looked for, but never shown.
 
     Exit code 0: nothing is wrong; 1: something is.
     """
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         from pyveg.jobs import azure
         from pyveg.jobs.doctor import Health, examine
 

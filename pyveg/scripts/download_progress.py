@@ -34,12 +34,12 @@ class PlainDownload:
         """Nothing is to be put in order."""
 
     def begin(self, files: int, size: int) -> None:
-        """Tell what is to come."""
+        """Print what is to come."""
         self._total = (files, size)
         click.echo(f"download: {files} files, {size / 1e6:.1f} MB")
 
     def advance(self, files: int, size: int) -> None:
-        """Count, and tell it when some time has passed."""
+        """Count, and print it when some time has passed."""
         self._done[0] += files
         self._done[1] += size
         if time.monotonic() - self._last > self._every:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,21 +19,36 @@ if TYPE_CHECKING:
 @click.option("--input_dir", help="Folder or URL of a run, or a results_summary.json.")
 @click.option("--input_container", help="Container of a run.")
 @click.option("--output_dir", help='Where to write to; else "analysis" in the run.')
-@click.option("--collection", multiple=True, help="Vegetation collection; all where not given.")
-@click.option("--metric", multiple=True, help="What is tested; else every metric declared for it.")
-@click.option("--spatial/--no_spatial", default=True, show_default=True, help="Measure images too.")
+@click.option("--collection", multiple=True, help="Vegetation collection; all if left out.")
+@click.option(
+    "--metric", multiple=True, help="Metric to test; all that are declared for it if left out."
+)
+@click.option(
+    "--spatial/--no_spatial", default=True, show_default=True, help="Whether to measure images."
+)
 @click.option("--surrogates", type=click.IntRange(19), default=999, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--window", default=0.5, show_default=True, help="Rolling window, share of record.")
-@click.option("--bandwidth", default=0.5, show_default=True, help="Of the trend, share of record.")
+@click.option(
+    "--window", default=0.5, show_default=True, help="Rolling window, share of the record."
+)
+@click.option(
+    "--bandwidth", default=0.5, show_default=True, help="Of the trend, share of the record."
+)
 @click.option("--season", type=click.Choice(["harmonic", "stl", "none"]), default="harmonic",
               show_default=True)  # fmt: skip
 @click.option("--trend", type=click.Choice(["loess", "gaussian", "quadratic", "stl", "none"]),
               default="loess", show_default=True)  # fmt: skip
 @click.option("--null", type=click.Choice(["ar", "phase", "block"]), default="ar",
               show_default=True, help="Null model of the surrogates.")  # fmt: skip
-@click.option("--swap_coordinates", is_flag=True, help="For old files with lat and lon exchanged.")
-@click.option("--report/--no_report", default=True, show_default=True, help="Figures and HTML.")
+@click.option(
+    "--swap_coordinates", is_flag=True, help="For old files with latitude and longitude exchanged."
+)
+@click.option(
+    "--report/--no_report",
+    default=True,
+    show_default=True,
+    help="Whether to draw figures and write HTML.",
+)
 @click.option(
     "--n_threads", type=click.IntRange(1), help="Chips at once; one per core if left out."
 )
@@ -62,11 +77,11 @@ def main(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Test whether a place is losing resilience, and write tables, figures and a report.
 
-    Results of the older pyveg are read too. docs/analysis.md says what is done.
+    It reads results of the older pyveg too. docs/analysis.md describes the methods.
     """
     if (input_dir is None) == (input_container is None):
         raise click.UsageError("give one of --input_dir and --input_container")
-    with told_plainly(debug=debug), ended_in_order():
+    with plain_errors(debug=debug), ended_in_order():
         from pyveg.analysis.settings import AnalysisSettings
         from pyveg.jobs import analyses, azure
 
@@ -91,11 +106,11 @@ def main(  # noqa: PLR0917 - click passes options by name
             report=report,
             tell=click.echo,
         )
-        tell_verdicts(done)
+        print_verdicts(done)
 
 
-def tell_verdicts(done: Iterable[Written]) -> None:
-    """Print what analyses said, and where they are."""
+def print_verdicts(done: Iterable[Written]) -> None:
+    """Print the verdicts of analyses, and where they are."""
     for one in done:
         click.echo("")
         click.echo(f"{one.collection}: {one.verdict.headline}")

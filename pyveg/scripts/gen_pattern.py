@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--rainfall", type=float, help="Rain, mm per day; before that of --config_file. [1.0]"
+    "--rainfall", type=float, help="Rain, mm per day; goes before that of --config_file. [1.0]"
 )
 @click.option("--config_file", help="Parameters of the model, a JSON object; older names too.")
 @click.option("--starting_pattern_file", help="Begin with this pattern: csv, txt, png or tif.")
@@ -21,7 +21,7 @@ from pyveg.scripts.edge import debug_option, told_plainly, version_option
     "--steps", type=click.IntRange(0), default=1000, show_default=True, help="Days to simulate."
 )
 @click.option("--size", type=click.IntRange(1, 10_000), help="Cells along the side. [50]")
-@click.option("--seed", type=click.IntRange(0), help="Of the plants at the start. [0]")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the plants at the start. [0]")
 @click.option("--transpose", is_flag=True, help="Write columns as rows.")
 @click.option("--output_csv", help="Write the biomass, g/m2, to this file.")
 @click.option("--output_png", help="Write a picture of the biomass.")
@@ -39,10 +39,10 @@ def main(**options: Any) -> None:
     Exit code 0: done; 2: something is wrong.
     """
     if options["starting_pattern_file"] and options["size"]:
-        raise click.UsageError("--starting_pattern_file has a size: leave out --size")
+        raise click.UsageError("--starting_pattern_file has a size of its own; leave out --size")
     if options["starting_pattern_file"] and options["seed"] is not None:
-        raise click.UsageError("--seed has no effect with --starting_pattern_file: leave it out")
-    with told_plainly(debug=options["debug"]):
+        raise click.UsageError("--seed has no effect with --starting_pattern_file; leave it out")
+    with plain_errors(debug=options["debug"]):
         _generate(options)
 
 
@@ -62,7 +62,7 @@ def _generate(options: dict[str, Any]) -> None:
     try:
         state = pattern.starting_plants(settings, given)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}" if path else str(error)) from error
+        raise ConfigError(f"{path}: {error.wrong}" if path else error.wrong, error.cure) from error
     steps = options["steps"]
     with click.progressbar(
         length=steps, label="days", file=sys.stderr, hidden=not sys.stderr.isatty()

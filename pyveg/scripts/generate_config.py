@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from pyveg.jobs.places import GivenPlace
@@ -20,18 +20,22 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--collection_name", help="Imagery, such as Sentinel2; see --list_collections.")
-@click.option("--latitude", type=float, help="Of the centre, degrees north.")
-@click.option("--longitude", type=float, help="Of the centre, degrees east.")
+@click.option("--latitude", type=float, help="Latitude of the centre, degrees north.")
+@click.option("--longitude", type=float, help="Longitude of the centre, degrees east.")
 @click.option("--place", help="Id of a place of the study, or of a row of --coordinates_file.")
 @click.option("--coordinates_file", help="CSV with columns latitude and longitude.")
 @click.option("--geojson", help="The place is the square around what this file holds.")
-@click.option("--region_size", type=click.FloatRange(min=0, min_open=True), help="Degrees [0.08].")
-@click.option("--country", default="", help="For the file's name.")
+@click.option(
+    "--region_size",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Side of the square region, degrees. [0.08]",
+)
+@click.option("--country", default="", help="Country, for the file's name.")
 @click.option("--start_date", type=DAY, help="First day.")
 @click.option("--end_date", type=DAY, help="The day after the last.")
 @click.option("--time_per_point", help='Length of a period, such as "1m" or "2w".')
 @click.option("--run_mode", help="local, batch (Azure) or dask.")
-@click.option("--weather", help='Weather collection, or "none"; else what suits the imagery.')
+@click.option("--weather", help='Weather collection, or "none"; by default one that suits.')
 @click.option("--output_dir", default="", help="The output_location of runs.")
 @click.option("--configs_dir", default=".", show_default=True, help="Where the config goes.")
 @click.option("--test_mode", is_flag=True, help="A few chips of each date only.")
@@ -42,13 +46,13 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @debug_option
 @version_option
 def main(**options: Any) -> None:
-    """Write a config from a collection, a place and dates; asks for what is missing.
+    """Write a config from a collection, a place and dates; it asks for what is missing.
 
     The file is named after what is in it, and runs with pyveg_run_pipeline --config_file.
 
     Exit code 0: written; 2: something is wrong or missing.
     """
-    with told_plainly(debug=options["debug"]):
+    with plain_errors(debug=options["debug"]):
         if options["list_collections"]:
             _list_collections()
         elif options["list_places"]:
@@ -95,24 +99,24 @@ def _place(options: dict[str, Any]) -> GivenPlace:
     ways = [bool(named or table), bool(options["geojson"]), by_hand]
     if sum(ways) > 1:
         raise ConfigError(
-            "give the place in one way: --latitude and --longitude, --place (with "
-            "--coordinates_file), or --geojson"
+            "the place is given in more than one way",
+            "use --latitude and --longitude, --place (with --coordinates_file), or --geojson",
         )
     if table:
         if not named:
-            raise ConfigError("--coordinates_file needs --place, the row to take")
-        found = places.from_table(Path(table), named)
+            raise ConfigError("--coordinates_file is given alone", "name a row of it with --place")
+        place = places.from_table(Path(table), named)
     elif named:
-        found = places.from_study(named)
+        place = places.from_study(named)
     elif options["geojson"]:
-        found = places.from_geojson(Path(options["geojson"]))
+        place = places.from_geojson(Path(options["geojson"]))
     else:
         latitude = float(_given(options, "latitude", "Latitude, degrees north"))
         longitude = float(_given(options, "longitude", "Longitude, degrees east"))
-        found = places.GivenPlace(longitude, latitude)
+        place = places.GivenPlace(longitude, latitude)
     if options["region_size"] is not None:
-        found = replace(found, region_size=options["region_size"])
-    return replace(found, country=options["country"] or found.country)
+        place = replace(place, region_size=options["region_size"])
+    return replace(place, country=options["country"] or place.country)
 
 
 def _given(options: dict[str, Any], name: str, question: str, default: str | None = None) -> Any:
@@ -122,18 +126,20 @@ def _given(options: dict[str, Any], name: str, question: str, default: str | Non
     if sys.stdin.isatty():
         return click.prompt(question, default=default)
     if default is None:
-        raise ConfigError(f"--{name} is missing")
+        raise ConfigError(
+            f"--{name} is missing", "give it, or run the command in a terminal, where it asks"
+        )
     return default
 
 
 def _day(options: dict[str, Any], name: str, question: str) -> date:
-    found = _given(options, name, f"{question} (YYYY-MM-DD)")
-    if isinstance(found, datetime):
-        return found.date()
+    day = _given(options, name, f"{question} (YYYY-MM-DD)")
+    if isinstance(day, datetime):
+        return day.date()
     try:
-        return date.fromisoformat(found)
+        return date.fromisoformat(day)
     except ValueError:
-        raise ConfigError(f'--{name} "{found}" is no day; write it as 2020-01-31') from None
+        raise ConfigError(f'--{name} "{day}" is no day', "write it as 2020-01-31") from None
 
 
 def _list_collections() -> None:

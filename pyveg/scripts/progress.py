@@ -36,7 +36,7 @@ class PlainProgress:
     def __init__(self, every: float = 10.0) -> None:
         self._every = every
         self._last = time.monotonic()
-        self._told = float("-inf")
+        self._last_status = float("-inf")
         self._total: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
 
@@ -56,8 +56,8 @@ class PlainProgress:
 
     def _status(self, event: EngineStatus) -> None:
         """Print how an engine is: at once where it matters, else now and then."""
-        if event.urgent or time.monotonic() - self._told > self._every:
-            self._told = time.monotonic()
+        if event.urgent or time.monotonic() - self._last_status > self._every:
+            self._last_status = time.monotonic()
             click.echo(event.text)
 
     def _task_ended(self, event: TaskEnded) -> None:

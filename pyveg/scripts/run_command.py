@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class CommandAfterDashes(click.Command):
 @click.command(cls=CommandAfterDashes, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("stray", nargs=-1, metavar="-- PROGRAM [ARGUMENT]...")
 @click.option("--application", help="Folder of your program, with its requirements.txt.")
-@click.option("--repository", help="Instead: a git repository,")
-@click.option("--commit", help="and its commit, tag or branch.")
+@click.option("--repository", help="A git repository, instead of --application.")
+@click.option("--commit", help="Commit, tag or branch of the repository.")
 @click.option(
     "--input",
     "inputs",
@@ -48,19 +48,21 @@ class CommandAfterDashes(click.Command):
     "--output_location_type", help='"local", "azure", "s3" ...; what fits --run_mode if left out.'
 )
 @click.option("--run_mode", help='Where tasks run: "local" (if left out), "dask" or "batch".')
-@click.option("--outputs", multiple=True, help="Patterns of files in {output_dir} to keep; all.")
-@click.option("--allow_no_output", is_flag=True, default=None, help="No output is no failure.")
-@click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of the program.")
-@click.option("--pass_env", multiple=True, metavar="NAME", help="A variable of yours for it too.")
+@click.option("--outputs", multiple=True, help="Pattern of files in {output_dir} to keep. [all]")
+@click.option(
+    "--allow_no_output", is_flag=True, default=None, help="An item without output is fine."
+)
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program.")
+@click.option("--pass_env", multiple=True, metavar="NAME", help="Pass on a variable of yours.")
 @click.option("--timeout", type=float, help="Limit for one item, minutes.")
-@click.option("--retries", type=int, help="Tries after the first that failed; 0.")
+@click.option("--retries", type=int, help="Tries after the first that failed. [0]")
 @click.option("--items_per_task", type=int, help="Items that one batch task does.")
 @click.option("--runner", help="processes (if left out), threads or serial.")
 @click.option("--n_workers", type=click.IntRange(1), help="Items at once, on this machine.")
 @click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
 @click.option("--name", help="Name of the job; that of the application if left out.")
 @click.option("--from_cache", help="Folder, URL or container of a run to finish.")
-@click.option("--write_config", metavar="FILE", help="Keep it all as a config, and run it.")
+@click.option("--write_config", metavar="FILE", help="Write it all to a config, too.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @on_interrupt_option
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
@@ -82,16 +84,16 @@ def main(
     pyveg_run_command --application my_app --input 'data/*.csv' --output_location results \\
         -- python app.py {input} {output_dir}
 
-    Behind -- stands your command. {input} is the path of a file and {output_dir} a folder for
-    what is made of it; {item}, {name}, {stem}, {url} and {application} are known besides. No
-    shell reads it.
+    Your command stands behind --. In it, {input} is the path of a file and {output_dir} a folder
+    for its outputs; {item}, {name}, {stem}, {url} and {application} can be used too. No shell
+    takes part.
 
     With --run_mode batch it runs on Azure Batch, and results go to a container.
 
     Exit code 0: all fine; 1: some items failed; 2: the command line is wrong; 130: interrupted.
     """  # noqa: D301 - click wants the character
     _check_stray(stray)
-    with told_plainly(debug=debug), ended_in_order():
+    with plain_errors(debug=debug), ended_in_order():
         from pyveg.jobs import azure
 
         azure.use(given["azure_config"])
@@ -154,13 +156,13 @@ def _check_alone(given: dict[str, Any]) -> None:
 
 
 def _variables(given: tuple[str, ...]) -> dict[str, str]:
-    found = {}
+    variables = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise click.UsageError(f"--env {text}: write NAME=VALUE")
-        found[name] = value
-    return found
+            raise click.UsageError(f"--env {text} is no variable; write NAME=VALUE")
+        variables[name] = value
+    return variables
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import click
 from pyveg.core.errors import ConfigError
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
 from pyveg.core.tasks import State
-from pyveg.scripts.edge import debug_option, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from pyveg.core.ports import Store
@@ -37,7 +37,7 @@ def main(config_file: str, debug: bool) -> None:
 
     Exit code 0: succeeded or skipped; 1: failed; 2: the file is wrong.
     """
-    with told_plainly(debug=debug):
+    with plain_errors(debug=debug):
         tasks, store = _read(config_file)
         from pyveg.core.execute import run_task
 
@@ -62,25 +62,30 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
         else:
             data = Path(config_file).read_bytes()
     except OSError as error:
-        raise ConfigError(f"the task file {config_file} cannot be read: {error}") from error
+        raise ConfigError(
+            f"the task file {config_file} cannot be read: {error}", "check its path"
+        ) from error
     try:
         return read_task_file(data)
     except ConfigError as error:
-        raise ConfigError(f"{config_file}: {error}") from error
+        raise ConfigError(f"{config_file}: {error.wrong}", error.cure) from error
     except (json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
-        raise ConfigError(f"{config_file} is no task file of pyveg: {error!r}") from error
+        raise ConfigError(
+            f"{config_file} is no task file of pyveg: {error!r}",
+            "give one from _pyveg/failed/ of a run",
+        ) from error
 
 
 def _done(task: Task, store: Store) -> TaskResult | None:
-    """How a Task ended that need not be done again."""
+    """How a Task that need not be done again has ended."""
     from pyveg.core import manifest
     from pyveg.core.tasks import TaskResult
 
-    found = manifest.valid(store, task)
-    if found is None:
+    earlier = manifest.valid(store, task)
+    if earlier is None:
         return None
-    state = State.SKIPPED if found.state is State.SKIPPED else State.CACHED
-    return TaskResult(task.id, state, found.reason, notes=found.notes)
+    state = State.SKIPPED if earlier.state is State.SKIPPED else State.CACHED
+    return TaskResult(task.id, state, earlier.reason, notes=earlier.notes)
 
 
 def _tell(result: TaskResult, *, debug: bool) -> None:

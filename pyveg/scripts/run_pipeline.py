@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, ended_in_order, told_plainly, version_option
+from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 @click.option(
     "--from_cache", help="Folder, URL or container of a run to finish; needs no --config_file."
 )
-@click.option("--output_location", help="Where to write to, rather than as the config says.")
-@click.option(
-    "--runner", help="processes, threads, serial or dask, rather than as the config says."
-)
+@click.option("--output_location", help="Where to write to, instead of the config's.")
+@click.option("--runner", help="processes, threads, serial or dask, instead of the config's.")
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
 @click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
@@ -58,7 +56,7 @@ def main(  # noqa: PLR0917 - click passes options by name
         raise click.UsageError("give --config_file FILE, or --from_cache FOLDER")
     if project is not None:
         os.environ["EE_PROJECT"] = project  # so that worker processes have it too
-    with told_plainly(debug=debug), ended_in_order():
+    with plain_errors(debug=debug), ended_in_order():
         from pyveg.jobs import azure
         from pyveg.jobs.run import prepare
 
