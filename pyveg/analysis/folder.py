@@ -43,6 +43,7 @@ FOLDER = "analysis"
 RECORD = "analysis.json"
 REPORT = "report.html"
 FORMAT = 1
+_AGAIN = "make it again with pyveg_gee_analysis"
 
 
 def folder_name(collection: str) -> str:
@@ -96,15 +97,15 @@ def read_analysis(store: Store, folder: str) -> Analysis:
     base = f"{folder}/" if folder else ""
     if store.size(f"{base}{RECORD}") is None:
         raise NotARunError(
-            f"there is no {RECORD} in {store.url}/{folder}; make it with pyveg_gee_analysis"
+            f"there is no {RECORD} in {store.url}/{folder}", "make it with pyveg_gee_analysis"
         )
     try:
         record = json.loads(store.read(f"{base}{RECORD}"))
         if record.get("format") != FORMAT:
             raise DataError(
                 f"{store.url}/{base}{RECORD} is of another version of pyveg "
-                f"({record.get('versions', {}).get('pyveg')}); make it again with "
-                "pyveg_gee_analysis"
+                f"({record.get('versions', {}).get('pyveg')})",
+                _AGAIN,
             )
         declared = metrics_of(record)
         tables = _read_tables(store, f"{base}tables/", record["tables"], declared)
@@ -113,7 +114,7 @@ def read_analysis(store: Store, folder: str) -> Analysis:
         pictures = {key.removeprefix(prefix).removesuffix(".jpg"): store.read(key) for key in keys}
         return _analysis(record, tables, pictures, declared)
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{store.url}/{base}{RECORD} is damaged: {error}") from error
+        raise DataError(f"{store.url}/{base}{RECORD} is damaged: {error}", _AGAIN) from error
 
 
 def _record(analysis: Analysis) -> bytes:

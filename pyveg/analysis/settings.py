@@ -132,4 +132,4 @@ class AnalysisSettings:
 
 def _known(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise ConfigError(f'{what}: unknown name "{name}"; known: {", ".join(known)}')
+        raise ConfigError(f'{what}: unknown name "{name}"', f"known: {', '.join(known)}")

@@ -60,7 +60,10 @@ def read_site(store: Store, folder: str) -> tuple[dict[str, Any], pd.DataFrame]:
         table = AGREEMENT.read_csv(store.read(f"{base}tables/agreement.csv"))
         return {**record, "source": record["source"] or store.url}, table
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{store.url}/{base}{RECORD} is damaged: {error}") from error
+        raise DataError(
+            f"{store.url}/{base}{RECORD} is damaged: {error}",
+            "make it again with pyveg_gee_analysis",
+        ) from error
 
 
 def compare_sites(
@@ -151,7 +154,8 @@ def _add_metrics(place: _Place, means: Mapping[str, Any]) -> None:
         if name in effects:
             # "ndvi_trend" is that of "ndvi_mean": so it has always been called.
             short = common.removesuffix("_mean")
-            trend = f"{common if short in effects else short}_trend"
+            taken = short != name and short in effects
+            trend = f"{common if taken else short}_trend"
             place.row[trend], place.trends[trend] = _number(effects[name]), metric
 
 

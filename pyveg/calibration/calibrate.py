@@ -166,8 +166,8 @@ def _settle(store: Store, world: World) -> None:
     if other:
         name = other[0]
         raise ConfigError(
-            f"{store.url} holds a calibration with {name} = {kept.get(name)}, not {now[name]}: "
-            "take another folder, or the settings it has"
+            f"{store.url} holds a calibration with {name} = {kept.get(name)}, not {now[name]}",
+            "take another folder, or the settings it has",
         )
 
 
@@ -193,8 +193,9 @@ def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterato
             yield from _in_pool(pool, jobs, folder, 2 * n_workers)
     except BrokenProcessPool as error:
         raise RunError(
-            "a worker process died (killed, or out of memory); what is done is kept: the same "
-            "command goes on from there, perhaps with a smaller n_workers"
+            "a worker process died (killed, or out of memory)",
+            "what is done is kept: the same command goes on from there, perhaps with a smaller "
+            "n_workers",
         ) from error
 
 

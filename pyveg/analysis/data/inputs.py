@@ -43,12 +43,13 @@ class AnalysisInput:
                 if one.collection == collection:
                     return one
             raise ConfigError(
-                f'there is no collection "{collection}" in these results; known: {self.collections}'
+                f'there is no collection "{collection}" in these results',
+                f"known: {self.collections}",
             )
         if len(self.series) > 1:
             raise ConfigError(
-                f"these results hold {len(self.series)} collections: "
-                f"{', '.join(self.collections)}; name one with collection"
+                f"these results hold {len(self.series)} collections: {', '.join(self.collections)}",
+                "name one with collection",
             )
         return self.series[0] if self.series else _nothing()
 

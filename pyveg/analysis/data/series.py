@@ -89,7 +89,7 @@ class Series:
         if self.axis is None:
             return np.empty((0, 0))
         if metric not in self.table.columns:
-            raise DataError(f'there is no "{metric}" in these results; try {self.metrics}')
+            raise DataError(f'there is no "{metric}" in these results', f"try {self.metrics}")
         if self.of_place(metric):
             return self.table.groupby("step")[metric].first().to_numpy(np.float64)[np.newaxis]
         wide = self.table.pivot(index="chip", columns="step", values=metric)

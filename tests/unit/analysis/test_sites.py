@@ -12,6 +12,7 @@ from pyveg.analysis.figures.sites import site_figures
 from pyveg.analysis.sites import compare_sites, read_site
 from pyveg.analysis.temporal.significance import q_values
 from pyveg.core.errors import DataError
+from pyveg.earth.metrics import Metric, installed
 from pyveg.storage.memory import MemoryStore
 
 
@@ -111,3 +112,56 @@ def test_what_was_written_is_read() -> None:
     found = compare_sites([read_site(store, "a")])
     assert found.sites["site"].tolist() == ["13N 20E"]
     assert found.tests["p"].tolist() == [0.2, 0.5, 0.01]
+
+
+def _with(metric: Metric, tau: float, mean: float) -> Any:
+    """A place where a metric of another package was tested beside NDVI."""
+    record, table = _site(5, 0.3)
+    record["overview"]["means"][metric.name] = mean
+    record["metrics"] = [one.to_json() for one in (*installed().values(), metric)]
+    more = {"family": "state", "metric": metric.name, "indicator": "level", "p": 0.2,
+            "effect": tau, "statistic": "tau", "valid": True, "says": "no sign"}  # fmt: skip
+    return record, AGREEMENT.joined([table, AGREEMENT.frame([more])])
+
+
+def test_every_metric_that_was_tested_has_columns() -> None:
+    brightness = Metric("brightness", "1", "mean of the red band", "Brightness")
+    power = Metric("power", "W", "of the sun", "Sunshine")
+    found = compare_sites([_site(0, 0.5), _with(brightness, 0.7, 3.0), _with(power, -0.2, 9.0)])
+    names = found.sites.columns.tolist()
+    assert names[names.index("temperature_c") + 1 : names.index("verdict")] == [
+        "ndvi_mean", "offset50", "brightness", "power_mean",
+        "ndvi_trend", "brightness_trend", "power_trend",
+    ]  # fmt: skip
+    row = found.sites[found.sites["brightness"].notna()].iloc[0]
+    assert (row["brightness"], row["brightness_trend"], row["power"]) == (3.0, 0.7, 0.4)
+    assert found.sites["power_mean"].max() == 9.0
+    assert found.sites["ndvi_trend"].tolist() == [-0.6] * 3
+    labels = [axis.get_ylabel() for axis in site_figures(found)["state_along_rainfall"].axes]
+    assert labels == ["NDVI", "Network centrality\n(offset50)", "Brightness", "Sunshine",
+                      "Trend of NDVI\n(Kendall's tau)", "Trend of Brightness\n(Kendall's tau)",
+                      "Trend of Sunshine\n(Kendall's tau)"]  # fmt: skip
+
+
+def test_the_ndvi_of_older_results_is_beside_that_of_newer_ones() -> None:
+    record, table = _site(0, 0.5)
+    record["overview"]["means"] = {"ndvi": 150.0, "offset50": -700.0}
+    older = table.assign(metric=table["metric"].replace("ndvi_mean", "ndvi"))
+    found = compare_sites([(record, older), _site(1, 0.5)])
+    assert sorted(found.sites["ndvi_mean"]) == [0.2, 150.0]
+    assert found.sites["ndvi_trend"].tolist() == [-0.6, -0.6]
+    assert "ndvi" not in found.sites.columns
+    assert set(found.tests["metric"]) == {"ndvi", "ndvi_mean"}
+
+
+def test_two_metrics_of_one_stem_keep_their_trends() -> None:
+    record, table = _site(0, 0.5)
+    record["overview"]["means"] = {"ndvi": 150.0, "ndvi_mean": 0.2}
+    both = AGREEMENT.joined([table, table.assign(metric="ndvi", effect=0.3)])
+    found = compare_sites([(record, both)])
+    assert found.sites[["ndvi_mean", "ndvi", "ndvi_mean_trend", "ndvi_trend"]].iloc[0].tolist() == [
+        0.2,
+        150.0,
+        -0.6,
+        0.3,
+    ]
