@@ -1,6 +1,6 @@
 """What is installed, which credentials are there, and whether the services answer.
 
-Each check gives Findings: what was looked at, whether it is well, and what to do if not. Nothing
+Each check gives Findings: what was looked at, whether it works, and what to do if not. Nothing
 here shows the value of a credential.
 """
 
@@ -68,7 +68,7 @@ def examine(*, online: bool = True) -> list[Finding]:
     if online:
         checks += [_earth_engine_answers, _stac_answers, _storage_answers, _batch_answers]
     with ThreadPoolExecutor(len(checks), thread_name_prefix="doctor") as pool:
-        return [finding for found in pool.map(_run, checks) for finding in found]
+        return [finding for findings in pool.map(_run, checks) for finding in findings]
 
 
 def _run(check: Check) -> list[Finding]:
@@ -76,8 +76,8 @@ def _run(check: Check) -> list[Finding]:
 
 
 def _installed() -> Iterator[Finding]:
-    found = f"pyveg {version('pyveg')}, Python {platform.python_version()} on {sys.platform}"
-    yield Finding("installed", Health.WELL, found)
+    here = f"pyveg {version('pyveg')}, Python {platform.python_version()} on {sys.platform}"
+    yield Finding("installed", Health.WELL, here)
     for extra, packages in EXTRAS.items():
         missing = [package for package in packages if not _is_there(package)]
         if missing:
@@ -124,14 +124,14 @@ def _earth_engine_sign_in() -> Iterator[Finding]:
     from pyveg.sources.earth_engine import credentials
 
     try:
-        found = credentials.find("", "")
+        sign_in = credentials.find("", "")
     except PyvegError as error:
-        yield Finding("Earth Engine", Health.ABSENT, *_split(error))
+        yield Finding("Earth Engine", Health.ABSENT, error.wrong, error.cure)
         return
-    project = f"project {found.project}" if found.project else "no project"
-    cure = "" if found.project else f"set {credentials.PROJECT}, or project in the config"
-    health = Health.WELL if found.project else Health.TROUBLE
-    yield Finding("Earth Engine", health, f"sign-in: {found.kind}; {project}", cure)
+    project = f"project {sign_in.project}" if sign_in.project else "no project"
+    cure = "" if sign_in.project else f"set {credentials.PROJECT}, or project in the config"
+    health = Health.WELL if sign_in.project else Health.TROUBLE
+    yield Finding("Earth Engine", health, f"sign-in: {sign_in.kind}; {project}", cure)
 
 
 def _earth_engine_answers() -> Iterator[Finding]:
@@ -143,12 +143,12 @@ def _earth_engine_answers() -> Iterator[Finding]:
     try:
         credentials.find("", "")
     except PyvegError:
-        return  # told already
+        return  # reported by the check of the sign-in
     settings = EarthEngineSettings(max_wait=5, request_timeout=_WAIT)
     try:
         answer = EarthEngineSource(settings).check()
     except PyvegError as error:
-        yield Finding("Earth Engine", Health.TROUBLE, *_split(error))
+        yield Finding("Earth Engine", Health.TROUBLE, error.wrong, error.cure)
     else:
         yield Finding("Earth Engine", Health.WELL, answer)
 
@@ -166,7 +166,7 @@ def _stac_answers() -> Iterator[Finding]:
         try:
             http.get_json(http.session(0), service.url, _WAIT, what=service.url)
         except PyvegError as error:
-            yield Finding("STAC", Health.TROUBLE, *_split(error))
+            yield Finding("STAC", Health.TROUBLE, error.wrong, error.cure)
         else:
             yield Finding("STAC", Health.WELL, f"{name} answers; no account is needed")
 
@@ -180,7 +180,7 @@ def _azure_accounts() -> Iterator[Finding]:
     try:
         config = azure.load()
     except PyvegError as error:
-        yield Finding("Azure", Health.TROUBLE, *_split(error))
+        yield Finding("Azure", Health.TROUBLE, error.wrong, error.cure)
         return
     if not (config.storage_account_name or config.storage_account_url):
         cure = "write an azure_config.py with pyveg_azure_config, if you want to use Azure"
@@ -208,7 +208,7 @@ def _storage_answers() -> Iterator[Finding]:
             return
         count = sum(1 for _ in azure.open_store("pyveg-doctor").containers())
     except PyvegError as error:
-        yield Finding("Azure", Health.TROUBLE, *_split(error))
+        yield Finding("Azure", Health.TROUBLE, error.wrong, error.cure)
     else:
         yield Finding("Azure", Health.WELL, f"the storage account answers; {count} containers")
 
@@ -222,18 +222,12 @@ def _batch_answers() -> Iterator[Finding]:
         config = azure.load()
         if not config.batch_account_name:
             return
-        found = batch.account(config).leftovers()
+        leftovers = batch.account(config).leftovers()
     except PyvegError as error:
-        yield Finding("Azure", Health.TROUBLE, *_split(error))
+        yield Finding("Azure", Health.TROUBLE, error.wrong, error.cure)
         return
-    nodes = sum(item.nodes for item in found)
-    jobs = sum(item.kind == "job" for item in found)
+    nodes = sum(item.nodes for item in leftovers)
+    jobs = sum(item.kind == "job" for item in leftovers)
     text = f"the Batch account answers; runs have {jobs} jobs and {nodes} nodes there now"
-    cure = "if no run goes on, they cost money: pyveg_azure_cleanup" if found else ""
+    cure = "if no run goes on, they cost money: pyveg_azure_cleanup" if leftovers else ""
     yield Finding("Azure", Health.WELL, text, cure)
-
-
-def _split(error: PyvegError) -> tuple[str, str]:
-    """Our messages say what is wrong, and then what to do."""
-    what, _, cure = str(error).partition("; ")
-    return what, cure

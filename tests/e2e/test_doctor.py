@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pyveg.core.types import Place
+from pyveg.earth.types import Place
 from pyveg.jobs import doctor
 from pyveg.scripts.doctor import main
 from pyveg.sources.stac.settings import Service

@@ -4,58 +4,115 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyveg.core.errors import EngineError
+
 if TYPE_CHECKING:
     from azure.batch import models as m
 
-_CODES = {
-    "AuthenticationFailed": "the key of the Batch account is wrong; copy it anew from the portal "
-    "(Keys) to batch_account_key, or leave it empty to log in with Entra ID",
-    "InsufficientAccountPermissions": "this login may not use the Batch account; give it the role "
-    "Azure Batch Data Contributor",
-    "AccountIsDisabled": "the Batch account is disabled; see the portal",
-    "ActiveJobAndScheduleQuotaReached": "the account may not have more active jobs; remove old "
-    "ones (pyveg_azure_cleanup) or ask for a higher quota in the portal",
-    "PoolQuotaReached": "the account may not have more pools; remove old ones "
-    "(pyveg_azure_cleanup), use one that is there (batch_pool_id), or ask for a higher quota",
-    "AccountCoreQuotaReached": "the account may not have more dedicated cores; lower "
-    "pool_dedicated_node_count, choose a smaller pool_vm_size, or ask for a higher quota",
-    "AccountLowPriorityCoreQuotaReached": "the account may not have more Spot cores; lower "
-    "pool_low_priority_node_count or ask for a higher quota",
-    "AllocationFailed": "Azure has no such machines to give now; try again later, another "
-    "pool_vm_size or another region",
-    "AllocationTimedOut": "Azure has not given the machines in time; try again later, another "
-    "pool_vm_size or another region",
-    "InvalidPropertyValue": "check pool_image, pool_node_agent and pool_vm_size",
-    "NodeAgentSKUNotFound": "there is no such pool_node_agent; leave it empty to ask the service",
-    "AutoScalingFormulaSyntaxError": "pool_autoscale_formula is wrong",
-    "FailureExitCode": "the command ended with an error",
-    "TaskEnded": "it was ended from outside",
-    "CommandProgramNotFound": "pyveg is not on the node; see the log of its start task",
-    "BlobAccessDenied": "the node may not read the container; a SAS that has run out? "
-    "--from_cache issues a new one",
-    "BlobNotFound": "a file of the run's container is gone",
-    "FileUploadAccessDenied": "the node may not write to the container; a SAS that has run out? "
-    "--from_cache issues a new one",
-    "DiskFull": "the disk of the node is full; choose a larger pool_vm_size or fewer "
-    "task_slots_per_node",
-    "ContainerInvalidImage": "container_image cannot be used; check its name and registry",
-    "ContainerInvalidRegistry": "container_registry cannot be reached; check it and the pool's "
-    "identity",
-    "TooManyRequests": "the service is busy",
-    "ServerBusy": "the service is busy",
+_CODES: dict[str, tuple[str, str]] = {
+    "AuthenticationFailed": (
+        "the key of the Batch account is wrong",
+        "copy it anew from the portal (Keys) to batch_account_key, or leave it empty to log in "
+        "with Entra ID",
+    ),
+    "InsufficientAccountPermissions": (
+        "this login may not use the Batch account",
+        "give it the role Azure Batch Data Contributor",
+    ),
+    "AccountIsDisabled": ("the Batch account is disabled", "see the portal"),
+    "ActiveJobAndScheduleQuotaReached": (
+        "the account may not have more active jobs",
+        "remove old ones (pyveg_azure_cleanup) or ask for a higher quota in the portal",
+    ),
+    "PoolQuotaReached": (
+        "the account may not have more pools",
+        "remove old ones (pyveg_azure_cleanup), use one that is there (batch_pool_id), or ask for "
+        "a higher quota",
+    ),
+    "AccountCoreQuotaReached": (
+        "the account may not have more dedicated cores",
+        "lower pool_dedicated_node_count, choose a smaller pool_vm_size, or ask for a higher quota",
+    ),
+    "AccountLowPriorityCoreQuotaReached": (
+        "the account may not have more Spot cores",
+        "lower pool_low_priority_node_count or ask for a higher quota",
+    ),
+    "AllocationFailed": (
+        "Azure has no such machines to give now",
+        "try again later, another pool_vm_size or another region",
+    ),
+    "AllocationTimedOut": (
+        "Azure has not given the machines in time",
+        "try again later, another pool_vm_size or another region",
+    ),
+    "InvalidPropertyValue": (
+        "Azure does not take a setting of the pool",
+        "check pool_image, pool_node_agent and pool_vm_size",
+    ),
+    "NodeAgentSKUNotFound": (
+        "there is no such pool_node_agent",
+        "leave it empty to ask the service",
+    ),
+    "AutoScalingFormulaSyntaxError": (
+        "pool_autoscale_formula is wrong",
+        "check its syntax in Azure's documentation of autoscale formulas",
+    ),
+    "FailureExitCode": ("the command ended with an error", ""),
+    "TaskEnded": ("it was ended from outside", ""),
+    "CommandProgramNotFound": ("pyveg is not on the node", "see the log of its start task"),
+    "BlobAccessDenied": (
+        "the node may not read the container, perhaps because its SAS has run out",
+        "finish the run with --from_cache, which issues a new one",
+    ),
+    "BlobNotFound": ("a file of the run's container is gone", ""),
+    "FileUploadAccessDenied": (
+        "the node may not write to the container, perhaps because its SAS has run out",
+        "finish the run with --from_cache, which issues a new one",
+    ),
+    "DiskFull": (
+        "the disk of the node is full",
+        "choose a larger pool_vm_size or fewer task_slots_per_node",
+    ),
+    "ContainerInvalidImage": ("container_image cannot be used", "check its name and registry"),
+    "ContainerInvalidRegistry": (
+        "container_registry cannot be reached",
+        "check it and the pool's identity",
+    ),
+    "TooManyRequests": ("the service is busy", ""),
+    "ServerBusy": ("the service is busy", ""),
 }
+"""The service's code of an error -> what is wrong, and the cure where there is one."""
 
 
 def of_code(code: str | None, message: str = "") -> str:
     """An error code of the service as a sentence."""
-    first = message.partition("\n")[0].strip()
-    known = _CODES.get(code or "")
-    said = f"{code}: {first}" if first else str(code or "no reason was given")
-    return f"{known} ({said})" if known else said
+    return _joined(*_meaning(code, message))
 
 
 def of_error(error: Exception) -> str:
     """An exception of the SDK as a sentence; never with headers or keys in it."""
+    return _joined(*_understood(error))
+
+
+def engine_error(where: str, error: Exception) -> EngineError:
+    """An exception of the SDK as an error of pyveg; `where` it happened begins the message."""
+    wrong, cure = _understood(error)
+    return EngineError(f"{where}: {wrong}", cure)
+
+
+def _joined(wrong: str, cure: str) -> str:
+    return f"{wrong}; {cure}" if cure else wrong
+
+
+def _meaning(code: str | None, message: str) -> tuple[str, str]:
+    """What is wrong, with the service's own words, and the cure."""
+    first = message.partition("\n")[0].strip()
+    wrong, cure = _CODES.get(code or "", ("", ""))
+    said = f"{code}: {first}" if first else str(code or "no reason was given")
+    return (f"{wrong} ({said})" if wrong else said), cure
+
+
+def _understood(error: Exception) -> tuple[str, str]:
     from azure.core.exceptions import (
         ClientAuthenticationError,
         HttpResponseError,
@@ -67,15 +124,13 @@ def of_error(error: Exception) -> str:
         code, message = code_of(error), _message_of(error)
         if code is None and error.status_code in (401, 403):
             code = "AuthenticationFailed"
-        return of_code(code or f"status {error.status_code}", message)
+        return _meaning(code or f"status {error.status_code}", message)
     if isinstance(error, (ServiceRequestError, ServiceResponseError)):
-        return (
-            "Azure Batch does not answer; check batch_account_url and the network "
-            f"({_short(error)})"
-        )
+        wrong = f"Azure Batch does not answer ({_short(error)})"
+        return wrong, "check batch_account_url and the network"
     if isinstance(error, ClientAuthenticationError):
-        return f"no login was found; run az login, or set batch_account_key ({_short(error)})"
-    return f"{type(error).__name__}: {_short(error)}"
+        return f"no login was found ({_short(error)})", "run az login, or set batch_account_key"
+    return f"{type(error).__name__}: {_short(error)}", ""
 
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pyveg.core.errors import EngineError
 from pyveg.runners.azure_batch import advice, models
 from pyveg.runners.azure_batch.service import BatchService, state_of
 
@@ -53,7 +52,7 @@ class Account:
         try:
             return [*self._jobs(), *self._pools()]
         except AzureError as error:
-            raise EngineError(f"{self._account_url}: {advice.of_error(error)}") from error
+            raise advice.engine_error(self._account_url, error) from error
 
     def remove(self, leftover: Leftover) -> bool:
         """Remove it; False where it was gone already."""
@@ -63,7 +62,7 @@ class Account:
         try:
             return delete(leftover.id)
         except AzureError as error:
-            raise EngineError(f"{leftover.kind} {leftover.id}: {advice.of_error(error)}") from error
+            raise advice.engine_error(f"{leftover.kind} {leftover.id}", error) from error
 
     def _jobs(self) -> list[Leftover]:
         return [

@@ -179,7 +179,7 @@ class AzureBatchRunner:
         from azure.core.exceptions import AzureError
 
         if isinstance(error, AzureError):
-            return EngineError(f"{self._settings.account_url}: {advice.of_error(error)}")
+            return advice.engine_error(self._settings.account_url, error)
         return EngineError(describe(error))
 
     def _give_up(self, reason: str) -> None:

@@ -439,7 +439,7 @@ def _failure(code: str) -> m.BatchTaskFailureInfo:
 
 def test_advice_keeps_what_the_service_said() -> None:
     told = advice.of_code("PoolQuotaReached", "The quota is 0\nRequestId:1")
-    assert told.endswith("(PoolQuotaReached: The quota is 0)")
+    assert "more pools (PoolQuotaReached: The quota is 0); remove old ones" in told
     assert advice.of_code("SomethingNew", "Text") == "SomethingNew: Text"
     assert advice.of_code(None) == "no reason was given"
 
