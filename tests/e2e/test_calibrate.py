@@ -195,7 +195,7 @@ def test_fewer_places_are_those_alone(copy: Path, simulated: list[str]) -> None:
 
 
 def test_a_folder_has_one_world(copy: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds a calibration with years = 3, not 4: take"):
+    with pytest.raises(ConfigError, match=r"holds a calibration with years = 3, not 4; take"):
         _calibrate(copy, world=World(years=4, chips=1, seed=4))
     (copy / "calibration.json").write_text("{")
     with pytest.raises(ConfigError, match=r"calibration\.json is damaged"):
