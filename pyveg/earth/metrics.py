@@ -17,8 +17,8 @@ from pyveg.core.errors import ConfigError, DataError
 Support = Literal["chip", "place"]
 """What a number belongs to: one chip of an image, or the whole region."""
 Test = Literal["memory", "level", "none"]
-"""How the analysis looks at a metric where it is not told: its indicators of resilience and its
-level, its level alone, or not at all."""
+"""How the analysis looks at a metric unless its settings say otherwise: its indicators of
+resilience and its level, its level alone, or not at all."""
 
 OWN_FAMILIES = ("spatial", "state")
 """Groups of the verdict that the analysis makes itself: of images, and of levels."""
@@ -46,7 +46,7 @@ class Metric:
     support : {"chip", "place"}
         What it belongs to.
     test : {"memory", "level", "none"}
-        How the analysis looks at it where it is not told.
+        How the analysis looks at it unless its settings say otherwise.
     in_series : bool
         Whether `series.csv` has it: the median over chips with its quartiles, or the place's value.
     low, high : float
@@ -83,17 +83,20 @@ class Metric:
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
-            raise ConfigError(f'the metric "{self.name}" needs a name of letters, digits and "_"')
+            raise ConfigError(
+                f'"{self.name}" cannot be the name of a metric', 'take letters, digits and "_"'
+            )
         for field, known in (("support", get_args(Support)), ("test", get_args(Test))):
             if getattr(self, field) not in known:
                 raise ConfigError(
-                    f'the metric "{self.name}" has {field} = {getattr(self, field)!r}; '
-                    f"give one of {', '.join(known)}"
+                    f'the metric "{self.name}" has {field} = {getattr(self, field)!r}',
+                    f"give one of {', '.join(known)}",
                 )
         if self.family in OWN_FAMILIES:
             raise ConfigError(
                 f'the metric "{self.name}" has family = "{self.family}", which the analysis makes '
-                "itself; give another one"
+                "itself",
+                "give another one",
             )
 
     def check(self, value: Any) -> float:
@@ -110,12 +113,16 @@ class Metric:
             If it is no number, infinite, or beyond the limits.
         """
         if isinstance(value, bool) or not isinstance(value, Real):
-            raise DataError(f"{self.name} = {value!r} is not a number")
+            raise DataError(
+                f"{self.name} = {value!r} is not a number",
+                "give a float, or NaN for no measurement",
+            )
         number = float(value)
         if math.isinf(number) or number < self.low or number > self.high:
             raise DataError(
                 f"{self.name} = {number:g} cannot be; it lies between {self.low:g} and "
-                f"{self.high:g} ({self.meaning})"
+                f"{self.high:g} ({self.meaning})",
+                "mend the Module, or the limits that it declares",
             )
         return number
 
@@ -141,15 +148,16 @@ def declared(modules: Iterable[Any]) -> dict[str, Metric]:
     ConfigError
         If two Modules declare one name for different things.
     """
-    found: dict[str, Metric] = {}
+    metrics: dict[str, Metric] = {}
     for cls in modules:
         for metric in getattr(cls, "metrics", ()):
-            if found.setdefault(metric.name, metric) != metric:
+            if metrics.setdefault(metric.name, metric) != metric:
                 raise ConfigError(
                     f'{cls.__name__} declares the metric "{metric.name}" otherwise than another '
-                    "Module of this job does; rename one of them"
+                    "Module of this job does",
+                    "rename one of them",
                 )
-    return found
+    return metrics
 
 
 def installed() -> dict[str, Metric]:
@@ -157,17 +165,17 @@ def installed() -> dict[str, Metric]:
 
     Of two that share a name the first is taken, in the order of the names of their Modules.
     """
-    found: dict[str, Metric] = {}
+    metrics: dict[str, Metric] = {}
     for name in registry.known("module"):
         for metric in getattr(registry.load("module", name), "metrics", ()):
-            found.setdefault(metric.name, metric)
-    return found
+            metrics.setdefault(metric.name, metric)
+    return metrics
 
 
 def metrics_for(
     known: Mapping[str, Metric], there: Iterable[str], tests: Iterable[Test] = ("memory",)
 ) -> list[Metric]:
-    """Metrics that the analysis looks at where it is told of none.
+    """Metrics that the analysis looks at where none are named.
 
     Parameters
     ----------

@@ -53,22 +53,22 @@ class _Switch:
 
     def request(self, *args: Any, **kwargs: Any) -> tuple[Any, bytes]:
         """Pass on."""
-        found: tuple[Any, bytes] = self.meter.request(*args, **kwargs)
-        return found
+        answer: tuple[Any, bytes] = self.meter.request(*args, **kwargs)
+        return answer
 
 
 _SWITCH = _Switch()
 
 
-def _share_client(found: session.Session) -> None:
+def _share_client(client: session.Session) -> None:
     """Instead of starting the client, where a stand-in has done so before."""
     import ee
 
-    _SWITCH.meter = found.meter
+    _SWITCH.meter = client.meter
     if not ee.data.is_initialized():
         ee.data.setMaxRetries(0)
         ee.Initialize(credentials=None, project="stand-in", http_transport=_SWITCH)
-    ee.data.setDefaultWorkloadTag(found.terms.tag)
+    ee.data.setDefaultWorkloadTag(client.terms.tag)
     ee.data.resetWorkloadTag()
 
 
@@ -187,15 +187,15 @@ class StandIn:
         try:
             time.sleep(self.delay if kind != "setup" else 0)
             fault = self.faults(call, number) if self.faults and kind != "setup" else None
-            found = self._refuse(fault) if fault else self._answer(call)
+            answer = self._refuse(fault) if fault else self._answer(call)
         except GraphError as error:
-            found = self._refuse(Fault(400, str(error)))
+            answer = self._refuse(Fault(400, str(error)))
         finally:
             with self._lock:
                 self._now -= kind != "setup"
         if PROFILING in {name.lower() for name in headers or ()}:
-            found[0][PROFILE] = f"profile-{number}"
-        return found
+            answer[0][PROFILE] = f"profile-{number}"
+        return answer
 
     def close(self) -> None:
         """Nothing is open."""
@@ -221,14 +221,14 @@ class StandIn:
             )
         if asked["fileFormat"] != "NPY":
             raise GraphError(f"the stand-in cannot write {asked['fileFormat']}")
-        found = pixels_of(Evaluator(self.scenes, asked["expression"]).result(), grid)
-        size = found.size * (found.dtype.itemsize + len(found.dtype.names or ()))
+        pixels = pixels_of(Evaluator(self.scenes, asked["expression"]).result(), grid)
+        size = pixels.size * (pixels.dtype.itemsize + len(pixels.dtype.names or ()))
         if size > MAX_BYTES:
             raise GraphError(
                 f"Total request size ({size} bytes) must be less than or equal to {MAX_BYTES}."
             )
         buffer = io.BytesIO()
-        np.save(buffer, found)
+        np.save(buffer, pixels)
         return buffer.getvalue()
 
     def _refuse(self, fault: Fault) -> tuple[Any, bytes]:

@@ -184,20 +184,20 @@ class Evaluator:
     def _value(self, node: Mapping[str, Any], scope: Mapping[str, Any]) -> Any:
         ((kind, content),) = node.items()
         if kind == "constantValue":
-            found = content
+            value = content
         elif kind == "valueReference":
-            found = self._node(content, scope)
+            value = self._node(content, scope)
         elif kind == "argumentReference":
-            found = scope[content]
+            value = scope[content]
         elif kind == "arrayValue":
-            found = [self._value(part, scope) for part in content["values"]]
+            value = [self._value(part, scope) for part in content["values"]]
         elif kind == "functionDefinitionValue":
-            found = self._function(content, scope)
+            value = self._function(content, scope)
         elif kind == "dictionaryValue":
-            found = self._values(content["values"], scope)
+            value = self._values(content["values"], scope)
         else:
-            found = self._call(content["functionName"], self._values(content["arguments"], scope))
-        return found
+            value = self._call(content["functionName"], self._values(content["arguments"], scope))
+        return value
 
     def _values(self, nodes: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self._value(node, scope) for name, node in nodes.items()}
@@ -303,9 +303,9 @@ def _reduced(collection: list[Image], name: str, operation: Callable[..., Any]) 
         valid = np.stack([part[1] for part in parts])
         values = np.where(valid, np.stack([part[0] for part in parts]).astype(np.float64), np.nan)
         some = np.asarray(valid.any(axis=0), dtype=np.bool_)
-        found = np.zeros(grid.shape)
-        found[some] = operation(values[:, some], axis=0)
-        return found, some
+        result = np.zeros(grid.shape)
+        result[some] = operation(values[:, some], axis=0)
+        return result, some
 
     return pixels
 
@@ -397,7 +397,9 @@ def pixels_of(image: Image, grid: Grid) -> NDArray[np.void]:
     if not image.bands:
         raise GraphError("Image.computePixels: the image has no bands.")
     made = {name: band(grid) for name, band in image.bands.items()}
-    found = np.zeros(grid.shape, dtype=[(name, values.dtype) for name, (values, _) in made.items()])
+    pixels = np.zeros(
+        grid.shape, dtype=[(name, values.dtype) for name, (values, _) in made.items()]
+    )
     for name, (values, valid) in made.items():
-        found[name] = np.where(valid, values, 0)
-    return found
+        pixels[name] = np.where(valid, values, 0)
+    return pixels

@@ -36,8 +36,8 @@ class RunnerContract:
 
     def make_store(self, folder: Path) -> Store:
         """A Store that the engine can reach."""
-        found: Store = registry.load("store", "local")(folder)
-        return found
+        store: Store = registry.load("store", "local")(folder)
+        return store
 
     def _run(
         self, folder: Path, **pipeline: Any

@@ -10,28 +10,28 @@ from pyveg.earth.source import Scene
 from pyveg.formats import Raster
 
 
-def assert_same_scene(found: Scene, expected: Scene) -> None:
+def assert_same_scene(actual: Scene, expected: Scene) -> None:
     """Fail unless two scenes have the same rasters and the same record.
 
     Parameters
     ----------
-    found, expected : Scene
+    actual, expected : Scene
 
     Raises
     ------
     AssertionError
         With what differs.
     """
-    assert_same_rasters(found.rasters, expected.rasters)
-    assert dict(found.record) == dict(expected.record)
+    assert_same_rasters(actual.rasters, expected.rasters)
+    assert dict(actual.record) == dict(expected.record)
 
 
-def assert_same_rasters(found: Mapping[str, Raster], expected: Mapping[str, Raster]) -> None:
+def assert_same_rasters(actual: Mapping[str, Raster], expected: Mapping[str, Raster]) -> None:
     """Fail unless two sets of rasters have the same names, pixels and grids.
 
     Parameters
     ----------
-    found, expected : mapping of str to Raster
+    actual, expected : mapping of str to Raster
         By name; their order does not matter.
 
     Raises
@@ -39,8 +39,8 @@ def assert_same_rasters(found: Mapping[str, Raster], expected: Mapping[str, Rast
     AssertionError
         With the name of the first raster that differs.
     """
-    assert found.keys() == expected.keys()
-    for name, raster in found.items():
+    assert actual.keys() == expected.keys()
+    for name, raster in actual.items():
         np.testing.assert_array_equal(raster.array, expected[name].array, err_msg=name)
         assert _about(raster) == _about(expected[name]), name
 

@@ -66,11 +66,11 @@ def _table(cls: type) -> str:
 
 def retired() -> str:
     """Settings that mean nothing any more."""
-    found = dict(RETIRED)
+    reasons = dict(RETIRED)
     for name in registry.known("module"):
         for setting, why in registry.load("module", name).retired.items():
-            found[f"{setting}` of `{name}"] = why
-    rows = [f"| `{name}` | {why} |" for name, why in sorted(found.items())]
+            reasons[f"{setting}` of `{name}"] = why
+    rows = [f"| `{name}` | {why} |" for name, why in sorted(reasons.items())]
     return "\n".join(["| setting | why |", "|---|---|", *rows]) + "\n"
 
 
@@ -128,7 +128,7 @@ def updated(text: str) -> str:
     makers |= {
         name: partial(source, name) for name in ("simulated", "earth_engine", "stac", "open_meteo")
     }
-    return MARK.sub(lambda found: found[1] + makers[found[2]]() + found[3], text)
+    return MARK.sub(lambda match: match[1] + makers[match[2]]() + match[3], text)
 
 
 if __name__ == "__main__":

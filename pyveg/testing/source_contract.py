@@ -65,17 +65,17 @@ class SourceContract:
 
     def _scenes(self, source: Source, *, backwards: bool = False) -> dict[str, Scene]:
         """All scenes that there are."""
-        found: dict[str, Scene] = {}
+        scenes: dict[str, Scene] = {}
         for item in sorted(self._items(source), key=lambda item: item.name, reverse=backwards):
             try:
-                found[item.name] = source.fetch(self.request(item))
+                scenes[item.name] = source.fetch(self.request(item))
             except SkipItem as skipped:
                 reason = str(skipped)
             else:
                 continue
             assert reason, "a skipped item must say why"
-        assert len(found) >= 2, "the contract needs at least two dates with an image"
-        return found
+        assert len(scenes) >= 2, "the contract needs at least two dates with an image"
+        return scenes
 
     def _first(self, source: Source) -> Item:
         name = min(self._scenes(source))

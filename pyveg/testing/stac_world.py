@@ -345,7 +345,7 @@ class StacServer(ThreadingHTTPServer):
         """Answer a search, by pages."""
         start, end = str(asked["datetime"]).split("/")
         west, south, east, north = (float(value) for value in asked["bbox"])
-        found = [
+        items = [
             item
             for item in self.world.items
             if item["collection"] in asked["collections"]
@@ -356,9 +356,9 @@ class StacServer(ThreadingHTTPServer):
             and item["bbox"][3] >= south
         ]
         first = int(asked.get("token", 0))
-        page = found[first : first + PAGE_LIMIT]
+        page = items[first : first + PAGE_LIMIT]
         links = []
-        if first + PAGE_LIMIT < len(found):
+        if first + PAGE_LIMIT < len(items):
             links.append(self._next({**asked, "token": first + PAGE_LIMIT}, method))
         features = [self.item(item) for item in page]
         return {"type": "FeatureCollection", "features": features, "links": links}
