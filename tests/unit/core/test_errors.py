@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import ast
 import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import pyveg
 from pyveg.core import errors
 from pyveg.core.errors import (
     ConfigError,
@@ -45,3 +50,54 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     for name, cls in vars(errors).items():
         if isinstance(cls, type) and issubclass(cls, PyvegError):
             assert name in drawn
+
+
+NAMES = {
+    name
+    for name, cls in vars(errors).items()
+    if isinstance(cls, type) and issubclass(cls, PyvegError)
+}
+CURE = re.compile(
+    "[;:.] (or )?(ask|begin|change|check|choose|copy|did you mean|enable|finish|free|give|install|know|"
+    "leave|list|look|lower|make|mend|move|name|open|pip|put|raise|remove|rename|replace|restore|"
+    r"run|see|set|shorten|sign|split|start|take|try|use|wait|write)\b",
+    re.IGNORECASE,
+)
+"""A joint of two sentences of which the second says what to do."""
+
+
+def _literal(node: ast.expr) -> str:
+    """The text of a literal, with {} for what is filled in."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_literal, node.values))
+    return "{}"
+
+
+def _messages(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of what is wrong, of each error of ours that is made."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in NAMES:
+                yield node.lineno, _literal(node.args[0])
+
+
+def test_a_cure_is_found_in_a_message() -> None:
+    source = 'raise ConfigError(f"n = {n} is odd; " "give an even one") from None'
+    ((line, text),) = _messages(source)
+    assert (line, text) == (1, "n = {} is odd; give an even one")
+    assert CURE.search(text)
+    assert not CURE.search("there are a; b and c; settings differ")
+
+
+def test_no_cure_hides_in_what_is_wrong() -> None:
+    folder = Path(pyveg.__file__).parent
+    hidden = [
+        f"{path.relative_to(folder)}:{line}: {text}"
+        for path in sorted(folder.rglob("*.py"))
+        for line, text in _messages(path.read_text(encoding="utf-8"))
+        if CURE.search(text)
+    ]
+    assert hidden == []
