@@ -58,7 +58,7 @@ NAMES = {
     if isinstance(cls, type) and issubclass(cls, PyvegError)
 }
 CURE = re.compile(
-    "[;:.] (or )?(ask|begin|change|check|choose|copy|did you mean|enable|finish|free|give|install|know|"
+    "[;:.] (or )?(ask|begin|change|check|choose|copy|did you mean|enable|finish|free|give|install|"
     "leave|list|look|lower|make|mend|move|name|open|pip|put|raise|remove|rename|replace|restore|"
     r"run|see|set|shorten|sign|split|start|take|try|use|wait|write)\b",
     re.IGNORECASE,
