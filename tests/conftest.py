@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import signal
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,13 +184,47 @@ def azure_config(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture(scope="session")
 def environments(base_folder: Path) -> Path:
-    """Where emulated nodes share the environment that the first of them makes, half a minute.
+    """Where emulated nodes share the environment that the first of them makes.
 
     Also those of the other process that runs tests: the script of nodes locks what it makes.
     """
     folder = base_folder / "environments"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+LENDING_PYTHON = """#!/bin/sh
+# A Python whose new environments find the packages that are installed here.
+{python} "$@" || exit
+if [ "$1 $2" = "-m venv" ]; then
+    for folder in "$3"/lib/python3.*/site-packages; do echo {packages} > "$folder/lent.pth"; done
+fi
+"""
+
+
+@pytest.fixture(scope="session")
+def lending_python(base_folder: Path, made_once: Callable[..., Path]) -> Path:
+    """Makes environments in which all but pyveg is there already.
+
+    Nodes then install the wheel of pyveg alone, and pip finds that its requirements are met. What
+    they do with an empty environment takes ten times as long; run that with --slow.
+    """
+
+    name, own = "lending", ("pyveg", "__editable__", "azure_batch_emulator")
+    quoted = {
+        "python": shlex.quote(sys.executable),
+        "packages": shlex.quote(str(base_folder / name / "packages")),
+    }
+
+    def fill(folder: Path) -> None:
+        (folder / "packages").mkdir()
+        for entry in Path(sysconfig.get_path("purelib")).iterdir():
+            if not entry.name.startswith(own):
+                (folder / "packages" / entry.name).symlink_to(entry)
+        (folder / "python").write_text(LENDING_PYTHON.format_map(quoted))
+        (folder / "python").chmod(0o755)
+
+    return made_once(name, fill) / "python"
 
 
 @pytest.fixture(scope="session")
@@ -198,25 +235,32 @@ def dask_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskPro
         yield processes
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What emulated Azures have in common."""
+
+    azurite: Azurite
+    environments: Path
+    python: Path | None = None
+
+
 class CloudMaker:
     """Starts emulators of Azure Batch beside one Azurite, and writes the config for them."""
 
-    def __init__(self, stack: ExitStack, folder: Path, azurite: Azurite, shared: Path) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, shared: Shared) -> None:
         self._stack = stack
         self._folder = folder
-        self._azurite = azurite
         self._shared = shared
         self.config_file = folder / "azure_config.py"
 
-    def __call__(self, *, faults: Faults | None = None, **settings: Any) -> LocalCloud:
-        cloud = self._stack.enter_context(
-            LocalCloud(
-                self._folder / "cloud",
-                faults,
-                environments=self._shared,
-                azurite=self._azurite,
-            )
-        )
+    def __call__(
+        self, *, faults: Faults | None = None, bare: bool = False, **settings: Any
+    ) -> LocalCloud:
+        """Start one; nodes that are bare get every package by pip, in an environment of theirs."""
+        shared = vars(self._shared)
+        if bare:
+            shared = {"azurite": self._shared.azurite, "environments": self._folder / "bare"}
+        cloud = self._stack.enter_context(LocalCloud(self._folder / "cloud", faults, **shared))
         self.write(cloud, **settings)
         return cloud
 
@@ -229,12 +273,18 @@ class CloudMaker:
 
 
 @pytest.fixture
+def shared_by_clouds(azurite: Azurite, environments: Path, lending_python: Path) -> Shared:
+    """One Azurite, and nodes whose environment needs but the wheel of pyveg."""
+    return Shared(azurite, environments, lending_python)
+
+
+@pytest.fixture
 def make_cloud(
-    azurite: Azurite, environments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared_by_clouds: Shared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CloudMaker]:
     """Makes an Azure on this machine, which this process and its children find."""
     with ExitStack() as stack:
-        maker = CloudMaker(stack, tmp_path, azurite, environments)
+        maker = CloudMaker(stack, tmp_path, shared_by_clouds)
         monkeypatch.setenv("PYVEG_AZURE_CONFIG", str(maker.config_file))
         monkeypatch.delenv("PYVEG_AZURE_SAS", raising=False)
         yield maker

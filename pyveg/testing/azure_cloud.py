@@ -36,6 +36,8 @@ class LocalCloud:
         cache where left out.
     azurite : Azurite, optional
         One that runs already.
+    python : Path, optional
+        What nodes make their environments with; that of this process where left out.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class LocalCloud:
         *,
         environments: Path | None = None,
         azurite: Azurite | None = None,
+        python: Path | None = None,
     ) -> None:
         self._folder = folder
         self._environments = environments or cache_folder() / "environments"
         self._given = azurite
+        self._python = python or Path(sys.executable)
         self._faults = faults or Faults()
         self._stack = ExitStack()
 
@@ -56,8 +60,8 @@ class LocalCloud:
         self._environments.mkdir(parents=True, exist_ok=True)
         environment = {
             "PYVEG_ENVIRONMENTS": str(self._environments),
-            "PYVEG_PYTHON": sys.executable,
-            "PIP_COMPILE": "0",  # of hundreds of packages a Task imports some, which are compiled then
+            "PYVEG_PYTHON": str(self._python),
+            "PIP_COMPILE": "0",  # a Task imports few modules of the many, and compiles those
         }
         settings = Settings(
             location=self._folder / "batch", environment=environment, faults=self._faults

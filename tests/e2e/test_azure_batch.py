@@ -122,8 +122,11 @@ def _first_line(process: subprocess.Popen[str]) -> AzureBlobStore:
     return azure.open_store(_container(line))
 
 
-def test_nodes_give_the_numbers_of_this_machine(make_cloud: Any, write_config: Any) -> None:
-    cloud = make_cloud(pool_dedicated_node_count=2)
+@pytest.mark.parametrize("bare", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_nodes_give_the_numbers_of_this_machine(
+    make_cloud: Any, write_config: Any, *, bare: bool
+) -> None:
+    cloud = make_cloud(bare=bare, pool_dedicated_node_count=2)
     dates = {"date_range": ["2016-01-01", "2016-03-01"]}
     on_nodes = _invoke(run_command, "--config_file", _config(write_config, ON_NODES, **dates))
     assert on_nodes.exit_code == 0, on_nodes.output

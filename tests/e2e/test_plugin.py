@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,7 +108,10 @@ def command(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *words[1:]],
         capture_output=True, text=True, timeout=240, check=False,
-        env={"PYTHONPATH": str(site), "PATH": "", "HOME": str(site)},
+        env={
+            "PYTHONPATH": str(site), "PATH": "", "HOME": str(site),
+            "NUMBA_CACHE_DIR": os.environ["NUMBA_CACHE_DIR"],
+        },
     )  # fmt: skip
 
 
