@@ -43,6 +43,7 @@ class ChipGrid:
         """What the records of every Module say of a chip."""
         return {
             "date": date,
+            # Four decimals, as in the records of the older pyveg: 11 m.
             "latitude": round(self.latitude[index], 4),
             "longitude": round(self.longitude[index], 4),
             "chip": index,

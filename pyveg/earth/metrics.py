@@ -112,12 +112,14 @@ class Metric:
         DataError
             If it is no number, infinite, or beyond the limits.
         """
+        # True is an int in Python, and never a measurement.
         if isinstance(value, bool) or not isinstance(value, Real):
             raise DataError(
                 f"{self.name} = {value!r} is not a number",
                 "give a float, or NaN for no measurement",
             )
         number = float(value)
+        # NaN passes: it compares false with everything, and stands for no measurement.
         if math.isinf(number) or number < self.low or number > self.high:
             raise DataError(
                 f"{self.name} = {number:g} cannot be; it lies between {self.low:g} and "

@@ -92,6 +92,8 @@ class EarthJob(Job[S]):
                     f"there is no chip {chip} on {self.item.name}, only {len(grid)}",
                     "give rows by the chips' numbers, which begin at 0",
                 )
+            # What is measured wrongly fails here, at its Module, and not in the combiner or the
+            # analysis.
             checked = module.checked(values, "chip", f"chip {chip}")
             records.append({**grid.record(chip, self.item.name), **checked})
         key = self.layout.records(self.item.name, module.records_file("chip"))

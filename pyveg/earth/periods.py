@@ -58,6 +58,7 @@ def split(date_range: DateRange, time_per_point: str) -> tuple[list[DateRange], 
     count, unit = parse_step(time_per_point)
     periods: list[DateRange] = []
     start = date_range.start
+    # From the start each time and not from the last end: 31 January + 1 m + 1 m is 31 March.
     while (end := add_steps(date_range.start, count, unit, len(periods) + 1)) <= date_range.end:
         periods.append(DateRange(start, end))
         start = end

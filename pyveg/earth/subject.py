@@ -51,6 +51,7 @@ class Subject:
             )
         about, collection = scope.subject, scope.subject.get("collection")
         return cls(
+            # Not converted: folder names repeat the numbers as they were written, 27 or 27.0.
             place=Place(**about["place"]),
             date_range=_read(DateRange, scope.extent),
             collection=None if collection is None else _read(Collection, collection),

@@ -109,6 +109,7 @@ def run_analysis(
             source=given.source,
             progress=_steps(say),
         )
+        # Before the report, which can be drawn again from it.
         folder = write_analysis(analysis, place.output, place.prefix)
         made = None
         if report:

@@ -146,6 +146,7 @@ def load(given: str | Path | None = None) -> AzureConfig:
     given_or_set = {name: value for name, value in settings.items() if not _empty(value)}
     for name in SETTINGS:
         text = os.environ.get(PREFIX + name.upper())
+        # The file goes before the environment.
         if name not in given_or_set and text:
             given_or_set[name] = _from_text(name, text)
     for name in _SECRETS & given_or_set.keys():
@@ -251,6 +252,7 @@ def environment_for(store: Store) -> dict[str, str]:
         return {}
     path = find()
     variables = {FILE_VARIABLE: str(path)} if path else {}
+    # A SAS and not the key, which would open the whole account for as long as it exists.
     sas = store.sas(timedelta(hours=load().sas_hours))
     return {**variables, SAS_VARIABLE: sas} if sas else variables
 

@@ -61,6 +61,7 @@ def check(pipeline: Pipeline, graph: TaskGraph) -> list[str]:
     _sent(config)
     if config.pool_identity:
         return []
+    # Azure signs a SAS with a login's key, which itself ends after seven days.
     if not config.storage_account_key and config.sas_hours > _LONGEST_LOGIN_SAS:
         raise ConfigError(
             f"{config.source}: sas_hours = {config.sas_hours:g}, but the SAS of a login lasts "

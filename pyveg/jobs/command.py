@@ -60,6 +60,7 @@ def to_text(settings: Mapping[str, Any]) -> str:
 def _shown(value: Any, indent: int = 0) -> str:
     """A value as Python code, a line for each entry of a table."""
     if not isinstance(value, dict) or not value:
+        # ASCII, so that the config reads the same in whichever encoding an editor saves it.
         return ascii(value)
     space = " " * (indent + 4)
     entries = (f"{space}{key!a}: {_shown(v, indent + 4)},\n" for key, v in value.items())
@@ -76,6 +77,7 @@ def keep(settings: Mapping[str, Any], path: str | Path) -> None:
     """
     path, text = Path(path), to_text(settings)
     try:
+        # The same text is no conflict: people repeat a command line.
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise ConfigError(
                 f"--write_config: there is another {path}", "remove it or choose a name"

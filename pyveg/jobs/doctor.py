@@ -67,6 +67,7 @@ def examine(*, online: bool = True) -> list[Finding]:
     checks: list[Check] = [_installed, _disk, _earth_engine_sign_in, _azure_accounts]
     if online:
         checks += [_earth_engine_answers, _stac_answers, _storage_answers, _batch_answers]
+    # All at once: each service that is away takes its whole time-out.
     with ThreadPoolExecutor(len(checks), thread_name_prefix="doctor") as pool:
         return [finding for findings in pool.map(_run, checks) for finding in findings]
 

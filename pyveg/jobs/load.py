@@ -74,6 +74,7 @@ def settings_in(names: Mapping[str, Any]) -> dict[str, Any]:
     """The settings among the names of a config file."""
     settings = {}
     for name, value in names.items():
+        # A number of NumPy is a number, but would not go into JSON.
         plain = value.item() if type(value).__module__ == "numpy" else value
         if not name.startswith("_") and isinstance(plain, _PLAIN):
             settings[name] = plain

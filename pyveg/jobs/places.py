@@ -65,6 +65,7 @@ def from_table(path: Path, name: str) -> GivenPlace:
         If the table or the row cannot be used; with the nearest names.
     """
     try:
+        # Spreadsheets write a mark at the beginning.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -119,6 +120,7 @@ def from_geojson(path: Path) -> GivenPlace:
     return GivenPlace(
         round((west + east) / 2, 6),
         round((south + north) / 2, 6),
+        # One point alone has no size.
         round(size, 6) or None,
         path.stem,
     )

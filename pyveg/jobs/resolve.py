@@ -204,6 +204,7 @@ def _place(top: TopLevel) -> Place:
         if -90 <= longitude <= 90 and 90 < abs(latitude) <= 180:
             cure += f": did you mean ({latitude}, {longitude})?"
         raise ConfigError(f"config: coordinates = ({longitude}, {latitude}) are not on earth", cure)
+    # With any Module or collection, as in configs of the older pyveg; but a run has one region.
     sizes = {special[REGION] for special in top.special_config.values() if REGION in special} or (
         {top.region_size} if top.region_size is not None else set()
     )
@@ -396,6 +397,7 @@ def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> C
     fields.setdefault("collection_name", key)
     settings = {name: given[name] for name in source_names if name in given}
     if isinstance(settings.get("path"), str | Path) and "://" not in str(settings["path"]):
+        # In full, because the run may be finished from another folder.
         settings["path"] = str(Path(settings["path"]).expanduser().absolute())
     open_source(given["source"], settings, where)  # checks the settings
     collection = params.build(
@@ -512,6 +514,7 @@ def _combine(
         ModuleSpec(name, _settings(job, cls, {}, modules, COMBINE)) for name, cls in modules
     )
     others = not all(_needs_place(cls) for _, cls in modules)
+    # A combiner of places waits for those alone; any other gathers everything.
     before = [s.name for s in sequences if others or has_subject(s.scope)]
     return [Sequence(scope, specs, tuple(before))]
 

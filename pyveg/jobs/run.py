@@ -101,6 +101,7 @@ def prepare(
     )
     plan = pipeline.plan()
     store = None if resumed is None else resumed.store
+    # A Store of a made-up name shows what its kind can do; nothing is written to it.
     _check_engines(pipeline, plan.graph, store or _store_at(pipeline, "plan"))
     notes = [
         *batch.check(pipeline, plan.graph),
@@ -187,6 +188,7 @@ def start(
         )
         notify(RunStarted(plan.graph, store.url))
         with ExitStack() as engines:
+            # One engine may serve two run modes, and is started and closed once.
             for engine in dict.fromkeys(runners.values()):
                 engines.callback(engine.close)
                 engine.start(store, coordinator)
@@ -257,6 +259,7 @@ def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
         with ExitStack() as stack:
             try:
                 stack.enter_context(store.lock(LOCK))
+                # Looked at under the lock, since another run may begin in the same second.
                 taken = not is_empty(store)
             except RunLockedError:
                 taken = True

@@ -133,6 +133,7 @@ def _summary(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Iter
         yield f'{_text(one.name)}: {{\n"type": {_text(one.collection.data_type)},\n'
         yield '"time-series-data": {\n'
         of_place: dict[str, Any] = {}
+        # Written as it is read: years of chips as one object would take gigabytes.
         for number, item in enumerate(one.items):
             measured = _read(job, one, item.name)
             tally.add(one, item, measured, _reason(job, one, item.name, measured))
@@ -191,6 +192,7 @@ def _read(job: EarthJob[Any], series: Series, item: str) -> Measured:
     for cls in series.modules:
         own = {metric.name for metric in cls.metrics} | set(cls.attributes)
         for record in _records(job, series, item, cls, "chip") or ():
+            # By number: the Modules may have measured different chips of a date.
             _merge(chips.setdefault(record["chip"], {}), record, own)
         _merge(place, _records(job, series, item, cls, "place") or {}, own)
     return Measured([chips[chip] for chip in sorted(chips)], place)
@@ -230,6 +232,7 @@ def _periods(items: Iterable[Item]) -> dict[str, list[str]]:
 
 
 def _metadata(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Record:
+    # A run of weather alone is described by that.
     main = next((one for one in series if not one.is_weather), series[0])
     dates = main.subject.date_range
     about = {key: value for key, value in job.item.details["about"].items() if value is not None}

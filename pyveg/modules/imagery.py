@@ -59,6 +59,7 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
         valid = images.valid_pixels(bands, ndvi)
         if not valid.any():
             job.skip("every pixel is masked or empty")
+        # Black wherever a pixel is masked in any band, whatever it holds in this one.
         red, green, blue = (np.where(valid, band, 0) for band in bands)
         rgb = images.rgb_stretch(red, green, blue, limits=job.settings.RGB_limits)
         grey = images.ndvi_grey(ndvi)

@@ -43,6 +43,7 @@ def row_of(
             row |= {metric.name: place[metric.name]} if metric.name in place else {}
             continue
         values = [record[metric.name] for record in records if metric.name in record]
+        # NaN is a chip that could not be measured, and has no part in the quantiles.
         known = np.array(values, dtype=np.float64)
         known = known[np.isfinite(known)]
         if known.size:

@@ -64,6 +64,7 @@ def load_summary(where: str | Path | Store) -> Results:
     if isinstance(where, str | Path):
         text = str(where)
         if text.endswith(".json"):
+            # Paths of Windows too; in a URL there is no backslash.
             folder, _, name = text.replace("\\", "/").rpartition("/")
             return read_summary(_read(registry.store_at(folder or "."), name, text))
         where = registry.store_at(text)

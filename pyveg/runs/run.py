@@ -91,6 +91,7 @@ class Run:
         """
         try:
             record: dict[str, Any] = json.loads(self.store.read(RUN_FILE))
+            # JSON alone would take any document; this is what every reader needs of it.
             int(record["pipeline"]["format"])
         except (ValueError, KeyError, TypeError) as error:
             raise self._damaged(RUN_FILE, error) from error
@@ -222,8 +223,10 @@ class Run:
     def dates(self, collection: str = "") -> list[pd.Timestamp]:
         """Dates that it has images of, in order."""
         layout = self.images(collection).layout
+        # One listing, where a look at each date would be a request for each.
         keys = set(self.store.list(f"{layout.root}/"))
         names = {key.split("/")[1] for key in keys}
+        # A date that was skipped or has failed has no picture.
         seen = [name for name in names if layout.processed(name, "BWNDVI") in keys]
         return sorted(pd.Timestamp(name) for name in seen)
 

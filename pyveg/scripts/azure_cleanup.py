@@ -38,6 +38,7 @@ def main(
         account = batch.account(azure.load())
         leftovers = [item for item in account.leftovers() if run in (None, item.run)]
         runs = set() if going_on else {item.run for item in leftovers}
+        # Once per run, not per pool or job: whether it goes on is seen by trying its lock.
         busy = {name for name in runs if batch.is_busy(name)}
         for item in leftovers:
             click.echo(_line(item, busy=item.run in busy))

@@ -163,6 +163,7 @@ def picture(values: NDArray[np.float64], mask: NDArray[np.bool_], zoom: int = 8)
 
     colours = matplotlib.colormaps["viridis"]
     high = values.max() if mask.any() else 1.0
+    # In logarithms, as centralities of one image span many orders of magnitude.
     shown = colours(np.log1p(values) / np.log1p(high))[..., :3]
     shown[~mask] = 1.0
     pixels = np.round(255 * shown).astype(np.uint8)

@@ -64,6 +64,7 @@ def _generate(options: dict[str, Any]) -> None:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.wrong}" if path else error.wrong, error.cure) from error
     steps = options["steps"]
+    # On stderr and in terminals only: stdout has the one line of the result.
     with click.progressbar(
         length=steps, label="days", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:

@@ -123,6 +123,7 @@ def _given(options: dict[str, Any], name: str, question: str, default: str | Non
     """An option, else the answer to a question where somebody can answer, else its default."""
     if options[name] is not None:
         return options[name]
+    # A program that calls this one must not wait for an answer that never comes.
     if sys.stdin.isatty():
         return click.prompt(question, default=default)
     if default is None:

@@ -105,6 +105,7 @@ class LiveProgress:
 
         live = self
 
+        # rich has no text below its bars; this one is drawn with them.
         class Bars(Progress):
             def get_renderables(self) -> Iterator[RenderableType]:
                 yield self.make_tasks_table(self.tasks)

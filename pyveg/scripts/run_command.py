@@ -128,6 +128,7 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     if given["output_location"] is None and not finishes:
         raise click.UsageError("say where results go: --output_location FOLDER")
     top = {name: given[name] for name in _TOP}
+    # A run that is finished stays where it is; the setting only has to be there.
     top["output_location"] = top["output_location"] or "results"
     if given["run_mode"] == "batch":
         top["output_location_type"] = top["output_location_type"] or "azure"
@@ -135,6 +136,7 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     settings = make_settings(
         top, {"command": command, **rest, "env": _variables(given["env"])}, given["name"]
     )
+    # Before the config is written: one that cannot work is not worth a file.
     pipeline = resolve(settings, given["write_config"])
     if given["write_config"]:
         keep(settings, given["write_config"])

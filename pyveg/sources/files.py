@@ -219,6 +219,7 @@ def _find(pattern: _Pattern) -> Iterator[InputFile]:
             yield InputFile(path, size, version)
     elif Path(pattern.text).is_dir():
         yield from map(_look, _without_runs(sorted(_below(pattern.text)), pattern.root))
+    # A file whose name has a star or a bracket in it is itself, and no pattern.
     elif Path(pattern.text).exists() or not has_magic(pattern.text):
         yield _look(pattern.text)
     else:
@@ -244,6 +245,7 @@ def _without_runs(paths: Sequence[str], root: str) -> Iterator[str]:
 
 def _in_run(folder: str, known: dict[str, bool]) -> bool:
     if folder not in known:
+        # Remembered for each folder, which may hold thousands of the files.
         is_run = Path(folder, RUN_FILE).is_file()
         above = posixpath.dirname(folder)
         known[folder] = is_run or (above != folder and _in_run(above, known))
@@ -272,6 +274,7 @@ def _listed(path: str) -> Iterator[InputFile]:
             f"give {LIST} and the path of a text file with one input per line",
         ) from error
     names = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    # A list may name thousands of URLs, and a look at each is a request.
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
         yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), names)
 

@@ -117,6 +117,7 @@ class FolderSource:
             digest.update(f"{name}:{band}:{len(files)};".encode())
             for file in files:
                 digest.update(f"{file.relative_to(self.path)}:".encode())
+                # Contents and not times, so that a copy of the folder makes no new run.
                 digest.update(_file_digest(file))
         return digest.hexdigest()
 
@@ -237,6 +238,7 @@ def _matcher(part: str, day: str | None = None, band: str | None = None) -> str 
     text = ""
     for token in tokens:
         if token == DATE:
+            # Where the pattern repeats the date, all of its places must show the same one.
             text += "(?P=date)" if "(?P<date>" in text else r"(?P<date>\d{4}-\d{2}-\d{2})"
         else:
             text += {BAND: "[^/]+", ANY: "[^/]*"}.get(token) or re.escape(token)
@@ -245,6 +247,7 @@ def _matcher(part: str, day: str | None = None, band: str | None = None) -> str 
 
 def _walk(folder: Path, parts: Sequence[str | re.Pattern[str]]) -> Iterator[tuple[Path, str]]:
     """Paths whose parts match, and the date in them."""
+    # Part by part and not by a glob of the whole: folders whose names do not match are not entered.
     first, *others = parts
     for entry, text in _entries(folder, first):
         if others:

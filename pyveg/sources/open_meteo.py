@@ -195,6 +195,7 @@ def _value(answer: Mapping[str, Any], band: str, period: DateRange) -> float:
     unit = answer["daily_units"][band]
     if unit != variable.unit:
         raise DataError(f'{band} came in "{unit}" instead of "{variable.unit}"', "check the url")
+    # By date and not by position: a missing day must not shift the others.
     days = dict(zip(answer["daily"]["time"], answer["daily"][band], strict=True))
     count = (period.end - period.start).days
     wanted = [str(period.start + timedelta(days=number)) for number in range(count)]

@@ -69,6 +69,7 @@ def find(url: str) -> Iterator[tuple[str, int | None, str]]:
         files = _in_store(url) if _store_protocol(url) else _in_file_system(url)
         yield from sorted(files, key=lambda file: file[0])
     except FileNotFoundError:
+        # Listed as missing: its item fails alone, and the others are worth running.
         yield url, None, ""
     except (StoreError, ServiceError) as error:
         raise ConfigError(f"inputs: {error.wrong}", error.cure) from error
@@ -115,6 +116,7 @@ def opened(url: str, stores: dict[str, Store]) -> Iterator[IO[bytes]]:
 def _opened(url: str, stores: dict[str, Store]) -> AbstractContextManager[IO[bytes]]:
     if _store_protocol(url):
         top, key = _split(url)
+        # One Store per container, so that its connections are used again for the next file.
         store = stores.get(top) or stores.setdefault(top, registry.store_at(top))
         return store.open_read(key)
     fs, path = _file_system(url)
@@ -125,6 +127,7 @@ def _opened(url: str, stores: dict[str, Store]) -> AbstractContextManager[IO[byt
 
 def _store_protocol(url: str) -> bool:
     protocol = url.partition("://")[0]
+    # These three are Stores, but no protocols: fsspec has its own, the others have no URL.
     return protocol in set(registry.known("store")) - {"fsspec", "local", "memory"}
 
 
@@ -150,6 +153,7 @@ def _in_store(url: str) -> Iterator[tuple[str, int | None, str]]:
 def _before_magic(pattern: str) -> Iterator[str]:
     for part in pattern.split("/"):
         if has_magic(part):
+            # An empty last part, so that what is joined ends with a slash and names a folder.
             yield ""
             return
         yield part

@@ -243,7 +243,9 @@ class SimulatedSource:
             if band in SOIL:
                 clear = SOIL[band] + (GREEN[band] - SOIL[band]) * hidden
                 values = np.where(clouds, CLOUD, clear)
+                # A generator per band: one more band must not change the noise of the others.
                 noise = world.rng("sensor", str(middle), band).standard_normal(grid.shape)
+                # 0 means no data, so the darkest pixel that is seen is 1.
                 counts = np.clip(np.rint(1e4 * (values + self.settings.noise * noise)), 1, 65535)
                 bands[name] = np.where(masked, 0, counts).astype(np.uint16)
         return bands
@@ -256,6 +258,7 @@ class SimulatedSource:
                 f"no image: none was taken in {period_of(request.item)} "
                 f"(gap_fraction = {settings.gap_fraction:g})"
             )
+        # Not the generator of gaps: more gaps must leave the clouds of other dates as they are.
         rng = world.rng("cloud", str(middle))
         clouds = _blobs(grid, _cloud_share(settings.cloud_cover, rng), rng)
         percent = 100 * float(clouds.mean())
@@ -277,6 +280,7 @@ def _ordinals(period: DateRange) -> tuple[int, int]:
 
 
 def _cloud_share(mean: float, rng: np.random.Generator) -> float:
+    # The beta distribution is not defined at its ends.
     if not 0 < mean < 1:
         return float(mean)
     return float(rng.beta(CLOUD_CONTRAST * mean, CLOUD_CONTRAST * (1 - mean)))
@@ -293,6 +297,7 @@ def _blobs(grid: Grid, share: float, rng: np.random.Generator) -> NDArray[np.boo
     count = round(share * height.size)
     if count == 0:
         return np.zeros(grid.shape, dtype=np.bool_)
+    # By rank and not by a fixed height, so that the share that is covered is exact.
     lowest = np.partition(height, height.size - count, axis=None)[height.size - count]
     covered: NDArray[np.bool_] = height >= lowest
     return covered

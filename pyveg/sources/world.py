@@ -178,6 +178,7 @@ class StateCache:
 
     def _keep(self, world: World, day: int, state: patterns.State) -> None:
         with self._lock:
+            # Out first: a state that is stored again is the newest, and must count once.
             old = self._states.pop((world, day), None)
             self._bytes += _size(state) - (_size(old) if old else 0)
             self._states[world, day] = state

@@ -142,7 +142,9 @@ class AzureBlobStore:
         """Read a value as a stream, which fetches what is read and may be moved in."""
         blob = self._blob(key)
         properties = self._existing(key, blob.get_blob_properties)
+        # With the version, so that no stream mixes the bytes of two.
         fetch = _Fetch(blob, properties.etag, f"{self.url}/{key}")
+        # Read ahead: programs read a few bytes at a time, and each request takes a round trip.
         with io.BufferedReader(_BlobFile(fetch, properties.size), _READ_AHEAD) as stream:
             yield stream
 

@@ -171,6 +171,7 @@ class _Download:
     def _each(self, blobs: Sequence[Blob], act: Callable[[Blob], T]) -> Iterator[T]:
         """Do it to many at once; the first error ends it all."""
         with ThreadPoolExecutor(self._n_threads, "pyveg-download") as pool:
+            # Not pool.map, which would wait for an early slow one before it shows a later error.
             futures = [pool.submit(act, blob) for blob in blobs]
             try:
                 for future in as_completed(futures):
@@ -218,6 +219,7 @@ class _Download:
         """Fetch the rest and give the file its name, if it is what it should be."""
         self._tell(0, begun)
         came = begun
+        # Appended to what an earlier try has fetched; all of it is checked at the end.
         with part.open("ab") as file:
             for data in self._store.chunks(blob, begun):
                 file.write(data)
@@ -300,6 +302,7 @@ def _sole(parts: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+        # Parts of what has failed stay for the next try.
         if all(path.name == ".lock" for path in parts.iterdir()):
             with suppress(OSError):
                 shutil.rmtree(parts)

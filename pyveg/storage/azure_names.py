@@ -46,6 +46,7 @@ def container_name(text: str) -> str:
         return text
     plain = _without_accents(text).lower()
     separated = _SEPARATORS.sub("-", plain)
+    # What lost something could be the name of another text too, and gets a digest.
     lost = separated.isascii() is False or _OTHERS.search(separated) or plain != text.lower()
     name = re.sub("-+", "-", _OTHERS.sub("-", separated)).strip("-")
     if not lost and is_container_name(name):

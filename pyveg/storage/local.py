@@ -165,6 +165,7 @@ class LocalStore:
         have it open already, and would lock a file that is no longer there.
         """
         path = self._root / LOCKS / check_key(key)
+        # Not in the file of the lock, which Windows lets nobody else read while it is held.
         note = path.with_name(f"{path.name}.holder")
         with _explained(path):
             guard = self._acquire(path, note)

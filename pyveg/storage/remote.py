@@ -80,6 +80,7 @@ class FsspecStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """All keys that begin with `prefix`, sorted."""
+        # File systems list folders: that of the prefix is asked for, and the rest left out here.
         folder = check_prefix(prefix).rpartition("/")[0]
         keys = self._objects.find(folder)
         return iter(sorted(key for key in keys if key.startswith(prefix)))

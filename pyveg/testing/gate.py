@@ -45,6 +45,7 @@ class Gate:
             If nobody opens it for two minutes.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        # Quoted, because names of Items may have slashes.
         (self.folder / f"in-{quote(name, safe='')}").touch()
         end = time.monotonic() + _PATIENCE
         while not (self.folder / _OPEN).exists():

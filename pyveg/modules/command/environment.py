@@ -108,6 +108,7 @@ def _key(application: Path, digest: str, needs: str) -> str:
     """Digest of what the environment depends on; environments of many applications are shared."""
     python = [sys.version, sys.base_prefix, platform.machine()]
     text = (application / needs).read_bytes()
+    # Then it depends on more files than that one, and all of the application counts.
     if needs == PROJECT or _looks_around(text):
         text = digest.encode()
     return hashlib.sha256("\0".join(python).encode() + b"\0" + text).hexdigest()[:32]

@@ -92,6 +92,7 @@ def _mirror(repository: str, commit: str, where: str) -> Path:
     with only_one(folder):
         if not (folder / "HEAD").exists():
             _checked(_git(None, "init", "-q", "--bare", str(folder)), repository, where)
+        # A commit that is here by its full id needs no connection, and never changes.
         known = _git(folder, "cat-file", "-e", f"{commit}^{{commit}}")
         if known.returncode or not _FULL.fullmatch(commit):  # names move
             refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")

@@ -93,6 +93,7 @@ class CommandModule(module.Module[CommandSettings]):
             python = self._environment(job, values)
             ended = self._try(job, work, values, python)
             made = _check(ended, job, work)
+            # Also after a failure, of which stdout and stderr are the first thing to read.
             _keep(job, work, made)
             if isinstance(made, CommandError):
                 raise made
@@ -118,6 +119,7 @@ class CommandModule(module.Module[CommandSettings]):
         at_output = settings.working_folder == "output"
         folder = Path(values["output_dir"] if at_output else values["application"])
         for attempt in range(1, settings.retries + 2):
+            # What an earlier try has half written must not count as an output.
             _empty(Path(values["output_dir"]))
             ended = child.run(command, folder, variables, work, limit)
             job.notes["attempts"] = attempt
@@ -241,6 +243,7 @@ def _why(ended: Ended, settings: CommandSettings) -> tuple[str, str]:
 def _said(work: Path) -> str:
     """The last lines of its stderr."""
     with (work / outputs.STDERR).open("rb") as stream:
+        # Its end alone: a program may have written gigabytes.
         stream.seek(max(0, stream.seek(0, os.SEEK_END) - 20 * _LONGEST_LINE))
         text = stream.read().decode(errors="replace")
     lines = [line.strip()[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
@@ -256,6 +259,7 @@ def _keep(job: Job[CommandSettings], work: Path, made: Mapping[str, Path] | Comm
     job.notes["outputs"] = [*names[:_MOST_OUTPUTS], *more]
     files |= {name: work / name for name in (outputs.STDOUT, outputs.STDERR)}
     keys = {f"{folder}/{name}": path for name, path in files.items()}
+    # Removed before the new ones are sent, so that outputs of two tries never mix.
     old = [key for key in job.store.list(f"{folder}/") if key not in keys]
     bulk.each(job.store, job.store.delete, old)
     bulk.each(job.store, partial(_send, job.store), keys.items())

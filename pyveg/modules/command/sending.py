@@ -106,10 +106,12 @@ def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> 
     """
     target = folder / name_of(item)
     try:
+        # First the copy: where commands run on other machines there is nothing else.
         with store.open_read(sent) as source, target.open("wb") as copy:
             _copy(source, copy)
     except KeyMissingError:
         path = inputs.path(item)
+        # A link, so that many large inputs need no second place on the disk.
         if path is not None and _linked(target, path):
             return target
         with inputs.open(item) as source, target.open("wb") as copy:

@@ -82,6 +82,7 @@ def settled(settings: CommandSettings, where: str, warn: Warn) -> CommandSetting
         raise ConfigError(f"{where}: inputs is empty", "name files, a folder or a pattern")
     if settings.items_per_task == 0:
         raise ConfigError(f"{where}: items_per_task = 0 does nothing", "give -1 or more than 0")
+    # Paths in full, because the run may be finished from another folder.
     settings = replace(settings, inputs=registry.open_inputs(settings.inputs).settled())
     if settings.repository:
         return _settled_repository(settings, where)
@@ -99,6 +100,7 @@ def settled(settings: CommandSettings, where: str, warn: Warn) -> CommandSetting
             f"{where}: {{application}} stands for a folder, but there is none",
             "name the folder of your program as application",
         )
+    # Without an application there is no folder of it to run in.
     return replace(settings, working_folder="output")
 
 

@@ -26,6 +26,7 @@ def main(status: str, limit: float, command: list[str]) -> None:
     """Run the program to its end."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
+    # So that a signal ends select, which a handler alone lets sleep on (PEP 475).
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _note)
@@ -39,6 +40,7 @@ def main(status: str, limit: float, command: list[str]) -> None:
         _end_group(program.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             program.wait(GRACE)
+    # Also where the program has ended by itself: what it has started may still run.
     _end_group(program.pid, signal.SIGKILL)
     code = program.wait()
     if why == "stopped":  # nobody is left to tidy up

@@ -170,11 +170,13 @@ class Session:
             try:
                 with self._gate:
                     self._wait_for_others()
+                    # From the first try on: the wait for other threads is none of its own time.
                     begin, tries = begin or time.monotonic(), tries + 1
                     answer = ask()
             except _answers() as error:
                 failure = _understand(error)
             else:
+                # One answer shows that the service is there again.
                 self._hopeless_until = 0.0
                 self._warn_once()
                 return answer
@@ -287,9 +289,11 @@ def session_of(terms: Terms) -> Session:
     global _current, _refused  # noqa: PLW0603 - so is the state of the service's client
     with _LOCK:
         if _current is None:
+            # Each date would try to start a client, and wait its whole time for it.
             if _refused and _refused[1] == terms and time.monotonic() < _refused[0] + PATIENCE:
                 raise ServiceError(_refused[2].wrong, _refused[2].cure)
             try:
+                # Under the lock: a process starts one client, however many threads ask.
                 _current = Session(terms, open_wire(terms))
             except ServiceError as error:
                 _refused = (time.monotonic(), terms, ServiceError(error.wrong, error.cure))

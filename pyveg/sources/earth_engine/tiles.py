@@ -81,6 +81,7 @@ def _layouts(grid: Grid, pixels: int) -> Iterator[tuple[int, int]]:
         tall = -(-grid.height // rows)
         if tall > pixels:
             continue
+        # As wide as the limit allows: for this number of rows no layout has fewer tiles.
         wide = min(pixels // tall, MAX_SIDE)
         columns = -(-grid.width // wide)
         yield rows, columns

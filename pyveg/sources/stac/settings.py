@@ -87,6 +87,7 @@ class StacSettings(NetworkSettings):
     @property
     def service(self) -> Service | None:
         """What is known of the catalogue, by whichever name it was given."""
+        # By name or by address: the service signs its links, whichever of them was given.
         for name, service in SERVICES.items():
             if not self.path and self.catalogue.rstrip("/") in (name, service.url):
                 return service

@@ -67,6 +67,7 @@ def _token(url: str, settings: StacSettings, *, anew: bool) -> str:
         fresh = until - now < timedelta(minutes=55)  # somebody else has just renewed it
         if token and until - now > MARGIN and not (anew and fresh):
             return token
+        # Under the lock: threads that need the same token wait for one request.
         _tokens[url] = _asked(url, settings)
         return _tokens[url][0]
 

@@ -161,6 +161,7 @@ class StacSource:
         for scene in _newest(scenes, ledger):
             cloud = scene["properties"].get(flag)
             masked = request.mask_cloud and self.settings.mask != "none"
+            # A scene that does not state its cloud is read: its own mask decides.
             if cloud is not None and float(cloud) >= request.cloudy_pix_frac:
                 ledger.leave_out("too cloudy", scene)
             elif masked and self.settings.mask_band not in scene["assets"]:
@@ -218,6 +219,7 @@ class StacSource:
             ledger.leave_out(f"without {absent[0]}", scene)
             return None
         try:
+            # Before anything is read, which takes seconds: this needs the item alone.
             meanings = {band: radiometry(scene, band, self.settings) for band in bands}
         except DoubtError as doubt:
             ledger.leave_out(f"of unknown offset: {doubt}", scene)
@@ -335,6 +337,7 @@ def _newest(scenes: list[StacItem], ledger: _Ledger) -> list[StacItem]:
     for scene in ordered:
         about = scene["properties"]
         tile = about.get("grid:code") or about.get("s2:mgrs_tile")
+        # To the second: two processings of one image may differ in the fractions.
         key = (str(tile), str(about["datetime"])[:19])
         if tile and newest.setdefault(key, baseline(scene)) != baseline(scene):
             ledger.leave_out("processed anew since", scene)
