@@ -10,7 +10,7 @@ from typing import Any
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, MissingPackageError
 from pyveg.core.params import setting
-from pyveg.kernels.chain import Steps
+from pyveg.kernels.decomposition import Steps
 from pyveg.kernels.rolling import INDICATORS
 from pyveg.kernels.surrogates import METHODS
 

@@ -73,8 +73,8 @@ def saturated(bits: NDArray[Any], band_number: int) -> Mask:
     -------
     ndarray of bool, shape (H, W)
     """
-    found: Mask = (bits & (1 << (band_number - 1))) != 0
-    return found
+    is_set: Mask = (bits & (1 << (band_number - 1))) != 0
+    return is_set
 
 
 def counts(values: NDArray[Any], scale: float, offset: float) -> Reflectance:

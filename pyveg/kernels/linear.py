@@ -28,12 +28,12 @@ def product(left: Values, right: Values) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def apply_operator(turned: Values, series: Values, valid: NDArray[np.bool_]) -> Values:
+def apply_operator(operator: Values, series: Values, valid: NDArray[np.bool_]) -> Values:
     """Send each series through a linear operator; NaN where `valid` is False.
 
     Parameters
     ----------
-    turned : array of float64, shape (n, n)
+    operator : array of float64, shape (n, n)
         The operator's transpose: row i is what a 1 at step i gives. Rows of missing steps are 0.
     series : array of float64, shape (S, n)
         Values at missing steps are not looked at.
@@ -50,7 +50,7 @@ def apply_operator(turned: Values, series: Values, valid: NDArray[np.bool_]) -> 
             if valid[i]:
                 value = series[s, i]
                 for j in range(n):
-                    out[s, j] += value * turned[i, j]
+                    out[s, j] += value * operator[i, j]
         for j in range(n):
             if not valid[j]:
                 out[s, j] = np.nan

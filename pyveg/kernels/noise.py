@@ -40,7 +40,7 @@ class Noise(NamedTuple):
 
 
 def fit_noise(
-    residuals: NDArray[Any], turned: Values | None = None, *, max_order: int | None = None
+    residuals: NDArray[Any], operator: Values | None = None, *, max_order: int | None = None
 ) -> Noise:
     """Fit an autoregressive model to residuals with gaps.
 
@@ -48,8 +48,8 @@ def fit_noise(
     ----------
     residuals : array of float, shape (n,)
         NaN where missing.
-    turned : array of float64, shape (n, n), optional
-        The residual operator that made them (`pyveg.kernels.chain.Prepared.turned`), to make
+    operator : array of float64, shape (n, n), optional
+        The residual operator that made them (`decomposition.Prepared.operator`), to make
         good for the memory that it took.
     max_order : int, optional
         Of the model. Where not given, at most 8, and for each coefficient 20 runs of order + 1
@@ -87,8 +87,8 @@ def fit_noise(
     order = _order(correlation, pairs)
     correlation = correlation[: order + 1]
     gain = 1.0
-    if turned is not None and order:
-        correlation, gain = _matched(correlation, turned, known)
+    if operator is not None and order:
+        correlation, gain = _matched(correlation, operator, known)
     coefficients, share = _levinson(correlation)
     innovations = _innovations(centred, coefficients)
     sigma = math.sqrt(variance * share)
@@ -101,15 +101,15 @@ def fit_noise(
     return Noise(coefficients, sigma, innovations, gain)
 
 
-def corrected_ar1(residuals: NDArray[Any], turned: Values) -> float:
+def corrected_ar1(residuals: NDArray[Any], operator: Values) -> float:
     """AR(1) of a series from its residuals, with what detrending and gaps took put back.
 
     Parameters
     ----------
     residuals : array of float, shape (n,)
         NaN where missing.
-    turned : array of float64, shape (n, n)
-        The residual operator that made them (`pyveg.kernels.chain.Prepared.turned`).
+    operator : array of float64, shape (n, n)
+        The residual operator that made them (`pyveg.kernels.decomposition.Prepared.operator`).
 
     Returns
     -------
@@ -126,8 +126,8 @@ def corrected_ar1(residuals: NDArray[Any], turned: Values) -> float:
     known = np.isfinite(data)
     if known.sum() < 12 or np.ptp(data[known]) <= 1e-12 * np.abs(data[known]).max():
         return math.nan
-    found = _autocorrelation(np.where(known, data - data[known].mean(), np.nan), 1)
-    return float(_matched(found, turned, known)[0][1])
+    measured = _autocorrelation(np.where(known, data - data[known].mean(), np.nan), 1)
+    return float(_matched(measured, operator, known)[0][1])
 
 
 def theoretical_autocorrelation(coefficients: NDArray[Any], lags: int) -> Values:
@@ -183,10 +183,10 @@ def _order(correlation: Values, count: int) -> int:
     return best
 
 
-def _matched(target: Values, turned: Values, valid: Mask) -> tuple[Values, float]:
+def _matched(target: Values, operator: Values, valid: Mask) -> tuple[Values, float]:
     """Autocorrelation of a model that has `target` after the operator, and the operator's gain."""
     n, order = valid.size, target.size - 1
-    weights = _lag_weights(turned, valid, order)
+    weights = _lag_weights(operator, valid, order)
     correlation = target.copy()
     for _ in range(60):
         coefficients, _ = _levinson(correlation)
@@ -199,7 +199,7 @@ def _matched(target: Values, turned: Values, valid: Mask) -> tuple[Values, float
     return correlation, math.sqrt(float(expected[0]))
 
 
-def _lag_weights(turned: Values, valid: Mask, lags: int) -> Values:
+def _lag_weights(operator: Values, valid: Mask, lags: int) -> Values:
     """Weights by which a model's autocovariances give those of its residuals, (lags + 1, n)."""
     n = valid.size
     out = np.zeros((lags + 1, n))
@@ -207,7 +207,7 @@ def _lag_weights(turned: Values, valid: Mask, lags: int) -> Values:
     for lag in range(lags + 1):
         pairs = places[np.isin(places + lag, places)]
         if pairs.size:
-            both = product(turned[:, pairs], np.ascontiguousarray(turned[:, pairs + lag].T))
+            both = product(operator[:, pairs], np.ascontiguousarray(operator[:, pairs + lag].T))
             out[lag] = _diagonal_sums(both) / pairs.size
     return out
 

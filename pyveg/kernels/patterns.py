@@ -229,11 +229,11 @@ def step(
     if n_steps < 0:
         raise ValueError(f"n_steps = {n_steps} must not be negative")
     rain = _daily_rain(rainfall, n_steps)
-    found = State(*(_field(array, name) for array, name in zip(state, State._fields, strict=True)))
-    if len({array.shape for array in found}) != 1:
-        shapes = ", ".join(f"{name} {getattr(found, name).shape}" for name in State._fields)
+    fields = State(*(_field(array, name) for array, name in zip(state, State._fields, strict=True)))
+    if len({array.shape for array in fields}) != 1:
+        shapes = ", ".join(f"{name} {getattr(fields, name).shape}" for name in State._fields)
         raise ValueError(f"the fields of a state must have one shape, not {shapes}")
-    plants, soil, surface = (np.pad(array, 1) for array in found)
+    plants, soil, surface = (np.pad(array, 1) for array in fields)
     _run(plants, soil, surface, rain, _numbers(parameters))
     inner = (array[1:-1, 1:-1].copy() for array in (plants, soil, surface))
     result = State(*inner)

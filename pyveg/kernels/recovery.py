@@ -111,7 +111,7 @@ def recoveries(
     middle = float(np.median(known))
     scale = 1.4826 * float(np.median(np.abs(known - middle)))
     low = np.isfinite(data) & (data < middle - drop * scale) & (scale > 0)
-    found: list[Recovery] = []
+    drops: list[Recovery] = []
     free = 0
     for start in np.nonzero(low)[0]:
         if start < free:
@@ -120,9 +120,9 @@ def recoveries(
         deepest = int(start + np.nanargmin(data[start:back]))
         end = min(back, deepest + length + 1)
         rate, r2 = decay_rate(np.arange(deepest, end) * step, data[deepest:end] - middle)
-        found.append(Recovery(deepest, middle - float(data[deepest]), rate, r2))
+        drops.append(Recovery(deepest, middle - float(data[deepest]), rate, r2))
         free = back
-    return found
+    return drops
 
 
 def cross_correlation(series: NDArray[Any], driver: NDArray[Any], lags: int) -> Values:

@@ -98,8 +98,8 @@ def rolling_indicators(
     if level.shape != (n,):
         raise ValueError(f"fixed must have shape ({n},), got {level.shape}")
     needed = least_pairs(window) if least is None else least
-    found = _rolling_batch(data, level, window, max(needed, 2), _codes(indicators), float(step))
-    return found[0] if one else found
+    values = _rolling_batch(data, level, window, max(needed, 2), _codes(indicators), float(step))
+    return values[0] if one else values
 
 
 def rolling_pairs(valid: NDArray[np.bool_], window: int) -> NDArray[np.int64]:
@@ -139,8 +139,8 @@ def ar1(series: NDArray[Any], *, least: int = 2) -> float:
     data, _ = _as_batch(series)
     if data.shape[1] < 3:
         return math.nan
-    found = rolling_indicators(data[0], data.shape[1], ("ar1",), least=least)
-    return float(found[0, -1])
+    windows = rolling_indicators(data[0], data.shape[1], ("ar1",), least=least)
+    return float(windows[0, -1])
 
 
 def kendall_tau(series: NDArray[Any], *, least: int = 2) -> float:

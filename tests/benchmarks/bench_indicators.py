@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.kernels.chain import Steps, prepare
+from pyveg.kernels.decomposition import Steps, prepare
 from pyveg.kernels.noise import fit_noise
 from pyveg.kernels.rolling import kendall_taus, rolling_indicators
 from pyveg.kernels.surrogates import ar_process, draw, surrogates
@@ -38,7 +38,7 @@ Values = NDArray[np.float64]
 def ours(series: Values, count: int) -> Values:
     """Taus of the series' surrogates, shape (windows, count, indicators)."""
     prepared = prepare(series, STEPS)
-    noise = fit_noise(prepared.residual, prepared.turned)
+    noise = fit_noise(prepared.residual, prepared.operator)
     made = surrogates(prepared.residual, noise, draw(series.size, count, 1))
     residuals = prepared.residuals(made)
     return np.stack(

@@ -28,8 +28,8 @@ from pyveg.analysis.temporal.surrogate_tests import (
     too_little,
 )
 from pyveg.kernels import rolling
-from pyveg.kernels.chain import prepare
 from pyveg.kernels.common_innovations import common_steps
+from pyveg.kernels.decomposition import prepare
 from pyveg.kernels.noise import fit_noise
 from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import draw, surrogates
@@ -115,7 +115,7 @@ def level_trend(
         steps = replace(steps, season="harmonic")
     try:
         rest = prepare(series, steps)
-        noise = fit_noise(rest.residual, rest.turned, max_order=1)
+        noise = fit_noise(rest.residual, rest.operator, max_order=1)
         # No outlier rule here: the end of a series that falls is no outlier.
         level = prepare(series, replace(steps, trend="none", outlier_limit=0.0))
     except ValueError as error:

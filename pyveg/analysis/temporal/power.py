@@ -12,7 +12,7 @@ from pyveg.analysis.settings import INDICATOR_NAMES, AnalysisSettings
 from pyveg.analysis.temporal.significance import share_interval
 from pyveg.analysis.temporal.surrogate_tests import RATE, stream, window_steps
 from pyveg.kernels import rolling
-from pyveg.kernels.chain import Prepared, prepare
+from pyveg.kernels.decomposition import Prepared, prepare
 from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import ar_process, draw, normals
 

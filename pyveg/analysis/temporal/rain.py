@@ -15,7 +15,7 @@ from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.surrogate_tests import prepare_chips, stream
 from pyveg.earth.metrics import PRECIPITATION
 from pyveg.kernels import recovery
-from pyveg.kernels.chain import Prepared
+from pyveg.kernels.decomposition import Prepared
 from pyveg.kernels.quantiles import column_quantiles
 from pyveg.kernels.surrogates import draw, surrogates
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.kernels import rolling
-from pyveg.kernels.chain import Prepared, prepare
 from pyveg.kernels.common_innovations import common_steps, filled_together
+from pyveg.kernels.decomposition import Prepared, prepare
 from pyveg.kernels.medians import column_medians
 from pyveg.kernels.noise import Noise, fit_noise
 from pyveg.kernels.surrogates import Draws, draw, surrogates
@@ -91,7 +91,7 @@ def prepare_chips(
             return Chip(number, row, None, reason)
         try:
             prepared = prepare(row, steps, drivers)
-            noise = fit_noise(prepared.residual, prepared.turned)
+            noise = fit_noise(prepared.residual, prepared.operator)
         except ValueError as error:
             return Chip(number, row, None, str(error))
         return Chip(number, row, Ready(number, row, prepared, noise))

@@ -16,7 +16,7 @@ from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.temporal.significance import p_value
 from pyveg.analysis.temporal.surrogate_tests import RATE, SITE, Chip, Ready, Tested, Values, spread
 from pyveg.kernels import rolling
-from pyveg.kernels.chain import Prepared
+from pyveg.kernels.decomposition import Prepared
 from pyveg.kernels.noise import corrected_ar1
 from pyveg.kernels.quantiles import column_quantiles
 
@@ -193,7 +193,7 @@ def _facts(chip: Chip, window: int) -> dict[str, float]:
     return facts | {
         "outliers": float(np.count_nonzero(done.flagged)),
         "least_pairs": float(rolling.rolling_pairs(done.valid, window)[window - 1 :].min()),
-        "memory": corrected_ar1(done.residual, done.turned),
+        "memory": corrected_ar1(done.residual, done.operator),
         "residual_ar1": rolling.ar1(done.residual),
     }
 

@@ -22,7 +22,7 @@ from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.calibration.false_alarms import stable_places
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.kernels import images, ndvi, recovery, rolling
-from pyveg.kernels.chain import Steps, prepare
+from pyveg.kernels.decomposition import Steps, prepare
 from pyveg.kernels.noise import fit_noise
 from pyveg.kernels.surrogates import ar_process
 

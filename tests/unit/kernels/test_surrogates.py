@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyveg.kernels.chain import Steps, outliers, prepare
 from pyveg.kernels.common_innovations import common_steps
+from pyveg.kernels.decomposition import Steps, outliers, prepare
 from pyveg.kernels.noise import (
     Noise,
     corrected_ar1,
@@ -68,7 +68,7 @@ def test_memory_is_found_through_the_detrending(gaps: float) -> None:
     for seed in range(150):
         done = prepare(_ar([0.7], seed, gaps=gaps), Steps(bandwidth=0.3))
         plain.append(fit_noise(done.residual, max_order=1).coefficients.sum())
-        matched.append(fit_noise(done.residual, done.turned, max_order=1).coefficients.sum())
+        matched.append(fit_noise(done.residual, done.operator, max_order=1).coefficients.sum())
     assert 0.7 - np.mean(plain) > 0.12
     assert abs(0.7 - np.mean(matched)) < 0.06
 
@@ -81,7 +81,7 @@ def test_gaps_do_not_bias_the_memory(phi: float) -> None:
         found = []
         for seed in range(400):
             done = prepare(_ar([phi], seed, gaps=gaps), Steps())
-            found.append(corrected_ar1(done.residual, done.turned))
+            found.append(corrected_ar1(done.residual, done.operator))
         means[gaps] = np.mean(found)
     assert abs(means[0.2] - means[0.0]) < 0.02
     assert abs(means[0.0] - phi) < 0.03
@@ -89,8 +89,8 @@ def test_gaps_do_not_bias_the_memory(phi: float) -> None:
 
 def test_memory_of_what_has_none() -> None:
     done = prepare(np.full(N, 0.3), Steps())
-    assert np.isnan(corrected_ar1(done.residual, done.turned))
-    assert np.isnan(corrected_ar1(np.full(N, np.nan), done.turned))
+    assert np.isnan(corrected_ar1(done.residual, done.operator))
+    assert np.isnan(corrected_ar1(np.full(N, np.nan), done.operator))
 
 
 def test_order_by_akaike() -> None:
@@ -305,7 +305,7 @@ def test_surrogates_vary_as_the_series_does_behind_the_chain(memory: float) -> N
     ratios = []
     for seed in range(20):
         done = prepare(_ar([memory], seed, gaps=0.1), Steps(bandwidth=0.3))
-        noise = fit_noise(done.residual, done.turned)
+        noise = fit_noise(done.residual, done.operator)
         made = surrogates(done.residual, noise, draw(N, 100, seed))
         ratios.append(np.nanvar(done.residuals(made)) / np.nanvar(done.residual))
     assert np.median(ratios) == pytest.approx(1.0, abs=0.15)

@@ -12,7 +12,7 @@ from pyveg.analysis.temporal.climate import climate_control, describe, weather_d
 from pyveg.analysis.temporal.indicators import temporal_indicators
 from pyveg.calibration.false_alarms import stable_places
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
-from pyveg.kernels.chain import Steps, prepare
+from pyveg.kernels.decomposition import Steps, prepare
 
 QUICK = AnalysisSettings(surrogates=39, indicators=("ar1", "variance"))
 N = 120

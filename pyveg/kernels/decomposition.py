@@ -1,4 +1,4 @@
-"""One series through the whole chain: season, trend, outliers, windows, indicators, tau.
+"""One series taken apart: season, trend, outliers, the part of drivers, and what is left.
 
 `prepare` sees the series once; `Prepared.residuals` sends any number of surrogates through the
 very same steps, gaps and the outlier rule included.
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pyveg.kernels import decompose
+from pyveg.kernels import smoothers
 from pyveg.kernels.linear import apply_operator, hat_rows, product
 
 __all__ = ["Prepared", "Steps", "outliers", "prepare"]
@@ -30,10 +30,10 @@ class Steps:
     period: float = 12.0
     """Steps in a year."""
     season: str = "harmonic"
-    """One of `pyveg.kernels.decompose.SEASONS`."""
+    """One of `pyveg.kernels.smoothers.SEASONS`."""
     harmonics: int = 3
     trend: str = "loess"
-    """One of `pyveg.kernels.decompose.TRENDS`."""
+    """One of `pyveg.kernels.smoothers.TRENDS`."""
     bandwidth: float = 0.5
     """LOESS: share of the valid steps in a fit. Gaussian: the weights' SD as a share of n."""
     outlier_limit: float = 4.0
@@ -41,8 +41,8 @@ class Steps:
 
     def __post_init__(self) -> None:
         for name, given, known in (
-            ("season", self.season, decompose.SEASONS),
-            ("trend", self.trend, decompose.TRENDS),
+            ("season", self.season, smoothers.SEASONS),
+            ("trend", self.trend, smoothers.TRENDS),
         ):
             if given not in known:
                 raise ValueError(f'unknown {name} "{given}"; known: {", ".join(known)}')
@@ -52,7 +52,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A series after the chain."""
+    """A series and its parts."""
 
     steps: Steps
     gaps: Mask
@@ -65,12 +65,12 @@ class Prepared:
     """(n,); NaN where missing."""
     residual: Values
     """(n,); NaN where missing or flagged."""
-    turned: Values
+    operator: Values
     """The transposed residual operator, (n, n)."""
     drivers: Values | None = None
     """What was partialled out, (k, n)."""
     driven: Values | None = None
-    """The part of the residual that the drivers told, (n,); NaN where missing."""
+    """The part of the residual that the drivers explain, (n,); NaN where missing."""
 
     @property
     def valid(self) -> Mask:
@@ -83,22 +83,22 @@ class Prepared:
         return self.season + self.trend
 
     def residuals(self, surrogates: Values) -> Values:
-        """Send complete surrogates (S, n) through the chain, with this series' gaps.
+        """Take complete surrogates (S, n) apart the same way, with this series' gaps.
 
         Steps that were flagged are missing too. A surrogate in which the rule flags more is
         detrended again without them, as the series was.
         """
         valid = self.valid
-        found = apply_operator(self.turned, surrogates, valid)
+        left_over = apply_operator(self.operator, surrogates, valid)
         if self.steps.outlier_limit:
-            flags = outliers(found, self.steps.outlier_limit)
+            flags = outliers(left_over, self.steps.outlier_limit)
             for row in np.nonzero(flags.any(axis=1))[0]:
                 left = valid & ~flags[row]
                 try:
-                    found[row] = _directly(surrogates[row], left, self.steps, self.drivers)
+                    left_over[row] = _directly(surrogates[row], left, self.steps, self.drivers)
                 except ValueError:  # what is left determines no season: flag without a new fit
-                    found[row, ~left] = np.nan
-        return found
+                    left_over[row, ~left] = np.nan
+        return left_over
 
 
 def prepare(series: NDArray[Any], steps: Steps, drivers: NDArray[Any] | None = None) -> Prepared:
@@ -190,20 +190,20 @@ def _directly(series: Values, valid: Mask, steps: Steps, drivers: Values | None)
         trend = _times(stl_trend, known) if trend_of is None else _times(trend_of, left)
         return np.where(valid, left - trend, 0.0)
 
-    found = rest(series)
+    residual = rest(series)
     if drivers is not None:
-        told = np.stack([rest(row) for row in drivers], axis=1)
-        found = found - _times(told, _times(_determined(told, valid), found))
-    return np.where(valid, found, np.nan)
+        regressors = np.stack([rest(row) for row in drivers], axis=1)
+        residual = residual - _times(regressors, _times(_determined(regressors, valid), residual))
+    return np.where(valid, residual, np.nan)
 
 
-def _determined(told: Values, valid: Mask) -> Values:
+def _determined(regressors: Values, valid: Mask) -> Values:
     """Least squares on drivers (n, k), as the rows that take a residual to its coefficients."""
-    rows: Values = hat_rows(told, valid)
+    rows: Values = hat_rows(regressors, valid)
     if not np.isfinite(rows).all():
         raise ValueError(
-            f"{int(valid.sum())} steps do not determine the part of {told.shape[1]} drivers: they "
-            "do not change, say the same, or are too many"
+            f"{int(valid.sum())} steps do not determine the part of {regressors.shape[1]} drivers: "
+            "they do not change, say the same, or are too many"
         )
     return rows
 
@@ -217,22 +217,22 @@ def _apply(
     data: Values, known: Mask, flagged: Mask, steps: Steps, drivers: Values | None
 ) -> Prepared:
     valid = known & ~flagged
-    season_of, trend_of, turned = _operators(steps, valid.tobytes())
+    season_of, trend_of, operator = _operators(steps, valid.tobytes())
     driven = None
     if drivers is not None:
-        before = apply_operator(turned, np.where(valid, data, 0.0)[np.newaxis], valid)[0]
-        turned = _without(steps, valid.tobytes(), drivers.tobytes())
+        before = apply_operator(operator, np.where(valid, data, 0.0)[np.newaxis], valid)[0]
+        operator = _without(steps, valid.tobytes(), drivers.tobytes())
     rows = np.where(valid, data, 0.0)
     whole = np.ones(data.size, dtype=np.bool_)
     season = apply_operator(np.ascontiguousarray(season_of.T), rows[np.newaxis], whole)[0]
     trend = apply_operator(np.ascontiguousarray(trend_of.T), rows[np.newaxis], valid)[0]
-    residual = apply_operator(turned, rows[np.newaxis], valid)[0]
+    residual = apply_operator(operator, rows[np.newaxis], valid)[0]
     # Rounding alone is no residual: a constant series has none.
     largest = np.abs(rows).max(initial=0.0)
     residual = np.where(np.abs(residual) <= 1e-11 * largest, residual * 0.0, residual)
     if drivers is not None:
         driven = before - residual
-    return Prepared(steps, ~known, flagged, season, trend, residual, turned, drivers, driven)
+    return Prepared(steps, ~known, flagged, season, trend, residual, operator, drivers, driven)
 
 
 @lru_cache(maxsize=16)
@@ -255,23 +255,23 @@ def _operators(steps: Steps, mask: bytes) -> tuple[Values, Values, Values]:
 def _without(steps: Steps, mask: bytes, drivers: bytes) -> Values:
     """The transposed residual operator that partials out drivers too."""
     valid = np.frombuffer(mask, dtype=np.bool_)
-    turned = _operators(steps, mask)[2]
+    operator = _operators(steps, mask)[2]
     rows = np.frombuffer(drivers, dtype=np.float64).reshape(-1, valid.size)
-    told = apply_operator(turned, np.where(valid, rows, 0.0), valid)
-    told = np.ascontiguousarray(np.where(valid, told, 0.0).T)
-    part = product(told, _determined(told, valid))
-    rest = turned - product(turned, np.ascontiguousarray(part.T))
+    regressors = apply_operator(operator, np.where(valid, rows, 0.0), valid)
+    regressors = np.ascontiguousarray(np.where(valid, regressors, 0.0).T)
+    part = product(regressors, _determined(regressors, valid))
+    rest = operator - product(operator, np.ascontiguousarray(part.T))
     return np.ascontiguousarray(rest)
 
 
 def _trend(steps: Steps, valid: Mask) -> Values:
     """Takes what is left after the season to its trend."""
     if steps.trend == "loess":
-        return decompose.loess_matrix(valid, steps.bandwidth)
+        return smoothers.loess_matrix(valid, steps.bandwidth)
     if steps.trend == "gaussian":
-        return decompose.gaussian_matrix(valid, steps.bandwidth * valid.size)
+        return smoothers.gaussian_matrix(valid, steps.bandwidth * valid.size)
     if steps.trend == "quadratic":
-        return decompose.quadratic_matrix(valid)
+        return smoothers.quadratic_matrix(valid)
     return np.zeros((valid.size, valid.size))
 
 
@@ -279,7 +279,7 @@ def _season(steps: Steps, valid: Mask) -> tuple[Values, Values]:
     """The season's operator, and STL's trend."""
     zero = np.zeros((valid.size, valid.size))
     if steps.season == "harmonic":
-        return decompose.harmonic_matrix(valid, steps.period, steps.harmonics), zero
+        return smoothers.harmonic_matrix(valid, steps.period, steps.harmonics), zero
     if steps.season == "none":
         return zero, zero
     period = round(steps.period)
@@ -288,4 +288,4 @@ def _season(steps: Steps, valid: Mask) -> tuple[Values, Values]:
             f"STL needs a whole number of steps in a year, not {steps.period:g}: "
             'use season = "harmonic"'
         )
-    return decompose.stl_matrices(valid, period)
+    return smoothers.stl_matrices(valid, period)

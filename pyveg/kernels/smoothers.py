@@ -243,8 +243,8 @@ def stl_matrices(
     window = stl_window(period) if trend is None else trend
     parts = np.zeros((2, n, n))
     for t in np.nonzero(mask)[0]:
-        found = STL(fill[:, t], period=period, seasonal=seasonal, trend=window).fit()
-        parts[0, :, t], parts[1, :, t] = found.seasonal, found.trend
+        fit = STL(fill[:, t], period=period, seasonal=seasonal, trend=window).fit()
+        parts[0, :, t], parts[1, :, t] = fit.seasonal, fit.trend
     return parts[0], parts[1]
 
 
