@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -54,6 +55,10 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.resolve().parents[1] / "shared" / "data"
 KEPT = cache_folder()
 """The user's own cache, where tests keep what takes long to make and belongs to no run."""
+
+
+hypothesis.settings.register_profile("pyveg", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("pyveg")
 
 
 def pytest_configure() -> None:
