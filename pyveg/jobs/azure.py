@@ -62,20 +62,24 @@ class AzureConfig:
     batch_pool_id: str = setting("pyveg", doc="the pool of nodes")
     pool_vm_size: str = setting("Standard_D2s_v5", doc="size of its nodes")
     pool_low_priority_node_count: int = setting(0, doc="Spot nodes", low=0)
-    pool_dedicated_node_count: int = setting(1, doc="nodes that are not taken away", low=0)
-    pool_autoscale_formula: str = setting("", doc="instead of the two numbers")
+    pool_dedicated_node_count: int = setting(
+        1, doc="dedicated nodes, which are not taken away", low=0
+    )
+    pool_autoscale_formula: str = setting("", doc="formula instead of the two numbers")
     task_slots_per_node: int = setting(2, doc="tasks on a node at once", low=1, high=256)
     pool_image: dict[str, Any] = setting(IMAGE, doc="publisher, offer, sku and version")
     pool_node_agent: str = setting("", doc="agent that goes with the image")
     pool_identity: str = setting("", doc="resource id of the pool's managed identity")
     pool_identity_client_id: str = setting("", doc="its client id")
     task_retries: int = setting(1, doc="tries after a task's first that failed", low=0, high=100)
-    node_start_minutes: float = setting(60.0, doc="how long no node may come up", low=0.01)
-    poll_seconds: float = setting(1.0, doc="least time between two looks", low=0.05, high=30)
+    node_start_minutes: float = setting(60.0, doc="minutes to wait for the first node", low=0.01)
+    poll_seconds: float = setting(
+        1.0, doc="least seconds between two looks at the service", low=0.05, high=30
+    )
     node_environment: tuple[str, ...] = setting(
         (), doc="names of your environment variables that tasks get too"
     )
-    keep_pool: bool = setting(False, doc="leave the pool when the run ends")
+    keep_pool: bool = setting(False, doc="leave the pool there when the run ends")
     container_image: str = setting("", doc="image that tasks run in")
     container_registry: str = setting("", doc="where the image is")
     source: str = field(default="", metadata={"doc": "the file that it was read from"})

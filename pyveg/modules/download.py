@@ -36,7 +36,7 @@ class VegetationDownloaderSettings(module.Settings):
     cloudy_pix_frac: float = setting(
         50.0, doc="leave out scenes with this share of cloud or more, percent", low=0, high=100
     )
-    cloudy_pix_flag: str = setting("", doc="property of a scene that tells its share of cloud")
+    cloudy_pix_flag: str = setting("", doc="property of a scene that states its share of cloud")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ class VegetationImageProcessorSettings(module.Settings):
     )
     split_RGB_images: bool = setting(False, doc="write a picture of every chip too")
     max_masked_fraction: float = setting(
-        0.05, doc="a chip is used while fewer than this share of it is masked", low=0, high=1
+        0.05, doc="a chip is used if less than this share of it is masked", low=0, high=1
     )
 
 

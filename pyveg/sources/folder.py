@@ -43,7 +43,7 @@ class FolderSettings:
     path: str = setting(doc="the folder that holds the dates; ~ is your home")
     pattern: str = setting(
         "{date}/RAW/download.{band}.tif",
-        doc="where the files are in it, with {date} and {band}; * stands for any text",
+        doc="path of a file below it, with {date} and {band}; * stands for any text",
     )
 
 

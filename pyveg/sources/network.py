@@ -23,5 +23,5 @@ class NetworkSettings:
         5, doc="how often a request is tried again after 429 or 5xx", low=0, high=20, results=False
     )
     retry_wait: float = setting(
-        1.0, doc="seconds before the first of them; doubles each time", low=0, results=False
+        1.0, doc="seconds before the first repetition; doubles each time", low=0, results=False
     )

@@ -62,9 +62,9 @@ VARIABLES = {
 class OpenMeteoSettings(NetworkSettings):
     """Settings of `OpenMeteoSource`."""
 
-    url: str = setting(URL, doc="where the archive is; a server of your own, for instance")
+    url: str = setting(URL, doc="address of the archive, which may be a server of your own")
     retry_wait: float = setting(
-        2.0, doc="seconds before the first of them; doubles each time", low=0, results=False
+        2.0, doc="seconds before the first repetition; doubles each time", low=0, results=False
     )
 
 

@@ -65,7 +65,7 @@ class SimulatedSettings:
     seed: int = setting(0, doc="another seed is another landscape and weather", low=0)
     rainfall: float = setting(1.2, doc="mean rain, mm per day", low=0, high=10)
     seasonality: float = setting(
-        0.3, doc="rise and fall of the rain within the year, as a share of its mean", low=0, high=1
+        0.3, doc="rise and fall of rain within the year, as a share of its mean", low=0, high=1
     )
     decline: float = setting(
         0.0, doc="loss of mean rain per year from decline_from on, mm per day", low=-10, high=10
@@ -84,7 +84,9 @@ class SimulatedSettings:
     cell_size: float = setting(
         21.0, doc="length of a cell's side in the vegetation model, metres", low=21, high=1000
     )
-    epoch: date = setting(date(2015, 1, 1), doc="first day there is; all histories begin on it")
+    epoch: date = setting(
+        date(2015, 1, 1), doc="first simulated day, on which every history begins"
+    )
 
 
 def world_of(place: Place, settings: SimulatedSettings) -> World:

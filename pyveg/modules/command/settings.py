@@ -34,7 +34,7 @@ class CommandSettings(module.Settings):
     repository: str = setting(
         "", doc="instead of a folder: address of a git repository", results=False
     )
-    commit: str = setting("", doc="its commit, tag or branch; kept as a full id", results=False)
+    commit: str = setting("", doc="its commit, tag or branch; recorded as a full id", results=False)
     ignore: tuple[str, ...] = setting(
         (), doc="patterns of files that are no part of the application", results=False
     )

@@ -55,22 +55,26 @@ class StacSettings(NetworkSettings):
     path: str = setting("", doc="a static catalogue on this machine instead: its catalog.json")
     stac_collection: str = setting(doc="id of the collection in the catalogue")
     platforms: tuple[str, ...] = setting(
-        (), doc='only scenes of these platforms, such as ["landsat-8"]; all where empty'
+        (), doc='only scenes of these platforms, such as ["landsat-8"]; empty for all'
     )
     mixed_sensors: bool = setting(False, doc="allow several sensors in one series")
     mask: Literal["scl", "qa_pixel", "none"] = setting(
-        "scl", doc="kind of the band that tells clear pixels: Sentinel-2's, Landsat's, or no band"
+        "scl", doc="kind of the mask band: Sentinel-2's scl, Landsat's qa_pixel, or no band"
     )
     mask_band: str = setting("scl", doc="name of that band")
-    saturation_band: str = setting("", doc="name of Landsat's QA_RADSAT band, where it is heeded")
+    saturation_band: str = setting(
+        "", doc="name of Landsat's QA_RADSAT band; empty: saturation is not looked at"
+    )
     keep_classes: tuple[int, ...] = setting(SCL_KEPT, doc="classes of the scl band that are clear")
     offset_rule: Literal["auto", "earth_search", "fixed"] = setting(
-        "auto", doc="how scale and offset of a scene are settled"
+        "auto", doc="how scale and offset of a scene are decided"
     )
     value_scale: float | None = setting(None, doc='reflectance of one count, for "fixed"', low=0)
     value_offset: float | None = setting(None, doc='reflectance of the count 0, for "fixed"')
     sign_url: str = setting(
-        "", doc="where links are signed; a known service's own where empty", results=False
+        "",
+        doc="address that signs links; empty: that of the service, where it is known",
+        results=False,
     )
     read_threads: int = setting(
         4, doc="bands of a scene that are read at once", low=1, high=32, results=False
