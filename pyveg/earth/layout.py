@@ -18,6 +18,7 @@ class Layout:
     @property
     def root(self) -> str:
         """Folder of the Sequence."""
+        # A key of a config may have a slash, which would make two folders of one.
         return f"gee_{self.place.label}_{self.sequence.replace('/', '-')}"
 
     def _in(self, item: str, *parts: str) -> str:

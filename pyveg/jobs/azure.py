@@ -178,6 +178,7 @@ def open_store(container: str, account_url: str | None = None) -> AzureBlobStore
         used for its own account only.
     """
     config = load()
+    # A key must not be sent to another account than its own.
     if account_url is None or _same(account_url, config):
         access = Access.from_environment(config.storage_account_key)
         account_url = account_url or config.blob_url

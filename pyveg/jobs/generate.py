@@ -69,6 +69,7 @@ def file_name(choices: Choices) -> str:
         choices.collection,
         f"{place.latitude}N",
         f"{place.longitude}E",
+        # It becomes part of a file's name.
         re.sub(r"\W+", "-", place.country or place.name).strip("-"),
         str(choices.start),
         str(choices.end),

@@ -110,6 +110,7 @@ def _refused(error: ValueError, where: str = "") -> ConfigError:
 def _check(settings: PatternSettings, where: str) -> None:
     for name, least in (("size", 1), ("seed", 0)):
         value = getattr(settings, name)
+        # 2.0 is whole too: JSON has no integers of its own.
         if value != round(value) or value < least:
             raise ConfigError(
                 f"{where}{name} = {value} is out of range", f"give a whole number from {least}"
@@ -172,6 +173,7 @@ def simulate(
     """
     left = steps
     while left > 0:
+        # In parts for the sake of the progress: they give the same bits as one call.
         days = min(left, CHUNK)
         try:
             state = step(state, settings.rainfall, settings.parameters, days)
@@ -235,6 +237,7 @@ def _named(given: Mapping[str, Any], where: str) -> dict[str, Any]:
         mine = OLDER_NAMES.get(name, name)
         if mine not in ours:
             raise UnknownNameError("parameter", name, [*ours, *OLDER_NAMES], where.rstrip(": "))
+        # Or true would be 1.
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ConfigError(f"{where}{name} = {value!r} is no number", "write a number")
         if numbers.get(mine, value) != value:

@@ -190,6 +190,7 @@ def start(
         with ExitStack() as engines:
             # One engine may serve two run modes, and is started and closed once.
             for engine in dict.fromkeys(runners.values()):
+                # Before it starts, so that half of a start is tidied too.
                 engines.callback(engine.close)
                 engine.start(store, coordinator)
             results = coordinator.run()

@@ -54,6 +54,7 @@ def read_summary(data: bytes) -> Results:
         _tidy(weather, ["date", "collection", PRECIPITATION, TEMPERATURE]),
         metadata,
         _tidy(place, ["date", "collection"]) if len(place) else place,
+        # Results of earlier versions declare nothing.
         {metric.name: metric for metric in declared} or installed(),
     )
 
@@ -107,4 +108,5 @@ def _tidy(table: pd.DataFrame, first: list[str]) -> pd.DataFrame:
     table = table.reindex(columns=[*first, *rest])
     table["date"] = pd.to_datetime(table["date"])
     by = ["collection", "date", *(["chip"] if "chip" in table.columns else [])]
+    # Stable: chips without numbers stay in the order of the file.
     return table.sort_values(by, kind="stable", ignore_index=True)

@@ -30,12 +30,20 @@ SHARE = click.FloatRange(0, 1)
     "--write_config", default="azure_config.py", show_default=True, help="The config to write."
 )
 @click.option(
-    "--node_start_seconds", type=click.FloatRange(0), default=0.0, help="Until a node runs tasks."
+    "--node_start_seconds",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Seconds until a node runs tasks.",
 )
 @click.option(
-    "--preempt_rate", type=SHARE, default=0.0, help="Share of task runs; makes Spot nodes."
+    "--preempt_rate",
+    type=SHARE,
+    default=0.0,
+    help="Share of task runs that lose their node; makes Spot nodes.",
 )
-@click.option("--throttle_rate", type=SHARE, default=0.0, help="Share of requests: 429 or 503.")
+@click.option(
+    "--throttle_rate", type=SHARE, default=0.0, help="Share of requests answered by 429 or 503."
+)
 @click.option("--fail_rate", type=SHARE, default=0.0, help="Share of task runs that die.")
 @click.option("--core_quota", type=click.IntRange(0), help="Cores that the account may have.")
 @click.option("--job_quota", type=click.IntRange(0), help="Active jobs that the account may have.")
@@ -87,8 +95,11 @@ def main(  # noqa: PLR0917 - click passes options by name
                 poll_seconds=0.5,
             )
             _write(config, text)
+            # Its accounts end with this process.
             stack.callback(config.unlink, missing_ok=True)
             _greet(config, cloud)
+            # An exit closes the stack, and with it Azurite and the nodes; the default would leave
+            # them.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             try:
                 signal.pause() if hasattr(signal, "pause") else _wait()

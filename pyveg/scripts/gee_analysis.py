@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     "--window", default=0.5, show_default=True, help="Rolling window, share of the record."
 )
 @click.option(
-    "--bandwidth", default=0.5, show_default=True, help="Of the trend, share of the record."
+    "--bandwidth",
+    default=0.5,
+    show_default=True,
+    help="Bandwidth of the trend, share of the record.",
 )
 @click.option("--season", type=click.Choice(["harmonic", "stl", "none"]), default="harmonic",
               show_default=True)  # fmt: skip
@@ -50,7 +53,9 @@ if TYPE_CHECKING:
     help="Whether to draw figures and write HTML.",
 )
 @click.option(
-    "--n_threads", type=click.IntRange(1), help="Chips at once; one per core if left out."
+    "--n_threads",
+    type=click.IntRange(1),
+    help="Chips to work on at once; one per core if left out.",
 )
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @debug_option

@@ -126,6 +126,7 @@ class LiveProgress:
         label, state = event.task.step.label, event.result.state
         if self._progress is not None:
             self._progress.advance(self._bars[label])
+        # Cached and blocked Tasks end without having started.
         if event.task.id in self._running:
             self._running.discard(event.task.id)
             self._count(label, "running", -1)

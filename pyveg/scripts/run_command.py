@@ -50,7 +50,7 @@ class CommandAfterDashes(click.Command):
 @click.option("--run_mode", help='Where tasks run: "local" (if left out), "dask" or "batch".')
 @click.option("--outputs", multiple=True, help="Pattern of files in {output_dir} to keep. [all]")
 @click.option(
-    "--allow_no_output", is_flag=True, default=None, help="An item without output is fine."
+    "--allow_no_output", is_flag=True, default=None, help="An item without output has not failed."
 )
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program.")
 @click.option("--pass_env", multiple=True, metavar="NAME", help="Pass on a variable of yours.")
@@ -62,7 +62,7 @@ class CommandAfterDashes(click.Command):
 @click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
 @click.option("--name", help="Name of the job; that of the application if left out.")
 @click.option("--from_cache", help="Folder, URL or container of a run to finish.")
-@click.option("--write_config", metavar="FILE", help="Write it all to a config, too.")
+@click.option("--write_config", metavar="FILE", help="Write all of this to a config too.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @on_interrupt_option
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")

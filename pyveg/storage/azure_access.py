@@ -117,6 +117,7 @@ def service_client(account_url: str, access: Access) -> BlobServiceClient:
         account_url,
         access.credential(account_url),
         transport=RequestsTransport(session=session, connection_timeout=5, read_timeout=60),
+        # Nearly all values are smaller than 32 MiB, and travel in one request.
         max_single_put_size=32 * 2**20,
         max_block_size=8 * 2**20,
         max_single_get_size=32 * 2**20,

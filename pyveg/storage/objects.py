@@ -164,6 +164,7 @@ class Objects:
 
     def _publish(self, key: str, fill: Any) -> None:
         """Fill a file of another name and move it to its place."""
+        # Not by process id: other machines write here too.
         partial = self._path(f"{PARTIAL}/{uuid.uuid4().hex}")
         target = self._path(key)
         try:

@@ -121,6 +121,7 @@ def pack(members: Iterable[Member], stream: IO[bytes]) -> None:
     """Write a zip file, the same for the same members."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:
+            # A fixed time, the earliest that a zip can hold: equal files give equal bytes.
             entry = zipfile.ZipInfo(member.name, _EPOCH)
             entry.external_attr = (0o755 if member.executable else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED

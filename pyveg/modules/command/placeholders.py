@@ -48,6 +48,7 @@ def check(text: str, where: str) -> set[str]:
 
 
 def _names(text: str, where: str) -> Iterator[str]:
+    # By Python's own parser, so that braces mean what they mean in str.format.
     for _, name, form, conversion in Formatter().parse(text):
         if name is None:
             continue

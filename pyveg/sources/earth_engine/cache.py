@@ -51,6 +51,7 @@ class Cache:
         if data is None:
             return None
         try:
+            # A pickle could run the code of whoever can write to the folder.
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 pixels: NDArray[np.void] = file["pixels"]
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
