@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN
-from pyveg.analysis.data.table import Table
+from pyveg.analysis.data.table import Column, Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.core import params, registry
 from pyveg.core.module import RETIRED, Settings
@@ -90,12 +90,13 @@ def metrics() -> str:
 
 
 def columns(tables: Mapping[str, Table]) -> str:
-    """One table per kind of table, with its columns."""
-    names: dict[Table, list[str]] = {}
+    """One table for all tables that have the same columns."""
+    alike: dict[tuple[Column, ...], list[str]] = {}
     for name, table in tables.items():
-        names.setdefault(table, []).append(f"`{name}`")
+        alike.setdefault(table.columns, []).append(name)
     parts = []
-    for table, called in names.items():
+    for names in alike.values():
+        table, called = tables[names[0]], [f"`{name}`" for name in names]
         rows = [
             f"| `{column.name}` | {column.unit} | {column.dtype} | {column.meaning} |"
             for column in table.columns

@@ -7,6 +7,7 @@ of it. Columns of metrics are those that Modules declare (`pyveg.earth.metrics.M
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pyveg.analysis.data.labels import metric_of
 from pyveg.analysis.data.table import Column, Dtype, Table
@@ -359,8 +360,8 @@ ANALYSIS: Mapping[str, Table] = {
     "trends": TRENDS,
     "levels": LEVELS,
     "climate": CLIMATE,
-    "climate_trends": TRENDS,
-    "climate_indicators": INDICATORS,
+    "climate_trends": replace(TRENDS, holds="trends without the part of the weather"),
+    "climate_indicators": replace(INDICATORS, holds="indicators without the part of the weather"),
     "sensitivity": SENSITIVITY,
     "rain_response": RAIN_RESPONSE,
     "drought_recovery": DROUGHT_RECOVERY,
