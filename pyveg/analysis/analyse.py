@@ -217,31 +217,31 @@ def analyse_series(
     progress: Progress | None = None,
 ) -> Analysis:
     """`analyse` for a series that was put in order already; images come from `run`."""
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
     tell = _teller(progress)
 
     tell("indicators")
-    temporal = temporal_indicators(series, names, told)
+    temporal = temporal_indicators(series, names, settings)
     tell("climate")
-    fewer = min(told.surrogates, CONTROLLED_SURROGATES)
-    climate = climate_control(series, temporal, told, surrogates=fewer)
+    fewer = min(settings.surrogates, CONTROLLED_SURROGATES)
+    climate = climate_control(series, temporal, settings, surrogates=fewer)
     tell("levels")
-    levels = level_trends(series, names, told)
+    levels = level_trends(series, names, settings)
     tell("sensitivity")
-    surface = SENSITIVITY.joined(sensitivity(series, name, told) for name in names)
+    surface = SENSITIVITY.joined(sensitivity(series, name, settings) for name in names)
     tell("rain")
     few = _some_chips(series, RAIN_CHIPS)
-    rain = RAIN_RESPONSE.joined(rain_response(few, name, told) for name in names)
-    back = DROUGHT_RECOVERY.joined(drought_recovery(few, name, told) for name in names)
+    rain = RAIN_RESPONSE.joined(rain_response(few, name, settings) for name in names)
+    back = DROUGHT_RECOVERY.joined(drought_recovery(few, name, settings) for name in names)
     tell("power")
-    found = [_power(series, temporal, name, told) for name in names]
-    power = tuple(one for one in found if one is not None)
+    statements = [_power(series, temporal, name, settings) for name in names]
+    power = tuple(one for one in statements if one is not None)
     tell("images")
-    snapshots = read_snapshots(run if spatial else None, series, told)
+    snapshots = read_snapshots(run if spatial else None, series, settings)
     tell("verdict")
     table = agreement_table(temporal, levels, climate, snapshots, series.declared)
-    summary = summarise_sensitivity(surface, told.alpha)
+    summary = summarise_sensitivity(surface, settings.alpha)
     notes = conditions(series, temporal, climate, snapshots)
     return Analysis(
         source=source,
@@ -256,9 +256,9 @@ def analyse_series(
         snapshots=snapshots,
         agreement=table,
         verdict=verdict(
-            table, power, climate, summary, notes, alpha=told.alpha, declared=series.declared
+            table, power, climate, summary, notes, alpha=settings.alpha, declared=series.declared
         ),
-        settings=told,
+        settings=settings,
         config=run.config if run else "",
         versions=_versions(),
     )

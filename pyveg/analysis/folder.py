@@ -152,11 +152,11 @@ def _read_tables(
     store: Store, base: str, written: Container[str], declared: Mapping[str, Metric]
 ) -> dict[str, pd.DataFrame]:
     """All tables of an analysis, those that were not written without rows."""
-    found = {}
+    tables = {}
     for name, table in ANALYSIS.items():
         data = store.read(f"{base}{name}.csv") if name in written else b""
-        found[name] = (_series_of(data, declared) if name == "series" else table).read_csv(data)
-    return found
+        tables[name] = (_series_of(data, declared) if name == "series" else table).read_csv(data)
+    return tables
 
 
 def _series_of(data: bytes, declared: Mapping[str, Metric]) -> Table:

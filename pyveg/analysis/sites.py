@@ -67,7 +67,7 @@ def read_site(store: Store, folder: str) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def compare_sites(
-    found: Iterable[tuple[Mapping[str, Any], pd.DataFrame]],
+    analyses: Iterable[tuple[Mapping[str, Any], pd.DataFrame]],
     *,
     alpha: float = 0.05,
     fdr: str = "bh",
@@ -76,14 +76,14 @@ def compare_sites(
 
     Parameters
     ----------
-    found : iterable of (mapping, DataFrame)
+    analyses : iterable of (mapping, DataFrame)
         As `read_site` gives them.
     alpha : float
     fdr : str
         "bh" or "by", see `pyveg.analysis.temporal.significance.q_values`; over the places of one
         metric and indicator.
     """
-    places = [_place(record, table) for record, table in found]
+    places = [_place(record, table) for record, table in analyses]
     _tell_apart(places)
     means = {name: metric for place in places for name, metric in place.means.items()}
     trends = {name: metric for place in places for name, metric in place.trends.items()}
@@ -210,6 +210,6 @@ def _shares(tests: pd.DataFrame, alpha: float) -> pd.DataFrame:
         p = part["p"].dropna()
         small = int((p <= alpha).sum())
         chance = float(binom.sf(small - 1, len(p), alpha)) if len(p) else math.nan
-        found = int((part["q"] <= alpha).sum())
-        rows.append((metric, indicator, len(p), small, alpha * len(p), chance, found))
+        left = int((part["q"] <= alpha).sum())
+        rows.append((metric, indicator, len(p), small, alpha * len(p), chance, left))
     return SHARES.frame(dict(zip(SHARES.names, row, strict=True)) for row in rows)

@@ -182,12 +182,12 @@ def _pattern_rows(snapshots: Snapshots) -> list[dict[str, Any]]:
         if z.empty:
             continue
         low, middle, high = z.quantile([0.25, 0.5, 0.75])
-        apart = abs(middle) > 1.96
+        significant = abs(middle) > 1.96
         rows.append(
             _row(
                 family="network", metric=OFFSET50, indicator=f"pattern {text}", statistic="z",
                 expected="either", effect=float(middle), low=float(low), high=float(high),
-                valid=True, says="pattern" if apart else "no pattern",
+                valid=True, says="pattern" if significant else "no pattern",
                 reason="a pattern against its null, not a change over time",
             )
         )  # fmt: skip
@@ -339,8 +339,8 @@ def _other_lines(table: pd.DataFrame) -> list[str]:
     """Changes of the state and in space, and tests that were not corrected away."""
     lines = []
     told_above = counts_as_warning(table) & table["indicator"].isin(["ar1", "variance"])
-    found = table["says"].isin(["warning", "change"]) & ~table["indicator"].isin(TWINS)
-    for row in table[found & ~told_above].to_dict("records"):
+    said = table["says"].isin(["warning", "change"]) & ~table["indicator"].isin(TWINS)
+    for row in table[said & ~told_above].to_dict("records"):
         verb = "rises" if row["effect"] > 0 else "falls"
         lines.append(f"{_what(row)} {verb} (tau {row['effect']:+.2f}, corrected p {_p(row['q'])}).")
     weak = table[(table["says"] == "weak") & ~table["indicator"].isin(TWINS)]

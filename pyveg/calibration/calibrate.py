@@ -86,7 +86,7 @@ class Calibration:
     files: tuple[Path, ...]
 
 
-Told = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]
 """Is told how many places are done, of how many, and the name of the last one."""
 
 
@@ -98,7 +98,7 @@ def calibrate(
     world: World | None = None,
     checks: Checks | None = None,
     n_workers: int = 1,
-    told: Told = lambda _done, _total, _name: None,
+    progress: Progress = lambda _done, _total, _name: None,
 ) -> Calibration:
     """Send simulated places through the pipeline and the tests, and count what these say.
 
@@ -115,7 +115,7 @@ def calibrate(
     checks : Checks, optional
     n_workers : int
         Processes.
-    told : callable, optional
+    progress : callable, optional
 
     Returns
     -------
@@ -148,7 +148,7 @@ def calibrate(
     with store.lock(LOCK):
         store.discard_partial()
         _settle(store, found_world)
-        _work_off(store, folder, mixed, n_workers, told)
+        _work_off(store, folder, mixed, n_workers, progress)
         return _close(store, folder, jobs)
 
 
@@ -159,27 +159,29 @@ def _settle(store: Store, world: World) -> None:
         store.write(ABOUT, (json.dumps(now, indent=1) + "\n").encode())
         return
     try:
-        kept = dict(json.loads(store.read(ABOUT)))
+        earlier = dict(json.loads(store.read(ABOUT)))
     except ValueError as error:
         raise ConfigError(f"{store.url}/{ABOUT} is damaged: {error}") from error
-    other = [name for name in now if kept.get(name) != now[name]]
+    other = [name for name in now if earlier.get(name) != now[name]]
     if other:
         name = other[0]
         raise ConfigError(
-            f"{store.url} holds a calibration with {name} = {kept.get(name)}, not {now[name]}",
+            f"{store.url} holds a calibration with {name} = {earlier.get(name)}, not {now[name]}",
             "take another folder, or the settings it has",
         )
 
 
-def _work_off(store: Store, folder: Path, jobs: Sequence[Job], n_workers: int, told: Told) -> None:
+def _work_off(
+    store: Store, folder: Path, jobs: Sequence[Job], n_workers: int, progress: Progress
+) -> None:
     """Do what is not done yet."""
     have = set(store.list("tests/"))
     left = [job for job in jobs if job.key not in have]
     done = len(jobs) - len(left)
-    told(done, len(jobs), "")
+    progress(done, len(jobs), "")
     for name in _names_of_done(left, folder, n_workers):
         done += 1
-        told(done, len(jobs), name)
+        progress(done, len(jobs), name)
 
 
 def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterator[str]:
@@ -247,16 +249,16 @@ def tests_of_place(series: Series, job: Job) -> pd.DataFrame:
     from pyveg.analysis.settings import AnalysisSettings
     from pyveg.calibration.operating_characteristics import TESTS, site_tests, with_gaps
 
-    told = AnalysisSettings(surrogates=job.checks.surrogates, seed=job.place.seed)
+    settings = AnalysisSettings(surrogates=job.checks.surrogates, seed=job.place.seed)
     parts = []
     for share in job.checks.gaps:
-        found = site_tests(
-            with_gaps(series, share, job.place.seed), told, job.checks.indicators or TESTS
+        table = site_tests(
+            with_gaps(series, share, job.place.seed), settings, job.checks.indicators or TESTS
         )
-        found.insert(0, "scenario", job.place.scenario)
-        found.insert(1, "place", job.place.number)
-        found.insert(2, "gaps", share)
-        parts.append(found)
+        table.insert(0, "scenario", job.place.scenario)
+        table.insert(1, "place", job.place.number)
+        table.insert(2, "gaps", share)
+        parts.append(table)
     return pd.concat(parts, ignore_index=True).assign(seed=job.place.seed)
 
 

@@ -86,30 +86,34 @@ def false_alarms(
         the 95 % binomial interval of the nominal number of alarms, `low` to `high`.
 
     """
-    told = settings or AnalysisSettings(surrogates=199)
-    window = window_steps(n, told.window)
+    settings = settings or AnalysisSettings(surrogates=199)
+    window = window_steps(n, settings.window)
     rows = []
     for phi in memory:
         for share in gaps:
             matrices = stable_places(
-                places, n, memory=phi, gaps=share, chips=chips, shared=shared, seed=told.seed
+                places, n, memory=phi, gaps=share, chips=chips, shared=shared, seed=settings.seed
             )
-            p = np.full((places, len(told.indicators)), np.nan)
+            p = np.full((places, len(settings.indicators)), np.nan)
             for place, matrix in enumerate(matrices):
-                ready = [chip.ready for chip in prepare_chips(matrix, PERIOD, told) if chip.ready]
+                ready = [
+                    chip.ready for chip in prepare_chips(matrix, PERIOD, settings) if chip.ready
+                ]
                 if not ready:
                     continue
-                found = measure(ready, [window], told, stream(told.seed, "calibration", place))[0]
-                for kind, name in enumerate(told.indicators):
-                    tau, null = found.site_taus[kind], found.null_site_taus[:, kind]
+                tested = measure(
+                    ready, [window], settings, stream(settings.seed, "calibration", place)
+                )[0]
+                for kind, name in enumerate(settings.indicators):
+                    tau, null = tested.site_taus[kind], tested.null_site_taus[:, kind]
                     p[place, kind] = p_value(float(tau), null, DIRECTIONS[name])
-            for kind, name in enumerate(told.indicators):
+            for kind, name in enumerate(settings.indicators):
                 known = p[np.isfinite(p[:, kind]), kind]
-                low, high = null_interval(told.alpha, len(known)) if len(known) else (0, 0)
-                alarms = int(np.count_nonzero(known <= told.alpha))
+                low, high = null_interval(settings.alpha, len(known)) if len(known) else (0, 0)
+                alarms = int(np.count_nonzero(known <= settings.alpha))
                 rows.append(
                     {
-                        "null": told.null, "n": n, "chips": chips, "memory": phi, "gaps": share,
+                        "null": settings.null, "n": n, "chips": chips, "memory": phi, "gaps": share,
                         "indicator": name, "tested": len(known), "alarms": alarms,
                         "rate": alarms / len(known) if len(known) else np.nan,
                         "low": low, "high": high,

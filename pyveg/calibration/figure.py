@@ -123,10 +123,10 @@ def skill_images(
     import matplotlib as mpl
 
     figure = skill_figure(rows, summary, alpha)
-    found = {}
+    images = {}
     with mpl.rc_context({"svg.hashsalt": "pyveg"}):
         for kind, about in (("png", {"Software": None}), ("svg", {"Date": None})):
             stream = io.BytesIO()
             figure.savefig(stream, format=kind, dpi=90, metadata=about)
-            found[kind] = stream.getvalue()
-    return found
+            images[kind] = stream.getvalue()
+    return images

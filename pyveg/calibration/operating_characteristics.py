@@ -75,9 +75,9 @@ def with_spatial(series: Series, chips: Iterable[Chips]) -> Series:
         for one in chips
         for number, ndvi in zip(one.numbers, one.ndvi, strict=True)
     ]
-    found = pd.DataFrame(rows, columns=["date", "chip", *SPATIAL.values()])
-    found["date"] = found["date"].astype(series.table["date"].dtype)
-    table = series.table.merge(found, on=["date", "chip"], how="left", validate="one_to_one")
+    signals = pd.DataFrame(rows, columns=["date", "chip", *SPATIAL.values()])
+    signals["date"] = signals["date"].astype(series.table["date"].dtype)
+    table = series.table.merge(signals, on=["date", "chip"], how="left", validate="one_to_one")
     return replace(series, table=table)
 
 
@@ -125,10 +125,10 @@ def site_tests(
     parts = []
     rolled = tuple(name for name in tests if name != TREND)
     if rolled:
-        found = temporal_indicators(
+        temporal = temporal_indicators(
             series, default_metrics(series), replace(settings, indicators=rolled)
         ).trends
-        parts.append(found.loc[found["chip"] == SITE, columns])
+        parts.append(temporal.loc[temporal["chip"] == SITE, columns])
     if TREND in tests:
         levels = level_trends(series, level_metrics(series.metrics), settings, chips=False)
         parts.append(levels.assign(indicator=TREND, direction="either", memory=math.nan)[columns])

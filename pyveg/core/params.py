@@ -140,7 +140,7 @@ def _convert(value: Any, hint: Any) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         attempts = (_convert(value, arg) for arg in args)
-        return next((found for found in attempts if found is not _WRONG), _WRONG)
+        return next((converted for converted in attempts if converted is not _WRONG), _WRONG)
     if origin is Literal:
         return value if value in args and isinstance(value, str) else _WRONG
     if origin is tuple:

@@ -17,7 +17,7 @@ from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, versi
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyveg.calibration.calibrate import Told
+    from pyveg.calibration.calibrate import Progress
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,7 +83,7 @@ def main(**options: Any) -> None:
                 surrogates=options["surrogates"],
             ),
             n_workers=options["n_workers"] or cores(),
-            told=_progress(stack),
+            progress=_progress(stack),
         )
         stack.close()
         click.echo(table(calibration.summary))
@@ -104,7 +104,7 @@ def _numbers(text: str) -> list[float]:
         ) from None
 
 
-def _progress(stack: ExitStack) -> Told:
+def _progress(stack: ExitStack) -> Progress:
     """A bar where somebody looks at it, a line now and then elsewhere."""
     if not sys.stdout.isatty():
         return _Lines()

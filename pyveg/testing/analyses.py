@@ -140,8 +140,8 @@ def made_snapshots(series: Series, *, periodic: bool = False, seed: int = 0) -> 
             valid = regular if name == "wavelength" else not regular
             row = (date, name, value, value - 0.1, value + 0.1, 16, regular, valid)
             rows.append(dict(zip(SPATIAL.names, row, strict=True)))
-        found = radial_spectrum(rng.standard_normal((50, 50)))
-        spectra.append(pd.DataFrame(found._asdict()).assign(date=date))
+        spectrum = radial_spectrum(rng.standard_normal((50, 50)))
+        spectra.append(pd.DataFrame(spectrum._asdict()).assign(date=date))
     trends = [
         {"indicator": name, "tau": 0.25, "p": 0.04, "slope": 0.01, "n_valid": len(dates),
          "valid": (name == "wavelength") == periodic}
@@ -188,22 +188,22 @@ def made_analysis(
     config : str
     """
     series = series or made_series()
-    told = settings or AnalysisSettings(surrogates=19)
+    settings = settings or AnalysisSettings(surrogates=19)
     metrics = default_metrics(series)
-    temporal = temporal_indicators(series, metrics, told)
-    climate = climate_control(series, temporal, told, surrogates=19)
-    levels = level_trends(series, metrics, told)
+    temporal = temporal_indicators(series, metrics, settings)
+    climate = climate_control(series, temporal, settings, surrogates=19)
+    levels = level_trends(series, metrics, settings)
     seen = snapshots or no_snapshots("there are no images beside the summary")
     surfaces = SENSITIVITY.joined(
         sensitivity(
-            series, name, told, windows=(0.25, 0.5), bandwidths=(0.5, 1.0), surrogates=19
+            series, name, settings, windows=(0.25, 0.5), bandwidths=(0.5, 1.0), surrogates=19
         )
         for name in metrics
     )  # fmt: skip
     power = []
     if series.axis is not None and metrics:
         valid = np.isfinite(series.matrix(metrics[0])[0])
-        power = [power_statement(valid, series.axis.period, told, simulations=50)]
+        power = [power_statement(valid, series.axis.period, settings, simulations=50)]
     table = agreement_table(temporal, levels, climate, seen, series.declared)
     summary = summarise_sensitivity(surfaces)
     notes = conditions(series, temporal, climate, seen)
@@ -214,15 +214,17 @@ def made_analysis(
         climate=climate,
         levels=levels,
         sensitivity=surfaces,
-        rain=RAIN_RESPONSE.joined(rain_response(series, name, told) for name in metrics),
-        recovery=DROUGHT_RECOVERY.joined(drought_recovery(series, name, told) for name in metrics),
+        rain=RAIN_RESPONSE.joined(rain_response(series, name, settings) for name in metrics),
+        recovery=DROUGHT_RECOVERY.joined(
+            drought_recovery(series, name, settings) for name in metrics
+        ),
         power=tuple(power),
         snapshots=seen,
         agreement=table,
         verdict=verdict(
-            table, power, climate, summary, notes, alpha=told.alpha, declared=series.declared
+            table, power, climate, summary, notes, alpha=settings.alpha, declared=series.declared
         ),
-        settings=told,
+        settings=settings,
         config=config,
         versions={"pyveg": "2.0"},
     )

@@ -89,16 +89,16 @@ class DaskProcesses:
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            found: dict[str, int] = client.run(os.getpid)
-        return found
+            ids: dict[str, int] = client.run(os.getpid)
+        return ids
 
     def variables(self, name: str) -> list[str]:
         """An environment variable in each worker; empty where it is not set."""
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            found: dict[str, str] = client.run(os.environ.get, name, "")
-        return list(found.values())
+            values: dict[str, str] = client.run(os.environ.get, name, "")
+        return list(values.values())
 
     def kill_scheduler(self) -> None:
         """As if its machine had gone."""

@@ -122,7 +122,7 @@ def test_processes_give_the_same(finished: Path, tmp_path: Path) -> None:
 
 def test_what_is_done_is_not_done_again(copy: Path, finished: Path, simulated: list[str]) -> None:
     told: list[tuple[int, int, str]] = []
-    _calibrate(copy, told=lambda *one: told.append(one))
+    _calibrate(copy, progress=lambda *one: told.append(one))
     assert told == [(4, 4, "")]
     assert simulated == []
     assert _tables(copy) == _tables(finished)
@@ -136,11 +136,11 @@ def test_an_interrupted_calibration_goes_on(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _calibrate(tmp_path, n_falling=0, told=interrupt)
+        _calibrate(tmp_path, n_falling=0, progress=interrupt)
     assert simulated == ["stable_0000"]
     (tmp_path / "places" / "stable_0000.csv.gz.part").write_bytes(b"half")
     told: list[int] = []
-    _calibrate(tmp_path, n_falling=0, told=lambda done, _total, _name: told.append(done))
+    _calibrate(tmp_path, n_falling=0, progress=lambda done, _total, _name: told.append(done))
     assert told == [1, 2]
     assert simulated == ["stable_0000", "stable_0001"]
     for name in simulated:
@@ -225,7 +225,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
                     worker.kill()
 
     with pytest.raises(RunError, match=r"a worker process died .* the same command goes on"):
-        _calibrate(tmp_path, n_places=6, n_workers=2, told=kill)
+        _calibrate(tmp_path, n_places=6, n_workers=2, progress=kill)
     assert len(list(tmp_path.glob("tests/*/*.csv"))) >= 1
 
 

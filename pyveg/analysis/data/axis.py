@@ -101,9 +101,9 @@ def _step(dates: pd.Series, time_per_point: str) -> tuple[int, float]:
     distinct = dates.drop_duplicates().sort_values()
     if len(distinct) < 2:
         return 1, DAYS_OF_YEAR / 12
-    apart = np.diff(distinct.to_numpy()) / np.timedelta64(1, "D")
-    usual = float(np.median(apart))
-    even = len(apart) >= 12 and bool(np.all(apart % usual == 0))  # months are not
+    spacings = np.diff(distinct.to_numpy()) / np.timedelta64(1, "D")
+    usual = float(np.median(spacings))
+    even = len(spacings) >= 12 and bool(np.all(spacings % usual == 0))  # months are not
     if usual >= 28 and not even:
         months = max(1, round(usual / (DAYS_OF_YEAR / 12)))
         if abs(usual - months * DAYS_OF_YEAR / 12) <= 3:

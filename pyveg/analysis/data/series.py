@@ -99,8 +99,8 @@ class Series:
         """Weather on the axis, shape (steps,); None where there is none."""
         if self.axis is None or name not in self.table.columns:
             return None
-        found = self.table.groupby("step")[name].first().to_numpy(np.float64)
-        return found if np.isfinite(found).any() else None
+        values = self.table.groupby("step")[name].first().to_numpy(np.float64)
+        return values if np.isfinite(values).any() else None
 
 
 def load_series(path: str | Path, *, min_valid: float = 0.5) -> list[Series]:

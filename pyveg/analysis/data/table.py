@@ -128,11 +128,11 @@ class Table:
         if not data.strip():  # an earlier version wrote nothing of a table without rows
             return self.frame()
         texts = {column.name: str for column in self.columns if column.dtype == "str"}
-        found = pd.read_csv(
+        table = pd.read_csv(
             io.BytesIO(data),
             keep_default_na=False,
             na_values=[""],
             dtype=texts,
             **_EXACT,
         )
-        return self.frame(found)
+        return self.frame(table)

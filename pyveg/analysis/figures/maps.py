@@ -80,8 +80,8 @@ def tau_map(analysis: Analysis, metric: str) -> pd.DataFrame:
 
 
 def _placed(analysis: Analysis, table: pd.DataFrame, column: str) -> pd.DataFrame:
-    found = table[[column, "q"]].rename(columns={column: "value"}).astype(np.float64)
-    return chip_places(analysis).join(found, how="left")
+    placed = table[[column, "q"]].rename(columns={column: "value"}).astype(np.float64)
+    return chip_places(analysis).join(placed, how="left")
 
 
 def _side(places: pd.DataFrame, stretch: float) -> float:
@@ -89,8 +89,8 @@ def _side(places: pd.DataFrame, stretch: float) -> float:
     from scipy.spatial import KDTree
 
     points = np.column_stack([places["longitude"] * stretch, places["latitude"]])
-    apart = KDTree(points).query(points, k=2)[0][:, 1]
-    return float(np.median(apart)) or 0.001
+    spacings = KDTree(points).query(points, k=2)[0][:, 1]
+    return float(np.median(spacings)) or 0.001
 
 
 def _draw(axis: Axes, table: pd.DataFrame, limit: float, alpha: float, label: str) -> None:

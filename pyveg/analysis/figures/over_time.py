@@ -66,14 +66,14 @@ def series_bands(analysis: Analysis) -> Figure | None:
 
 def _handles(analysis: Analysis, metrics: list[str]) -> list[Line2D | Patch]:
     whole = of_region(analysis, metrics)
-    found: list[Line2D | Patch] = [
+    handles: list[Line2D | Patch] = [
         Line2D([], [], color=DARK, marker=".", label=middle_label(analysis, metrics)),
         Patch(color=DARK, alpha=0.25, linewidth=0, label="middle half of the chips"),
         Line2D([], [], color=RED, marker="x", linestyle="",
                label="outlier" if whole else "outlier of a chip"),
         Patch(color=PALE, linewidth=0, label="no data"),
     ]  # fmt: skip
-    return [found[0], *found[2:]] if whole else found
+    return [handles[0], *handles[2:]] if whole else handles
 
 
 def _draw_metric(axis: Axes, analysis: Analysis, metric: str) -> None:
@@ -164,17 +164,17 @@ def decomposition(analysis: Analysis) -> Figure | None:
         None where no chip can be taken apart.
     """
     shown = [(metric, middle_chip(analysis, metric)) for metric in shown_metrics(analysis)]
-    found = [(metric, chip) for metric, chip in shown if chip is not None]
-    if not found or analysis.series.axis is None:
+    pairs = [(metric, chip) for metric, chip in shown if chip is not None]
+    if not pairs or analysis.series.axis is None:
         return None
-    blocks = (len(found) + 1) // 2  # two metrics side by side, the next ones below them
+    blocks = (len(pairs) + 1) // 2  # two metrics side by side, the next ones below them
     figure, axes = panels(
         len(_PARTS) * blocks, 2, height=0.95, gap=0.42 if blocks == 1 else 0.62, sharex=True
     )
     columns = axes.reshape(blocks, len(_PARTS), 2).transpose(0, 2, 1).reshape(-1, len(_PARTS))
-    for column, (metric, chip) in zip(columns, found, strict=False):
+    for column, (metric, chip) in zip(columns, pairs, strict=False):
         _draw_parts(column, analysis, metric, chip)
-    for axis in columns[len(found) :].ravel():
+    for axis in columns[len(pairs) :].ravel():
         axis.remove()
     return figure
 

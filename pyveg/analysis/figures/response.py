@@ -109,9 +109,9 @@ def rain_lags(analysis: Analysis, metric: str) -> pd.DataFrame:
     )
 
 
-def _quartiles(found: NDArray[np.float64]) -> pd.DataFrame:
+def _quartiles(correlations: NDArray[np.float64]) -> pd.DataFrame:
     rows = []
-    for lag, column in enumerate(found.T):
+    for lag, column in enumerate(correlations.T):
         known = column[np.isfinite(column)]
         low, middle, high = np.quantile(known, [0.25, 0.5, 0.75]) if known.size else [math.nan] * 3
         rows.append({"lag": lag, "low": low, "middle": middle, "high": high})

@@ -56,17 +56,17 @@ class _Slot:
 
 def gallery(analysis: Analysis, figures: Mapping[str, Figure]) -> dict[str, Shown]:
     """Every figure that a report can have, by its name, with its picture or the reason."""
-    found = {}
+    shown = {}
     for slot in _slots(analysis):
         figure = figures.get(slot.name)
         if figure is None:
             why = sentence(slot.why(analysis) or "there is nothing to show")
-            found[slot.name] = Shown(slot.name, slot.title, slot.lead, why=why)
+            shown[slot.name] = Shown(slot.name, slot.title, slot.lead, why=why)
         else:
-            found[slot.name] = Shown(
+            shown[slot.name] = Shown(
                 slot.name, slot.title, slot.lead, picture_address(figure), slot.alt(analysis)
             )
-    return found
+    return shown
 
 
 def picture_address(figure: Figure, *, largest: int = LARGEST_SVG) -> str:

@@ -54,8 +54,8 @@ _FDR = {"bh": "Benjamini & Hochberg 1995", "by": "Benjamini & Yekutieli 2001"}
 
 def methods(analysis: Analysis) -> list[Step]:
     """The steps of an analysis, as it was done."""
-    told = analysis.settings
-    null, paper = _NULLS[told.null]
+    settings = analysis.settings
+    null, paper = _NULLS[settings.null]
     return [
         Step(
             "Series",
@@ -64,10 +64,10 @@ def methods(analysis: Analysis) -> list[Step]:
             "chips taken.",
             ("Smith 2023",),
         ),
-        Step("Season, trend and outliers", _detrending(told), _detrending_papers(told)),
+        Step("Season, trend and outliers", _detrending(settings), _detrending_papers(settings)),
         Step(
             "Indicators",
-            f"In rolling windows of {100 * told.window:g} % of the record, dated by their last "
+            f"In rolling windows of {100 * settings.window:g} % of the record, dated by their last "
             "step: AR(1) over pairs of true neighbours, moments, and the restoring rate, "
             "-ln AR(1) per year. A window with too few pairs has none.",
             ("Boulton et al. 2022", "Smith et al. 2022", "Joanes & Gill 1998"),
@@ -75,11 +75,11 @@ def methods(analysis: Analysis) -> list[Step]:
         Step(
             "Test",
             f"The trend of an indicator is Kendall's tau. It is compared with that of "
-            f"{told.surrogates} surrogates: {null}, drawn for all chips together, with the same "
-            "gaps, sent through every step above. p = (1 + number as extreme) / (1 + number of "
-            "surrogates); q allows for the number of tests. The usual p of tau calls 31 to 47 % of "
+            f"{settings.surrogates} surrogates: {null}, drawn for all chips together, with the "
+            "same gaps, sent through every step above. p = (1 + number as extreme) / (1 + number "
+            "of surrogates); q allows for the number of tests. The usual p of tau calls 31 to 47 % of "
             "stable series a warning.",
-            tuple(name for name in (paper, _FDR[told.fdr]) if name),
+            tuple(name for name in (paper, _FDR[settings.fdr]) if name),
         ),
         Step(
             "Level",
@@ -90,8 +90,8 @@ def methods(analysis: Analysis) -> list[Step]:
         Step(
             "Weather",
             f"Residuals are regressed on the rain of the same and the steps before (up to "
-            f"{told.rain_months:g} months) and on temperature, inside the surrogates too, and all "
-            "is tested again.",
+            f"{settings.rain_months:g} months) and on temperature, inside the surrogates too, and "
+            "all is tested again.",
             ("Forzieri et al. 2022",),
         ),
         Step(
@@ -131,27 +131,27 @@ def methods(analysis: Analysis) -> list[Step]:
     ]  # fmt: skip
 
 
-def _detrending(told: AnalysisSettings) -> str:
+def _detrending(settings: AnalysisSettings) -> str:
     season = {
-        "harmonic": f"The season is {told.harmonics} harmonics by least squares",
+        "harmonic": f"The season is {settings.harmonics} harmonics by least squares",
         "stl": "The season is that of STL",
         "none": "No season is taken away",
-    }[told.season]
+    }[settings.season]
     trend = {
-        "loess": f"LOESS over {100 * told.bandwidth:g} % of the record",
-        "gaussian": f"a Gaussian filter of {100 * told.bandwidth:g} % of the record",
+        "loess": f"LOESS over {100 * settings.bandwidth:g} % of the record",
+        "gaussian": f"a Gaussian filter of {100 * settings.bandwidth:g} % of the record",
         "quadratic": "a parabola",
         "stl": "that of STL",
         "none": "not taken away",
-    }[told.trend]
+    }[settings.trend]
     outliers = (
-        f" Residuals beyond {told.outlier_limit:g} robust standard deviations are flagged and left "
-        "out; they stay in the tables."
-        if told.outlier_limit
+        f" Residuals beyond {settings.outlier_limit:g} robust standard deviations are flagged and "
+        "left out; they stay in the tables."
+        if settings.outlier_limit
         else ""
     )
     return f"{season}; the trend is {trend}. Missing steps have no weight.{outliers}"
 
 
-def _detrending_papers(told: AnalysisSettings) -> tuple[str, ...]:
-    return ("Cleveland 1979",) if told.trend == "loess" else ()
+def _detrending_papers(settings: AnalysisSettings) -> tuple[str, ...]:
+    return ("Cleveland 1979",) if settings.trend == "loess" else ()

@@ -40,13 +40,13 @@ def coordinates(analysis: Analysis) -> tuple[float, float] | None:
     """Latitude and longitude of the place, of the run or else the middle of its chips."""
     about = analysis.series.metadata
     try:
-        found = float(about["latitude"]), float(about["longitude"])
+        pair = float(about["latitude"]), float(about["longitude"])
     except (KeyError, TypeError, ValueError):
-        found = math.nan, math.nan
+        pair = math.nan, math.nan
     places = chip_places(analysis)
-    if not all(map(math.isfinite, found)) and len(places):
-        found = float(places["latitude"].mean()), float(places["longitude"].mean())
-    return found if all(map(math.isfinite, found)) else None
+    if not all(map(math.isfinite, pair)) and len(places):
+        pair = float(places["latitude"].mean()), float(places["longitude"].mean())
+    return pair if all(map(math.isfinite, pair)) else None
 
 
 def place_name(analysis: Analysis) -> str:

@@ -89,26 +89,26 @@ def read_snapshots(
         Of the collection whose images are looked at; its axis dates the trends.
     settings : AnalysisSettings, optional
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     if run is None or series.axis is None:
         return no_snapshots("there are no images beside the summary")
     dates = run.dates(series.collection) if series.collection in run.collections else []
     if not dates:
         return no_snapshots("there are no images in these results")
     tested = set(_evenly(dates, TESTED_DATES))
-    measure = partial(_measure_date, tested=tested, seed=told.seed)
-    with ThreadPoolExecutor(told.n_threads) as pool:
-        found = list(pool.map(measure, run.chips(series.collection, dates)))
-    if not found:
+    measure = partial(_measure_date, tested=tested, seed=settings.seed)
+    with ThreadPoolExecutor(settings.n_threads) as pool:
+        dates_measured = list(pool.map(measure, run.chips(series.collection, dates)))
+    if not dates_measured:
         return no_snapshots("the run kept pictures but no NDVI rasters: spatial signals need them")
-    values = SPATIAL.joined(one.values for one in found)
-    periodic = float(np.mean([one.periodic for one in found]))
-    laws, reason = _laws(found, periodic)
+    values = SPATIAL.joined(one.values for one in dates_measured)
+    periodic = float(np.mean([one.periodic for one in dates_measured]))
+    laws, reason = _laws(dates_measured, periodic)
     return Snapshots(
         values=values,
-        trends=_trends(values, series, told, periodic),
-        tests=SPATIAL_TESTS.joined(one.tests for one in found),
-        spectra=SPECTRA.joined(one.spectrum for one in found),
+        trends=_trends(values, series, settings, periodic),
+        tests=SPATIAL_TESTS.joined(one.tests for one in dates_measured),
+        spectra=SPECTRA.joined(one.spectrum for one in dates_measured),
         laws=laws,
         pictures=_pictures(run, dates, series.collection),
         reason=reason,
@@ -201,7 +201,7 @@ def _trends(
     return SPATIAL_TRENDS.frame(rows)
 
 
-def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
+def _laws(measured: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
     """Laws of the patch sizes of the first and the last year."""
     from importlib.util import find_spec
 
@@ -213,8 +213,8 @@ def _laws(found: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str]:
     year = pd.Timedelta(days=365)
     tables = []
     for part, chosen in (
-        ("first year", [one for one in found if one.date < found[0].date + year]),
-        ("last year", [one for one in found if one.date > found[-1].date - year]),
+        ("first year", [one for one in measured if one.date < measured[0].date + year]),
+        ("last year", [one for one in measured if one.date > measured[-1].date - year]),
     ):
         sizes = np.concatenate([one.patches for one in chosen])
         tables.append(patch_laws(sizes, part))

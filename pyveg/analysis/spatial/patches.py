@@ -51,25 +51,25 @@ def patch_laws(sizes: NDArray[Any] | Sequence[int], part: str = "") -> pd.DataFr
     al. 2011, 10.1111/j.1461-0248.2010.01553.x). Not for periodic patterns, whose patches have one
     size.
     """
-    found = np.asarray(sizes, dtype=np.int64)
-    found = found[found > 0]
-    return PATCH_LAWS.frame({**row, "part": part} for row in _laws(found))
+    patches = np.asarray(sizes, dtype=np.int64)
+    patches = patches[patches > 0]
+    return PATCH_LAWS.frame({**row, "part": part} for row in _laws(patches))
 
 
-def _laws(found: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _laws(patches: NDArray[np.int64]) -> list[dict[str, Any]]:
     """A row for each law."""
     reason = ""
-    if found.size < LEAST_PATCHES:
-        reason = f"{found.size} whole patches are too few; {LEAST_PATCHES} are needed"
-    elif found.min() == found.max():
+    if patches.size < LEAST_PATCHES:
+        reason = f"{patches.size} whole patches are too few; {LEAST_PATCHES} are needed"
+    elif patches.min() == patches.max():
         reason = "all patches have one size"
     if reason:
-        return [{"law": law, "patches": found.size, "reason": reason} for law in LAWS]
+        return [{"law": law, "patches": patches.size, "reason": reason} for law in LAWS]
     if find_spec("powerlaw") is None:
         raise MissingPackageError("the fit of patch sizes", "pyveg[analysis]")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library warns of its own future names
-        return _fitted(found)
+        return _fitted(patches)
 
 
 def _fitted(sizes: NDArray[np.int64]) -> list[dict[str, Any]]:

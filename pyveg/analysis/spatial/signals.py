@@ -98,15 +98,15 @@ def spatial_indicators(
         rng = np.random.Generator(np.random.Philox(stream(seed, chips.date, number)))
         common = {"date": chips.date, "chip": number}
         if usable[place]:
-            found = _of_chip(chips, place, nulls, rng, only)
+            of_chip = _of_chip(chips, place, nulls, rng, only)
         else:
             share = 100 * (1 - LEAST_VALID)
-            found = [
+            of_chip = [
                 {"indicator": name, "rule": f"more than {share:.0f} % of the chip is masked"}
                 for name in RULES
                 if name in only
             ]
-        for row in found:
+        for row in of_chip:
             row.setdefault("rule", RULES[row["indicator"]])
             row["valid"] = usable[place] and _may_use(row["indicator"], periodic)
             rows.append({**common, **row})
@@ -117,8 +117,8 @@ def spatial_indicators(
 
 def is_periodic(ndvi: Values) -> bool:
     """Whether chips (n, N, N) have a regular pattern, by the mean of their radial spectra."""
-    found = mean_spectrum(ndvi)
-    return found is not None and spectrum.is_periodic(found)
+    mean = mean_spectrum(ndvi)
+    return mean is not None and spectrum.is_periodic(mean)
 
 
 def mean_spectrum(ndvi: Values) -> spectrum.RadialSpectrum | None:

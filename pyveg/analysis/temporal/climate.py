@@ -56,7 +56,7 @@ class Climate:
 
 def climate_control(
     series: Series,
-    found: Temporal,
+    temporal: Temporal,
     settings: AnalysisSettings | None = None,
     *,
     surrogates: int = 199,
@@ -66,26 +66,26 @@ def climate_control(
     Parameters
     ----------
     series : Series
-    found : Temporal
+    temporal : Temporal
         The indicators as they are; the same metrics are looked at.
     settings : AnalysisSettings, optional
-        Those of `found` where not given; `rain_months` says how long rain is remembered.
+        Those of `temporal` where not given; `rain_months` says how long rain is remembered.
     surrogates : int
         Of the controlled series.
     """
-    told = replace(settings or found.settings, surrogates=surrogates)
-    metrics = found.trends["metric"].drop_duplicates().tolist()
-    drivers, names, reason = weather_drivers(series, told)
+    settled = replace(settings or temporal.settings, surrogates=surrogates)
+    metrics = temporal.trends["metric"].drop_duplicates().tolist()
+    drivers, names, reason = weather_drivers(series, settled)
     if drivers is None:
         return Climate(CLIMATE.frame(), None, (), reason)
-    controlled = temporal_indicators(series, metrics, told, drivers=drivers)
+    controlled = temporal_indicators(series, metrics, settled, drivers=drivers)
     parts = controlled.parts
     explained = {name: _explained(parts[parts["metric"] == name], len(drivers)) for name in metrics}
     rows = [
-        _row(before, after, explained[str(before["metric"])], told.alpha)
-        for before, after in zip(_site_rows(found), _site_rows(controlled), strict=True)
+        _row(before, after, explained[str(before["metric"])], settled.alpha)
+        for before, after in zip(_site_rows(temporal), _site_rows(controlled), strict=True)
     ]
-    rows += _rain_rows(series, told)
+    rows += _rain_rows(series, settled)
     return Climate(CLIMATE.frame(rows), controlled, names)
 
 
@@ -128,8 +128,8 @@ def _changes(values: Values) -> bool:
     return known.size > 1 and float(np.ptp(known)) > 1e-12 * float(np.abs(known).max())
 
 
-def _site_rows(found: Temporal) -> list[dict[Any, Any]]:
-    return found.trends[found.trends["chip"] == SITE].to_dict("records")
+def _site_rows(temporal: Temporal) -> list[dict[Any, Any]]:
+    return temporal.trends[temporal.trends["chip"] == SITE].to_dict("records")
 
 
 def _explained(parts: pd.DataFrame, drivers: int) -> float:
@@ -171,15 +171,15 @@ def _rain_rows(series: Series, settings: AnalysisSettings) -> list[dict[str, Any
     rain = series.weather(PRECIPITATION)
     if rain is None or series.axis is None:
         return []
-    told = replace(settings, indicators=_RAIN_INDICATORS)
-    chip = prepare_chips(rain[np.newaxis], series.axis.period, told)[0]
+    of_rain = replace(settings, indicators=_RAIN_INDICATORS)
+    chip = prepare_chips(rain[np.newaxis], series.axis.period, of_rain)[0]
     common = {"collection": series.collection, "metric": PRECIPITATION}
     if chip.ready is None:
         return [{**common, "indicator": "ar1", "direction": "rise", "reason": chip.reason}]
-    window = window_steps(rain.size, told.window)
-    tested = measure([chip.ready], [window], told, stream(told.seed, "rain itself"))[0]
+    window = window_steps(rain.size, of_rain.window)
+    tested = measure([chip.ready], [window], of_rain, stream(of_rain.seed, "rain itself"))[0]
     rows = []
-    for kind, name in enumerate(told.indicators):
+    for kind, name in enumerate(of_rain.indicators):
         tau = float(tested.site_taus[kind])
         rows.append(
             {

@@ -49,7 +49,7 @@ class Temporal:
     in each window are there too, as "valid_share" and "outliers"."""
     parts: pd.DataFrame
     """One row per metric, chip and step, `PARTS`: the series and what it was taken apart into;
-    `weather` is what drivers told, 0 without them. A flagged value is still in `value`."""
+    `weather` is the part of the drivers, 0 without them. A flagged value is still in `value`."""
     settings: AnalysisSettings
 
 
@@ -78,19 +78,19 @@ def temporal_indicators(
     Temporal
         Whatever the series: one that is too short, empty or constant gives NaN and the reason.
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
-    found = [_one_metric(series, name, told, drivers) for name in names]
-    trends = TRENDS.frame(row for one in found for row in one[0])
+    parts = [_one_metric(series, name, settings, drivers) for name in names]
+    trends = TRENDS.frame(row for one in parts for row in one[0])
     site = trends["chip"] == SITE
-    trends.loc[site, "q"] = q_values(trends.loc[site, "p"].to_numpy(np.float64), told.fdr)
+    trends.loc[site, "q"] = q_values(trends.loc[site, "p"].to_numpy(np.float64), settings.fdr)
     for _, rows in trends[~site].groupby(["metric", "indicator"]):
-        trends.loc[rows.index, "q"] = q_values(rows["p"].to_numpy(np.float64), told.fdr)
+        trends.loc[rows.index, "q"] = q_values(rows["p"].to_numpy(np.float64), settings.fdr)
     return Temporal(
         trends,
-        INDICATORS.joined(one[1] for one in found),
-        PARTS.joined(one[2] for one in found),
-        told,
+        INDICATORS.joined(one[1] for one in parts),
+        PARTS.joined(one[2] for one in parts),
+        settings,
     )
 
 

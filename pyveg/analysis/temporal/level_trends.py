@@ -73,14 +73,14 @@ def level_trends(
         two-sided `p`, `q` over the chips of a metric, and `reason` where there is no number. A
         metric of the whole region has the site's row only.
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     table = LEVELS.frame(
         row
         for metric in metrics
-        for row in _of_metric(series, metric, told, chips=chips and not series.of_place(metric))
+        for row in _of_metric(series, metric, settings, chips=chips and not series.of_place(metric))
     )
     for _, part in table[table["chip"] != SITE].groupby("metric"):
-        table.loc[part.index, "q"] = q_values(part["p"].to_numpy(np.float64), told.fdr)
+        table.loc[part.index, "q"] = q_values(part["p"].to_numpy(np.float64), settings.fdr)
     return table
 
 
@@ -126,9 +126,9 @@ def level_trend(
     made = surrogates(rest.residual, noise, draws)
     null = _in_own_spread(rolling.kendall_taus(level.residuals(made)), rest.residuals(made))
     tau = rolling.kendall_tau(level.residual)
-    found = _in_own_spread(np.array([tau]), rest.residual[np.newaxis])
+    scaled = _in_own_spread(np.array([tau]), rest.residual[np.newaxis])
     slope = theil_sen(level.residual, 1 / period)
-    return Trend(slope, tau, p_value(float(found[0]), null, "either"), "")
+    return Trend(slope, tau, p_value(float(scaled[0]), null, "either"), "")
 
 
 def theil_sen(values: NDArray[Any], step: float) -> float:
@@ -172,15 +172,15 @@ def _of_metric(
     def of_chip(place: int) -> Trend:
         return level_trend(matrix[place], period, single, [*seed, numbers[place]])
 
-    found = spread(of_chip, range(len(matrix) if chips else 0), settings.n_threads)
+    of_chips = spread(of_chip, range(len(matrix) if chips else 0), settings.n_threads)
     site = site_median(matrix)
     whole = {**common, **_row(site, level_trend(site, period, settings, seed), settings)}
-    slopes = np.array([[one.slope] for one in found]).reshape(-1, 1)
+    slopes = np.array([[one.slope] for one in of_chips]).reshape(-1, 1)
     low, high = column_quantiles(slopes, (0.25, 0.75))[:, 0].tolist()
     whole |= {"slope_low": low, "slope_high": high}
     rows = [
         {**common, **_row(matrix[place], one, single), "chip": numbers[place], "chips": 1}
-        for place, one in enumerate(found)
+        for place, one in enumerate(of_chips)
     ]
     return [{**whole, "chip": SITE, "chips": len(matrix)}, *rows]
 

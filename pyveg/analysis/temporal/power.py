@@ -49,14 +49,14 @@ class Power:
         record = f"{self.n} steps with {self.n_valid} values"
         if math.isnan(self.power):
             return f"A record of {record} cannot be tested: {self.reason}."
-        found = (
+        statement = (
             f"In a record of {record}, a rise of AR(1) from {self.first:g} to {self.last:g} would "
             f"be found by {INDICATOR_NAMES[self.indicator]} in {100 * self.power:.0f} % of series "
             f"({100 * self.low:.0f} to {100 * self.high:.0f} %)."
         )
         if self.power < 0.5:
-            return f"{found} Where none is found, that means little."
-        return found
+            return f"{statement} Where none is found, that means little."
+        return statement
 
 
 def power_statement(
@@ -92,28 +92,29 @@ def power_statement(
     Power
         Of one series. A site of many chips finds more, the less the chips share their weather.
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     mask = np.asarray(valid, dtype=np.bool_)
     n = mask.size
     unknown = Power(
         indicator=indicator, first=first, last=last,
         power=math.nan, low=math.nan, high=math.nan, critical_tau=math.nan,
-        simulations=simulations, n=n, n_valid=int(mask.sum()), alpha=told.alpha, seed=told.seed,
+        simulations=simulations, n=n, n_valid=int(mask.sum()),
+        alpha=settings.alpha, seed=settings.seed,
     )  # fmt: skip
     try:
-        prepared = prepare(np.where(mask, 0.0, np.nan), told.steps(period))
+        prepared = prepare(np.where(mask, 0.0, np.nan), settings.steps(period))
     except ValueError as error:
         return replace(unknown, reason=str(error))
-    words = draw(n, 2 * simulations, stream(told.seed, "power"))
+    words = draw(n, 2 * simulations, stream(settings.seed, "power"))
     noise = normals(words.words[:, -(n + _REST) :])
     rising, flat = np.linspace(first, last, n), np.full(n, (first + last) / 2)
-    window = window_steps(n, told.window)
+    window = window_steps(n, settings.window)
     null = _taus(noise[:simulations], flat, prepared, window, indicator)
-    found = _taus(noise[simulations:], rising, prepared, window, indicator)
+    taus = _taus(noise[simulations:], rising, prepared, window, indicator)
     if not np.isfinite(null).mean() > 0.5:
         return replace(unknown, reason="too few windows hold enough pairs of neighbours")
-    critical = float(column_quantiles(null[:, np.newaxis], [1 - told.alpha])[0, 0])
-    hits = int(np.count_nonzero(found > critical))
+    critical = float(column_quantiles(null[:, np.newaxis], [1 - settings.alpha])[0, 0])
+    hits = int(np.count_nonzero(taus > critical))
     low, high = share_interval(hits, simulations)
     tau = -critical if indicator == RATE else critical
     return replace(unknown, power=hits / simulations, low=low, high=high, critical_tau=tau)

@@ -50,35 +50,35 @@ def rain_response(
         either sign; `p` is its share of surrogates whose largest one, over all lags, is as large.
         One row with the `reason` where there is nothing to correlate.
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     rain = series.weather(weather)
     if series.axis is None or rain is None:
         why = "there is no weather" if series.axis else "no dates"
         return _no_rows(RAIN_RESPONSE, metric, PLACE, why)
     period = series.axis.period
-    driver = prepare_chips(rain[np.newaxis], period, told)[0]
+    driver = prepare_chips(rain[np.newaxis], period, settings)[0]
     if driver.ready is None:
         return _no_rows(RAIN_RESPONSE, metric, PLACE, f"{weather}: {driver.reason}")
     wet = driver.ready.prepared.residual
     tables = []
-    for chip in prepare_chips(series.matrix(metric), period, told):
+    for chip in prepare_chips(series.matrix(metric), period, settings):
         number = series.numbers(metric)[chip.number]
         if chip.ready is None:
             tables.append(_no_rows(RAIN_RESPONSE, metric, number, chip.reason))
             continue
         ready = chip.ready
-        seed = stream(told.seed, "rain", series.collection, metric)
+        seed = stream(settings.seed, "rain", series.collection, metric)
         made = surrogates(
             ready.prepared.residual,
             ready.noise,
-            draw(len(rain), told.surrogates, seed),
-            told.null,
+            draw(len(rain), settings.surrogates, seed),
+            settings.null,
         )
         null = [
             recovery.cross_correlation(row, wet, lags) for row in ready.prepared.residuals(made)
         ]
-        found = recovery.cross_correlation(ready.prepared.residual, wet, lags)
-        tables.append(_lags(found, np.array(null)).assign(metric=metric, chip=number))
+        correlations = recovery.cross_correlation(ready.prepared.residual, wet, lags)
+        tables.append(_lags(correlations, np.array(null)).assign(metric=metric, chip=number))
     return RAIN_RESPONSE.joined(tables)
 
 
@@ -112,10 +112,10 @@ def drought_recovery(
         at least 1 robust SD under its own season and trend (`drought`; missing without weather).
         Without drops, one row with the `reason`.
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     if series.axis is None:
         return _no_rows(DROUGHT_RECOVERY, metric, PLACE, "there are no dates")
-    open_settings = replace(told, outlier_limit=0.0)
+    open_settings = replace(settings, outlier_limit=0.0)
     period = series.axis.period
     rain = series.weather()
     dry: NDArray[np.float64] | None = None
@@ -144,13 +144,13 @@ def drought_recovery(
     return DROUGHT_RECOVERY.frame(rows)
 
 
-def _lags(found: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame:
-    lags = np.arange(found.size)
-    best = recovery.strongest(found)
+def _lags(correlations: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame:
+    lags = np.arange(correlations.size)
+    best = recovery.strongest(correlations)
     table = pd.DataFrame(
-        {"lag": lags, "correlation": found, "strongest": lags == best, "reason": ""}
+        {"lag": lags, "correlation": correlations, "strongest": lags == best, "reason": ""}
     )
-    known = np.isfinite(found)
+    known = np.isfinite(correlations)
     table["null_low"], table["null_high"] = np.where(
         known, column_quantiles(null, (0.025, 0.975)), np.nan
     )
@@ -158,7 +158,7 @@ def _lags(found: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame
     if best < 0:
         return table.assign(reason="fewer than 10 steps have both")
     largest = np.nanmax(np.abs(null[:, known]), axis=1)
-    extreme = np.count_nonzero(~(largest < abs(found[best])))
+    extreme = np.count_nonzero(~(largest < abs(correlations[best])))
     table.loc[best, "p"] = (1 + extreme) / (1 + len(null))
     return table
 

@@ -52,7 +52,7 @@ def sensitivity(
         there are none. Report the share of settings with small p and the median
         (`summarise_sensitivity`), never the best cell.
     """
-    told = settings or AnalysisSettings()
+    settings = settings or AnalysisSettings()
     matrix = series.matrix(metric)
     rows: list[dict[str, Any]] = []
     if series.axis is None or not matrix.size:
@@ -60,12 +60,12 @@ def sensitivity(
     picked = np.unique(np.linspace(0, len(matrix) - 1, min(max_chips, len(matrix))).round())
     matrix = matrix[picked.astype(np.intp)]
     for bandwidth in bandwidths:
-        here = replace(told, bandwidth=bandwidth, surrogates=surrogates)
+        here = replace(settings, bandwidth=bandwidth, surrogates=surrogates)
         chips = prepare_chips(matrix, series.axis.period, here)
         usable = [chip.ready for chip in chips if chip.ready]
         reason = "" if usable else chips[0].reason
         lengths = [window_steps(matrix.shape[1], share) for share in windows]
-        seed = stream(told.seed, "sensitivity", series.collection, metric)
+        seed = stream(settings.seed, "sensitivity", series.collection, metric)
         tested = measure(usable, lengths, here, seed)
         for place, share in enumerate(windows):
             for kind, name in enumerate(here.indicators):

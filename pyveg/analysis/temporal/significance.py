@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 
-def p_value(found: float, null: NDArray[Any], direction: str) -> float:
+def p_value(value: float, null: NDArray[Any], direction: str) -> float:
     """Share of surrogates at least as extreme, the series itself counted as one of them.
 
     Parameters
     ----------
-    found : float
+    value : float
         Kendall's tau of the series.
     null : array of float, shape (N,)
         That of its surrogates. One that has none (NaN) counts as extreme: it is not known not to
@@ -27,13 +27,13 @@ def p_value(found: float, null: NDArray[Any], direction: str) -> float:
     Returns
     -------
     float
-        (1 + number as extreme) / (1 + N); NaN where `found` is, or N is 0.
+        (1 + number as extreme) / (1 + N); NaN where `value` is, or N is 0.
     """
     taus = np.asarray(null, dtype=np.float64)
-    if math.isnan(found) or not taus.size:
+    if math.isnan(value) or not taus.size:
         return math.nan
-    above = 1 + int(np.count_nonzero(~(taus < found)))
-    below = 1 + int(np.count_nonzero(~(taus > found)))
+    above = 1 + int(np.count_nonzero(~(taus < value)))
+    below = 1 + int(np.count_nonzero(~(taus > value)))
     extreme = {"rise": above, "fall": below}.get(direction, 2 * min(above, below))
     return min(extreme / (1 + taus.size), 1.0)
 
@@ -62,8 +62,8 @@ def share_interval(hits: int, trials: int, level: float = 0.95) -> tuple[float, 
     """Exact confidence interval of a share (Clopper & Pearson 1934, 10.1093/biomet/26.4.404)."""
     from scipy.stats import binomtest
 
-    found = binomtest(hits, trials).proportion_ci(level, method="exact")
-    return float(found.low), float(found.high)
+    interval = binomtest(hits, trials).proportion_ci(level, method="exact")
+    return float(interval.low), float(interval.high)
 
 
 def null_interval(rate: float, trials: int, level: float = 0.95) -> tuple[int, int]:

@@ -44,11 +44,11 @@ def trend_rows(
     place_of = {chip.number: place for place, chip in enumerate(usable)}
     of_site = _medians([facts[chip.number] for chip in usable or chips])
     for kind, name in enumerate(settings.indicators):
-        told = {"indicator": name, "direction": DIRECTIONS[name]}
-        start = blank(common, SITE, settings) | of_site | told | {"chips": len(usable)}
+        named = {"indicator": name, "direction": DIRECTIONS[name]}
+        start = blank(common, SITE, settings) | of_site | named | {"chips": len(usable)}
         yield start | _of_site(chips, tested, kind, name, of_chips=_of_chips(numbers))
         for chip in chips if _of_chips(numbers) else ():
-            row = blank(common, numbers[chip.number], settings) | facts[chip.number] | told
+            row = blank(common, numbers[chip.number], settings) | facts[chip.number] | named
             row |= {"chips": 1, "reason": chip.reason}
             if tested is not None and chip.number in place_of:
                 null = tested.null_taus[:, place_of[chip.number], kind]
@@ -201,8 +201,8 @@ def _facts(chip: Chip, window: int) -> dict[str, float]:
 def _medians(facts: Sequence[Facts]) -> dict[str, float]:
     """Medians over chips."""
     names = facts[0].keys()
-    found = {name: float(np.median([one[name] for one in facts])) for name in names}
-    return found | {"n": facts[0]["n"], "window": facts[0]["window"]}
+    medians = {name: float(np.median([one[name] for one in facts])) for name in names}
+    return medians | {"n": facts[0]["n"], "window": facts[0]["window"]}
 
 
 def _rates(memories: Iterable[Values], period: float) -> list[Values]:

@@ -43,10 +43,10 @@ def process_died(change: Change) -> bool:
 
 def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) -> TaskResult:
     died = process_died(change)
-    found = manifest.read(store, task.id)
+    done = manifest.read(store, task.id)
     # Of a Task that is to be done again, a manifest may be from the time before.
-    if found and found.fingerprint == task.fingerprint and not (died and task.step.replace):
-        return TaskResult(task.id, found.state, found.reason, found.seconds, notes=found.notes)
+    if done and done.fingerprint == task.fingerprint and not (died and task.step.replace):
+        return TaskResult(task.id, done.state, done.reason, done.seconds, notes=done.notes)
     if not died:
         failed = _failed(store, task)
         if failed is not None:

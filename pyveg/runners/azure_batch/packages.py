@@ -49,11 +49,11 @@ class Delivery:
     @cached_property
     def digest(self) -> str:
         """Short digest of all of it."""
-        found = hashlib.sha256()
+        hashed = hashlib.sha256()
         for name, data in sorted(self.files.items()):
-            found.update(f"{name}\0{len(data)}\0".encode())
-            found.update(data)
-        return found.hexdigest()[:16]
+            hashed.update(f"{name}\0{len(data)}\0".encode())
+            hashed.update(data)
+        return hashed.hexdigest()[:16]
 
     @property
     def keys(self) -> list[str]:
@@ -84,13 +84,13 @@ def make_delivery(plugins: Sequence[str] = (), extras: Sequence[str] = ("azure",
     requirements = []
     for name in dict.fromkeys(("pyveg", *plugins)):
         extra = f"[{','.join(sorted(extras))}]" if name == "pyveg" and extras else ""
-        found = _installed(name)
-        if _is_pure(found):
-            wheel, data = pack(found)
+        distribution = _installed(name)
+        if _is_pure(distribution):
+            wheel, data = pack(distribution)
             files[wheel] = data
             requirements.append(f"./{wheel}{extra}")
         else:
-            requirements.append(f"{name}{extra}=={found.version}")
+            requirements.append(f"{name}{extra}=={distribution.version}")
     files["requirements.txt"] = _lines(requirements)
     files["constraints.txt"] = _lines(_versions_here())
     files[SCRIPT] = (Path(__file__).parents[2] / "scripts" / SCRIPT).read_bytes()
@@ -126,19 +126,19 @@ def distribution_of(module: str) -> str | None:
     """Name of the installed distribution that holds a module; None where none does."""
     from importlib.metadata import packages_distributions
 
-    found = packages_distributions().get(module.partition(".")[0], [])
-    return found[0] if found else None
+    names = packages_distributions().get(module.partition(".")[0], [])
+    return names[0] if names else None
 
 
 def _installed(name: str) -> Distribution:
     # A source tree in the working directory also looks like one, but has no record of its files.
-    found = next((d for d in distributions(name=name) if d.read_text("WHEEL")), None)
-    if found is None:
+    distribution = next((d for d in distributions(name=name) if d.read_text("WHEEL")), None)
+    if distribution is None:
         raise ConfigError(
             f'nodes of Azure Batch need the package "{name}", which is not installed here',
             "make it installable (a pyproject.toml) and pip install it",
         )
-    return found
+    return distribution
 
 
 def _is_pure(distribution: Distribution) -> bool:
@@ -206,13 +206,13 @@ def _recorded(member: tuple[str, bytes]) -> str:
 
 
 def _versions_here() -> list[str]:
-    found = []
+    pins = []
     for name in _SAME_NUMBERS:
         try:
-            found.append(f"{name}=={version(name)}")
+            pins.append(f"{name}=={version(name)}")
         except PackageNotFoundError:
             continue
-    return found
+    return pins
 
 
 def _lines(lines: Sequence[str]) -> bytes:

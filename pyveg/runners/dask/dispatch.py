@@ -313,10 +313,10 @@ class Dispatch:
 
     async def _count(self) -> None:
         """Ask how many workers there are, and tell when it has changed."""
-        found = await self._client.nthreads()
-        threads = sum(found.values())
-        if threads != self._threads or not found:
-            text = f"dask: {len(found)} workers, {threads} threads at {self._address}"
-            cure = "; tasks wait until some are started" if not found else ""
-            self._listener.tell(EngineStatus(text + cure, urgent=not found))
+        workers = await self._client.nthreads()
+        threads = sum(workers.values())
+        if threads != self._threads or not workers:
+            text = f"dask: {len(workers)} workers, {threads} threads at {self._address}"
+            cure = "; tasks wait until some are started" if not workers else ""
+            self._listener.tell(EngineStatus(text + cure, urgent=not workers))
         self._threads = threads

@@ -81,11 +81,11 @@ def wrong_versions(versions: Versions) -> Iterator[Unfit]:
     here = versions["client"]["packages"]
     for name, there in _others(versions):
         for package in SAME:
-            wanted, found = _told(package, here), _told(package, there)
-            if found == wanted:
+            wanted, theirs = _told(package, here), _told(package, there)
+            if theirs == wanted:
                 continue
             title = {"python": "Python"}.get(package, package)
-            what = f"{title} {found}, and {wanted} is here" if found else f"no {title}"
+            what = f"{title} {theirs}, and {wanted} is here" if theirs else f"no {title}"
             yield Unfit(name, f"it has {what}; install {title} {wanted} there and start it again")
             break
 
@@ -101,10 +101,10 @@ def different_numbers(versions: Versions) -> Iterator[str]:
             and (name != "the scheduler" or package in SAME_WIRE)
         }
         if differing:
-            name, found = next(iter(differing.items()))
+            name, theirs = next(iter(differing.items()))
             why = "may fail" if package in SAME_WIRE else "may give other numbers"
             yield (
-                f"{name}{_more(len(differing))} has {package} {found}, and {here.get(package)} is "
+                f"{name}{_more(len(differing))} has {package} {theirs}, and {here.get(package)} is "
                 f"here; this {why}"
             )
 
@@ -129,16 +129,16 @@ def sentence(troubles: Iterable[Unfit]) -> str:
 
 def _others(versions: Versions) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "the scheduler", versions["scheduler"]["packages"]
-    for address, found in versions["workers"].items():
-        yield f"the worker {address}", found["packages"]
+    for address, about in versions["workers"].items():
+        yield f"the worker {address}", about["packages"]
 
 
 def _told(package: str, packages: Mapping[str, Any]) -> str | None:
     """A version; of Python the first two numbers."""
-    found = packages.get(package)
-    if found is None or package != "python":
-        return found
-    return ".".join(str(found).split(".")[:2])
+    given = packages.get(package)
+    if given is None or package != "python":
+        return given
+    return ".".join(str(given).split(".")[:2])
 
 
 def _more(count: int) -> str:
