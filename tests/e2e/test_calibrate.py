@@ -275,7 +275,7 @@ def test_the_command(copy: Path) -> None:
 
 def test_command_lines_that_are_wrong(copy: Path) -> None:
     for options, told in (
-        (("--gaps", "some"), '--gaps "some" must be shares with commas'),
+        (("--gaps", "some"), '--gaps "some" are no shares; write numbers with commas'),
         (("--gaps", "2"), "must be shares from 0 to below 1"),
         (("--indicators", "tau"), 'unknown indicator "tau"'),
         ((), "holds a calibration with years = 3, not 10"),

@@ -77,8 +77,8 @@ def methods(analysis: Analysis) -> list[Step]:
             f"The trend of an indicator is Kendall's tau. It is compared with that of "
             f"{settings.surrogates} surrogates: {null}, drawn for all chips together, with the "
             "same gaps, sent through every step above. p = (1 + number as extreme) / (1 + number "
-            "of surrogates); q allows for the number of tests. The usual p of tau calls 31 to 47 % of "
-            "stable series a warning.",
+            "of surrogates); q allows for the number of tests. The usual p of tau calls 31 to 47 % "
+            "of stable series a warning.",
             tuple(name for name in (paper, _FDR[settings.fdr]) if name),
         ),
         Step(
