@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from pyveg.core import registry
 from pyveg.core.errors import NotARunError
@@ -13,6 +12,9 @@ from pyveg.core.layout import COMBINE
 from pyveg.core.ports import Store
 from pyveg.runs.results import FIRST, Results, read_summary
 from pyveg.runs.run import is_run, open_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUMMARY = "results_summary.json"
 

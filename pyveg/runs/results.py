@@ -1,21 +1,32 @@
-"""Results of a run as tables."""
+"""Results of a run as tables.
+
+A process that starts a run imports this module and makes no table. So pandas, which would take half
+of the time of its start, is imported where a table is made.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pyveg import formats
 from pyveg.core.errors import DataError
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _KEYS = ("metadata", "missing")
 FIRST = ["date", "collection", "latitude", "longitude"]
 """Columns that say where and when a chip was measured."""
+
+
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Results:
     """One row per date: `date, collection, total_precipitation` (m), `mean_2m_air_temperature`
     (K)."""
     metadata: Mapping[str, Any]
-    place: pd.DataFrame = field(default_factory=pd.DataFrame)
+    place: pd.DataFrame = field(default_factory=_no_rows)
     """One row per date of a vegetation collection: `date, collection` and the metrics of the whole
     region; no rows where no Module measured such."""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
@@ -38,6 +49,8 @@ class Results:
 
 def read_summary(data: bytes) -> Results:
     """Read the bytes of a `results_summary.json`."""
+    import pandas as pd
+
     try:
         summary = formats.decode_json(data)
         chips = pd.DataFrame(_rows(summary, "vegetation"))
@@ -69,6 +82,8 @@ def read_series(data: bytes) -> pd.DataFrame:
         metric its median and quartiles (`offset50`, `offset50_q25`, `offset50_q75` ...), or the
         weather.
     """
+    import pandas as pd
+
     table = pd.read_csv(io.BytesIO(data), parse_dates=["date"], dtype={"collection": str})
     return table.sort_values(["collection", "date"], kind="stable", ignore_index=True)
 
@@ -104,6 +119,8 @@ def _declared(summary: Mapping[str, Any]) -> Iterator[Metric]:
 
 def _tidy(table: pd.DataFrame, first: list[str]) -> pd.DataFrame:
     """Known columns first, dates as dates, in order."""
+    import pandas as pd
+
     rest = [name for name in table.columns if name not in first]
     table = table.reindex(columns=[*first, *rest])
     table["date"] = pd.to_datetime(table["date"])

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg import formats
@@ -35,6 +34,9 @@ from pyveg.earth.types import Place
 from pyveg.runs import older
 from pyveg.runs.chips import Chips, cut
 from pyveg.runs.results import Results, read_series, read_summary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,8 @@ class Run:
 
     def dates(self, collection: str = "") -> list[pd.Timestamp]:
         """Dates that it has images of, in order."""
+        import pandas as pd
+
         layout = self.images(collection).layout
         # One listing, where a look at each date would be a request for each.
         keys = set(self.store.list(f"{layout.root}/"))

@@ -70,6 +70,11 @@ def test_help_loads_little(command: str) -> None:
     assert not _loaded(code) & ({*HEAVY, *CLOUD} - {"networkx"})
 
 
+def test_starting_a_run_loads_no_tables() -> None:
+    """Pandas alone would take as long as a thousand empty Tasks, in each command."""
+    assert not _loaded("import pyveg.jobs.run") & ({*HEAVY} - {"numpy"})
+
+
 @pytest.mark.parametrize("config", ["demo", "sentinel2_era5"])
 def test_a_dry_run_needs_no_cloud_package(config: str) -> None:
     code = f"from pyveg import load_pipeline; load_pipeline('pyveg/configs/{config}.py').plan()"
