@@ -98,7 +98,7 @@ class AzureConfig:
         if not self.storage_account_name:
             raise ConfigError(
                 f"{self.source or 'no azure_config.py was found'}: storage_account_name is missing",
-                f" write the file with pyveg_azure_config and fill it in, or set {PREFIX}"
+                f"write the file with pyveg_azure_config and fill it in, or set {PREFIX}"
                 "STORAGE_ACCOUNT_NAME",
             )
         return f"https://{self.storage_account_name}.blob.core.windows.net"

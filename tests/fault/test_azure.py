@@ -61,7 +61,7 @@ def test_azurite_killed_half_way_of_a_download(tmp_path: Path) -> None:
             store.write(f"a/{number}", bytes([number]) * 9_000_000)
     with Azurite(tmp_path / "data", first.port) as second:  # it notes what it has when it ends
         blobs = store.inventory()
-        watcher = _Watcher(20_000_000, second._process.kill)
+        watcher = _Watcher(20_000_000, second._process.end)
         begin = time.monotonic()
         with pytest.raises(StoreError, match=r"cannot be reached|broke off|did not answer"):
             download_folder(store, blobs, tmp_path / "out", watcher=watcher, n_threads=3)

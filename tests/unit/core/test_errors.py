@@ -57,6 +57,7 @@ NAMES = {
     for name, cls in vars(errors).items()
     if isinstance(cls, type) and issubclass(cls, PyvegError)
 }
+PACKAGE = Path(pyveg.__file__).parent
 CURE = re.compile(
     "[;:.] (or )?(ask|begin|change|check|choose|copy|did you mean|enable|finish|free|give|install|"
     "leave|list|look|lower|make|mend|move|name|open|pip|put|raise|remove|rename|replace|restore|"
@@ -75,29 +76,38 @@ def _literal(node: ast.expr) -> str:
     return "{}"
 
 
-def _messages(source: str) -> Iterator[tuple[int, str]]:
-    """Line and text of what is wrong, of each error of ours that is made."""
+def _messages(source: str) -> Iterator[tuple[int, str, str]]:
+    """Line, what is wrong and the cure of each error of ours that is made."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and node.args:
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             if name in NAMES:
-                yield node.lineno, _literal(node.args[0])
+                wrong, cure = [*map(_literal, node.args), ""][:2]
+                yield node.lineno, wrong, cure
 
 
 def test_a_cure_is_found_in_a_message() -> None:
     source = 'raise ConfigError(f"n = {n} is odd; " "give an even one") from None'
-    ((line, text),) = _messages(source)
-    assert (line, text) == (1, "n = {} is odd; give an even one")
-    assert CURE.search(text)
+    ((line, wrong, cure),) = _messages(source)
+    assert (line, wrong, cure) == (1, "n = {} is odd; give an even one", "")
+    assert CURE.search(wrong)
     assert not CURE.search("there are a; b and c; settings differ")
 
 
+MADE_IN_THE_PACKAGE = [
+    (f"{path.relative_to(PACKAGE)}:{line}", wrong, cure)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    for line, wrong, cure in _messages(path.read_text(encoding="utf-8"))
+]
+
+
 def test_no_cure_hides_in_what_is_wrong() -> None:
-    folder = Path(pyveg.__file__).parent
-    hidden = [
-        f"{path.relative_to(folder)}:{line}: {text}"
-        for path in sorted(folder.rglob("*.py"))
-        for line, text in _messages(path.read_text(encoding="utf-8"))
-        if CURE.search(text)
-    ]
-    assert hidden == []
+    assert [made for made in MADE_IN_THE_PACKAGE if CURE.search(made[1])] == []
+
+
+def test_the_two_fields_join_to_one_sentence() -> None:
+    """Neither begins or ends with a blank, and a full stop ends neither."""
+    for where, *parts in MADE_IN_THE_PACKAGE:
+        for part in parts:
+            assert part == part.strip(), where
+            assert not re.search(r"\w\.$|  ", part), where
