@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +29,8 @@ class RunnerContract:
     n_workers: ClassVar[int] = 2
     n_items: ClassVar[int] = 20
     """Items of the largest run; fewer where each Task costs the engine much."""
+    names_settings: ClassVar[Mapping[str, Any]] = {}
+    """Further settings of Modules where there are many names, such as ``n_batch_tasks``."""
 
     def make_runner(self) -> Runner:
         """An engine as it is used; override where more settings are needed."""
@@ -89,7 +91,8 @@ class RunnerContract:
     def test_names_arrive_as_they_are(self, tmp_path: Path) -> None:
         """Names of Items are never interpreted on their way."""
         names = ["a b", "-x", "$(touch gone)", "ä€", "'\"", "a/b", "..", "%41", "a;b|c&d"]
-        results, store, _ = self._run(tmp_path, start={"names": names})
+        start, follow = {"names": names, **self.names_settings}, self.names_settings
+        results, store, _ = self._run(tmp_path, start=start, follow=follow)
         assert {result.state for result in results.values()} == {State.SUCCEEDED}
         lines = store.read("combine/Gather/all").decode().splitlines()
         assert lines[: len(names)] == [f"{name}+" for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,6 +19,7 @@ from pyveg.testing.runner_contract import RunnerContract
 class TestAzureBatch(RunnerContract):
     runner_class = AzureBatchRunner
     n_items = 4  # each Task is a process that is started on a node
+    names_settings: ClassVar[dict[str, int]] = {"n_batch_tasks": 5}  # of two names, and of one
 
     @pytest.fixture(autouse=True)
     def _cloud(self, make_cloud: Any) -> None:
@@ -44,7 +45,7 @@ class TestAzureBatch(RunnerContract):
         assert "time limit of 0:00:03" in bad["B/Start/00000"]
 
     def test_a_task_that_kills_its_process_fails_alone(self, tmp_path: Path) -> None:
-        results, _, _ = self._run(tmp_path, start={"count": 4, "die": ["00001"]})
+        results, _, _ = self._run(tmp_path, start={"count": 2, "die": ["00001"]})
         states = [result.state for result in results.values()]
         assert (states.count(State.FAILED), states.count(State.BLOCKED)) == (1, 1)
         assert "its process on the node died: exit code" in results["A/Start/00001"].reason

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
 from azure_batch_emulator import Emulator, Faults, Settings
 from pyveg.core.ports import RunnerSettings
+from pyveg.runners.azure_batch import watch
 from pyveg.runners.azure_batch.runner import AzureBatchRunner
 from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
-from pyveg.runners.azure_batch.watch import MARGIN
 from pyveg.storage.memory import MemoryStore
 from pyveg.testing.graphs import fake_pipeline
 from pyveg.testing.runner_contract import Reports
@@ -41,9 +43,10 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_many_tasks_cost_few_requests() -> None:
-    """5,000 dates go out in 50 requests, and a look at them costs three."""
-    tasks = list(fake_pipeline(start={"count": 5000}).plan().graph)
+def test_many_tasks_cost_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,000 dates go out in 20 requests, and a look at them costs two."""
+    monkeypatch.setattr(watch, "MARGIN", timedelta(seconds=1))
+    tasks = list(fake_pipeline(start={"count": 2000}).plan().graph)
     ready = [task for task in tasks if task.id.startswith("A/Start/")]
     with Emulator(Settings(faults=Faults(node_start_seconds=600))) as emulator:
         runner = _runner(emulator)
@@ -51,13 +54,13 @@ def test_many_tasks_cost_few_requests() -> None:
         runner.start(store, Reports())
         try:
             runner.submit(ready)
-            _until(lambda: emulator.requests.counts["create_task_collection"] == 50)
+            _until(lambda: emulator.requests.counts["create_task_collection"] == 20)
             counts = emulator.requests.counts
             looks = ("get_job_task_counts", "list_pool_node_counts", "list_tasks", "get_job")
-            assert sum(n for name, n in counts.items() if name not in looks) <= 60
-            assert len(list(store.list("_pyveg/tasks/"))) == 5000
+            assert sum(n for name, n in counts.items() if name not in looks) <= 30
+            assert len(list(store.list("_pyveg/tasks/"))) == 2000
 
-            time.sleep(MARGIN.total_seconds() + 4)  # from now on no change can be listed late
+            time.sleep(2)  # twice the margin: from now on no change can be listed late
             before = emulator.requests.counts
             _until(lambda: (emulator.requests.counts - before)["list_pool_node_counts"] >= 5)
             spent = emulator.requests.counts - before

@@ -22,7 +22,7 @@ from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.source import StacSource
 from pyveg.sources.utm import utm_grid
 from pyveg.testing.earth_engine import StandIn
-from pyveg.testing.ee_graphs import write_scene
+from pyveg.testing.ee_graphs import StandInScene, write_scene
 from pyveg.testing.source_contract import SourceContract
 from pyveg.testing.stac_world import StacServer, StacWorld, every
 
@@ -79,32 +79,46 @@ class EarthEngineContract(SourceContract):
     """Behind the true client, and with nothing in the cache."""
 
     source_class = EarthEngineSource
+    scenes: ClassVar[list[StandInScene]]
+
+    @classmethod
+    def write_scenes(cls, folder: Path) -> list[StandInScene]:
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _write(cls, tmp_path_factory: pytest.TempPathFactory) -> None:
+        cls.scenes = cls.write_scenes(tmp_path_factory.mktemp("scenes"))
 
     @pytest.fixture(autouse=True)
     def _stand_in(self) -> Iterator[None]:
-        self.service = StandIn()
-        with self.service.instead():
+        with StandIn(self.scenes).instead():
             yield
+
+    def make_settings(self, folder: Path) -> EarthEngineSettings:
+        del folder
+        return EarthEngineSettings(cache="none")
 
 
 class TestEarthEngineImages(EarthEngineContract):
     collection = Collection("S2", "COPERNICUS/S2_SR_HARMONIZED", "vegetation", "earth_engine")
 
-    def make_settings(self, folder: Path) -> EarthEngineSettings:
+    @classmethod
+    def write_scenes(cls, folder: Path) -> list[StandInScene]:
         """Two scenes a month, but none in February; some pixels under cloud."""
-        grid = utm_grid(self.place, 10)
+        grid = utm_grid(cls.place, 10)
         rng = np.random.default_rng(2)
-        self.service.scenes.clear()
+        scenes = []
         for day in ("2018-01-04", "2018-01-19", "2018-03-04", "2018-03-19", "2018-04-04"):
-            bands = {b: rng.integers(1, 9999, grid.shape).astype(np.uint16) for b in self.bands}
+            bands = {b: rng.integers(1, 9999, grid.shape).astype(np.uint16) for b in cls.bands}
             score = {"cs_cdf": rng.random(grid.shape).astype(np.float32)}
-            name = self.collection.collection_name
+            name = cls.collection.collection_name
             facts = {"CLOUDY_PIXEL_PERCENTAGE": 40.0, "PROCESSING_BASELINE": "02.06"}
-            self.service.scenes += [
+            scenes += [
                 write_scene(folder, name, day, day, bands, grid, **facts),
                 write_scene(folder, CLOUD_SCORE, day, day, score, grid),
             ]
-        return EarthEngineSettings(cache="none")
+        return scenes
 
 
 class TestEarthEngineWeather(EarthEngineContract):
@@ -114,18 +128,19 @@ class TestEarthEngineWeather(EarthEngineContract):
         "mean_2m_air_temperature": "temperature_2m",
     }
 
-    def make_settings(self, folder: Path) -> EarthEngineSettings:
+    @classmethod
+    def write_scenes(cls, folder: Path) -> list[StandInScene]:
         """Every day until the middle of March."""
-        product = PRODUCTS[self.collection.collection_name]
+        product = PRODUCTS[cls.collection.collection_name]
         assert product.grid is not None
-        grid = native_grid(self.place, product.grid, product.title)
+        grid = native_grid(cls.place, product.grid, product.title)
         rng = np.random.default_rng(2)
-        self.service.scenes.clear()
+        scenes = []
         for number in range(75):
-            day = str(self.dates.start + timedelta(days=number))
-            bands = {band: rng.random(grid.shape) for band in self.bands.values()}
-            self.service.scenes.append(write_scene(folder, product.id, day, day, bands, grid))
-        return EarthEngineSettings(cache="none")
+            day = str(cls.dates.start + timedelta(days=number))
+            bands = {band: rng.random(grid.shape) for band in cls.bands.values()}
+            scenes.append(write_scene(folder, product.id, day, day, bands, grid))
+        return scenes
 
 
 class TestStacSearch(SourceContract):
@@ -158,12 +173,16 @@ class TestStacStaticCatalogue(SourceContract):
     collection = Collection("S2", "S2", "vegetation", "stac")
     bands: ClassVar[Mapping[str, str]] = {"red": "red", "nir": "nir"}
 
+    catalogue: ClassVar[Path]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _write(cls, tmp_path_factory: pytest.TempPathFactory) -> None:
+        cls.catalogue = stac_world(tmp_path_factory.mktemp("world"), cls.place).write_static()
+
     def make_settings(self, folder: Path) -> StacSettings:
-        path = folder / "world" / "static" / "catalog.json"
-        if not path.exists():
-            path = stac_world(folder / "world", self.place).write_static()
         return StacSettings(
-            path=str(path), stac_collection="sentinel-2-l2a", cache=str(folder / "cache")
+            path=str(self.catalogue), stac_collection="sentinel-2-l2a", cache=str(folder / "cache")
         )
 
 

@@ -44,17 +44,17 @@ ON_NODES = {
 
 
 GATHERED = "combine/Gather/all"
-LINES = ["00000+", "00001+", "00002+", "00000", "00001"]
-"""What three dates of the fakes, and two of another Sequence, make in the end."""
+LINES = ["00000+", "00001+", "00000", "00001"]
+"""What two dates of the fakes, and two of another Sequence, make in the end."""
 
 
 @pytest.fixture
 def fakes(tmp_path: Path) -> Callable[..., str]:
-    """Writes a config of three dates on nodes; one waits at a gate if there is one."""
+    """Writes a config of two dates on nodes; one waits at a gate if there is one."""
 
     def write(gate: Gate | None = None) -> str:
         held = {} if gate is None else {"gate": str(gate.folder), "held": ["00001"]}
-        special: dict[str, Any] = {"A": {"count": 3, **BATCH}, "Follow": held, "B": {"count": 2}}
+        special: dict[str, Any] = {"A": {"count": 2, **BATCH}, "Follow": held, "B": {"count": 2}}
         where = {"output_location_type": "azure", "runner": "threads"}
         path = tmp_path / "fakes.py"
         name = f"fakes-{uuid.uuid4().hex[:8]}"
@@ -234,7 +234,7 @@ def _done(store: AzureBlobStore) -> dict[str, str]:
 
 def _until_all_but_one_are_done(store: AzureBlobStore) -> None:
     """The second date is held in its second Module; all else that can be done is."""
-    _until(lambda: len(_done(store)) == 3 + 2 + 2)
+    _until(lambda: len(_done(store)) == 2 + 1 + 2)
 
 
 def _lines(store: AzureBlobStore) -> list[str]:
@@ -295,7 +295,7 @@ def test_an_interrupt(make_cloud: Any, fakes: Any, gate: Gate, how: str, number:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"pyveg_run_pipeline --from_cache {store.url}" in output
-    assert len(_left(cloud)) == (2 if how == "detach" else 0)
+    _until(lambda: len(_left(cloud)) == (2 if how == "detach" else 0))
     gate.open()
     again = _invoke(run_command, "--from_cache", store.container)
     assert again.exit_code == 0, again.output
@@ -321,7 +321,7 @@ def test_cleanup_removes_what_a_killed_run_left(make_cloud: Any, fakes: Any, gat
     removed = _invoke(cleanup_command, "--remove", "--going_on")
     assert removed.exit_code == 0, removed.output
     assert removed.output.count(": removed") == 2
-    assert _left(cloud) == []
+    _until(lambda: not _left(cloud))  # the service lets a pool go when its last task has ended
     assert "nothing was left behind" in _invoke(cleanup_command).output
     with pytest.raises(KeyMissingError):
         store.read(GATHERED)
