@@ -7,6 +7,10 @@ With ``--against PYTHON`` the same work is done by turns with this interpreter a
 such as that of an environment with an older pyveg, each time in a new process. It prints the CPU
 time (user and system, start of Python included) of both and the ratio, and exits with 1 where the
 median of the ratios is above a half for a Store in memory, two thirds for a folder.
+
+The system's part is mostly that of new files. On ext4 it grows tenfold for minutes after other
+files were deleted, as their inodes are passed over one by one; ``--folder /dev/shm/bench`` measures
+without a disk, and runs of one comparison are left until its end.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 # The other interpreter runs this file too: it may use only what an older pyveg also has.
 from pyveg import Pipeline, run_pipeline
@@ -50,8 +55,18 @@ def measure(runner: str, count: int, store: str, folder: Path) -> float:
     return planned + each
 
 
-def core_seconds(python: str, arguments: argparse.Namespace, folder: Path) -> float:
-    """CPU time of a process that measures with an interpreter, seconds."""
+class Cpu(NamedTuple):
+    """CPU time of a process, seconds."""
+
+    user: float
+    system: float
+
+    def __str__(self) -> str:
+        return f"{sum(self):.2f} s ({self.system:.2f} s of the system)"
+
+
+def cpu_of(python: str, arguments: argparse.Namespace, folder: Path) -> Cpu:
+    """CPU time of a process that measures with an interpreter."""
     command = [python, __file__, "--count", str(arguments.count), "--store", arguments.store]
     command += ["--runners", arguments.runners, "--folder", str(folder)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -60,17 +75,17 @@ def core_seconds(python: str, arguments: argparse.Namespace, folder: Path) -> fl
     if done.returncode and done.stderr:
         raise SystemExit(done.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cpu(after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime)
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> bool:
     """Print the CPU time of both interpreters; whether the ratio is within the limit."""
     ratios = []
     for number in range(arguments.rounds):
-        here = core_seconds(sys.executable, arguments, folder / f"here{number}")
-        there = core_seconds(arguments.against, arguments, folder / f"there{number}")
-        ratios.append(here / there)
-        print(f"{here:.2f} s here, {there:.2f} s there, ratio {ratios[-1]:.2f}")
+        here = cpu_of(sys.executable, arguments, folder / f"here{number}")
+        there = cpu_of(arguments.against, arguments, folder / f"there{number}")
+        ratios.append(sum(here) / sum(there))
+        print(f"here {here}, there {there}, ratio {ratios[-1]:.2f}")
     median, limit = statistics.median(ratios), LIMITS[arguments.store]
     print(f"median {median:.2f} ({arguments.store}, {arguments.runners}; at most {limit:.2f})")
     return median <= limit
@@ -81,15 +96,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--store", choices=sorted(ENGINES), default="folder")
     parser.add_argument("--runners", help="engines, with commas between them")
-    parser.add_argument("--folder", help="where runs are made and left; a temporary one if not set")
+    parser.add_argument("--folder", help="where runs are made; in a temporary one they are removed")
     parser.add_argument("--against", help="interpreter to compare with")
     parser.add_argument("--rounds", type=int, default=5, help="how often each interpreter runs")
     arguments = parser.parse_args()
     arguments.runners = arguments.runners or (
         "serial" if arguments.against else ENGINES[arguments.store]
     )
-    # Folders stay until all has been measured: file systems such as ext4 pass over the inodes of
-    # files that were deleted a moment ago, one by one, which makes new files slow for minutes.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(arguments.folder or name)
         if arguments.against:
