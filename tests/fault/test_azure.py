@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pyveg.core.errors import ConfigError, KeyMissingError, StoreError
+from pyveg.core.errors import ConfigError, KeyMissingError, RunLockedError, StoreError
 from pyveg.storage.azure_access import Access, container_sas
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.azure_download import PARTS, download_folder, download_zip
@@ -92,6 +94,38 @@ class _Chunks:
             with self._lock:
                 self.size += len(data)
             yield self._change(data) if self._change else data
+
+
+HOLDER = """
+import sys, time
+from pyveg.storage.azure_access import Access
+from pyveg.storage.azure_blob import AzureBlobStore
+store = AzureBlobStore(sys.argv[1], sys.argv[2], Access(sys.argv[3]), lease_seconds=15)
+with store.lock("a"):
+    print("held", flush=True)
+    time.sleep(120)
+"""
+
+
+def test_the_lease_of_a_process_that_was_killed_ends(
+    azurite: Azurite, store: AzureBlobStore
+) -> None:
+    """By itself, after 15 seconds; nobody else can end it sooner."""
+    command = [sys.executable, "-c", HOLDER, azurite.url, store.container, azurite.key]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+    with pytest.raises(RunLockedError, match=f"process {process.pid}"), store.lock("a"):
+        pass
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with store.lock("a"):
+                return
+        except RunLockedError:
+            time.sleep(0.5)
+    pytest.fail("the lease did not end")
 
 
 def test_a_download_that_is_interrupted_goes_on(store: AzureBlobStore, tmp_path: Path) -> None:
