@@ -19,12 +19,18 @@ from numpy.typing import NDArray
 
 from pyveg import formats
 from pyveg.core import registry
-from pyveg.core.errors import ConfigError, DataError, KeyMissingError, NotARunError
+from pyveg.core.errors import (
+    ConfigError,
+    DataError,
+    KeyMissingError,
+    NotARunError,
+)
 from pyveg.core.layout import COMBINE, CONFIG_FILE, LOG_FILE, PRIVATE, RUN_FILE
 from pyveg.core.module import Settings
 from pyveg.core.pipeline import FORMAT, Pipeline
 from pyveg.core.ports import Store
-from pyveg.core.sequence import ModuleSpec
+from pyveg.core.tasks import scope_from_json
+from pyveg.core.types import Scope
 from pyveg.earth.chips import ChipGrid
 from pyveg.earth.layout import Layout
 from pyveg.earth.metrics import OFFSET50, Metric, declared
@@ -40,32 +46,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class RecordedStep:
+    """One Module of a run, as the run recorded it: readable where its package is not installed."""
+
+    scope: Scope
+    module: str
+    """Name in the registry, or ``package.module:Class``."""
+    settings: Mapping[str, Any]
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """What it measures; nothing where its package is not installed here."""
+        try:
+            return declared([registry.load("module", self.module)])
+        except ConfigError:
+            return {}
+
+
+@dataclass(frozen=True)
 class Images:
     """What a run has of one vegetation collection: its images, and how they were measured."""
 
     name: str
     """The collection's name in results."""
     layout: Layout
-    modules: tuple[ModuleSpec, ...]
+    steps: tuple[RecordedStep, ...]
 
     @cached_property
     def network(self) -> Network:
         """Which network its numbers are about; the usual one where it measured none."""
-        return Network.of(vars(self._measuring)) if self._measuring else Network()
+        return Network.of(self._settings)
 
     @cached_property
     def n_sub_images(self) -> int:
         """How many chips of each date were measured; -1 for all."""
-        return int(getattr(self._measuring, "n_sub_images", -1))
+        return int(self._settings.get("n_sub_images", -1))
 
     @property
-    def _measuring(self) -> Settings | None:
-        """Settings of the Module that measures networks, or else of any that measures chips."""
-        by_network = [s for s in self.modules if OFFSET50 in declared([s.cls])]
-        by_chips = [s for s in self.modules if declared([s.cls])]
-        for spec in (*by_network, *by_chips):
-            return spec.settings
-        return None
+    def _settings(self) -> Mapping[str, Any]:
+        """Those of the Module that measures networks, or else of any that measures chips."""
+        by_network = [step for step in self.steps if OFFSET50 in step.metrics]
+        by_chips = [step for step in self.steps if step.metrics]
+        for step in (*by_network, *by_chips):
+            return step.settings
+        return {}
 
 
 @dataclass(frozen=True)
@@ -101,13 +125,24 @@ class Run:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The job as it was settled.
+        """The job as it was settled, with the Modules that it names.
 
         Raises
         ------
         NotARunError
             If it is damaged, or of a version of pyveg that this one does not know.
+        ConfigError
+            If the package of a Module is not installed here; all that the run left can be read
+            without it.
         """
+        try:
+            return Pipeline.from_json(self._recorded)
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(RUN_FILE, error) from error
+
+    @cached_property
+    def _recorded(self) -> Mapping[str, Any]:
+        """The Pipeline as plain data in today's form."""
         pipeline = older.readable(self.record["pipeline"])
         if pipeline["format"] != FORMAT:
             made_by = self.record.get("versions", {}).get("pyveg")
@@ -115,8 +150,23 @@ class Run:
                 f"{self.url} was made by another version of pyveg ({made_by})",
                 "open it with that one",
             )
+        return pipeline
+
+    @cached_property
+    def steps(self) -> tuple[RecordedStep, ...]:
+        """Its Modules and their settings, in order, as it recorded them.
+
+        Raises
+        ------
+        NotARunError
+            If the record is damaged, or of a version of pyveg that this one does not know.
+        """
         try:
-            return Pipeline.from_json(pipeline)
+            return tuple(
+                RecordedStep(scope_from_json(sequence["scope"]), module, settings)
+                for sequence in self._recorded["sequences"]
+                for module, settings in sequence["modules"]
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise self._damaged(RUN_FILE, error) from error
 
@@ -180,7 +230,10 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """What its Modules measure, by name."""
-        return declared(spec.cls for one in self.pipeline.sequences for spec in one.modules)
+        metrics: dict[str, Metric] = {}
+        for step in self.steps:
+            metrics = {**step.metrics, **metrics}
+        return metrics
 
     # -- imagery ---------------------------------------------------------------------------------
 
@@ -188,12 +241,14 @@ class Run:
     def _images(self) -> dict[str, Images]:
         """Vegetation collections by their names in results."""
         images = {}
-        for sequence in self.pipeline.sequences:
-            collection = collection_of(sequence.scope)
+        for scope in {step.scope.sequence: step.scope for step in self.steps}.values():
+            collection = collection_of(scope)
             if collection is not None and collection.data_type == "vegetation":
-                layout = Layout(Subject.of(sequence.scope).place, sequence.name)
-                name = collection.collection_name
-                images[name] = Images(name, layout, sequence.modules)
+                layout = Layout(Subject.of(scope).place, scope.sequence)
+                steps = tuple(step for step in self.steps if step.scope == scope)
+                images[collection.collection_name] = Images(
+                    collection.collection_name, layout, steps
+                )
         return images
 
     @property
@@ -301,9 +356,9 @@ class Run:
     @cached_property
     def _combined(self) -> Layout | None:
         """Names of what its combiner writes; None where the job has no place."""
-        for sequence in self.pipeline.sequences:
-            if sequence.name == COMBINE and has_subject(sequence.scope):
-                return Layout(Subject.of(sequence.scope).place, COMBINE)
+        for step in self.steps:
+            if step.scope.sequence == COMBINE and has_subject(step.scope):
+                return Layout(Subject.of(step.scope).place, COMBINE)
         return None
 
     @property
