@@ -150,13 +150,13 @@ def made_once(base_folder: Path) -> Callable[[str, Callable[[Path], None]], Path
     """Makes a folder of some name once, whichever process asks first; nobody writes to it."""
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:
-        folder = base_folder / name
-        with FileLock(f"{folder}.lock"):
-            if not folder.exists():
-                partial = folder.with_name(f"{name}.{os.getpid()}")
-                partial.mkdir()
-                fill(partial)
-                partial.rename(folder)
+        folder, made = base_folder / name, base_folder / f"{name}.made"
+        with FileLock(base_folder / f"{name}.lock"):
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that could not
+                folder.mkdir()
+                fill(folder)
+                made.touch()
         return folder
 
     return make
@@ -352,6 +352,39 @@ class ConfigWriter:
     def runs(self) -> list[Path]:
         """Folders of the runs that were made."""
         return sorted(self.folder.glob("out_*"))
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """A run of the small simulated place in worker processes; nobody writes to it."""
+
+    folder: Path
+    output: str
+
+    def results(self) -> dict[str, bytes]:
+        """What was measured, by key."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in self.folder.glob("gee_*/**/*")
+            if path.is_file()
+        }
+
+
+@pytest.fixture(scope="session")
+def small_run(made_once: Callable[..., Path]) -> SmallRun:
+    """The run of a `ConfigWriter` without changes, made once for all files."""
+    from click.testing import CliRunner
+
+    from pyveg.scripts.run_pipeline import main
+
+    def fill(folder: Path) -> None:
+        result = CliRunner().invoke(main, ["--config_file", str(ConfigWriter(folder)())])
+        assert result.exit_code == 0, result.output
+        (folder / "output.txt").write_text(result.output)
+
+    made = made_once("small_run", fill)
+    (folder,) = ConfigWriter(made).runs()
+    return SmallRun(folder, (made / "output.txt").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -72,15 +72,8 @@ def azure_text(write_config: Any) -> Path:
     return path
 
 
-def test_the_results_are_those_of_a_local_run(finished: SimpleNamespace, write_config: Any) -> None:
-    result = _run("--config_file", str(write_config(runner="threads")))
-    assert result.exit_code == 0, result.output
-    (folder,) = write_config.runs()
-    local = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.glob("gee_*/**/*")
-        if path.is_file()
-    }
+def test_the_results_are_those_of_a_local_run(finished: SimpleNamespace, small_run: Any) -> None:
+    local = small_run.results()
     assert SUMMARY in local
     assert {key: finished.store.read(key) for key in finished.store.list("gee_")} == local
 

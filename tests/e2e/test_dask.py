@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +40,11 @@ def _outputs(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture(scope="module")
-def expected(
-    tmp_path_factory: pytest.TempPathFactory, config_writer: Callable[[Path], Any]
-) -> dict[str, bytes]:
+@pytest.fixture(scope="session")
+def expected(small_run: Any) -> dict[str, bytes]:
     """What a run on this machine gives."""
-    writer = config_writer(tmp_path_factory.mktemp("local"))
-    result = _run("--config_file", str(writer(runner="threads")))
-    assert result.exit_code == 0, result.output
-    (folder,) = writer.runs()
-    return _outputs(folder)
+    found: dict[str, bytes] = small_run.results()
+    return found
 
 
 def test_everything_on_a_scheduler(

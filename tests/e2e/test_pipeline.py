@@ -59,20 +59,8 @@ def _summary(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def simulated(
-    tmp_path_factory: pytest.TempPathFactory, config_writer: Callable[[Path], Any]
-) -> tuple[Path, Result]:
-    """One run of a small simulated place, made once."""
-    writer = config_writer(tmp_path_factory.mktemp("simulated"))
-    result = _run("--config_file", str(writer()))
-    assert result.exit_code == 0, result.output
-    (folder,) = writer.runs()
-    return folder, result
-
-
-def test_the_summary_has_the_old_schema(simulated: tuple[Path, Result]) -> None:
-    summary = _summary(simulated[0])
+def test_the_summary_has_the_old_schema(small_run: Any) -> None:
+    summary = _summary(small_run.folder)
     assert list(summary) == ["SimulatedWeather", "SimulatedSentinel2", "metadata", "missing"]
     vegetation = summary["SimulatedSentinel2"]
     assert vegetation["type"] == "vegetation"
@@ -109,11 +97,11 @@ def test_the_summary_has_the_old_schema(simulated: tuple[Path, Result]) -> None:
     }
 
 
-def test_the_series_are_medians_over_chips(simulated: tuple[Path, Result]) -> None:
+def test_the_series_are_medians_over_chips(small_run: Any) -> None:
     """Equal to what pandas makes of the summary."""
-    (path,) = simulated[0].glob("gee_*_combine/series.csv")
+    (path,) = small_run.folder.glob("gee_*_combine/series.csv")
     series = read_series(path.read_bytes())
-    chips = pyveg.load_results(simulated[0])
+    chips = pyveg.load_results(small_run.folder)
     rows = series[series["collection"] == "SimulatedSentinel2"].set_index("date")
     assert rows["chips"].tolist() == chips.groupby("date").size().tolist()
     for metric in ("offset50", "ndvi_mean", "cover"):
@@ -121,12 +109,12 @@ def test_the_series_are_medians_over_chips(simulated: tuple[Path, Result]) -> No
         assert np.allclose(rows[metric], by_date.median(), atol=1e-6)
         assert np.allclose(rows[f"{metric}_q25"], by_date.quantile(0.25), atol=1e-6)
     weather = series[series["collection"] == "SimulatedWeather"]
-    expected = pyveg.load_weather(simulated[0])["total_precipitation"]
+    expected = pyveg.load_weather(small_run.folder)["total_precipitation"]
     assert np.allclose(weather["total_precipitation"], expected)
 
 
-def test_chips_lie_where_the_raster_says(simulated: tuple[Path, Result]) -> None:
-    table = pyveg.load_results(simulated[0])
+def test_chips_lie_where_the_raster_says(small_run: Any) -> None:
+    table = pyveg.load_results(small_run.folder)
     assert table["longitude"].between(27.944, 27.956).all()
     assert table["latitude"].between(11.564, 11.576).all()
     first = table[table["date"] == table["date"].iloc[0]].set_index("chip")
@@ -136,9 +124,9 @@ def test_chips_lie_where_the_raster_says(simulated: tuple[Path, Result]) -> None
     assert first.loc[0, "latitude"] - first.loc[1, "latitude"] == pytest.approx(degrees, rel=0.05)
 
 
-def test_the_ndvi_of_the_truth_is_found(simulated: tuple[Path, Result]) -> None:
+def test_the_ndvi_of_the_truth_is_found(small_run: Any) -> None:
     """Dates with more simulated biomass are greener."""
-    folder = simulated[0]
+    folder = small_run.folder
     table = pyveg.load_results(folder).groupby("date")["ndvi_mean"].mean()
     truth = {
         path.parent.parent.name: json.loads(path.read_text())["truth"]
@@ -148,28 +136,26 @@ def test_the_ndvi_of_the_truth_is_found(simulated: tuple[Path, Result]) -> None:
     assert np.corrcoef(biomass, table)[0, 1] > 0.9
 
 
-def test_what_is_printed_and_drawn(simulated: tuple[Path, Result]) -> None:
-    folder, result = simulated
+def test_what_is_printed_and_drawn(small_run: Any) -> None:
+    folder, output = small_run.folder, small_run.output
     (figure,) = folder.glob("gee_*_combine/series.png")
-    assert f"picture: {figure}" in result.output
+    assert f"picture: {figure}" in output
     picture = formats.decode_png(figure.read_bytes())
     assert picture.shape[0] > 400
     assert picture.std() > 10
-    assert "SimulatedSentinel2/NDVICalculator" in result.output
+    assert "SimulatedSentinel2/NDVICalculator" in output
     assert (folder / "_pyveg/config.py").read_text().startswith("from pyveg.configs")
     assert "217 tasks" not in (folder / "_pyveg/run.log").read_text()
 
 
 @pytest.mark.parametrize("runner", ["serial", "threads"])
-def test_engines_agree_byte_for_byte(
-    simulated: tuple[Path, Result], write_config: Any, runner: str
-) -> None:
+def test_engines_agree_byte_for_byte(small_run: Any, write_config: Any, runner: str) -> None:
     result = _run("--config_file", str(write_config(runner=runner)), "--n_workers", "3")
     assert result.exit_code == 0
     (folder,) = write_config.runs()
-    for path in sorted(simulated[0].glob("gee_*/**/*")):
+    for path in sorted(small_run.folder.glob("gee_*/**/*")):
         if path.is_file():
-            other = folder / path.relative_to(simulated[0])
+            other = folder / path.relative_to(small_run.folder)
             assert other.read_bytes() == path.read_bytes(), path
 
 
@@ -183,8 +169,8 @@ def test_a_dry_run_writes_nothing(write_config: Any, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_dry_run_of_a_resume_tells_what_is_done(simulated: tuple[Path, Result]) -> None:
-    result = _run("--from_cache", str(simulated[0]), "--dry_run")
+def test_a_dry_run_of_a_resume_tells_what_is_done(small_run: Any) -> None:
+    result = _run("--from_cache", str(small_run.folder), "--dry_run")
     assert result.exit_code == 0
     rows = [line.split() for line in result.output.splitlines() if line.startswith("Simulated")]
     assert rows
@@ -466,7 +452,7 @@ def _compare_with_old(folder: Path, old: Path, date: str) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_results_do_not_depend_on_the_order_of_tasks(
-    simulated: tuple[Path, Result], write_config: Any, seed: int
+    small_run: Any, write_config: Any, seed: int
 ) -> None:
     """Any order in which nothing runs before what it waits for, here drawn by lot."""
     tasks = list(pyveg.load_pipeline(write_config()).plan().graph)
@@ -481,4 +467,4 @@ def test_results_do_not_depend_on_the_order_of_tasks(
         order.append(task.id)
     assert order != sorted(order)
     for key in store.list("gee_"):
-        assert store.read(key) == (simulated[0] / key).read_bytes(), key
+        assert store.read(key) == (small_run.folder / key).read_bytes(), key
