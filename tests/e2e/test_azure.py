@@ -234,7 +234,7 @@ def test_troubles_are_told_quickly(
         assert told in result.output
         assert result.output.count("\n") == 1, "one line"
         assert "bm8=" not in result.output
-        assert time.monotonic() - begin < 20
+        assert time.monotonic() - begin < 60
 
 
 def test_without_the_extra_the_pip_line_is_told(

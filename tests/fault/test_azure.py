@@ -67,7 +67,7 @@ def test_azurite_killed_half_way_of_a_download(tmp_path: Path) -> None:
         begin = time.monotonic()
         with pytest.raises(StoreError, match=r"cannot be reached|broke off|did not answer"):
             download_folder(store, blobs, tmp_path / "out", watcher=watcher, n_threads=3)
-        assert time.monotonic() - begin < 25
+        assert time.monotonic() - begin < 60
         came = watcher.done
         assert 20_000_000 <= came < watcher.total
     with Azurite(tmp_path / "data", first.port) as again:

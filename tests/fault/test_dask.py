@@ -148,7 +148,7 @@ def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         begin = time.monotonic()
         with pytest.raises(EngineError, match=f"no Dask scheduler answers at {address}"):
             _run(tmp_path, address)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
 
 
 def _preload(folder: Path, text: str) -> Path:

@@ -101,7 +101,7 @@ def test_at_the_limit_all_that_it_has_started_ends(work: Path) -> None:
     begin = time.monotonic()
     ended = _run(work, sys.executable, "-c", SLEEPER, str(work / "pids"), limit=1.5)
     assert ended.why == "late"
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 50
     _until_gone(*map(int, (work / "pids").read_text().split()))
 
 
@@ -109,7 +109,7 @@ def test_one_that_will_not_end_is_ended(work: Path) -> None:
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     begin = time.monotonic()
     assert _run(work, sys.executable, "-c", code, limit=0.5).why == "late"
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 50
 
 
 def test_what_it_leaves_behind_ends_with_it(work: Path) -> None:
