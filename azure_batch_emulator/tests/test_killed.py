@@ -155,13 +155,16 @@ def test_a_stopped_emulator_leaves_nothing(ready: Any) -> None:
     assert set(children()) == before
 
 
+def _is_watchdog(process: psutil.Process) -> bool:
+    try:
+        return any("watchdog_process" in word for word in process.cmdline())
+    except psutil.Error:  # another child of the tests, which has ended
+        return False
+
+
 def test_the_emulator_works_on_without_its_watchdog(ready: Any) -> None:
     ready.run("true", "first")
-    (watchdog,) = (
-        process
-        for process in psutil.Process().children()
-        if any("watchdog_process" in word for word in process.cmdline())
-    )
+    (watchdog,) = (process for process in psutil.Process().children() if _is_watchdog(process))
     watchdog.kill()
     for number in range(3):
         assert ready.run("true", f"t{number}").execution_info.exit_code == 0
