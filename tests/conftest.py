@@ -35,6 +35,7 @@ ON_NODES = (
     "e2e/test_azure_batch.py",
     "contract/test_azure_batch.py",
     "fault/test_azure_batch.py",
+    "fault/test_azure_deleted.py",
 )
 """Files that need nodes; one process runs them all, as setting up a node takes long."""
 FIRST = (
@@ -88,12 +89,12 @@ def _compiled(folder: Path) -> Path:
     return folder
 
 
-def _remove_old(newest: Path, keep: int = 5) -> None:
-    """Keep a few versions, as one may go back and forth between them."""
+def _remove_old(newest: Path, days: float = 30) -> None:
+    """Versions that nobody has used for a while; one may go back and forth between others."""
     os.utime(newest)
-    by_age = sorted(newest.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in by_age[keep:]:
-        shutil.rmtree(path, ignore_errors=True)
+    for path in newest.parent.iterdir():
+        if newest.stat().st_mtime - path.stat().st_mtime > days * 86400:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
