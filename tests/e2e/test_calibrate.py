@@ -217,12 +217,18 @@ def test_a_place_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not list(tmp_path.glob("tests/*/*"))
 
 
+def _grandchildren() -> set[psutil.Process]:
+    """Processes that children of this one have started."""
+    return {worker for server in psutil.Process().children() for worker in server.children()}
+
+
 def test_a_worker_that_dies(tmp_path: Path) -> None:
+    others = _grandchildren()  # servers of other tests, which are to live on
+
     def kill(done: int, _total: int, _name: str) -> None:
         if done == 1:
-            for server in psutil.Process().children():
-                for worker in server.children():
-                    worker.kill()
+            for worker in _grandchildren() - others:
+                worker.kill()
 
     with pytest.raises(RunError, match=r"a worker process died .* the same command goes on"):
         _calibrate(tmp_path, n_places=6, n_workers=2, progress=kill)
