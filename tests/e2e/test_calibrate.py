@@ -231,7 +231,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
                 worker.kill()
 
     with pytest.raises(RunError, match=r"a worker process died .* the same command goes on"):
-        _calibrate(tmp_path, n_places=6, n_workers=2, progress=kill)
+        _calibrate(tmp_path, n_places=4, n_falling=0, n_workers=2, progress=kill)
     assert len(list(tmp_path.glob("tests/*/*.csv"))) >= 1
 
 
