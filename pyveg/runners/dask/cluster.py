@@ -32,6 +32,9 @@ from pyveg.runners.dask.settings import LOCAL
 
 PATIENCE = 5.0
 """How long a scheduler may take to answer the first time, seconds."""
+_NOTHING = logging.CRITICAL + 1
+"""A level of logs above all that Dask writes, such as the traceback of a scheduler whose client has
+left in the middle of a Task."""
 
 
 @asynccontextmanager
@@ -111,7 +114,7 @@ def _local_cluster(n_workers: int, folder: str) -> LocalCluster:
         memory_limit=0,  # as with processes; Dask would end a worker that takes its share
         local_directory=folder,
         asynchronous=True,
-        silence_logs=logging.CRITICAL,
+        silence_logs=_NOTHING,
         scheduler_kwargs={
             "allowed_failures": 0,  # what to try again is decided in `dispatch`
             "dashboard": False,
@@ -122,7 +125,7 @@ def _local_cluster(n_workers: int, folder: str) -> LocalCluster:
 
 def quiet() -> AbstractContextManager[None]:
     """Leave it to `dispatch` to tell, in pyveg's words, what matters of what Dask would log."""
-    silent: AbstractContextManager[None] = silence_logging_cmgr(logging.CRITICAL)
+    silent: AbstractContextManager[None] = silence_logging_cmgr(_NOTHING)
     return silent
 
 
