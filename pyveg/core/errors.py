@@ -7,11 +7,15 @@ PyvegError                  everything that pyveg raises on purpose
 ├── RunError                a run cannot be started or resumed
 │   ├── NotARunError        a folder that holds no run of pyveg
 │   └── RunLockedError      another process is writing to the run
+│       └── LockLostError   another process has taken over the run from this one
 ├── EngineError             a service that runs Tasks refuses to be used
 ├── StoreError              a Store cannot do what is asked of it
-│   └── KeyMissingError     nothing is stored under that key
+│   ├── KeyMissingError     nothing is stored under that key
+│   ├── StoreFullError      there is no room left
+│   └── StoreGoneError      the whole Store is gone, or lets nobody in any more: trying is useless
 ├── DataError               input of a Task that cannot be used; the Task fails with this reason
 ├── ServiceError            a service did not give what it was asked for; the same
+│   └── ServiceAwayError    it gives nobody anything: no network, no sign-in, no quota
 ├── CommandError            a program that a Task ran did not do its work; the same
 └── TaskTimeoutError        a Task took longer than its limit
 
@@ -22,7 +26,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 _SHOWN = 100
 """Known names that a message lists before it only counts them."""
@@ -46,6 +50,9 @@ class PyvegError(Exception):
     >>> print(error)
     config: n_workers = 0 is out of range; give 1 or more
     """
+
+    shared: ClassVar[bool] = False
+    """True: never the fault of one Item; all Tasks that do the same would meet it."""
 
     def __init__(self, wrong: str, cure: str = "") -> None:
         super().__init__(wrong, cure)
@@ -115,6 +122,10 @@ class RunLockedError(RunError):
     """Another process is writing to the run."""
 
 
+class LockLostError(RunLockedError):
+    """Another process has taken over the run from this one, which must not write any more."""
+
+
 class EngineError(PyvegError):
     """A service that runs Tasks refuses to be used; the text says what to do about it."""
 
@@ -135,12 +146,30 @@ class KeyMissingError(StoreError):
         return type(self), (self.key, self.store)
 
 
+class StoreFullError(StoreError):
+    """There is no room left."""
+
+    shared = True
+
+
+class StoreGoneError(StoreError):
+    """The whole Store is gone, or lets nobody in any more: an answer, which will stay so."""
+
+    shared = True
+
+
 class DataError(PyvegError):
     """Input of a Task that cannot be used; the Task fails with this reason."""
 
 
 class ServiceError(PyvegError):
     """A service did not give what it was asked for; the text says what to do."""
+
+
+class ServiceAwayError(ServiceError):
+    """A service gives nobody anything: no network, no sign-in, disabled, over its quota."""
+
+    shared = True
 
 
 class CommandError(PyvegError):

@@ -168,6 +168,8 @@ class TaskResult:
     """The traceback of a failure, for `--debug` and the log."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Facts that its Module has kept, as in the manifest."""
+    shared: bool = False
+    """Whether it failed of something that is no fault of its Item, so that others will too."""
 
 
 class TaskGraph:
