@@ -1,0 +1,180 @@
+"""Events as plain data: what leaves the process, and is read by whoever watches from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pyveg.core.events import (
+    ClosingStep,
+    EngineStatus,
+    Event,
+    RunEnded,
+    RunStarted,
+    TaskEnded,
+    TaskStarted,
+)
+
+LONGEST_TEXT = 4_000
+"""Characters of a reason or a line that are kept."""
+LONGEST_DETAILS = 16_000
+"""Characters of a traceback that are kept."""
+
+
+class Kind(StrEnum):
+    """What a Record tells."""
+
+    RUN = "run"
+    """The plan is made: `text` is the URL, `counts` the Tasks of each Module."""
+    STARTED = "start"
+    """A Task has begun."""
+    ENDED = "end"
+    """A Task has ended: `state`, `seconds`, the reason as `text`, the traceback as `details`.
+    `flag`: others will meet the same."""
+    MANY = "many"
+    """Tasks that ended at once for one reason, told together: `state`, and how many of each Module
+    as `counts`. Those that were done before, or given up by an interrupt."""
+    ENGINE = "engine"
+    """How an engine is; `flag`: somebody should do something about it."""
+    STEP = "step"
+    """Something that is done when no Task is left."""
+    OVER = "over"
+    """No Task is left; `flag`: since the run was interrupted."""
+    NOTE = "note"
+    """A line of the log."""
+    LOST = "lost"
+    """`counts`: how many records could not be kept, since nothing could be written."""
+    CLOSED = "close"
+    """The attempt ends: how as `state`, why as `text`."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One event as plain data.
+
+    Examples
+    --------
+    >>> record = Record(Kind.ENDED, 1769860800.25, task="job/Start/00001", state="succeeded")
+    >>> record.to_json()
+    {'e': 'end', 't': 1769860800.25, 'id': 'job/Start/00001', 's': 'succeeded'}
+    >>> Record.from_json(record.to_json()) == record
+    True
+    """
+
+    kind: Kind
+    at: float
+    """When, seconds since 1970 (UTC), to the millisecond."""
+    task: str = ""
+    """The id of a Task."""
+    state: str = ""
+    seconds: float = 0.0
+    text: str = ""
+    details: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    flag: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with short names that `from_json` reads back; what is empty is left out."""
+        values = ((short, getattr(self, name)) for short, name in _NAMES.items())
+        return {
+            "e": str(self.kind),
+            "t": self.at,
+            **{short: value for short, value in values if value},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Record:
+        """Read what `to_json` wrote; names that this version does not know are passed over.
+
+        Raises
+        ------
+        ValueError
+            If it is no event, or of a kind that this version does not know.
+        """
+        given = {name: data[short] for short, name in _NAMES.items() if short in data}
+        try:
+            record = cls(Kind(data["e"]), float(data["t"]), **given)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no event: {error}") from error
+        if any(not isinstance(getattr(record, name), kind) for name, kind in _TYPES.items()):
+            raise ValueError("no event: a value is of another type")
+        return record
+
+
+_NAMES = {
+    "id": "task",
+    "s": "state",
+    "d": "seconds",
+    "m": "text",
+    "x": "details",
+    "n": "counts",
+    "f": "flag",
+}
+"""Short names as they are written -> fields."""
+_TYPES: dict[str, Any] = {
+    "task": str,
+    "state": str,
+    "seconds": int | float,
+    "text": str,
+    "details": str,
+    "counts": Mapping,
+    "flag": bool,
+}
+
+
+def record_of(event: Event, at: float) -> Record:
+    """An event as plain data.
+
+    Parameters
+    ----------
+    event : Event
+    at : float
+        When it happened, seconds since 1970 (UTC).
+    """
+    at = round(at, 3)
+    match event:
+        case TaskEnded(result=result):
+            return Record(
+                Kind.ENDED,
+                at,
+                task=result.task_id,
+                state=str(result.state),
+                seconds=round(result.seconds, 3),
+                text=cut(result.reason),
+                details=cut(result.details, LONGEST_DETAILS),
+                flag=result.shared,
+            )
+        case TaskStarted(task=task):
+            return Record(Kind.STARTED, at, task=task.id)
+        case RunStarted(graph=graph, url=url):
+            counts: dict[str, int] = {}
+            for task in graph:
+                counts[task.step.label] = counts.get(task.step.label, 0) + 1
+            return Record(Kind.RUN, at, text=url, counts=counts)
+        case EngineStatus(text=text, urgent=urgent):
+            return Record(Kind.ENGINE, at, text=cut(text), flag=urgent)
+        case ClosingStep(text=text):
+            return Record(Kind.STEP, at, text=cut(text))
+        case RunEnded(interrupted=interrupted):
+            return Record(Kind.OVER, at, flag=interrupted)
+
+
+def cut(text: str, most: int = LONGEST_TEXT) -> str:
+    """The beginning and the end of a text that is too long, with what was left out counted."""
+    if len(text) <= most:
+        return text
+    begin, end = most // 4, most - most // 4
+    return f"{text[:begin]} ... {len(text) - most} characters left out ... {text[-end:]}"
+
+
+def plain_bytes(data: Any) -> bytes:
+    """JSON as UTF-8 on one line.
+
+    Names of files may hold bytes that are no text, which Python shows as lone surrogates: they are
+    written as escapes of JSON, and read back as they were.
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
