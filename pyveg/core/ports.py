@@ -7,17 +7,86 @@ in `pyveg.testing`, which every adapter passes. The port of imagery is `pyveg.ea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pyveg.core.types import Item
 
 if TYPE_CHECKING:
     from pyveg.core.events import EngineStatus
-    from pyveg.core.tasks import Task, TaskResult
+    from pyveg.core.tasks import Step, Task, TaskGraph, TaskResult
+
+
+Rights = Literal["all", "read", "add", "none"]
+"""What a grant lets its holder do: everything that a run does, read, add new values, or nothing
+beyond what its holder may do anyway."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What must travel to another process so that it can open a Store there."""
+
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables for that process; secrets among them. They go from process to process,
+    never to a file or a command line."""
+    address: str = field(default="", repr=False)
+    """Where any machine finds the Store by plain HTTP, with the right in it, so a secret; empty
+    where there is no such address."""
+    expires: datetime | None = None
+    """When it ends, aware; None where it does not."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds a lock, or died while it did."""
+
+    host: str
+    pid: int
+    since: datetime
+    """When it took the lock, aware."""
+    epoch: int
+    """How often the lock has been taken, this time included."""
+    alive: bool | None
+    """None where that cannot be seen from here."""
+    seen: datetime | None = None
+    """Its last sign of life, aware; None where it leaves none."""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on host {self.host}"
+
+
+EPOCH_TRUSTED = 1.0
+"""How long a Task may believe what it last read of a lock's epoch, seconds. Who takes a lock over
+waits for twice that before it does anything."""
+
+
+class Lock(Protocol):
+    """The right to write to a run, while it is held."""
+
+    @property
+    def epoch(self) -> int:
+        """How often it has been taken, this time included; a later holder has a larger one."""
+        ...
+
+    def check(self) -> None:
+        """Return at once where it is held for sure.
+
+        Raises
+        ------
+        LockLostError
+            If somebody else took over, or may have. It is never held again.
+        StoreGoneError
+            If the Store is gone, or lets this process in no more.
+        """
+        ...
+
+    def on_lost(self, tell: Callable[[Exception], None]) -> None:
+        """Have a function called, once and from any thread, as soon as `check` would raise."""
+        ...
 
 
 @runtime_checkable
@@ -75,11 +144,40 @@ class Store(Protocol):
         """Stream a large value in; it appears when the context ends without an error."""
         ...
 
-    def lock(self, key: str) -> AbstractContextManager[None]:
+    @property
+    def address(self) -> str:
+        """Where any machine finds it by plain HTTP, without a right; empty where none does."""
+        ...
+
+    def grant(self, rights: Rights = "all", life: timedelta | None = None) -> Grant:
+        """What another process needs to open it; may ask a service.
+
+        Parameters
+        ----------
+        rights : {"all", "read", "add", "none"}
+        life : timedelta, optional
+            How long the grant lasts, where such end; else what the Store's own settings say.
+        """
+        ...
+
+    def lock(self, key: str) -> AbstractContextManager[Lock]:
         """Hold the only lock of that name; `RunLockedError` where another process has it.
 
         The lock of a process that was killed frees itself, at once or when its lease has run out.
+        A lease that ran out and went to somebody else is lost for good: `Lock.check` raises from
+        then on, and so does the end of the context.
         """
+        ...
+
+    def holder(self, key: str) -> Holder | None:
+        """Who holds the lock of that name; None where nobody does. It does not touch the lock.
+
+        One that was killed is told of, as not alive, until the lock is taken again.
+        """
+        ...
+
+    def epoch(self, key: str) -> int:
+        """How often the lock of that name has been taken; 0 for never. One cheap read."""
         ...
 
     def discard_partial(self) -> None:
@@ -121,13 +219,72 @@ class Inputs(Protocol):
 
 
 @dataclass(frozen=True)
-class RunnerSettings:
-    """What every engine is told."""
+class Work:
+    """What an engine is to do in one run."""
 
+    graph: TaskGraph
+    """All Tasks of the run."""
+    run_modes: frozenset[str]
+    """Those of its Tasks are for this engine whose Step has one of these."""
+    store: Store
+    """The Store of the run; while the run is being checked, one of a made-up name to which
+    nothing is written."""
     n_workers: int
     """How many Tasks may run at once."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What only some engines know."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """The Steps that are for this engine."""
+        return [step for step in self.graph.steps if step.run_mode in self.run_modes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """The settings of an engine that has none."""
+
+
+@dataclass(frozen=True)
+class NodeSeen:
+    """A machine of an engine, as it is at this moment."""
+
+    id: str
+    state: str
+    """In the service's own word, such as ``idle``."""
+    since: datetime | None = None
+    """When it came to that state, aware."""
+    reason: str = ""
+    """Why it cannot work; empty where it can or is coming up."""
+
+
+@dataclass(frozen=True)
+class WorkSeen:
+    """What a node does for the run at this moment."""
+
+    task_ids: tuple[str, ...]
+    """Its Tasks, done one after the other."""
+    node: str
+    since: datetime | None = None
+    """When it began, aware."""
+
+
+class EngineView(Protocol):
+    """An engine that works elsewhere, as any process sees it while a run lasts."""
+
+    def nodes(self) -> Sequence[NodeSeen]:
+        """The machines that work for the run."""
+        ...
+
+    def running(self) -> Sequence[WorkSeen]:
+        """What they do."""
+        ...
+
+    def log(self, task_id: str) -> str:
+        """The end of what a Task that runs has said; empty where it does not run."""
+        ...
+
+    def node_log(self, node: str) -> str:
+        """The end of what a node has said that is setting itself up; empty where none is known."""
+        ...
 
 
 class Listener(Protocol):
@@ -151,18 +308,70 @@ class Runner(Protocol):
 
     The coordinator calls it from one thread. An engine keeps a Task's states apart from its own
     troubles: a worker that dies fails the Task that it was busy with, or repeats it, and never the
-    run.
+    run. Subclasses say what they are by class attributes.
     """
 
-    resolves_dependencies: ClassVar[bool]
+    Settings: ClassVar[type[Any]] = EngineSettings
+    """Frozen dataclass of its settings, declared with `pyveg.core.params.setting`; in a config
+    they are given as ``engines = {"<name of the engine>": {...}}``."""
+    old_names: ClassVar[Mapping[str, str]] = {}
+    """Names at the top of older configs -> the setting that each is now."""
+    resolves_dependencies: ClassVar[bool] = False
     """True: takes Tasks together with those of their Sequence that come after them, and orders
     them itself."""
-    needs_shared_store: ClassVar[bool]
+    needs_shared_store: ClassVar[bool] = False
     """True: Tasks run in other processes, which must reach the Store."""
-    enforces_timeout: ClassVar[bool]
+    enforces_timeout: ClassVar[bool] = False
     """True: ends a Task at its time limit; a config with limits is refused otherwise."""
+    elsewhere: ClassVar[bool] = False
+    """True: Tasks may run on other machines, which reach the Store and not the files of this
+    one."""
+    location_type: ClassVar[str] = "local"
+    """The ``output_location_type`` that goes with it, where nobody says another."""
 
-    def __init__(self, settings: RunnerSettings) -> None: ...
+    @classmethod
+    def check(cls, settings: Any, work: Work) -> Sequence[str]:
+        """Refuse what cannot work, before anything is started or written.
+
+        Returns
+        -------
+        sequence of str
+            What the user should know.
+
+        Raises
+        ------
+        ConfigError
+        """
+        del settings, work
+        return ()
+
+    @classmethod
+    def answer(cls) -> str:
+        """What its service says when it is asked how it is, for `pyveg_doctor`.
+
+        Returns
+        -------
+        str
+            One line, without a secret; empty where there is no service, or none is named.
+
+        Raises
+        ------
+        PyvegError
+            If it does not answer; with what to do.
+        """
+        return ""
+
+    @classmethod
+    def look(cls, settings: Any, store: Store) -> EngineView | None:
+        """How it works for the run in a Store, asked of its service by any process.
+
+        None where nobody but the process of the run can see that. `EngineError` where the service
+        does not answer or lets nobody in.
+        """
+        del settings, store
+        return None
+
+    def __init__(self, settings: Any, work: Work) -> None: ...
 
     def start(self, store: Store, listener: Listener) -> None:
         """Get ready; return at once. `EngineError` where its service refuses to be used at all."""
@@ -172,13 +381,17 @@ class Runner(Protocol):
         """Take Tasks, in bulk; return without waiting for them."""
         ...
 
+    def withdraw(self, task_ids: Collection[str]) -> None:
+        """Take back Tasks that have not begun, as far as the engine can; nobody waits for them."""
+        del task_ids
+
     def cancel(self) -> None:
         """Give up what has not begun and stop what runs, as soon as the engine can."""
         ...
 
     def detach(self) -> None:
         """Let go of what goes on without this process; the same as `cancel` where nothing does."""
-        ...
+        self.cancel()
 
     def close(self) -> None:
         """Free everything. No report comes after it."""

@@ -14,13 +14,17 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from pyveg.azure_config import check_account_url
 from pyveg.core.errors import KeyMissingError, StoreError
-from pyveg.storage import azure_access
+from pyveg.core.ports import Grant, Holder, Lock, Rights
+from pyveg.storage import azure_access, azure_lease
 from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_errors import code_of, explained
+from pyveg.storage.azure_grant import LETTERS, grant_of
 from pyveg.storage.azure_lease import BlobLease
 from pyveg.storage.azure_names import account_of, check_container_name
 from pyveg.storage.keys import LOCKS, RESERVED, check_key, check_prefix
+from pyveg.storage.renewed_lock import held
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient, ContentSettings
@@ -66,6 +70,8 @@ class AzureBlobStore:
         Else what the environment has: a SAS in ``PYVEG_AZURE_SAS``, or Entra ID.
     lease_seconds : int
         How long the lock of a process that was killed stays, 15 to 60.
+    grant_life : timedelta
+        How long a grant lasts where nothing else is said.
 
     Raises
     ------
@@ -85,12 +91,14 @@ class AzureBlobStore:
         access: Access | None = None,
         *,
         lease_seconds: int = 30,
+        grant_life: timedelta = timedelta(days=7),
     ) -> None:
-        self.account_url = azure_access.check_account_url(account_url)
+        self.account_url = check_account_url(account_url)
         self.container = check_container_name(container)
         self.url = f"azure://{container}"
         self._access = access or Access.from_environment()
         self._lease_seconds = lease_seconds
+        self._grant_life = grant_life
 
     def spec(self) -> dict[str, Any]:
         """What opens it again in a process that has credentials."""
@@ -170,22 +178,62 @@ class AzureBlobStore:
             with self._explained(key):
                 self._in_container(send)
 
+    @property
+    def address(self) -> str:
+        """Where the container is, without a right."""
+        return f"{self.account_url}/{self.container}"
+
+    def grant(self, rights: Rights = "all", life: timedelta | None = None) -> Grant:
+        """A SAS of this container, signed by the key or by the login of this process.
+
+        A process that has a SAS itself hands that on, whatever its rights and its end. A login
+        asks the service for a key to sign with, which lasts 7 days at most; where it may not have
+        one, "all" has no variables, as another process may log in itself.
+
+        Raises
+        ------
+        StoreError
+            If the login may not sign what the address needs.
+        """
+        letters, life = LETTERS[rights], life or self._grant_life
+        if not letters:
+            return Grant(address=self.address)
+        sas = self.sas(life, letters)
+        try:
+            return grant_of(self.address, sas or self.user_delegation_sas(life, letters))
+        except StoreError:
+            if rights != "all":
+                raise
+            return Grant(address=self.address)
+
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
+    def lock(self, key: str) -> Iterator[Lock]:
         """Hold the only lock of that name, by a lease of Azure that is renewed while it is held.
 
         Where another process took over, because this one could not renew it in time, the end of
-        the context raises `RunLockedError`.
+        the context raises `LockLostError`.
         """
-        blob = self._client.get_blob_client(f"{LOCKS}/{check_key(key)}")
-        lease = BlobLease(blob, self.url, self._lease_seconds)
+        lease = BlobLease(self._lock_blob(key), self.url, self._lease_seconds)
         with self._explained(key):
             self._in_container(lease.acquire)
+        with held(lease):
+            yield lease
+
+    def holder(self, key: str) -> Holder | None:
+        """Who holds the lock of that name; dead as soon as its lease has run out."""
+        blob = self._lock_blob(key)
         try:
-            yield
-        finally:
-            lease.release()
-        lease.check()  # not in the finally: an error of the context goes first
+            return self._existing(key, lambda: azure_lease.holder_of(blob))
+        except KeyMissingError:
+            return None
+
+    def epoch(self, key: str) -> int:
+        """How often the lock of that name has been taken; 0 for never. One read."""
+        blob = self._lock_blob(key)
+        try:
+            return self._existing(key, lambda: azure_lease.epoch_of(blob))
+        except KeyMissingError:
+            return 0
 
     def discard_partial(self) -> None:
         """Do nothing: Azure forgets parts of a blob that was never finished."""
@@ -285,6 +333,9 @@ class AzureBlobStore:
 
     def _blob(self, key: str) -> BlobClient:
         return self._client.get_blob_client(check_key(key))
+
+    def _lock_blob(self, key: str) -> BlobClient:
+        return self._client.get_blob_client(f"{LOCKS}/{check_key(key)}")
 
     def _explained(self, key: str) -> Any:
         return explained(f"{self.url}/{key}")

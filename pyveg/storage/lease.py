@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-import uuid
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
-from pyveg.core.errors import KeyMissingError, RunLockedError, StoreError
-from pyveg.storage.lock_owner import LockOwner, locked
+from pyveg.core.errors import KeyMissingError, StoreError, StoreGoneError
+from pyveg.core.ports import Holder
+from pyveg.storage.lock_owner import LockOwner, locked, lost
+from pyveg.storage.renewed_lock import RenewedLock, Taken, boottime
 
 _taking = threading.Lock()
 """Threads of one process take leases one after the other."""
@@ -38,8 +40,14 @@ class LeaseObjects(Protocol):
         ...
 
 
-class Lease:
-    """The right to write, which a thread renews until it is given back.
+class Lease(RenewedLock):
+    """The right to write, as two kinds of objects.
+
+    One of a fixed name, the lease, says who has it until when, or who had it last; its epoch is
+    what Tasks look at. Beside it each epoch has an object, its claim, which who takes the lock
+    makes before writing the lease, so only one process can ever have that epoch: object stores
+    and file systems refuse to make an object that is there. Of those that cannot, the last one
+    to write a claim has it.
 
     A process that was killed renews nothing, and after `seconds` anybody may take over. Clocks of
     the machines must agree to much better than that.
@@ -55,81 +63,142 @@ class Lease:
     """
 
     def __init__(self, objects: LeaseObjects, key: str, seconds: float) -> None:
+        self._settle = min(seconds / 20, 2.0)  # longer than a write takes to be seen
+        super().__init__(objects.url, seconds, margin=self._settle)
         self._objects = objects
         self._key = key
-        self._seconds = seconds
-        self._settle = min(seconds / 20, 2.0)  # longer than a write takes to be seen
-        self._token = uuid.uuid4().hex
-        self._owner = LockOwner()
-        self._stop = threading.Event()
-        self._taken_over: RunLockedError | None = None
-        self._thread = threading.Thread(target=self._renew, name="pyveg-lease", daemon=True)
+        self._owner = LockOwner(seconds=seconds)
 
-    def acquire(self) -> None:
-        """Take it; `RunLockedError` where someone else has it."""
+    def _take(self) -> Taken:
         with _taking:
-            self._take()
-        self._thread.start()
-
-    def release(self) -> None:
-        """Give it back."""
-        self._stop.set()
-        self._thread.join()
-        with suppress(StoreError):  # then it expires by itself
-            self._refuse_others()  # or the lease of who took over would be deleted
-            self._objects.delete(self._key)
-
-    def check(self) -> None:
-        """Raise `RunLockedError` if someone took over while it was held.
-
-        That happens when this process could not renew it in time: it was suspended, or had no
-        connection.
-        """
-        if self._taken_over:
-            raise self._taken_over
-
-    def _take(self) -> None:
-        if self._objects.create(self._key, self._record()):
-            return
-        self._refuse_others()
-        self._objects.write(self._key, self._record())
-        time.sleep(self._settle)  # if others found it free too, the last of us has it
-        self._refuse_others()
-
-    def _renew(self) -> None:
-        # Every third, so that two renewals may fail before the lease runs out.
-        while not self._stop.wait(self._seconds / 3):
+            before = self._current(self._key)
+            self._refuse_valid(before)
+            at = self._claim_next(before)
             try:
-                self._refuse_others()
-                self._objects.write(self._key, self._record())
-            except RunLockedError as error:
-                self._taken_over = error
-                return
-            except StoreError:  # no connection just now
-                continue
+                self._settle_claim(before)
+            except BaseException:
+                with suppress(StoreError):
+                    self._objects.delete(self._claim_key(self._owner.epoch))
+                raise
+        self._forget_claims(before)
+        return Taken(self._owner.epoch, at, before is not None and not before.released)
 
-    def _refuse_others(self) -> None:
-        """Raise `RunLockedError` where a valid lease is somebody else's."""
-        text = self._read()
+    def _forget_claims(self, before: LockOwner | None) -> None:
+        """Remove those that can matter no more: who makes one anew finds the lease changed."""
+        with suppress(StoreError):
+            for epoch in range(before.epoch if before else 1, self._owner.epoch):
+                self._objects.delete(self._claim_key(epoch))
+
+    def _claim_next(self, before: LockOwner | None) -> float:
+        """Get an epoch that nobody else has ever had; when that was, on the clock `boottime`."""
+        epoch = before.epoch if before else 0
+        while True:
+            epoch += 1
+            at = boottime()
+            self._owner = replace(self._owner, epoch=epoch, expires=time.time() + self._seconds)
+            if self._claim(epoch):
+                return at
+            self._refuse_valid(self._current(self._claim_key(epoch)))
+            # Its maker died before it wrote the lease; or an old holder has just put its own lease
+            # over a newer one, which is mended at the next renewal of that.
+            time.sleep(self._seconds / 3 + self._settle)
+            self._refuse_changed(before)
+
+    def _claim(self, epoch: int) -> bool:
+        key, data = self._claim_key(epoch), self._owner.to_json().encode()
+        if self._objects.create(key, data):
+            return True
+        if self._current(key) is not None or self._is_there(key):
+            return False
+        self._objects.write(key, data)  # no exclusive writes here
+        time.sleep(self._settle)  # if others do the same, the last of us has it
+        return self._current(key) == self._owner
+
+    def _settle_claim(self, before: LockOwner | None) -> None:
+        """Write the lease, if its former holder has not come back and nobody was faster."""
+        self._refuse_changed(before)
+        self._objects.write(self._key, self._owner.to_json().encode())
+        if self._is_there(self._claim_key(self._owner.epoch + 1)):
+            raise locked(self._url, self._current(self._key), self._seconds)
+
+    def _refuse_valid(self, owner: LockOwner | None) -> None:
+        """Raise `RunLockedError` where somebody holds it now."""
+        if owner is not None and _is_valid(owner):
+            raise locked(self._url, owner, self._seconds)
+
+    def _refuse_changed(self, before: LockOwner | None) -> None:
+        """Raise `RunLockedError` where the lease is another one than `before`."""
+        now = self._current(self._key)
+        if now != before:
+            raise locked(self._url, now, self._seconds)
+
+    def _renew(self, late: bool) -> None:
+        # Made before the look: where the process is suspended after that, what it writes is old.
+        renewed = replace(self._owner, expires=time.time() + self._seconds)
+        self._refuse_successor(late)
+        self._objects.write(self._key, renewed.to_json().encode())
+        if late:  # who takes over looks at the lease once more after its claim, as this does
+            self._refuse_successor(late)
+
+    def _give_back(self) -> None:
+        self._refuse_successor(late=False)
+        self._objects.write(self._key, replace(self._owner, released=True).to_json().encode())
+
+    def _refuse_successor(self, late: bool) -> None:
+        """Raise `LockLostError` where somebody has it, or had it, or is just taking it."""
+        now = self._current(self._key)
+        if now is None:
+            raise StoreGoneError(
+                f"the lock of the run in {self._url} is gone: somebody deleted it, or the whole "
+                "run",
+                "start the run again",
+            )
+        if now.token != self._owner.token and (now.epoch >= self._owner.epoch or _is_valid(now)):
+            raise lost(self._url, now)
+        if late and self._is_there(self._claim_key(self._owner.epoch + 1)):
+            time.sleep(2 * self._settle)  # it may see this process and withdraw
+            claim = self._current(self._claim_key(self._owner.epoch + 1))
+            if claim is not None:
+                raise lost(self._url, claim)
+
+    def _current(self, key: str) -> LockOwner | None:
+        """What a lease or a claim says now; None where there is none, or a damaged one."""
+        text = _read(self._objects, key)
         owner = LockOwner.from_json(text)
         if text and owner is None:  # being written, unless its writer was killed then
             time.sleep(self._settle)
-            text = self._read()
-            owner = LockOwner.from_json(text)
-        if owner is None:
-            return
-        document = json.loads(text)
-        if document.get("token") != self._token and document.get("expires", 0) > time.time():
-            raise locked(self._objects.url, owner, self._seconds)
+            owner = LockOwner.from_json(_read(self._objects, key))
+        return owner
 
-    def _read(self) -> str:
-        """Text of the lease as it is now; empty where there is none."""
-        try:
-            return self._objects.read(self._key).decode(errors="replace") or " "
-        except KeyMissingError:
-            return ""
+    def _is_there(self, key: str) -> bool:
+        return bool(_read(self._objects, key))
 
-    def _record(self) -> bytes:
-        expires = time.time() + self._seconds
-        document = {**json.loads(self._owner.to_json()), "token": self._token, "expires": expires}
-        return json.dumps(document).encode()
+    def _claim_key(self, epoch: int) -> str:
+        return f"{self._key}.epoch.{epoch}"
+
+
+def holder_of(objects: LeaseObjects, key: str) -> Holder | None:
+    """Who holds a lease, or died while it did."""
+    owner = LockOwner.from_json(_read(objects, key))
+    if owner is None or owner.released:
+        return None
+    seen = datetime.fromtimestamp(owner.expires - owner.seconds, UTC)
+    return owner.holder(_is_valid(owner), seen)
+
+
+def epoch_of(objects: LeaseObjects, key: str) -> int:
+    """How often a lease has been taken."""
+    owner = LockOwner.from_json(_read(objects, key))
+    return owner.epoch if owner else 0
+
+
+def _read(objects: LeaseObjects, key: str) -> str:
+    """Text of an object as it is now; empty where there is none."""
+    try:
+        return objects.read(key).decode(errors="replace") or " "
+    except KeyMissingError:
+        return ""
+
+
+def _is_valid(owner: LockOwner) -> bool:
+    return not owner.released and owner.expires > time.time()

@@ -10,14 +10,14 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from filelock import FileLock, Timeout
-
-from pyveg.core.errors import KeyMissingError, StoreError
+from pyveg.core.errors import KeyMissingError, StoreError, StoreFullError
+from pyveg.core.ports import Grant, Holder, Lock, Rights
 from pyveg.storage.keys import LOCKS, PARTIAL, RESERVED, check_key, check_prefix
-from pyveg.storage.lock_owner import LockOwner, locked
+from pyveg.storage.local_lock import LocalLock, epoch_of, holder_of
 
 _NOTHING_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -39,7 +39,8 @@ _ADVICE = {
     errno.ENAMETOOLONG: ("the name is too long", "choose a folder with a shorter path"),
 }
 """Number of the operating system -> what is wrong, and the cure."""
-_OF_A_STREAM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_OF_A_STREAM = {*_NO_ROOM, errno.EIO, errno.EFBIG}
 """Errors that a write to an open file can end with."""
 
 _REPLACE_SECONDS = 2.0 if os.name == "nt" else 0.0
@@ -65,6 +66,7 @@ class LocalStore:
 
     shared: ClassVar[bool] = True
     transfers: ClassVar[int] = 1
+    address: ClassVar[str] = ""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = Path(path).expanduser().absolute()
@@ -157,35 +159,37 @@ class LocalStore:
                 raise _explain(error, target) from error
             raise
 
+    def grant(self, rights: Rights = "all", life: timedelta | None = None) -> Grant:
+        """Nothing: who may open the folder is up to the operating system."""
+        del rights, life
+        return Grant()
+
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
+    def lock(self, key: str) -> Iterator[Lock]:
         """Hold the only lock of that name: a lock of the operating system, freed with the process.
 
-        A text beside it says who holds it. The file of the lock stays: another process may
-        have it open already, and would lock a file that is no longer there.
+        It cannot be lost while this process lives.
         """
-        path = self._root / LOCKS / check_key(key)
-        # Not in the file of the lock, which Windows lets nobody else read while it is held.
-        note = path.with_name(f"{path.name}.holder")
+        path = self._lock_path(key)
         with _explained(path):
-            guard = self._acquire(path, note)
+            lock = LocalLock(path, self.url)
+            lock.acquire()
         try:
-            with _explained(note):
-                note.write_text(LockOwner().to_json(), encoding="utf-8")
-            yield
+            yield lock
         finally:
-            with suppress(OSError):
-                note.unlink()
-            guard.release()
+            lock.release()
 
-    def _acquire(self, path: Path, note: Path) -> Any:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        guard = FileLock(path, thread_local=False)  # whoever ends the context, frees it
-        try:
-            guard.acquire(blocking=False)
-        except Timeout:
-            raise locked(self.url, _read_note(note)) from None
-        return guard
+    def holder(self, key: str) -> Holder | None:
+        """Who holds the lock of that name; one that was killed on this host is dead at once."""
+        path = self._lock_path(key)
+        with _explained(path):
+            return holder_of(path)
+
+    def epoch(self, key: str) -> int:
+        """How often the lock of that name has been taken; 0 for never. One read."""
+        path = self._lock_path(key)
+        with _explained(path):
+            return epoch_of(path)
 
     def discard_partial(self) -> None:
         """Remove files of interrupted writes."""
@@ -193,6 +197,9 @@ class LocalStore:
         with _explained(folder), suppress(*_NOTHING_THERE), os.scandir(folder) as entries:
             for entry in entries:
                 Path(entry.path).unlink(missing_ok=True)
+
+    def _lock_path(self, key: str) -> Path:
+        return self._root / LOCKS / check_key(key)
 
     def _path(self, key: str) -> str:
         return self._begin + check_key(key).replace("/", os.sep)
@@ -244,13 +251,6 @@ def _keys_below(folder: Path | str, prefix: str) -> Iterator[str]:
             yield f"{prefix}{entry.name}"
 
 
-def _read_note(note: Path) -> LockOwner | None:
-    try:
-        return LockOwner.from_json(note.read_text(encoding="utf-8"))
-    except OSError:
-        return None
-
-
 def _is_of_stream(error: OSError) -> bool:
     """Whether it came from an open file, and not from something else that the caller opened."""
     return error.filename is None and error.errno in _OF_A_STREAM
@@ -260,7 +260,8 @@ def _explain(error: OSError, path: str | Path) -> StoreError:
     """Name the path and the cure."""
     meaning, cure = _ADVICE.get(error.errno or 0, ("", "look at the disk and its connection"))
     wrong = f"{path}: {error.strerror or error}"
-    return StoreError(f"{wrong}: {meaning}" if meaning else wrong, cure)
+    kind = StoreFullError if error.errno in _NO_ROOM else StoreError
+    return kind(f"{wrong}: {meaning}" if meaning else wrong, cure)
 
 
 @contextmanager

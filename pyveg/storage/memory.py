@@ -5,14 +5,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from threading import Lock
+from threading import Lock as Mutex
 from typing import IO, Any, ClassVar
 from weakref import WeakValueDictionary
 
 from pyveg.core.errors import KeyMissingError
+from pyveg.core.ports import Grant, Holder, Lock, Rights
 from pyveg.storage.keys import check_key, check_prefix
 from pyveg.storage.lock_owner import LockOwner, locked
+from pyveg.storage.renewed_lock import SureLock
 
 
 class _Content:
@@ -24,7 +28,7 @@ class _Content:
 
 
 _contents: WeakValueDictionary[str, _Content] = WeakValueDictionary()
-_guard = Lock()
+_guard = Mutex()
 
 
 class MemoryStore:
@@ -40,6 +44,7 @@ class MemoryStore:
 
     shared: ClassVar[bool] = False
     transfers: ClassVar[int] = 1
+    address: ClassVar[str] = ""
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or uuid.uuid4().hex
@@ -90,18 +95,35 @@ class MemoryStore:
         yield stream
         self.write(key, stream.getvalue())
 
+    def grant(self, rights: Rights = "all", life: timedelta | None = None) -> Grant:
+        """Nothing: no other process can reach it."""
+        del rights, life
+        return Grant()
+
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """Hold the only lock of that name in this process."""
-        mine = LockOwner()
-        # One operation, which is atomic: a look and then a write would let two threads in.
-        owner = self._content.owners.setdefault(check_key(key), mine)
-        if owner is not mine:
-            raise locked(self.url, owner)
+    def lock(self, key: str) -> Iterator[Lock]:
+        """Hold the only lock of that name in this process; it cannot be lost."""
+        owners = self._content.owners
+        with _guard:
+            before = owners.get(check_key(key))
+            if before is not None and not before.released:
+                raise locked(self.url, before)
+            mine = LockOwner(epoch=self.epoch(key) + 1)
+            owners[key] = mine
         try:
-            yield
+            yield SureLock(mine.epoch)
         finally:
-            del self._content.owners[key]
+            owners[key] = replace(mine, released=True)
+
+    def holder(self, key: str) -> Holder | None:
+        """Who holds the lock of that name; None where nobody does."""
+        owner = self._content.owners.get(check_key(key))
+        return None if owner is None or owner.released else owner.holder(True, datetime.now(UTC))
+
+    def epoch(self, key: str) -> int:
+        """How often the lock of that name has been taken; 0 for never."""
+        owner = self._content.owners.get(check_key(key))
+        return owner.epoch if owner else 0
 
     def discard_partial(self) -> None:
         """Do nothing: an interrupted write leaves nothing behind."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import IO, Any
+from datetime import timedelta
+from typing import IO, Any, ClassVar
 
+from pyveg.core.ports import Grant, Holder, Lock, Rights
 from pyveg.storage.keys import LOCKS, check_key, check_prefix
-from pyveg.storage.lease import Lease
+from pyveg.storage.lease import Lease, epoch_of, holder_of
 from pyveg.storage.objects import Objects
+from pyveg.storage.renewed_lock import held
 
 
 class FsspecStore:
@@ -42,6 +45,8 @@ class FsspecStore:
     StoreError
         If it cannot be opened.
     """
+
+    address: ClassVar[str] = ""
 
     def __init__(self, url: str, *, lease_seconds: float = 60.0, **storage_options: Any) -> None:
         self._objects = Objects(url, storage_options)
@@ -93,21 +98,35 @@ class FsspecStore:
         """Write a value as a stream; it is sent when the context ends without an error."""
         return self._objects.open_write(check_key(key))
 
+    def grant(self, rights: Rights = "all", life: timedelta | None = None) -> Grant:
+        """Nothing: every process brings its own secrets."""
+        del rights, life
+        return Grant()
+
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
+    def lock(self, key: str) -> Iterator[Lock]:
         """Hold the only lock of that name, by a lease that is renewed while it is held.
 
         Where another process took over, because this one could not renew it in time, the end of
-        the context raises `RunLockedError`.
+        the context raises `LockLostError`.
         """
-        lease = Lease(self._objects, f"{LOCKS}/{check_key(key)}", self._lease_seconds)
+        lease = Lease(self._objects, _lock_key(key), self._lease_seconds)
         lease.acquire()
-        try:
-            yield
-        finally:
-            lease.release()
-        lease.check()
+        with held(lease):
+            yield lease
+
+    def holder(self, key: str) -> Holder | None:
+        """Who holds the lock of that name; dead as soon as its lease has run out."""
+        return holder_of(self._objects, _lock_key(key))
+
+    def epoch(self, key: str) -> int:
+        """How often the lock of that name has been taken; 0 for never. One read."""
+        return epoch_of(self._objects, _lock_key(key))
 
     def discard_partial(self) -> None:
         """Remove files of interrupted writes."""
         self._objects.discard_partial()
+
+
+def _lock_key(key: str) -> str:
+    return f"{LOCKS}/{check_key(key)}"

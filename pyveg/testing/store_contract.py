@@ -10,17 +10,21 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from pyveg.core.errors import KeyMissingError, RunLockedError, StoreError
-from pyveg.core.ports import Store
+from pyveg.core.ports import Rights, Store
 from pyveg.core.registry import open_store
 
 BAD_KEYS = ["", "/a", "a/", "a//b", ".", "..", "a/../b", "a/./b", "a\\b", "C:/a", "a\0b"]
+RIGHTS: list[Rights] = ["all", "read", "add", "none"]
 ODD_KEYS = ["a b", "ä€/ü", "100%41", "a/b.c/d", "'\"$(x)", "-x", "a#b?c", "a.b"]
 
 
@@ -168,6 +172,95 @@ class StoreContract:
             raise ZeroDivisionError
         with store.lock("lock"):
             pass
+
+    def test_each_taking_of_a_lock_has_an_epoch_of_its_own(self, store: Store) -> None:
+        """One more than the last, through any opening; it outlives the release."""
+        again = open_store(store.spec())
+        assert store.epoch("lock") == 0
+        for taking, opened in enumerate((store, again, store), 1):
+            with opened.lock("lock") as lock:
+                assert lock.epoch == store.epoch("lock") == again.epoch("lock") == taking
+                lock.check()
+            assert store.epoch("lock") == again.epoch("lock") == taking
+        assert store.epoch("another") == 0
+        assert list(store.list()) == []
+
+    def test_the_holder_of_a_lock_is_told(self, store: Store) -> None:
+        """By any opening; nobody is told after its release, nor before it was ever taken."""
+        again = open_store(store.spec())
+        assert store.holder("lock") is None
+        before = datetime.now(UTC) - timedelta(seconds=2)
+        for taking in (1, 2):
+            with store.lock("lock"):
+                for opened in (store, again):
+                    holder = opened.holder("lock")
+                    assert holder is not None
+                    assert (holder.host, holder.pid) == (socket.gethostname(), os.getpid())
+                    assert (holder.epoch, holder.alive) == (taking, True)
+                    assert before <= holder.since <= datetime.now(UTC)
+                    assert holder.seen is None or before <= holder.seen
+                assert again.holder("another") is None
+            assert store.holder("lock") is None
+            assert again.holder("lock") is None
+
+    def test_to_look_at_a_lock_does_not_touch_it(self, store: Store) -> None:
+        """While others look at it all the time, it can be taken, checked and given back."""
+        looked, stop = [0], threading.Event()
+
+        def look() -> None:
+            opened = open_store(store.spec())
+            while not stop.is_set():
+                opened.holder("lock")
+                opened.epoch("lock")
+                looked[0] += 1
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            for taking in range(1, 6):
+                with store.lock("lock") as lock:
+                    lock.check()
+                    assert store.epoch("lock") == taking
+        finally:
+            stop.set()
+            thread.join()
+        assert looked[0] > 0
+
+    def test_no_epoch_is_given_twice(self, store: Store) -> None:
+        """Whatever threads do that want the lock at the same moment."""
+        got: list[int] = []
+        together = threading.Barrier(4)
+
+        def take() -> None:
+            opened = open_store(store.spec())
+            for _ in range(3):
+                together.wait(60)
+                try:
+                    with opened.lock("lock") as lock:
+                        got.append(lock.epoch)
+                except RunLockedError:
+                    continue
+
+        threads = [threading.Thread(target=take) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert got == list(range(1, len(got) + 1))
+        assert len(got) >= 3
+        assert store.epoch("lock") == len(got)
+
+    def test_a_grant_tells_no_secret(self, store: Store) -> None:
+        """In no text that a log could hold; what grants nothing has no variables."""
+        for rights in RIGHTS:
+            grant = store.grant(rights, timedelta(hours=1))
+            text = repr(grant)
+            for secret in (grant.address, *grant.variables.values()):
+                assert not secret or secret not in text
+            assert grant.address.startswith(store.address)
+            assert grant.expires is None or grant.expires > datetime.now(UTC)
+        assert store.grant("none").variables == {}
+        assert store.grant("none").address == store.address
 
     def test_discarding_partial_values(self, store: Store) -> None:
         """Leaves whole ones alone, and may be done at any time."""
