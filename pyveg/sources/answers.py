@@ -84,6 +84,18 @@ class Answers:
         self._files.write(name, self._packed(answer))
         return _scene_or_skip(answer)
 
+    def has(self, request: Request, fingerprint: str) -> bool:
+        """Whether an answer is stored that `fetch` would take; its rasters are not looked at."""
+        path = self._files.path(f"{request_digest(request, fingerprint)}.zip")
+        if path is None:
+            return False
+        try:
+            with zipfile.ZipFile(path) as file:
+                head = json.loads(file.read("answer.json"))
+                return self._settled(head["asked"], period_of(request.item).end)
+        except (*_DAMAGED, OSError):
+            return False
+
     def _stored(self, name: str, end: date) -> Scene | str | None:
         """A scene, or why there is none; None where nothing is stored that can be relied on."""
         data = self._files.read(name)

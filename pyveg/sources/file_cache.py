@@ -60,6 +60,10 @@ class FileCache:
             why = error.strerror or error
             _warn_once(f"{self.folder} cannot be written, and answers are not stored: {why}")
 
+    def path(self, name: str) -> Path | None:
+        """Where something of that name would be; None where nothing is stored."""
+        return None if self.folder is None else self._path(self.folder, name)
+
     @staticmethod
     def _path(folder: Path, name: str) -> Path:
         """In one of 256 folders, so that none grows too long."""

@@ -31,6 +31,7 @@ from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.formats import Raster
 from pyveg.sources.answers import Answers
+from pyveg.sources.circuit import host_of
 from pyveg.sources.network import NetworkSettings
 
 VERSION = 1
@@ -116,10 +117,22 @@ class OpenMeteoSource:
         ConfigError
             For a band that there is not.
         DataError
-            If the service does not answer, or answers in another unit.
+            If it answers in another unit.
+        ServiceError
+            If the service does not answer.
         """
         answers = Answers(self.settings.cache)
         return answers.fetch(request, self.fingerprint(request), lambda: self._make(request))
+
+    def has(self, request: Request) -> bool:
+        """Whether the answer is stored."""
+        return Answers(self.settings.cache).has(request, self.fingerprint(request))
+
+    def reach(self) -> None:
+        """Look whether the archive is there; `ServiceAwayError` where it is not."""
+        from pyveg.sources import http
+
+        http.reach(self.settings.url, self._what)
 
     def _make(self, request: Request) -> Scene:
         wanted = _bands(request)
@@ -160,11 +173,12 @@ class OpenMeteoSource:
             "cell_selection": "nearest",
             **({"apikey": key} if key and self.settings.url != URL else {}),
         }
-        with http.session(self.settings.retries, self.settings.retry_wait) as session:
+        chosen = self.settings
+        with http.session(chosen.retries, chosen.retry_wait, chosen.url) as session:
             answer = http.get_json(
                 session,
-                self.settings.url,
-                self.settings.request_timeout,
+                chosen.url,
+                chosen.request_timeout,
                 what=self._what,
                 parameters=parameters,
             )
@@ -172,9 +186,7 @@ class OpenMeteoSource:
 
     @property
     def _what(self) -> str:
-        from pyveg.sources import http
-
-        return f"the weather archive {http.host_of(self.settings.url)}"
+        return f"the weather archive {host_of(self.settings.url)}"
 
 
 def _bands(request: Request) -> dict[str, str]:

@@ -197,6 +197,9 @@ class StandIn:
             answer[0][PROFILE] = f"profile-{number}"
         return answer
 
+    def reach(self) -> None:
+        """It is there."""
+
     def close(self) -> None:
         """Nothing is open."""
 

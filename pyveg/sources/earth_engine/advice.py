@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-HTTP_BUSY = frozenset({408, 429, 500, 502, 503, 504})
-"""Answers that another try may mend."""
+from pyveg.core import answers
+from pyveg.core.answers import Answer, Lost, Reply
+from pyveg.core.errors import ServiceAwayError, ServiceError
 
 STAC_INSTEAD = 'a collection with "source": "stac" needs no account'
 
@@ -25,6 +26,8 @@ class Advice:
     """Whether waiting helps."""
     empty: bool = False
     """Whether there simply is no image."""
+    shared: bool = False
+    """Whether it concerns all requests of this user, whatever they ask for."""
 
 
 TABLE = (
@@ -32,16 +35,19 @@ TABLE = (
         r"no project found|no project was (found|given)",
         'set "project" for the collection or EE_PROJECT; only a service account may leave it out, '
         f"and {STAC_INSTEAD}",
+        shared=True,
     ),
     Advice(
         r"caller does not have required permission|permission.*denied|not registered",
         "register the project at https://code.earthengine.google.com/register or have the role "
         "granted",
         "this account lacks the Earth Engine role on the project",
+        shared=True,
     ),
     Advice(
         r"has not been used in project|api.* is disabled",
         "enable the Earth Engine API for the project in the Google Cloud console",
+        shared=True,
     ),
     Advice(
         r"must be less than or equal to (33554432|50331648)|request size",
@@ -73,12 +79,14 @@ TABLE = (
         r"restricted mode|compute quota|monthly (quota|limit|budget|compute)",
         f"go on from the cache, wait for the next month, or switch ({STAC_INSTEAD})",
         "the compute units of this month are spent",
+        shared=True,
     ),
     Advice(
         r"quota exceeded|rate ?limit|too many requests|resource_exhausted",
         "lower max_requests; other jobs of the project share the quota",
         "the quota is used up for now",
         passes=True,
+        shared=True,
     ),
     Advice(
         r"more than 5000 elements|collection query aborted",
@@ -97,19 +105,23 @@ TABLE = (
         "the collection is not there any more, or not open to this account",
     ),
     Advice(
+        r"iat and exp|reasonable timeframe|token used too (early|late)",
+        answers.CLOCK_CURE,
+        "this machine's clock is wrong",
+        shared=True,
+    ),
+    Advice(
         r"invalid_grant|refresherror|token has been expired|credentials|authenticat|authorize",
         "sign in again with `earthengine authenticate`; for jobs without a person use a service "
         "account (credentials_file)",
+        shared=True,
     ),
 )
 """Looked through in order; the first that fits counts."""
 
 BUSY = Advice("", "try again later, and lower max_requests", "the service is busy", passes=True)
-NETWORK = Advice(
-    "",
-    "check the network, and finish the run with --from_cache; what was fetched is kept",
-    "the service cannot be reached",
-    passes=True,
+REFUSED = Advice(
+    "", "see the service's message; what was fetched is kept", "access is refused", shared=True
 )
 UNKNOWN = Advice("", "see the service's message; what was fetched is kept")
 
@@ -128,9 +140,24 @@ class Failure:
     """Seconds that the service asked to wait."""
 
     @property
+    def not_authentic(self) -> bool:
+        """Whether the sender was not believed, which a wrong clock may be the reason of."""
+        return self.status in answers.NOT_AUTHENTIC or "invalid_grant" in self.message
+
+    def by_clock(self, clock: str) -> Failure:
+        """The same, when the cause is known: this machine's clock."""
+        known = Advice("", answers.CLOCK_CURE, clock, shared=True)
+        return replace(self, advice=known, passes=False)
+
+    def error(self, tried: str = "") -> ServiceError:
+        """To be raised; `tried` says how long it was tried."""
+        kind = ServiceAwayError if self.advice.shared else ServiceError
+        return kind(f"{self.wrong} ({tried})" if tried else self.wrong, self.cure)
+
+    @property
     def wrong(self) -> str:
         """What is wrong, in one line, with the service's own words."""
-        said = " ".join(self.message.split())
+        said = answers.without_ids(self.message)
         meaning = f"{self.advice.meaning}: " if self.advice.meaning else ""
         status = "" if self.status is None else f" (HTTP {self.status})"
         return f"Earth Engine: {meaning}{said}{status}"
@@ -156,12 +183,25 @@ def understand(message: str, status: int | None = None, wait: float | None = Non
         Seconds, from ``Retry-After``.
     """
     known = next((row for row in TABLE if re.search(row.pattern, message, re.IGNORECASE)), None)
+    busy = status is not None and answers.classified(Reply(status)) is Answer.PASSING
     if known is None:
-        known = BUSY if status in HTTP_BUSY else UNKNOWN
+        refused = REFUSED if status in answers.NOT_AUTHENTIC else UNKNOWN
+        known = BUSY if busy else refused
     # A message that is known decides over most statuses: what timed out would only do so again.
-    return Failure(message, known, known.passes or status in {429, 503}, status, wait)
+    # That the units of a month are spent decides over all.
+    passes = known.passes or (status in {429, 503} and not known.shared)
+    return Failure(message, known, passes, status, wait)
 
 
 def unreachable(error: BaseException) -> Failure:
     """There was no answer."""
-    return Failure(f"{type(error).__name__}: {error}", NETWORK, passes=True)
+    why = answers.lost(error)
+    if why.shared:
+        meaning, said = "the service cannot be reached", str(why)
+    else:
+        # The kind of error tells more than that the connection broke off.
+        meaning = "a request was lost"
+        said = f"{type(error).__name__}: {error}" if why is Lost.BROKEN else str(why)
+    cure = f"{why.cure}, and finish the run with --from_cache; what was fetched is kept"
+    known = Advice("", cure, meaning, passes=True, shared=why.shared)
+    return Failure(said, known, passes=True)

@@ -58,6 +58,11 @@ class Cache:
             return None
         return pixels
 
+    def has_array(self, key: str) -> bool:
+        """Whether an array is stored; it is not looked at."""
+        path = self._files.path(f"{key}.npz")
+        return path is not None and path.is_file()
+
     def write_array(self, key: str, array: NDArray[np.void]) -> None:
         """Store a structured array, compressed without loss."""
         if self._files.folder is None:

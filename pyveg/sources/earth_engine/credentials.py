@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyveg.core.errors import ConfigError
+from pyveg.core.errors import ConfigError, ServiceAwayError
 from pyveg.sources.earth_engine.advice import STAC_INSTEAD
 
 PROJECT = "EE_PROJECT"
@@ -56,8 +56,10 @@ def find(
 
     Raises
     ------
+    ServiceAwayError
+        If there is none.
     ConfigError
-        If there is none, or the key file cannot be used.
+        If the key file cannot be used.
     """
     env = os.environ if environ is None else environ
     wanted = project or env.get(PROJECT) or None
@@ -68,7 +70,7 @@ def find(
         return _token(env[TOKEN], wanted)
     # Whatever else the client would find on a node, the user has not chosen it.
     if env.get(BATCH_NODE):
-        raise ConfigError(
+        raise ServiceAwayError(
             "Earth Engine: no sign-in was sent to this batch node",
             f"give it {KEY_FILE} or {TOKEN}, or download on your own machine",
         )
@@ -101,7 +103,7 @@ def _of_the_user(project: str | None) -> SignIn:
     try:
         made = ee.data.get_persistent_credentials()
     except ee.EEException:
-        raise ConfigError(
+        raise ServiceAwayError(
             "Earth Engine: no sign-in was found",
             "run `earthengine authenticate`, or set credentials_file to a service account's key; "
             f"{STAC_INSTEAD}",

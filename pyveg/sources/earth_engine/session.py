@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pyveg.core import waiting
+from pyveg.core.answers import Reply
 from pyveg.core.errors import ConfigError, ServiceError, SkipItem
 from pyveg.sources.earth_engine import credentials
 from pyveg.sources.earth_engine.advice import Failure, understand, unreachable
@@ -174,7 +176,7 @@ class Session:
                     begin, tries = begin or time.monotonic(), tries + 1
                     answer = ask()
             except _answers() as error:
-                failure = _understand(error)
+                failure = self._clocked(_understand(error))
             else:
                 # One answer shows that the service is there again.
                 self._hopeless_until = 0.0
@@ -187,17 +189,31 @@ class Session:
             if failure.passes and wait is None:
                 self._hopeless_until = time.monotonic() + PATIENCE
             if not failure.passes or time.monotonic() < self._hopeless_until or wait is None:
-                raise _ended(failure, tries, waited)
+                raise self._ended(failure, tries)
             LOG.info("%s; try %d in %.1f s", failure, tries + 1, wait)
-            self._pause(wait, everyone=failure.status == http.client.TOO_MANY_REQUESTS)
+            self._pause(wait, failure.status)
 
-    def _pause(self, seconds: float, *, everyone: bool) -> None:
+    def _clocked(self, failure: Failure) -> Failure:
+        """A refusal whose cause is this machine's clock, which the service's replies tell."""
+        if not failure.not_authentic:
+            return failure
+        clock = Reply(headers={"Date": self.meter.date}).clock()
+        return failure.by_clock(clock) if clock else failure
+
+    def _ended(self, failure: Failure, tries: int) -> ServiceError:
+        # All that are given up say the same, whatever number of tries that took them.
+        again = failure.passes and tries > 1 and not failure.advice.shared
+        return failure.error(f"given up after {self.terms.max_wait:g} s" if again else "")
+
+    def _pause(self, seconds: float, status: int | None) -> None:
         """Wait; where the service is asked too often, nobody of this process asks meanwhile."""
         with self._lock:
             self.retries += 1
-            if everyone:
+            if status == http.client.TOO_MANY_REQUESTS:
                 self._resume_at = max(self._resume_at, time.monotonic() + seconds)
-        time.sleep(seconds)
+        why = "no connection" if status is None else f"HTTP {status}"
+        with waiting.told("Earth Engine", why, seconds):
+            time.sleep(seconds)
 
     def _wait_for_others(self) -> None:
         while (left := self._resume_at - time.monotonic()) > 0:
@@ -241,7 +257,7 @@ def _understand(error: BaseException) -> Failure:
     source = error.__context__ if isinstance(error, ee.EEException) else error
     if isinstance(source, googleapiclient.errors.HttpError):
         text = str(source.reason or "no message")
-        return understand(text, source.resp.status, _seconds(source.resp))
+        return understand(text, source.resp.status, Reply(headers=source.resp).asked_to_wait())
     if isinstance(error, google.auth.exceptions.TransportError):
         return unreachable(error)
     if isinstance(error, google.auth.exceptions.GoogleAuthError):
@@ -249,21 +265,6 @@ def _understand(error: BaseException) -> Failure:
     if isinstance(error, ee.EEException | googleapiclient.errors.Error):
         return understand(str(error))
     return unreachable(error)
-
-
-def _seconds(response: Mapping[str, Any]) -> float | None:
-    """What ``Retry-After`` says, in seconds; dates are not used by this service."""
-    try:
-        return max(0.0, float(response["retry-after"]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _ended(failure: Failure, tries: int, waited: float) -> ServiceError:
-    if tries == 1 or not failure.passes:
-        return ServiceError(failure.wrong, failure.cure)
-    tried = f"given up after {tries} tries in {waited:.0f} s"
-    return ServiceError(f"{failure.wrong} ({tried})", failure.cure)
 
 
 _LOCK = threading.Lock()
@@ -291,12 +292,12 @@ def session_of(terms: Terms) -> Session:
         if _current is None:
             # Each date would try to start a client, and wait its whole time for it.
             if _refused and _refused[1] == terms and time.monotonic() < _refused[0] + PATIENCE:
-                raise ServiceError(_refused[2].wrong, _refused[2].cure)
+                raise _copy(_refused[2])
             try:
                 # Under the lock: a process starts one client, however many threads ask.
                 _current = Session(terms, open_wire(terms))
             except ServiceError as error:
-                _refused = (time.monotonic(), terms, ServiceError(error.wrong, error.cure))
+                _refused = (time.monotonic(), terms, _copy(error))
                 raise
         current = _current.terms
         if (current.project, current.key_file) != (terms.project, terms.key_file):
@@ -305,6 +306,11 @@ def session_of(terms: Terms) -> Session:
                 'give all collections the same "project" and "credentials_file"',
             )
         return _current
+
+
+def _copy(error: ServiceError) -> ServiceError:
+    """Without its traceback, which holds on to what was there when it was raised."""
+    return type(error)(error.wrong, error.cure)
 
 
 def close() -> None:

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg.core import params
-from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.errors import ConfigError, DataError, PyvegError, SkipItem
 from pyveg.core.params import setting
 from pyveg.core.types import Item
 from pyveg.earth import periods
 from pyveg.earth.periods import period_of
 from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Collection, DateRange, Place
-from pyveg.sources.earth_engine import cache, graphs, session, tiles
+from pyveg.sources.earth_engine import cache, credentials, graphs, session, tiles
 from pyveg.sources.earth_engine.grids import about, native_grid, pixel_grid, ring_of
 from pyveg.sources.earth_engine.listing import Listing
 from pyveg.sources.grid import Grid
@@ -171,6 +171,29 @@ class EarthEngineSource:
             return self._weather(request, products[0], native)
         return self._imagery(request, products)
 
+    def has(self, request: Request) -> bool:
+        """Whether the answer is stored, and the service need not be asked."""
+        try:
+            _Ahead(self.settings).fetch(request)
+        except _NotStoredError:
+            return False
+        except (_StoredError, PyvegError, SkipItem):
+            return True
+        return True
+
+    def reach(self) -> None:
+        """Look whether the service is there, and lets this user in.
+
+        Raises
+        ------
+        ConfigError, ServiceAwayError
+            With what to do, where it does not.
+        """
+        chosen = self._terms()
+        credentials.find(chosen.project, chosen.key_file)  # costs no time, and no network
+        session.open_wire(chosen).reach()
+        session.session_of(chosen)
+
     def check(self) -> str:
         """Ask the service for the least there is, to see whether it answers.
 
@@ -215,16 +238,17 @@ class EarthEngineSource:
         return tuple(dict.fromkeys(self.settings.with_collections))
 
     def _session(self) -> session.Session:
+        return session.session_of(self._terms())
+
+    def _terms(self) -> session.Terms:
         chosen = self.settings
-        return session.session_of(
-            session.Terms(
-                chosen.project,
-                chosen.credentials_file,
-                chosen.max_requests,
-                chosen.max_wait,
-                chosen.request_timeout,
-                chosen.workload_tag,
-            )
+        return session.Terms(
+            chosen.project,
+            chosen.credentials_file,
+            chosen.max_requests,
+            chosen.max_wait,
+            chosen.request_timeout,
+            chosen.workload_tag,
         )
 
     def _imagery(self, request: Request, products: list[Product]) -> Scene:
@@ -357,7 +381,7 @@ class EarthEngineSource:
         parts = tiles.split(grid, tiles.bytes_per_pixel(dtypes), self.settings.max_request_bytes)
         answers, costs, expression = [], [], None
         for part in parts:
-            key = cache.key_of([question, about(part.grid)])
+            key = _key_of(question, part)
             pixels = self._cache.read_array(key)
             if pixels is None:
                 client = self._session()
@@ -375,6 +399,34 @@ class EarthEngineSource:
             answers.append(pixels)
         whole = answers[0] if len(parts) == 1 else tiles.join(grid.shape, parts, answers)
         return whole, {"eecu_seconds": sum(costs)} if len(costs) == len(parts) else {}
+
+
+class _NotStoredError(Exception):
+    """The service would have to be asked."""
+
+
+class _StoredError(Exception):
+    """All pixels are stored."""
+
+
+class _Ahead(EarthEngineSource):
+    """Goes the way of a download, as far as that needs neither the service nor any pixels."""
+
+    def _session(self) -> session.Session:
+        raise _NotStoredError
+
+    def _pixels(
+        self, question: dict[str, Any], image: Callable[[], Any], grid: Grid, dtypes: list[str]
+    ) -> tuple[NDArray[np.void], dict[str, float]]:
+        del image
+        parts = tiles.split(grid, tiles.bytes_per_pixel(dtypes), self.settings.max_request_bytes)
+        there = all(self._cache.has_array(_key_of(question, part)) for part in parts)
+        raise _StoredError if there else _NotStoredError
+
+
+def _key_of(question: dict[str, Any], part: tiles.Tile) -> str:
+    """Under which the pixels of a tile are stored."""
+    return cache.key_of([question, about(part.grid)])
 
 
 def _bands(request: Request, product: Product) -> dict[str, str]:

@@ -8,6 +8,9 @@ from typing import Any
 QUOTA_HEADER = "x-earth-engine-quota-status"
 RESTRICTED = "parallelism_restricted=true"
 """In that header, once the compute units of the month are spent."""
+SERVICE = "https://earthengine.googleapis.com"
+CONNECT_TIMEOUT = 15.0
+"""Seconds until a service that does not answer at all counts as out of reach."""
 POOL = 40
 """Connections that are kept open; the service answers so many requests of a project at once."""
 
@@ -43,15 +46,21 @@ class Wire:
 
         try:
             answer = self._session.request(
-                method, uri, data=body, headers=headers, timeout=(30, self.timeout)
+                method, uri, data=body, headers=headers, timeout=(CONNECT_TIMEOUT, self.timeout)
             )
-        except requests.Timeout as error:
+        except requests.ReadTimeout as error:
             raise TimeoutError(f"no answer within {self.timeout:g} s") from error
         except requests.RequestException as error:
             raise ConnectionError(str(error)) from error
         # httplib2 gives names in lower case, and the client looks for them so.
         named = {name.lower(): value for name, value in answer.headers.items()}
         return httplib2.Response({**named, "status": str(answer.status_code)}), answer.content
+
+    def reach(self) -> None:
+        """Look whether the service is there; `ServiceAwayError` where it is not."""
+        from pyveg.sources import http
+
+        http.reach(SERVICE, "Earth Engine")
 
     def close(self) -> None:
         """Free the connections."""
@@ -72,6 +81,8 @@ class Meter:
         self._lock = threading.Lock()
         self.requests = 0
         self.bytes = 0
+        self.date = ""
+        """When the last answer was sent, by the service's clock, as HTTP writes it."""
         self.restricted = False
         """Whether the service said that the compute units of the month are spent."""
 
@@ -84,6 +95,7 @@ class Meter:
         status = str(response.pop(QUOTA_HEADER, ""))
         with self._lock:
             self.bytes += len(content)
+            self.date = str(response.get("date", ""))
             self.restricted |= RESTRICTED in status
         return response, content
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from pyveg import formats
-from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.errors import ConfigError, ServiceAwayError, ServiceError
 from pyveg.earth.types import DateRange
 from pyveg.sources import http
+from pyveg.sources.circuit import CIRCUIT, host_of
 from pyveg.sources.grid import Grid
 from pyveg.sources.stac.radiometry import platform
 from pyveg.sources.stac.settings import StacSettings, spelled
@@ -69,13 +71,11 @@ def find(settings: StacSettings, box: Box, period: DateRange) -> list[Scene]:
     ------
     ConfigError
         If there is no such catalogue or collection.
-    DataError
+    ServiceError
         If the service does not answer, with advice.
     """
-    try:
+    with _understood(settings):
         scenes = _search(settings, box, period)
-    except APIError as error:
-        raise _failure(error, settings) from error
     days = [(_day(scene), scene) for scene in scenes]
     # A walk through a static catalogue has looked at no dates yet.
     scenes = [scene for day, scene in days if day and period.start <= day < period.end]
@@ -102,13 +102,11 @@ def title(settings: StacSettings) -> str:
 
     Raises
     ------
-    ConfigError, DataError
+    ConfigError, ServiceError
         As `find`.
     """
-    try:
+    with _understood(settings):
         catalogue = _opened(settings)
-    except APIError as error:
-        raise _failure(error, settings) from error
     return catalogue.title or catalogue.id
 
 
@@ -125,9 +123,27 @@ def box_of(grid: Grid) -> Box:
     return west, float(places[:, 1].min()), east, float(places[:, 1].max())
 
 
-def _failure(error: APIError, settings: StacSettings) -> DataError:
+@contextmanager
+def _understood(settings: StacSettings) -> Iterator[None]:
+    """Ask the service, unless it is known to be away; what its client raises, as one of ours."""
+    host = "" if settings.local else host_of(settings.url)
+    CIRCUIT.check(host)
+    try:
+        yield
+    except APIError as error:
+        raise _failure(error, settings) from error
+    CIRCUIT.answered(host)
+
+
+def _failure(error: APIError, settings: StacSettings) -> ServiceError:
+    # The client wraps whatever stopped its request, ours too.
+    if isinstance(error.__context__, ServiceAwayError):
+        return error.__context__
     text = str(error)
     status = getattr(error, "status_code", None) or http.status_in(text)
+    if status is None:
+        return http.unreached(settings.title, settings.url, error)
+    CIRCUIT.answered(host_of(settings.url))
     return http.failure(settings.title, status, text)
 
 
@@ -186,7 +202,7 @@ def _catalogue(settings: StacSettings) -> pystac.Catalog:
 
 def _opened(settings: StacSettings) -> pystac.Catalog:
     limits = (min(http.CONNECT_TIMEOUT, settings.request_timeout), settings.request_timeout)
-    patience = http.patience(settings.retries, settings.retry_wait)
+    patience = http.patience(settings.retries, settings.retry_wait, settings.url)
     url = settings.url
     try:
         root = StacApiIO(timeout=limits, max_retries=patience).read_json(url)

@@ -16,8 +16,10 @@ from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from pyveg.core.errors import DataError
+from pyveg.core import answers
+from pyveg.core.errors import DataError, PyvegError, ServiceError
 from pyveg.sources import http
+from pyveg.sources.circuit import CIRCUIT, host_of
 from pyveg.sources.grid import Grid
 from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.signing import signed
@@ -72,21 +74,25 @@ def read(
     ------
     SceneGoneError
         If a file is not there.
-    DataError
+    DataError, ServiceError
         If it cannot be read, with advice.
     """
+    address = _address(scene, bands)
     for anew in (False, True):
+        CIRCUIT.check(host_of(address))
         try:
-            return _load(signed(scene, settings, anew=anew), bands, grid, settings)
+            read = _load(signed(scene, settings, anew=anew), bands, grid, settings)
         except RasterioError as error:
             _failed.add(scene["id"])
             status = _status(error)
-            if status in (401, 403) and settings.signing and not anew:
+            if status in answers.NOT_AUTHENTIC and settings.signing and not anew:
                 log.info("%s: the signature is refused; signing anew", scene["id"])
                 continue
             if status in GONE or _missing(error):
                 raise SceneGoneError(scene["id"]) from error
-            raise _failure(scene, error, status) from error
+            raise _failure(scene, error, status, settings) from error
+        CIRCUIT.answered(host_of(address))
+        return read
     raise AssertionError("the second attempt returns or raises")
 
 
@@ -158,21 +164,42 @@ def _missing(error: BaseException) -> bool:
     return "No such file or directory" in str(error)
 
 
-def _failure(scene: dict[str, Any], error: BaseException, status: int | None) -> DataError:
+def _address(scene: dict[str, Any], bands: Sequence[str]) -> str:
+    """Where the first of some bands is; empty where that is on this machine."""
+    hrefs = (scene["assets"][band]["href"] for band in bands if band in scene["assets"])
+    return next((href for href in hrefs if href.startswith(("http://", "https://"))), "")
+
+
+def _failure(
+    scene: dict[str, Any], error: BaseException, status: int | None, settings: StacSettings
+) -> PyvegError:
     text = http.without_queries(str(error))
-    remote = any("://" in asset["href"] for asset in scene["assets"].values())
-    if not remote:
+    address = _address(scene, list(scene["assets"]))
+    if not any("://" in asset["href"] for asset in scene["assets"].values()):
         return DataError(
             f"a file of the scene {scene['id']} cannot be read: {text}",
             "copy it anew, and finish the run with --from_cache",
         )
     host = f"the host of the scene {scene['id']}"
-    if status is None and "not recognized" in text:  # GDAL's word for an answer cut short, too
+    if status in answers.NOT_AUTHENTIC:
+        return _refused(address, host, status, settings)
+    if status is not None:
+        return http.failure(host, status, text)
+    if "not recognized" in text:  # GDAL's word for an answer cut short, too
         return DataError(
             f"{host} gave no image: it is in trouble, or the file is damaged ({text})",
             "finish the run later",
         )
-    return http.failure(host, status, text)
+    # GDAL's words differ by ports and milliseconds; the host is what all scenes share.
+    return http.unreached(f"the images at {host_of(address)}", address, text)
+
+
+def _refused(address: str, host: str, status: int, settings: StacSettings) -> ServiceError:
+    if settings.signing:  # with a new signature too: nobody is let in
+        return http.failure(f"the images at {host_of(address)}", status, "", http.head_of(address))
+    # Some stores answer so where one file is missing: no reason to give up the others.
+    error = http.failure(host, status)
+    return ServiceError(error.wrong, error.cure)
 
 
 def missing_mask(values: Band, nodata: float) -> NDArray[np.bool_]:

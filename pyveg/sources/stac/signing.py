@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyveg.core.errors import DataError
+from pyveg.core.errors import ServiceError
 from pyveg.sources import http
 from pyveg.sources.stac.settings import StacSettings
 
@@ -39,7 +39,7 @@ def signed(scene: dict[str, Any], settings: StacSettings, *, anew: bool = False)
 
     Raises
     ------
-    DataError
+    ServiceError
         If the service gives no token.
     """
     if not settings.signing:
@@ -76,9 +76,9 @@ def _asked(url: str, settings: StacSettings) -> tuple[str, datetime]:
     key = os.environ.get(KEY)
     headers = {"Ocp-Apim-Subscription-Key": key} if key else None
     what = f"the signing service of {settings.title}"
-    with http.session(settings.retries, settings.retry_wait) as session:
+    with http.session(settings.retries, settings.retry_wait, url) as session:
         answer = http.get_json(session, url, settings.request_timeout, what=what, headers=headers)
     try:
         return str(answer["token"]), datetime.fromisoformat(answer["msft:expiry"])
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{what} gave no token", "finish the run later") from None
+        raise ServiceError(f"{what} gave no token", "finish the run later") from None

@@ -21,6 +21,7 @@ from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.kernels import composite
 from pyveg.sources.answers import Answers
+from pyveg.sources.circuit import host_of
 from pyveg.sources.grid import Grid
 from pyveg.sources.stac.radiometry import (
     DoubtError,
@@ -123,10 +124,32 @@ class StacSource:
         ConfigError
             If there is no such catalogue or collection.
         DataError
-            For a band that there is not, or a service that does not answer.
+            For scenes that cannot be used.
+        ServiceError
+            If the service does not answer.
         """
         answers = Answers(self.settings.cache)
         return answers.fetch(request, self.fingerprint(request), lambda: self._make(request))
+
+    def has(self, request: Request) -> bool:
+        """Whether the answer is stored, or made of files on this machine."""
+        if self.settings.local:
+            return True
+        return Answers(self.settings.cache).has(request, self.fingerprint(request))
+
+    def reach(self) -> None:
+        """Look whether the catalogue and who signs its links are there.
+
+        Raises
+        ------
+        ServiceAwayError
+            If one is not.
+        """
+        from pyveg.sources import http
+
+        http.reach(self.settings.url, self.settings.title)
+        if host_of(self.settings.signing) not in ("", host_of(self.settings.url)):
+            http.reach(self.settings.signing, f"the signing service of {self.settings.title}")
 
     def _files(self, request: Request) -> str:
         if not self.settings.local:

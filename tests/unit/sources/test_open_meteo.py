@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 
-from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.errors import ConfigError, DataError, ServiceError, SkipItem
 from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.sources import open_meteo
@@ -138,7 +138,7 @@ def test_trouble_is_tried_again_and_told(server: StacServer) -> None:
         fetch(one)
     assert len(server.requests) == 4 + server.failed == 7
     server.fault = lambda *_: 429
-    with pytest.raises(DataError, match=r"archive 127.0.0.1:\d+ has had too many requests"):
+    with pytest.raises(ServiceError, match=r"archive 127.0.0.1:\d+ has had too many requests"):
         fetch(source(server, retries=1))
 
 

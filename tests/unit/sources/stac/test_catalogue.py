@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.errors import ConfigError, ServiceAwayError, ServiceError, SkipItem
 from pyveg.earth.types import Place
 from pyveg.sources.stac import catalogue
 from pyveg.sources.utm import utm_grid
@@ -94,7 +94,7 @@ def test_no_catalogue(world: StacWorld, asker: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("[1, 2]")
     with pytest.raises(ConfigError, match=r"bad\.json is no STAC catalogue"):
         asker(str(tmp_path / "bad.json")).month("2021-12")
-    with world.serve() as server, pytest.raises(DataError, match=r"does not have it .HTTP 404."):
+    with world.serve() as server, pytest.raises(ServiceError, match=r"does not have it .HTTP 404."):
         asker(f"{server.url}/nothing/here").month("2021-12")
 
 
@@ -102,9 +102,9 @@ def test_a_service_that_is_down(world: StacWorld, asker: Any) -> None:
     with world.serve() as server:
         url = server.url
         assert catalogue.title(asker(url).source.settings) == "test"
-    with pytest.raises(DataError, match="cannot be reached"):
+    with pytest.raises(ServiceAwayError, match="cannot be reached: it refuses connections"):
         catalogue.title(asker(url, retries=0).source.settings)
-    with pytest.raises(DataError, match=rf"{url} cannot be reached \(.+\); check the network"):
+    with pytest.raises(ServiceAwayError, match=rf"{url} cannot be reached: .+; check the network"):
         asker(url, retries=1).month("2021-12")
 
 
@@ -114,7 +114,7 @@ def test_a_service_that_stays_in_trouble(
 ) -> None:
     with (
         world.serve(lambda _, path: status if path == "/search" else None) as server,
-        pytest.raises(DataError, match=words),
+        pytest.raises(ServiceError, match=words),
     ):
         asker(server.url, retries=2).month("2021-12")
     assert sum(path == "/search" for _, path, _, _ in server.requests) == 3

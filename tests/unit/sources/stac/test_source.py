@@ -11,7 +11,13 @@ import pytest
 import rasterio
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
-from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.errors import (
+    ConfigError,
+    DataError,
+    ServiceAwayError,
+    ServiceError,
+    SkipItem,
+)
 from pyveg.earth.source import Scene
 from pyveg.sources.stac import signing
 from pyveg.sources.utm import utm_grid
@@ -377,10 +383,10 @@ def test_refused_links_are_told_without_their_token(
     world.add("2021-01-05")
     with world.serve(signed=True) as server:
         monkeypatch.setenv("GDAL_HTTP_PROXY", server.url)
-        with pytest.raises(DataError, match="refuses access") as caught:
+        with pytest.raises(ServiceError, match="refuses access") as caught:
             asker(server.url).month("2021-01")
         server.refuses = True
-        with pytest.raises(DataError, match="signed links have expired") as again:
+        with pytest.raises(ServiceAwayError, match="signed links have expired") as again:
             asker(server.url, sign_url=f"{server.url}/token").month("2021-01")
     assert "Failed to load" in caplog.text
     assert "sig=" not in f"{caught.value}{again.value}{caplog.text}"
