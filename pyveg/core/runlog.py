@@ -9,7 +9,7 @@ and one where it ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -90,31 +90,36 @@ class _Kept:
     ended: frozenset[int]
 
 
-def log_so_far(store: Store, *, before: int | None = None) -> Iterator[str]:
+def log_so_far(
+    store: Store, keys: Sequence[str] | None = None, *, all_over: bool = False
+) -> Iterator[str]:
     """The log of a run line by line, however far it is, without a line break at the end.
 
     Parameters
     ----------
     store : Store
-    before : int, optional
-        Only of the attempts before this one, which are all over.
+    keys : sequence of str, optional
+        The segments that there are; else they are listed.
+    all_over : bool
+        Whether none of them is of an attempt that goes on.
 
     Yields
     ------
     str
     """
-    keys = [
-        key
-        for key in segments.segment_keys(store)
-        if before is None or segments.epoch_of(key) < before
-    ]
+    if keys is None:
+        keys = segments.segment_keys(store)
     kept = _kept(store, {segments.epoch_of(key) for key in keys})
     for number, line in enumerate(_file_lines(store)):
         if number >= kept.lines:
             break
         yield line
     rest = [key for key in keys if segments.epoch_of(key) not in kept.ended]
-    yield from _drawn(segments.read_segments(store, rest), all_over=before is not None)
+    drawing = Drawing()
+    for part in segments.read_segments(store, rest):
+        yield from drawing.lines(part)
+    if all_over:
+        yield from drawing.end()
 
 
 def _kept(store: Store, with_events: set[int]) -> _Kept:
@@ -148,22 +153,21 @@ def _file_lines(store: Store) -> Iterator[str]:
         return
 
 
-def _drawn(parts: Iterator[Segment], *, all_over: bool) -> Iterator[str]:
-    """Lines of some attempts, one after the other."""
-    drawing = Drawing()
-    for part in parts:
-        yield from drawing.lines(part)
-    if all_over:
-        yield from drawing.end()
-
-
 class Drawing:
-    """Draws lines from segments as they come, in order."""
+    """Draws lines from segments as they come, in order.
 
-    def __init__(self) -> None:
-        self._writer: Writer | None = None
+    Parameters
+    ----------
+    after : Segment, optional
+        The one before the first, which somebody else has drawn.
+    """
+
+    def __init__(self, after: Segment | None = None) -> None:
+        self._writer = after.writer if after is not None else None
         self._last = 0.0
-        self._closed = True
+        self._closed = after is None
+        for record in after.records if after is not None else ():
+            self._note(record)
 
     def lines(self, segment: Segment) -> Iterator[str]:
         """What the log says of the events of a segment."""
@@ -173,8 +177,7 @@ class Drawing:
             self._writer, self._last, self._closed = writer, writer.start, False
             yield first_line(writer)
         for record in segment.records:
-            self._last = record.at
-            self._closed = self._closed or record.kind is Kind.CLOSED
+            self._note(record)
             yield from lines_of(record, writer)
 
     def end(self) -> Iterator[str]:
@@ -182,3 +185,7 @@ class Drawing:
         if not self._closed and self._writer is not None:
             self._closed = True
             yield last_line_unsaid(self._writer, self._last)
+
+    def _note(self, record: Record) -> None:
+        self._last = record.at
+        self._closed = self._closed or record.kind is Kind.CLOSED

@@ -20,9 +20,9 @@ from pyveg.core.report import EXIT_INTERRUPTED, EXIT_WRONG, RunReport
 from pyveg.core.runlog import first_line, lines_of
 from pyveg.core.segments import Writer
 from pyveg.core.status import Phase, Status
-from pyveg.core.stop import StopRequest
 from pyveg.core.tally import Tally
 from pyveg.core.tasks import State
+from pyveg.core.types import StopHow
 from pyveg.jobs.log_writer import LogWriter
 from pyveg.jobs.segment_writer import SegmentWriter
 
@@ -56,7 +56,7 @@ class Journal:
     warnings : iterable of str
         What the log begins with.
     on_stop : callable, optional
-        Told once of a request to stop, in the thread of the journal.
+        Told once of a request to stop, and who has asked, in the thread of the journal.
     clock : callable
         Gives the time in seconds since 1970 (UTC).
     threaded : bool
@@ -69,7 +69,7 @@ class Journal:
         *,
         epoch: int = 0,
         warnings: Iterable[str] = (),
-        on_stop: Callable[[StopRequest], object] | None = None,
+        on_stop: Callable[[StopHow, str], object] | None = None,
         clock: Callable[[], float] = time.time,
         threaded: bool = True,
     ) -> None:
@@ -237,7 +237,7 @@ class Journal:
             return
         if request is not None and request.epoch == self._writer.epoch:
             tell, self._on_stop = self._on_stop, None
-            tell(request)
+            tell(request.how, f"{request.by} asked the run to stop")
 
     # -- how it ends -----------------------------------------------------------------------------
 

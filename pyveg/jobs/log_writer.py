@@ -11,6 +11,7 @@ from pyveg.core.errors import PyvegError, RunLockedError
 from pyveg.core.layout import LOG_FILE
 from pyveg.core.ports import Store
 from pyveg.core.runlog import log_so_far
+from pyveg.core.segments import epoch_of, segment_keys
 
 _IN_MEMORY = 2**20
 _RETRY = 30.0
@@ -89,9 +90,10 @@ class LogWriter:
 
     def _read_back(self) -> IO[bytes]:
         """What the attempts before this one have told."""
+        earlier = [key for key in segment_keys(self._store) if epoch_of(key) < self._epoch]
         file = _temporary()
         try:
-            for line in log_so_far(self._store, before=self._epoch):
+            for line in log_so_far(self._store, earlier, all_over=True):
                 file.write(_bytes_of(line))
         except BaseException:
             file.close()

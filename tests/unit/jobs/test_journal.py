@@ -16,7 +16,6 @@ from pyveg.core.records import Kind
 from pyveg.core.runlog import log_so_far
 from pyveg.core.segments import read_segments, segment_keys
 from pyveg.core.status import Phase, Status
-from pyveg.core.stop import StopRequest
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult
 from pyveg.jobs.journal import Journal
 from pyveg.storage.local import LocalStore
@@ -256,11 +255,11 @@ def test_how_an_error_ends_it(error: BaseException, phase: Phase, code: int | No
 
 def test_a_request_to_stop_is_passed_on_once_and_only_to_whom_it_is_for(tmp_path: Any) -> None:
     store = LocalStore(tmp_path)
-    told: list[StopRequest] = []
+    told: list[tuple[str, str]] = []
     heard = threading.Event()
 
-    def on_stop(request: StopRequest) -> None:
-        told.append(request)
+    def on_stop(how: str, why: str) -> None:
+        told.append((how, why))
         heard.set()
 
     with Journal(store, epoch=7, on_stop=on_stop):
@@ -271,7 +270,7 @@ def test_a_request_to_stop_is_passed_on_once_and_only_to_whom_it_is_for(tmp_path
         assert heard.wait(10)
         assert time.monotonic() - begin < 2
         time.sleep(1.2)
-    assert told == [asked]
+    assert told == [("detach", f"{asked.by} asked the run to stop")]
 
 
 def test_an_error_in_its_thread_harms_nobody(tmp_path: Any, monkeypatch: Any) -> None:
