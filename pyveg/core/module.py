@@ -29,7 +29,7 @@ class Settings:
     """The settings that every Module has."""
 
     run_mode: str = setting(
-        "local", doc='where its Tasks run: "local", "batch" or "dask"', results=False
+        "local", doc='where its Tasks run: "local", or the name of an engine', results=False
     )
     replace_existing_files: bool = setting(
         False, doc="do again what has been done already", results=False
@@ -89,6 +89,8 @@ class Planning:
     """The Sequences that its own Sequence depends on."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Facts of the run: name, config file, coords_id, pattern_type ..."""
+    tell: Callable[[str], None] = field(default=lambda _: None, compare=False)
+    """Takes a sentence that the user should read before the run starts."""
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,13 @@ class _Progress:
     sequence: Sequence
     upstream: tuple[SequencePlan, ...]
     about: Mapping[str, Any]
+    told: dict[str, None] = field(default_factory=dict)
+    """What Modules had to say, each sentence once."""
     steps: list[tuple[ModuleSpec, dict[str, Task]]] = field(default_factory=list)
     """Modules planned so far, each with its Tasks by name of the Item."""
+
+    def tell(self, text: str) -> None:
+        self.told[text] = None
 
     def finished(self) -> SequencePlan:
         ids: dict[str, list[str]] = {}
@@ -75,9 +80,10 @@ def plan(
     """Make and check all Tasks of some Sequences."""
     done: dict[str, SequencePlan] = {}
     tasks: dict[str, Task] = {}
+    told = dict.fromkeys(warnings)
     for sequence in _in_order(list(sequences)):
         upstream = tuple(done[name] for name in sequence.depends_on)
-        progress = _Progress(sequence, upstream, about)
+        progress = _Progress(sequence, upstream, about, told)
         for spec in sequence.modules:
             made = _plan_module(spec, progress, tasks)
             twice = next((task.id for task in made.values() if task.id in tasks), None)
@@ -86,7 +92,7 @@ def plan(
             progress.steps.append((spec, made))
             tasks.update((task.id, task) for task in made.values())
         done[sequence.name] = progress.finished()
-    return Plan(TaskGraph(tasks.values()), tuple(warnings))
+    return Plan(TaskGraph(tasks.values()), tuple(told))
 
 
 def _in_order(sequences: list[Sequence]) -> list[Sequence]:
@@ -118,7 +124,9 @@ def _plan_module(
     where = f'"{scope.sequence}": {cls.__name__}'
     providers = _providers(spec, progress, where)
     module = cls()
-    planning = Planning(scope, _common_items(providers), progress.upstream, progress.about)
+    planning = Planning(
+        scope, _common_items(providers), progress.upstream, progress.about, progress.tell
+    )
     items = module.items(planning, settings)
     items = _chosen(items, settings.dates_to_process, where)
     if not items:
