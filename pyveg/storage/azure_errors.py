@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyveg.core.errors import StoreError
+from pyveg.core import answers
+from pyveg.core.answers import Answer, Lost, Reply
+from pyveg.core.errors import StoreError, StoreGoneError
 
 _Advice = tuple[str, str]
 """What is wrong, and the cure."""
@@ -92,11 +94,14 @@ _BY_STATUS: dict[int, _Advice] = {
 }
 _LOOK_UP = "look it up by that name"
 
-_UNKNOWN_HOST = re.compile(
-    "getaddrinfo|NameResolution|Name or service not known|nodename nor servname|"
-    "Temporary failure in name|Failed to resolve",
-    re.IGNORECASE,
-)
+GONE = {
+    "ContainerNotFound": "somebody deleted it",
+    "ContainerBeingDeleted": "somebody deleted it",
+    "ContainerDisabled": "somebody disabled it",
+    "AccountIsDisabled": "its storage account is disabled",
+}
+"""Codes of the service which say that a container that was there is no more, and why."""
+
 _SECRET = re.compile(r"(?i)((?:sig|accountkey|sharedaccesssignature)=)[^&\s;'\"]+")
 
 
@@ -111,35 +116,66 @@ def code_of(error: BaseException) -> str:
     return str(getattr(code, "value", code))
 
 
+def reply_of(error: BaseException) -> Reply:
+    """What an error of the SDK tells of the service's answer."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    return Reply(getattr(error, "status_code", None), code_of(error), headers or {})
+
+
+def answer_of(error: Exception) -> Answer:
+    """Whether what the SDK raised passes, is final, or our own fault."""
+    from azure.core.exceptions import ClientAuthenticationError
+
+    if type(error).__name__ == "AzureSigningError":
+        return Answer.OURS
+    if isinstance(error, ClientAuthenticationError) and error.status_code is None:
+        return Answer.FINAL  # nothing was sent: there is no login any more
+    return answers.classified(reply_of(error))
+
+
+def is_gone(error: Exception) -> bool:
+    """Whether the whole container is out of reach for good, whatever is asked of it."""
+    shut = code_of(error) in GONE or getattr(error, "status_code", None) in answers.NOT_AUTHENTIC
+    return shut and answer_of(error) is not Answer.PASSING
+
+
 def advice(error: Exception) -> tuple[str, str]:
     """What is wrong, and what to do about it."""
     from azure.core import exceptions as azure
 
-    code, status = code_of(error), getattr(error, "status_code", None)
+    reply = reply_of(error)
     if isinstance(error, azure.ServiceRequestError):
-        if _UNKNOWN_HOST.search(str(error)):
-            return (
-                "its address is not known",
-                "check storage_account_name and your connection to the internet",
-            )
-        return "it cannot be reached", "check its address, your connection and proxy"
+        return _unreached(answers.lost(error))
     if isinstance(error, azure.ServiceResponseError):
         return "it broke off the connection or did not answer in time", "run it again"
     # By its name: the class is private to the SDK, and is raised before anything is sent.
     if type(error).__name__ == "AzureSigningError":
         return "storage_account_key is no key (base64)", "copy it again from the portal"
-    if isinstance(error, azure.ClientAuthenticationError) and not code:
+    if isinstance(error, azure.ClientAuthenticationError) and not reply.code:
         return (
             "there are no credentials that work",
             "log in (az login), or set storage_account_key in azure_config.py or a SAS in the "
             "variable PYVEG_AZURE_SAS",
         )
-    known = _ADVICE.get(code) or _BY_STATUS.get(status or 0)
-    if known is None and status is not None and status >= 500:
-        known = _BUSY
-    wrong, cure = known or (_first_line(error), _LOOK_UP)
-    name = code or type(error).__name__
+    wrong, cure = _meaning(reply) or (_first_line(error), _LOOK_UP)
+    name = reply.code or type(error).__name__
     return (f"{name}: {wrong}" if wrong else name), cure
+
+
+def _meaning(reply: Reply) -> _Advice | None:
+    """What a refusal means, where that is known."""
+    if reply.status in answers.NOT_AUTHENTIC and (clock := reply.clock()):
+        return clock, answers.CLOCK_CURE
+    known = _ADVICE.get(reply.code) or _BY_STATUS.get(reply.status or 0)
+    if known is None and reply.status and answers.classified(reply) is Answer.PASSING:
+        return _BUSY
+    return known
+
+
+def _unreached(why: Lost) -> _Advice:
+    """A request that was not sent."""
+    cure = "check storage_account_name and the network" if why is Lost.NAME else why.cure
+    return f"it cannot be reached: {why}", cure
 
 
 def _first_line(error: Exception) -> str:
@@ -149,7 +185,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def explained(where: str) -> Iterator[None]:
-    """Turn an error of the SDK into a `StoreError`.
+    """Turn an error of the SDK into a `StoreError`, `StoreGoneError` where nothing will help.
 
     The SDK's own is not kept as its cause: its text may hold the signature of a SAS, and
     tracebacks are written to logs.
@@ -160,4 +196,5 @@ def explained(where: str) -> Iterator[None]:
         yield
     except AzureError as error:
         wrong, cure = advice(error)
-        raise StoreError(f"{where}: {wrong}", cure) from None
+        kind = StoreGoneError if is_gone(error) else StoreError
+        raise kind(f"{where}: {wrong}", cure) from None

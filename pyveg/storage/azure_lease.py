@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyveg.core.errors import LockLostError, PyvegError, StoreError, StoreGoneError
 from pyveg.core.ports import Holder
-from pyveg.storage.azure_errors import advice, code_of
+from pyveg.storage.azure_errors import GONE, advice, code_of
 from pyveg.storage.lock_owner import LockOwner, locked, lost
 from pyveg.storage.renewed_lock import RenewedLock, Taken, boottime
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
 _TAKEN = {"LeaseAlreadyPresent", "LeaseIsBreakingAndCannotBeAcquired", "LeaseIdMissing"}
-
-GONE = {
-    "ContainerNotFound": "somebody deleted it",
-    "ContainerBeingDeleted": "somebody deleted it",
-    "ContainerDisabled": "somebody disabled it",
-    "AccountIsDisabled": "its storage account is disabled",
-}
-"""Codes of the service which say that a container that was there is no more, and why."""
 
 _MARGIN = 1.0
 """How much earlier the lease counts as run out than the service lets others in, seconds."""

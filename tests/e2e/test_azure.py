@@ -223,8 +223,9 @@ def test_troubles_are_told_quickly(
     cases = {
         "": "storage_account_name is missing; write the file with pyveg_azure_config",
         wrong_key: "or the key is wrong",
-        down: "it cannot be reached; check its address",
-        unknown + "storage_account_url = 'https://nosuchaccount.invalid'": "its address is not",
+        down: "it cannot be reached: it refuses connections; check the network",
+        unknown + "storage_account_url = 'https://nosuchaccount.invalid'": "it cannot be reached: its name "
+        "is not known; check storage_account_name",
     }
     for text, told in cases.items():
         (tmp_path / "azure_config.py").write_text(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyveg.core import answers
+from pyveg.core.answers import Answer, Reply
 from pyveg.core.errors import EngineError
 
 if TYPE_CHECKING:
@@ -120,37 +122,55 @@ def _understood(error: Exception) -> tuple[str, str]:
         ServiceResponseError,
     )
 
-    if isinstance(error, HttpResponseError):
-        code, message = code_of(error), _message_of(error)
-        if code is None and error.status_code in (401, 403):
-            code = "AuthenticationFailed"
-        return _meaning(code or f"status {error.status_code}", message)
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        return _of_reply(reply_of(error), _message_of(error))
     if isinstance(error, (ServiceRequestError, ServiceResponseError)):
-        wrong = f"Azure Batch does not answer ({_short(error)})"
-        return wrong, "check batch_account_url and the network"
+        why = answers.lost(error)
+        return f"Azure Batch cannot be reached: {why}", f"check batch_account_url; {why.cure}"
     if isinstance(error, ClientAuthenticationError):
         return f"no login was found ({_short(error)})", "run az login, or set batch_account_key"
     return f"{type(error).__name__}: {_short(error)}", ""
 
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses of a service that is busy or away for a moment; any other error of it is its answer."""
+def _of_reply(reply: Reply, message: str) -> tuple[str, str]:
+    """A refusal; one whose cause is this machine's clock looks like one of the key."""
+    code = reply.code
+    if reply.status in answers.NOT_AUTHENTIC:
+        code = code or "AuthenticationFailed"
+        if clock := reply.clock():
+            return f"{clock} ({code})", answers.CLOCK_CURE
+    return _meaning(code or f"status {reply.status}", message)
+
+
+_ANSWERS: dict[str, Answer] = {
+    "TooManyRequests": Answer.PASSING,
+    "ServerBusy": Answer.PASSING,
+    "OperationTimedOut": Answer.PASSING,
+    "InternalError": Answer.PASSING,
+}
+"""Codes that say more than the status that they come with."""
+
+
+def reply_of(error: BaseException) -> Reply:
+    """What an exception of the SDK tells of the service's answer."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    return Reply(getattr(error, "status_code", None), code_of(error) or "", headers or {})
 
 
 def is_final(error: Exception) -> bool:
-    """Whether an exception of the SDK is an answer, which asking again will not change.
+    """Whether an exception is an answer, which asking again will not change.
 
     Not found, forbidden, gone and the like are answers; a service that is busy, and a connection
-    that is lost, are not.
+    that is lost, are not, and neither is anything that is no exception of the SDK.
     """
     from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
     if isinstance(error, HttpResponseError) and error.status_code is not None:
-        return error.status_code not in PASSING
-    return isinstance(error, ClientAuthenticationError)
+        return answers.classified(reply_of(error), _ANSWERS) is not Answer.PASSING
+    return isinstance(error, ClientAuthenticationError)  # nothing was sent: no login any more
 
 
-def code_of(error: Exception) -> str | None:
+def code_of(error: BaseException) -> str | None:
     """The code that the service gave; None where it gave none."""
     inner: Any = getattr(error, "error", None)
     code = getattr(inner, "code", None)

@@ -1,0 +1,92 @@
+"""What the SDK of Batch raises, whatever was answered: worth asking again, final, or our clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+from pyveg.core import answers
+from pyveg.runners.azure_batch import advice
+from pyveg.testing.http_answers import answering
+
+KEY = "bm8="
+
+
+def _raised(url: str) -> AzureError:
+    client = BatchClient(url, AzureNamedKeyCredential("account", KEY), retry_total=0)
+    with pytest.raises(AzureError) as error:
+        client.get_job("a")
+    return error.value
+
+
+@contextmanager
+def _asked(status: int, code: str, headers: dict[str, str] | None = None) -> Iterator[AzureError]:
+    body = {"code": code, "message": {"lang": "en", "value": "It says so.\nRequestId:1\nTime:2"}}
+    with answering(status, body if code else None, headers) as url:
+        yield _raised(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "final"),
+    [
+        (400, "InvalidPropertyValue", True),
+        (401, "", True),
+        (403, "AuthenticationFailed", True),
+        (403, "AccountIsDisabled", True),
+        (404, "JobNotFound", True),
+        (409, "JobDisabled", True),
+        (409, "PoolQuotaReached", True),
+        (410, "", True),
+        (501, "NotImplemented", True),
+        (408, "", False),
+        (409, "ServerBusy", False),
+        (429, "TooManyRequests", False),
+        (500, "InternalError", False),
+        (503, "ServerBusy", False),
+        (504, "", False),
+        (529, "", False),
+    ],
+)
+def test_answers(status: int, code: str, final: bool) -> None:
+    with _asked(status, code) as error:
+        assert advice.is_final(error) is final
+        assert "RequestId" not in advice.of_error(error)
+
+
+def test_lost_connections_pass() -> None:
+    for url, told in (
+        ("http://127.0.0.1:9", "it refuses connections"),
+        ("http://nosuchhost.invalid", "its name is not known"),
+    ):
+        error = _raised(url)
+        assert not advice.is_final(error)
+        assert told in advice.of_error(error)
+        assert advice.of_error(error) == advice.of_error(_raised(url)), "no ports, no objects"
+
+
+def test_a_login_that_is_lost_is_final() -> None:
+    error = ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token")
+    assert advice.is_final(error)
+    assert "run az login" in advice.of_error(error)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, ""), (403, "AuthenticationFailed")])
+def test_a_clock_that_is_wrong_is_not_a_wrong_key(status: int, code: str) -> None:
+    ahead: Any = {
+        "Date": format_datetime(datetime.now(UTC) - timedelta(hours=2), usegmt=True),
+    }
+    with _asked(status, code, ahead) as error:
+        told = advice.of_error(error)
+        assert told.startswith("this machine's clock is 2 h ahead of the service's")
+        assert told.endswith(answers.CLOCK_CURE)
+        assert advice.is_final(error)
+    with _asked(status, code) as error:
+        assert "the key of the Batch account is wrong" in advice.of_error(error)
