@@ -9,13 +9,34 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pyveg.core import bulk, manifest
+from pyveg.core.errors import LockLostError
 from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStarted
 from pyveg.core.manifest import Manifest
-from pyveg.core.ports import Runner, Store
+from pyveg.core.ports import Lock, Runner, Store
+from pyveg.core.shared_failures import SharedFailures
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult, digest
+from pyveg.core.types import StopHow
+
+INTERRUPTED = "the run was interrupted"
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """Somebody wants the run to end."""
+
+    how: StopHow
+    why: str
+
+
+class _StopAskedError(Exception):
+    """Takes the coordinator out of its loop."""
+
+    def __init__(self, stop: _Stop) -> None:
+        super().__init__(stop.why)
+        self.stop = stop
 
 
 class Coordinator:
@@ -35,8 +56,11 @@ class Coordinator:
         and why.
     fresh : bool
         Whether the Store is known to hold no manifests yet, so that none need be looked for.
-    detach : bool
+    on_interrupt : {"cancel", "detach"}
         Whether an interrupt leaves alone what goes on without this process.
+    lock : Lock, optional
+        The right to write to the run. Its epoch goes with each Task, and nothing is handed out
+        once it is lost.
     """
 
     def __init__(
@@ -48,18 +72,24 @@ class Coordinator:
         *,
         prepare: Callable[[Sequence[Task]], Mapping[str, str]] = lambda tasks: {},  # noqa: ARG005
         fresh: bool = False,
-        detach: bool = False,
+        on_interrupt: StopHow = "cancel",
+        lock: Lock | None = None,
     ) -> None:
         self._prepare = prepare
         self._fresh = fresh
-        self._detach = detach
+        self._on_interrupt: StopHow = on_interrupt
+        self._lock = lock
         self._graph = graph
         self._store = store
         self._runners = runners
         self._notify = notify
-        self._inbox: queue.SimpleQueue[str | TaskResult | EngineStatus] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[str | TaskResult | EngineStatus | _Stop | Exception] = (
+            queue.SimpleQueue()
+        )
         self._waits = {task.id: len({*task.after, *task.after_any}) for task in graph}
         self._submitted: set[str] = set()
+        self._begun: set[str] = set()
+        self._shared = SharedFailures()
         self._manifests: dict[str, Manifest | None] = {}
         self.results: dict[str, TaskResult] = {}
 
@@ -75,21 +105,57 @@ class Coordinator:
         """For engines: how they are. Any thread may call it."""
         self._inbox.put(status)
 
+    def ask_to_stop(self, how: StopHow | None = None, why: str = INTERRUPTED) -> None:
+        """End the run before its end. Any thread may call it, at any time.
+
+        Parameters
+        ----------
+        how : {"cancel", "detach"}, optional
+            Whether what runs elsewhere is ended too; as for an interrupt where left out.
+        why : str
+            The reason of each Task that is given up.
+        """
+        self._inbox.put(_Stop(how or self._on_interrupt, why))
+
+    def fail(self, error: Exception) -> None:
+        """End the run with an error, as when its lock is lost. Any thread may call it."""
+        self._inbox.put(error)
+
     def run(self) -> dict[str, TaskResult]:
-        """Run until every Task has ended; a keyboard interrupt gives up what is left."""
-        interrupted = False
+        """Run until every Task has ended; an interrupt or a request to stop gives up what is left.
+
+        Raises
+        ------
+        LockLostError
+            If another process has taken over the run: engines let go of what they have in hand.
+        StoreGoneError
+            If the Store of the run is gone.
+        """
+        stop: _Stop | None = None
         try:
+            while not self._inbox.empty():  # somebody may have asked it to stop already
+                self._receive()
             self._look_ahead()
             self._release([task.id for task in self._graph if not self._waits[task.id]])
             while len(self.results) < len(self._graph):
                 self._receive()
         except KeyboardInterrupt:
-            interrupted = True
-            for runner in dict.fromkeys(self._runners.values()):
-                (runner.detach if self._detach else runner.cancel)()
-            self._cancel_rest()
-        self._notify(RunEnded(interrupted))
+            stop = _Stop(self._on_interrupt, INTERRUPTED)
+        except _StopAskedError as asked:
+            stop = asked.stop
+        except Exception as error:
+            # What was handed out belongs to whoever has taken over; else nobody needs it.
+            self._let_go("detach" if isinstance(error, LockLostError) else "cancel")
+            raise
+        if stop is not None:
+            self._let_go(stop.how)
+            self._cancel_rest(stop.why)
+        self._notify(RunEnded(stop is not None))
         return self.results
+
+    def _let_go(self, how: StopHow) -> None:
+        for runner in dict.fromkeys(self._runners.values()):
+            (runner.detach if how == "detach" else runner.cancel)()
 
     def tell_rest(self) -> None:
         """Pass on what engines told while they were closed."""
@@ -104,11 +170,37 @@ class Coordinator:
             self._notify(message)
         elif isinstance(message, str):
             if message not in self.results:
+                self._begun.add(message)
                 self._notify(TaskStarted(self._graph[message]))
+        elif isinstance(message, _Stop):
+            raise _StopAskedError(message)
+        elif isinstance(message, Exception):
+            raise message
         elif message.task_id not in self.results:
+            self._check_ours(message)
             self._release(self._end(message))
+            self._give_up_alike(message)
 
-    def _cancel_rest(self) -> None:
+    def _check_ours(self, result: TaskResult) -> None:
+        """A Task that found itself outdated tells that the lock is lost, maybe before it does."""
+        if result.state is State.CANCELLED and self._lock is not None:
+            self._lock.check()
+
+    def _give_up_alike(self, result: TaskResult) -> None:
+        """When a service has failed some Tasks in a row, ask it for no more in this run."""
+        step = self._graph[result.task_id].step
+        if not self._shared.seen(step, result):
+            return
+        left = [
+            task.id
+            for task in self._graph
+            if task.step is step and task.id not in self.results and task.id not in self._begun
+        ]
+        self._runners[step.run_mode].withdraw(left)
+        for task_id in left:
+            self._release(self._end(TaskResult(task_id, State.FAILED, result.reason, shared=True)))
+
+    def _cancel_rest(self, why: str) -> None:
         """Take what engines still reported, and give up the rest."""
         while not self._inbox.empty():
             message = self._inbox.get()
@@ -116,7 +208,7 @@ class Coordinator:
                 self._end(message)
         for task in self._graph:
             if task.id not in self.results:
-                self._set(TaskResult(task.id, State.CANCELLED, "the run was interrupted"))
+                self._set(TaskResult(task.id, State.CANCELLED, why))
 
     def _set(self, result: TaskResult) -> None:
         self.results[result.task_id] = result
@@ -159,6 +251,7 @@ class Coordinator:
     def _release(self, ready: Iterable[str]) -> None:
         """Give Tasks to their engines, in bulk; those that are done already end here."""
         bulk: dict[str, list[Task]] = {}
+        epoch = 0 if self._lock is None else self._lock.epoch
         waiting = deque(ready)
         while waiting:
             task = self._with_missing(self._graph[waiting.popleft()])
@@ -171,10 +264,12 @@ class Coordinator:
                 waiting.extend(self._end(result))
                 continue
             mode = task.step.run_mode
-            bulk.setdefault(mode, []).append(task)
+            bulk.setdefault(mode, []).append(replace(task, epoch=epoch) if epoch else task)
             self._submitted.add(task.id)
             if self._runners[mode].resolves_dependencies:
                 waiting.extend(self._may_follow(task))
+        if bulk and self._lock is not None:
+            self._lock.check()
         for mode, tasks in bulk.items():
             refused = self._prepare(tasks)
             self._runners[mode].submit([task for task in tasks if task.id not in refused])

@@ -6,13 +6,14 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from pyveg.core import manifest, registry
-from pyveg.core.errors import ConfigError, PyvegError, SkipItem
+from pyveg.core.errors import ConfigError, LockLostError, PyvegError, SkipItem
+from pyveg.core.fencing import Check, Fence, FencedStore
 from pyveg.core.layout import failed_task_key, manifest_key
 from pyveg.core.manifest import Manifest
 from pyveg.core.module import Module, Settings, settings_of
@@ -26,59 +27,44 @@ STEPS_AT_ONCE = 64
 """How many Steps a process keeps its Modules and settings for."""
 
 
-class _Recorder:
+class _Recorder(FencedStore):
     """A Store as a Module sees it; keeps a list of what is read and written."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.shared = store.shared
-        self.transfers = store.transfers
-        self.url = store.url
+    def __init__(self, store: Store, check: Check) -> None:
+        super().__init__(store, check)
         self.inputs: dict[str, None] = {}
         self.outputs: dict[str, int] = {}
 
-    def spec(self) -> dict[str, Any]:
-        return self._store.spec()
-
     def read(self, key: str) -> bytes:
-        data = self._store.read(key)
+        data = super().read(key)
         self.inputs[key] = None
         return data
 
     def write(self, key: str, data: bytes) -> None:
-        self._store.write(key, data)
+        super().write(key, data)
         self.outputs[key] = len(data)
 
-    def size(self, key: str) -> int | None:
-        return self._store.size(key)
-
     def delete(self, key: str) -> None:
-        self._store.delete(key)
+        super().delete(key)
         self.outputs.pop(key, None)
-
-    def list(self, prefix: str = "") -> Iterator[str]:
-        return self._store.list(prefix)
 
     @contextmanager
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
-        with self._store.open_read(key) as stream:
+        with super().open_read(key) as stream:
             self.inputs[key] = None
             yield stream
 
     @contextmanager
     def open_write(self, key: str) -> Iterator[IO[bytes]]:
-        with self._store.open_write(key) as stream:
+        with super().open_write(key) as stream:
             yield stream
-        self.outputs[key] = self._store.size(key) or 0
-
-    def lock(self, key: str) -> Any:
-        return self._store.lock(key)
+        self.outputs[key] = self.size(key) or 0
 
     def discard_partial(self) -> None:
         raise TypeError("a Module must not clear the Store")
 
 
-def run_task(task: Task, store: Store) -> TaskResult:
+def run_task(task: Task, store: Store, adopted: Callable[[], int] | None = None) -> TaskResult:
     """Run one Task: read, compute, write, and then its manifest.
 
     Whatever goes wrong becomes a state with a reason; this is the one place that catches
@@ -89,34 +75,63 @@ def run_task(task: Task, store: Store) -> TaskResult:
     task : Task
     store : Store
         The Store of the run.
+    adopted : callable, optional
+        Reads anew to which attempt the Task belongs, where a later one can adopt it.
+
+    Returns
+    -------
+    TaskResult
+        Of a Task whose run was taken over by a later attempt: ``cancelled``. It writes nothing
+        from then on.
     """
     begin = time.perf_counter()
-    recorder = _Recorder(store)
+    fence = Fence(store, task.epoch, adopted)
+    recorder = _Recorder(store, fence.check)
     notes: dict[str, Any] = {}
     try:
-        state, reason, details = _inherited(task, store) or _run_module(task, recorder, notes)
-        result = TaskResult(task.id, state, reason, time.perf_counter() - begin, details, notes)
-        if state is State.FAILED:
+        end = _inherited(task, store) or _run_module(task, recorder, notes)
+        result = _result(task, end, begin, notes)
+        fence.check()  # once more: what follows says that the Task is done
+        if result.state is State.FAILED:
             _keep_failed(task, result, store)
-        elif state is not State.BLOCKED:
+        elif result.state is not State.BLOCKED:
             manifest.write(store, _manifest(task, result, recorder))
+    except LockLostError as error:
+        result = _result(task, _End(State.CANCELLED, str(error)), begin, notes)
     except Exception as error:  # noqa: BLE001 - the Store fails: a reason, not a crash
-        seconds = time.perf_counter() - begin
-        reason, details = describe(error), traceback.format_exc()
-        result = TaskResult(task.id, State.FAILED, reason, seconds, details, notes)
+        result = _result(task, _failure(error), begin, notes)
     return result
 
 
-def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> tuple[State, str, str]:
+class _End(NamedTuple):
+    """How a Task ended, but for its time."""
+
+    state: State
+    reason: str = ""
+    details: str = ""
+    shared: bool = False
+
+
+def _failure(error: Exception) -> _End:
+    shared = isinstance(error, PyvegError) and error.shared
+    return _End(State.FAILED, describe(error), traceback.format_exc(), shared)
+
+
+def _result(task: Task, end: _End, begin: float, notes: Mapping[str, Any]) -> TaskResult:
+    seconds = time.perf_counter() - begin
+    return TaskResult(task.id, end.state, end.reason, seconds, end.details, notes, end.shared)
+
+
+def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> _End:
     try:
         cls, settings = _module_of(_StepRef(task.step))
         job = cls.job_class(task.step.scope, task.item, settings, store, task.missing, notes, cls)
         cls().run(job)
     except SkipItem as reason:
-        return State.SKIPPED, str(reason), ""
+        return _End(State.SKIPPED, str(reason))
     except Exception as error:  # noqa: BLE001 - see run_task
-        return State.FAILED, describe(error), traceback.format_exc()
-    return State.SUCCEEDED, "", ""
+        return _failure(error)
+    return _End(State.SUCCEEDED)
 
 
 class _StepRef:
@@ -148,7 +163,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _inherited(task: Task, store: Store) -> tuple[State, str, str] | None:
+def _inherited(task: Task, store: Store) -> _End | None:
     """The state of a Task that cannot run because of one that it comes after; None if it can.
 
     The coordinator sees to this itself; engines that order Tasks on their own rely on it.
@@ -156,9 +171,9 @@ def _inherited(task: Task, store: Store) -> tuple[State, str, str] | None:
     for task_id in task.after:
         before = manifest.read(store, task_id)
         if before is None:
-            return State.BLOCKED, f"{task_id} has not been done", ""
+            return _End(State.BLOCKED, f"{task_id} has not been done")
         if before.state is State.SKIPPED:
-            return State.SKIPPED, before.reason, ""
+            return _End(State.SKIPPED, before.reason)
     return None
 
 
@@ -196,6 +211,7 @@ def _keep_failed(task: Task, result: TaskResult, store: Store) -> None:
         "seconds": result.seconds,
         "details": result.details,
         "notes": result.notes,
+        "shared": result.shared,
     }
     store.write(failed_task_key(task.id), task_file([task], store, result=why))
 

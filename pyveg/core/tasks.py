@@ -119,12 +119,14 @@ class Task:
     """Digest of everything that its results depend on; equal means that they need not be redone."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Of `after_any`: id -> reason why it gave nothing. Known only when they have ended."""
+    epoch: int = 0
+    """Attempt at the run that it belongs to (`pyveg.core.ports.Lock`); 0 for none, as where it is
+    run by hand."""
 
     @cached_property
     def id(self) -> str:
         """``<sequence>/<module>/<item>``, unique in a run and usable as a path."""
-        sequence = self.step.scope.sequence.replace("/", "-")
-        return f"{sequence}/{self.step.name}/{item_folder(self.item.name)}"
+        return task_id(self.step.scope.sequence, self.step.module, self.item.name)
 
     def to_json(self, step: int) -> dict[str, Any]:
         """Plain data that `from_json` reads back.
@@ -141,6 +143,7 @@ class Task:
             "after_any": list(self.after_any),
             "fingerprint": self.fingerprint,
             "missing": dict(self.missing),
+            "epoch": self.epoch,
         }
 
     @classmethod
@@ -153,6 +156,7 @@ class Task:
             after_any=tuple(data["after_any"]),
             fingerprint=data["fingerprint"],
             missing=data["missing"],
+            epoch=data.get("epoch", 0),
         )
 
 
@@ -233,6 +237,27 @@ class TaskGraph:
     def steps(self) -> list[Step]:
         """The Modules, in the order of the plan."""
         return list({id(task.step): task.step for task in self}.values())
+
+
+def task_id(sequence: str, module: str, item: str) -> str:
+    """The id of a Task.
+
+    Parameters
+    ----------
+    sequence : str
+        Name of its Sequence.
+    module : str
+        Name of its Module in the registry, or ``package.module:Class``.
+    item : str
+        Name of its Item.
+
+    Examples
+    --------
+    >>> task_id("Sentinel2", "NDVICalculator", "2016-01-01")
+    'Sentinel2/NDVICalculator/2016-01-01'
+    """
+    name = module.rpartition(":")[2]
+    return f"{sequence.replace('/', '-')}/{name}/{item_folder(item)}"
 
 
 def digest(value: Any) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+StopHow = Literal["cancel", "detach"]
+"""What ends with a run that is stopped: everything, or only what cannot go on without its
+process."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pyveg import formats
 from pyveg.core import module, params, registry
 from pyveg.core.errors import KeyMissingError
 from pyveg.core.module import Planning, SequencePlan
-from pyveg.core.tasks import plain_scope, scope_from_json
+from pyveg.core.tasks import plain_scope, scope_from_json, task_id
 from pyveg.core.types import Item
 from pyveg.earth.layout import Layout
 from pyveg.earth.metrics import Metric, Support, declared
@@ -35,7 +35,9 @@ class Series:
     collection: Collection
     layout: Layout
     items: tuple[Item, ...]
-    task_ids: Mapping[str, tuple[str, ...]]
+    sequence: str
+    steps: tuple[str, ...]
+    """Names of all its Modules in the registry, in order."""
     modules: tuple[type[EarthModule[Any]], ...]
     """Those of its Modules that measure something."""
 
@@ -162,10 +164,7 @@ def _text(value: Any, indent: int | None = None) -> str:
 
 
 def _pack(plan: SequencePlan) -> dict[str, Any]:
-    items = [
-        [item.name, params.plain(item.details), list(plan.task_ids[item.name])]
-        for item in plan.items
-    ]
+    items = [[item.name, params.plain(item.details)] for item in plan.items]
     return {"scope": plain_scope(plan.scope), "items": items, "modules": list(plan.modules)}
 
 
@@ -179,8 +178,9 @@ def _unpack(data: Mapping[str, Any]) -> Series:
         subject=subject,
         collection=subject.collection,
         layout=Layout(subject.place, scope.sequence),
-        items=tuple(Item(name, details) for name, details, _ in data["items"]),
-        task_ids={name: tuple(ids) for name, _, ids in data["items"]},
+        items=tuple(Item(name, details) for name, details in data["items"]),
+        sequence=scope.sequence,
+        steps=tuple(data["modules"]),
         modules=tuple(cls for cls in classes if getattr(cls, "metrics", ())),
     )
 
@@ -220,9 +220,11 @@ def _records(
 
 def _reason(job: EarthJob[Any], series: Series, item: str, measured: Measured) -> str:
     """Why a date gave nothing, or not everything; empty where nothing is missing."""
-    for task_id in series.task_ids[item]:
-        if task_id in job.missing:
-            return job.missing[task_id]
+    if job.missing:
+        for step in series.steps:
+            reason = job.missing.get(task_id(series.sequence, step, item))
+            if reason is not None:
+                return reason
     return "" if measured else "no Module of the sequence made records"
 
 

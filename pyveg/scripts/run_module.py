@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pyveg.core.ports import Store
     from pyveg.core.tasks import Task, TaskResult
 
-_BAD = (State.FAILED, State.BLOCKED)
+_BAD = (State.FAILED, State.BLOCKED, State.CANCELLED)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,8 +33,8 @@ _BAD = (State.FAILED, State.BLOCKED)
 def main(config_file: str, debug: bool) -> None:
     """Run one task of a run, or a few, and write the results where they belong.
 
-    A failed task leaves its file under _pyveg/failed/ in the run's folder. Batch nodes run all
-    their tasks by this command.
+    A failed task leaves its file under _pyveg/failed/ in the run's folder. Nodes in a cloud
+    run all their tasks by this command.
 
     Exit code 0: succeeded or skipped; 1: failed; 2: the file is wrong.
     """
@@ -44,7 +45,8 @@ def main(config_file: str, debug: bool) -> None:
         again = len(tasks) > 1  # a node may begin its tasks anew: another was taken away
         results = []
         for task in tasks:
-            result = (_done(task, store) if again else None) or run_task(task, store)
+            done = _done(task, store) if again else None
+            result = done or run_task(task, store, partial(_epoch, config_file, task.id))
             _tell(result, debug=debug)
             results.append(result)
         bad = any(result.state in _BAD for result in results)
@@ -56,7 +58,7 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
 
     try:
         if config_file.startswith(("https://", "http://")):
-            from pyveg.jobs.azure import read_url
+            from pyveg.storage.azure import read_url
 
             data = read_url(config_file)
         else:
@@ -74,6 +76,12 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
             f"{config_file} is no task file of pyveg: {error!r}",
             "give one from _pyveg/failed/ of a run",
         ) from error
+
+
+def _epoch(config_file: str, task_id: str) -> int:
+    """The attempt that a Task belongs to now: one that takes over a run writes the file anew."""
+    tasks, _ = _read(config_file)
+    return next((task.epoch for task in tasks if task.id == task_id), 0)
 
 
 def _done(task: Task, store: Store) -> TaskResult | None:

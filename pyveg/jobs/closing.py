@@ -1,0 +1,69 @@
+"""What is made of the results when no Task is left: tables, a picture, an analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyveg.core import params
+from pyveg.core.errors import LockLostError, PyvegError
+from pyveg.core.execute import describe
+from pyveg.core.layout import LEDGER
+from pyveg.core.ledger import make_ledger
+from pyveg.core.ports import Store
+from pyveg.core.tasks import TaskGraph, TaskResult
+from pyveg.runs.run import Run
+
+
+def draw(run: Run, *, picture: bool) -> tuple[str | None, str | None]:
+    """Where the summary is, and a picture of it, drawn anew."""
+    series, place = run.series(), run.place
+    if run.summary_key is None or series is None or place is None or run.figure_key is None:
+        return None, None
+    summary = f"{run.url}/{run.summary_key}"
+    if not picture:
+        return summary, None
+    from pyveg.analysis.figures import series_png
+
+    title = f"{place.latitude}° N, {place.longitude}° E,"
+    drawn = series_png(series, title, run.metrics)
+    if drawn is None:
+        return summary, None
+    run.store.write(run.figure_key, drawn)
+    return summary, f"{run.url}/{run.figure_key}"
+
+
+def analyse(
+    store: Store,
+    given: bool | Mapping[str, Any],
+    n_threads: int,
+    tell: Callable[[str], None],
+) -> tuple[tuple[str, ...], str]:
+    """Analyse the results; gives a line for each collection, or why there is no analysis."""
+    from pyveg.analysis.folder import FOLDER
+    from pyveg.analysis.settings import AnalysisSettings
+    from pyveg.jobs import analyses
+
+    chosen = given if isinstance(given, Mapping) else {}
+    try:
+        done = analyses.run_analysis(
+            analyses.Place(store, store, FOLDER),
+            settings=params.build(AnalysisSettings, {"n_threads": n_threads, **chosen}, "analysis"),
+            tell=tell,
+        )
+    except LockLostError:
+        raise
+    except PyvegError as error:
+        return (), str(error)
+    except Exception as error:  # noqa: BLE001 - the run itself is done, and must be reported
+        return (), describe(error)
+    return tuple(f"{one.collection}: {one.verdict.headline} {one.report}" for one in done), ""
+
+
+def write_ledger(store: Store, graph: TaskGraph, results: Mapping[str, TaskResult]) -> str | None:
+    """Where the table of inputs is, for Modules that work on such."""
+    table = make_ledger(graph, results)
+    if table is None:
+        return None
+    store.write(LEDGER, table)
+    return f"{store.url}/{LEDGER}"
