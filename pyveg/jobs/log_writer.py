@@ -15,6 +15,8 @@ from pyveg.core.segments import epoch_of, segment_keys
 
 _IN_MEMORY = 2**20
 _RETRY = 30.0
+_SHORT = 2 * 2**10
+"""Bytes that count as written already: shorter logs are read from events while a run goes on."""
 
 
 class LogWriter:
@@ -85,8 +87,8 @@ class LogWriter:
 
     def _has_doubled(self, before: IO[bytes]) -> bool:
         length = before.tell() + self._own.tell()
-        written = before.tell() if self._written is None else self._written
-        return length > written and length >= 2 * written
+        written = max(before.tell(), _SHORT) if self._written is None else self._written
+        return length >= 2 * written
 
     def _read_back(self) -> IO[bytes]:
         """What the attempts before this one have told."""

@@ -42,7 +42,7 @@ class SegmentWriter:
         self._size = 0
         self._in_hand: bytes | None = None
         self._lost: Counter[str] = Counter()
-        self._last = writer.start
+        self._last = float("-inf")  # the first one at once
         self._retry = 0.0
 
     def add(self, records: Iterable[Record]) -> None:

@@ -25,21 +25,24 @@ from pyveg.core.errors import (
     KeyMissingError,
     NotARunError,
 )
-from pyveg.core.layout import COMBINE, CONFIG_FILE, LOG_FILE, PRIVATE, RUN_FILE
+from pyveg.core.layout import COMBINE, CONFIG_FILE, PRIVATE, RUN_FILE
 from pyveg.core.module import Settings
 from pyveg.core.pipeline import FORMAT, Pipeline
 from pyveg.core.ports import Store
+from pyveg.core.runlog import log_so_far
 from pyveg.core.tasks import scope_from_json
-from pyveg.core.types import Scope
+from pyveg.core.types import Scope, StopHow
 from pyveg.earth.chips import ChipGrid
 from pyveg.earth.layout import Layout
 from pyveg.earth.metrics import OFFSET50, Metric, declared
 from pyveg.earth.network import Network
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Place
-from pyveg.runs import older
+from pyveg.runs import older, telling, watch
 from pyveg.runs.chips import Chips, cut
 from pyveg.runs.results import Results, read_series, read_summary
+from pyveg.runs.telling import Told
+from pyveg.runs.watch import RunStatus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,11 +193,47 @@ class Run:
 
     @property
     def log(self) -> str:
-        """What the run has reported so far, line by line."""
-        try:
-            return self.store.read(LOG_FILE).decode("utf-8", "replace")
-        except KeyMissingError:
-            return ""
+        """What the run has told so far, line by line, while it goes on too."""
+        return "".join(f"{line}\n" for line in log_so_far(self.store))
+
+    def status(self) -> RunStatus:
+        """How it is at this moment: whether its process lives, how far it is, what has failed."""
+        return watch.status_of(self.store)
+
+    def events(self, after: str = "") -> Iterator[Told]:
+        """What has happened in it, in order, as far as it is written.
+
+        Parameters
+        ----------
+        after : str
+            `Told.place` of the last event that is known already; all events where empty. An
+            iterator that has ended is gone on with by another one from there.
+
+        Yields
+        ------
+        Told
+        """
+        return telling.events_of(self.store, after)
+
+    def ask_to_stop(self, how: StopHow = "cancel") -> int:
+        """Ask the process that works on it to stop, wherever that is; it does so within seconds.
+
+        Parameters
+        ----------
+        how : {"cancel", "detach"}
+            Whether what runs elsewhere is ended, or left to go on.
+
+        Returns
+        -------
+        int
+            The attempt that was asked.
+
+        Raises
+        ------
+        RunError
+            If nobody works on it.
+        """
+        return watch.ask_to_stop(self.store, how)
 
     def states(self) -> dict[str, Counter[str]]:
         """How many Tasks of each Module are done, and how many are to be done.

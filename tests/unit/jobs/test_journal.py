@@ -105,7 +105,7 @@ def test_the_log_while_a_run_goes_on_and_after_it_was_killed() -> None:
     clock.now += 5
     journal(succeeded(task))
     journal.tick()
-    written = store.read(LOG_FILE).decode()
+    assert store.size(LOG_FILE) is None  # so short a log is drawn from events
     clock.now += 0.1
     told = "\n".join(log_so_far(store))
     assert "attempt 1 begins" in told
@@ -118,7 +118,7 @@ def test_the_log_while_a_run_goes_on_and_after_it_was_killed() -> None:
         second.tick()
         second(succeeded(other))
     log = store.read(LOG_FILE).decode()
-    assert log.startswith(written.splitlines()[0])
+    assert log.startswith(told.splitlines()[0])
     order = ["attempt 1 begins", f"{task.id} succeeded", "attempt 1 ends: it was cut off"]
     order += ["attempt 2 begins", f"{other.id} succeeded", "attempt 2 ends, ended"]
     assert [log.count(text) for text in order] == [1] * 6
