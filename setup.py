@@ -98,28 +98,28 @@ PLUGINS = {
     "pyveg.sources": {
         "simulated": "pyveg.sources.simulated:SimulatedSource",
         "folder": "pyveg.sources.folder:FolderSource",
-        "earth_engine": "pyveg.sources.earth_engine.source:EarthEngineSource",
-        "stac": "pyveg.sources.stac.source:StacSource",
-        "open_meteo": "pyveg.sources.open_meteo:OpenMeteoSource",
+        "earth_engine": "pyveg.sources.earth_engine.source:EarthEngineSource [earthengine]",
+        "stac": "pyveg.sources.stac.source:StacSource [stac]",
+        "open_meteo": "pyveg.sources.open_meteo:OpenMeteoSource [stac]",
     },
     "pyveg.storage": {
         "memory": "pyveg.storage.memory:MemoryStore",
         "local": "pyveg.storage.local:LocalStore",
         "fsspec": "pyveg.storage.remote:FsspecStore",
-        "azure": "pyveg.jobs.azure:open_store",
+        "azure": "pyveg.storage.azure:open_store [azure]",
     },
     "pyveg.runners": {
         "serial": "pyveg.runners.local:SerialRunner",
         "threads": "pyveg.runners.local:ThreadRunner",
         "processes": "pyveg.runners.processes:ProcessRunner",
-        "batch": "pyveg.runners.azure_batch.runner:AzureBatchRunner",
-        "dask": "pyveg.runners.dask.runner:DaskRunner",
+        "batch": "pyveg.runners.azure_batch.runner:AzureBatchRunner [azure]",
+        "dask": "pyveg.runners.dask.runner:DaskRunner [dask]",
     },
 }
 
 
 def lines(table: dict[str, str]) -> list[str]:
-    """Entry points in the form that setuptools reads."""
+    """Entry points in the form that setuptools reads; an extra that a part needs stands behind."""
     return [f"{name} = {target}" for name, target in table.items()]
 
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 from pyveg.core.errors import ConfigError, DataError, ServiceError, SkipItem
 from pyveg.core.module import Job, Module, Planning, SequencePlan, Settings, Shipment
 from pyveg.core.params import setting
-from pyveg.core.ports import Inputs, Listener, Runner, RunnerSettings, Store
+from pyveg.core.ports import EngineSettings, Grant, Inputs, Listener, Runner, Store, Work
 from pyveg.core.types import Item, Scope
 from pyveg.earth.chips import SIZE, ChipGrid
 from pyveg.earth.metrics import Metric
@@ -48,6 +48,8 @@ __all__ = [
     "DateRange",
     "EarthJob",
     "EarthModule",
+    "EngineSettings",
+    "Grant",
     "Inputs",
     "Item",
     "Job",
@@ -59,7 +61,6 @@ __all__ = [
     "Raster",
     "Request",
     "Runner",
-    "RunnerSettings",
     "Scene",
     "Scope",
     "SequencePlan",
@@ -70,6 +71,7 @@ __all__ = [
     "Source",
     "Store",
     "Subject",
+    "Work",
     "cut_chips",
     "item_of",
     "period_of",

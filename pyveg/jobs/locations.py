@@ -6,8 +6,13 @@ from pathlib import Path
 
 from pyveg.core import registry
 from pyveg.core.ports import Store
-from pyveg.jobs import azure
 from pyveg.runs.run import Run, is_run, open_run
+from pyveg.storage import azure
+
+
+def open_location(where: str | Path) -> Store:
+    """The Store at a folder, a URL or a container, there or not."""
+    return azure.container_named(str(where)) or registry.store_at(str(where))
 
 
 def find_store(where: str | Path) -> Store:
@@ -18,7 +23,7 @@ def find_store(where: str | Path) -> Store:
     StoreError
         If it is a container that is not there.
     """
-    store = azure.container_named(str(where)) or registry.store_at(str(where))
+    store = open_location(where)
     azure.refuse_missing(store)
     return store
 
@@ -31,7 +36,7 @@ def find_run(where: str | Path) -> Run:
     NotARunError
         If there is none.
     """
-    store = azure.container_named(str(where)) or registry.store_at(str(where))
+    store = open_location(where)
     if not is_run(store):
         azure.refuse_missing(store)
     return open_run(store)

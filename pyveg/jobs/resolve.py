@@ -13,11 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pyveg.core import engines as engine_settings
 from pyveg.core import params, registry
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.layout import COMBINE, LEDGER, PRIVATE
 from pyveg.core.module import MOVED, RETIRED, Module, Settings
 from pyveg.core.pipeline import Pipeline
+from pyveg.core.ports import Runner
 from pyveg.core.sequence import ModuleSpec, Sequence
 from pyveg.core.types import Scope
 from pyveg.earth import metrics, periods
@@ -25,6 +27,7 @@ from pyveg.earth.module import EarthModule
 from pyveg.earth.source import open_source
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.jobs import engines
 from pyveg.sources.products import life, product_of
 
 COLLECTION_FIELDS = (
@@ -74,11 +77,11 @@ class TopLevel:
     coords_id: str | None = params.setting(None, doc="your name of the place")
     coordinate_id: str | None = params.setting(None, doc="your name of the place")
     pattern_type: str | None = params.setting(None, doc="your name of its pattern")
-    runner: str = params.setting("processes", doc='"processes", "threads", "serial" or "dask"')
-    dask_scheduler: str = params.setting(
-        "local", doc='address of a Dask scheduler, its JSON file, or "local"'
+    runner: str = params.setting(
+        "processes", doc='engine of Modules with run_mode = "local": "processes", "threads" ...'
     )
     n_workers: int | None = params.setting(None, doc="Tasks that may run at once", low=1)
+    engines: dict[str, Any] = params.setting({}, doc="engine -> settings of it")
     analysis: bool | dict[str, Any] = params.setting(
         False, doc="analyse the results at the end of the run; or settings of that analysis"
     )
@@ -129,11 +132,7 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     ConfigError
         For the first thing that is wrong, naming it and what to do.
     """
-    try:
-        top = params.build(TopLevel, settings, "config")
-    except UnknownNameError as error:
-        cure = f'{error.cure} (names of your own begin with "_")'
-        raise ConfigError(error.wrong, cure) from None
+    top = _top_level(settings)
     _check_special_shape(top)
     job = _Job(top)
     modules = _modules(job)
@@ -149,8 +148,8 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         output_location=str(top.output_location),
         output_location_type=top.output_location_type,
         runner=top.runner,
-        dask_scheduler=top.dask_scheduler,
         n_workers=top.n_workers,
+        engines=params.plain(top.engines),
         analysis=_analysis(top.analysis),
         about={
             "config_filename": config_filename,
@@ -159,6 +158,19 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
         },
         warnings=tuple(job.warnings),
     )
+
+
+def _top_level(settings: Mapping[str, Any]) -> TopLevel:
+    """The names at the top, with older names of engines' settings where they are now."""
+    older = engines.given_in(settings, tuple(params.names(TopLevel)))
+    known = {name: value for name, value in settings.items() if name not in older}
+    try:
+        top = params.build(TopLevel, known, "config")
+    except UnknownNameError as error:
+        cure = f'{error.cure} (names of your own begin with "_")'
+        raise ConfigError(error.wrong, cure) from None
+    engine_settings.check(top.engines, top.engines)
+    return replace(top, engines=engine_settings.with_old(top.engines, older, "config"))
 
 
 def _analysis(given: bool | dict[str, Any]) -> bool | dict[str, Any]:
@@ -457,9 +469,14 @@ def _settings(
     settings: Settings = cls.settled(built, where, job.warn)
     if settings.run_mode != "local":
         registry.load("runner", settings.run_mode, f"{where}: run_mode")
-    if settings.run_mode != "batch" and settings.n_batch_tasks != -1:
-        job.warn(f'"n_batch_tasks" has an effect with run_mode = "batch" only ({where})')
+    if settings.n_batch_tasks != -1 and not _engine(job, settings).resolves_dependencies:
+        job.warn(f'"n_batch_tasks" has no effect with run_mode = "{settings.run_mode}" ({where})')
     return settings
+
+
+def _engine(job: _Job, settings: Settings) -> type[Runner]:
+    mode = settings.run_mode
+    return registry.runner_class(job.top.runner if mode == "local" else mode)
 
 
 def _where_to_wait(job: _Job, given: Mapping[str, Any]) -> str:

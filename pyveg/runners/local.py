@@ -5,24 +5,22 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any
 
 from pyveg.core.execute import describe, run_task
-from pyveg.core.ports import Listener, RunnerSettings, Store
+from pyveg.core.ports import Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
 
 
-class PoolRunner(ABC):
+class PoolRunner(Runner, ABC):
     """Feeds a pool of workers, a few Tasks ahead, so that much work costs little memory."""
 
-    resolves_dependencies: ClassVar[bool] = False
-    needs_shared_store: ClassVar[bool] = False
-    enforces_timeout: ClassVar[bool] = False
-
-    def __init__(self, settings: RunnerSettings) -> None:
-        self._n_workers = max(1, settings.n_workers)
+    def __init__(self, settings: Any, work: Work) -> None:
+        del settings
+        self._n_workers = max(1, work.n_workers)
         self._waiting: deque[Task] = deque()
         self._running: dict[Future[TaskResult], Task] = {}
         self._lock = threading.RLock()
@@ -86,6 +84,12 @@ class PoolRunner(ABC):
         """The result of a Task whose worker could not even say how it ended."""
         return TaskResult(task.id, State.FAILED, describe(error))
 
+    def withdraw(self, task_ids: Collection[str]) -> None:
+        """Drop Tasks that no worker has been given."""
+        unwanted = frozenset(task_ids)
+        with self._lock:
+            self._waiting = deque(task for task in self._waiting if task.id not in unwanted)
+
     def cancel(self) -> None:
         """Give up what waits; what runs in a thread cannot be stopped and ends by itself."""
         with self._lock:
@@ -93,10 +97,6 @@ class PoolRunner(ABC):
             self._waiting.clear()
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def detach(self) -> None:
-        """Cancel: nothing goes on without this process."""
-        self.cancel()
 
     def close(self) -> None:
         """Wait for what runs, and free the workers."""
@@ -119,5 +119,5 @@ class ThreadRunner(PoolRunner):
 class SerialRunner(ThreadRunner):
     """Tasks one after the other, in a thread beside the coordinator's."""
 
-    def __init__(self, settings: RunnerSettings) -> None:
-        super().__init__(RunnerSettings(1, settings.options))
+    def __init__(self, settings: Any, work: Work) -> None:
+        super().__init__(settings, replace(work, n_workers=1))

@@ -10,20 +10,22 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 from pyveg.core.execute import STEPS_AT_ONCE, run_task
-from pyveg.core.ports import RunnerSettings, Store
-from pyveg.core.registry import open_store
+from pyveg.core.ports import Store, Work
+from pyveg.core.registry import load, open_store
 from pyveg.core.tasks import Step, Task, TaskResult
 from pyveg.runners import reasons
 from pyveg.runners.environment import environment
@@ -44,10 +46,9 @@ class ProcessRunner(PoolRunner):
     needs_shared_store: ClassVar[bool] = True
     enforces_timeout: ClassVar[bool] = True
 
-    def __init__(self, settings: RunnerSettings) -> None:
-        super().__init__(settings)
-        self._preload: list[str] = list(settings.options.get("preload", ()))
-        self._variables: dict[str, str] = dict(settings.options.get("environment", {}))
+    def __init__(self, settings: Any, work: Work) -> None:
+        super().__init__(settings, work)
+        self._preload = list(dict.fromkeys(_imported_by(work)))
         self._begun: dict[str, float] = {}
         self._suspects: deque[Task] = deque()
         self._alone: set[str] = set()
@@ -64,8 +65,14 @@ class ProcessRunner(PoolRunner):
             self._n_workers,
             mp_context=context,
             initializer=_begin_worker,
-            initargs=(self._store.spec(), self._variables, reader),
+            initargs=(self._store.spec(), self._surroundings(), reader),
         )
+
+    def _surroundings(self) -> _Surroundings:
+        """Where workers find themselves: here and now, with what opens the Store."""
+        # Their server process was started once, perhaps before any of this was set.
+        variables = {**os.environ, **self._store.grant().variables}
+        return _Surroundings(_working_directory(), variables)
 
     def _ahead(self) -> int:
         if self._suspects or self._fallen or self._alone & {t.id for t in self._running.values()}:
@@ -84,7 +91,7 @@ class ProcessRunner(PoolRunner):
 
     def _submit(self, executor: Executor, task: Task) -> Future[TaskResult]:
         self._begun[task.id] = time.monotonic()
-        own = task.item, task.after, task.after_any, task.fingerprint, task.missing
+        own = task.item, task.after, task.after_any, task.fingerprint, task.missing, task.epoch
         return executor.submit(_run, self._pickled(task.step), *own)
 
     def _pickled(self, step: Step) -> bytes:
@@ -128,6 +135,13 @@ class ProcessRunner(PoolRunner):
         else:
             self._suspects.extend(others)
 
+    def withdraw(self, task_ids: Collection[str]) -> None:
+        """Drop Tasks that no worker has been given, those to be tried again among them."""
+        unwanted = frozenset(task_ids)
+        with self._lock:
+            self._suspects = deque(task for task in self._suspects if task.id not in unwanted)
+        super().withdraw(unwanted)
+
     def cancel(self) -> None:
         """Give up everything; workers end at once."""
         self._cut()
@@ -141,6 +155,30 @@ class ProcessRunner(PoolRunner):
     def _cut(self) -> None:
         if self._lifeline is not None:
             self._lifeline.close()
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a worker shares with the process that it works for."""
+
+    folder: str
+    """Working directory; empty where it is gone."""
+    variables: Mapping[str, str] = field(repr=False)
+    """Environment; secrets among them."""
+
+
+def _working_directory() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return ""
+
+
+def _imported_by(work: Work) -> Iterator[str]:
+    """Python modules that Tasks need, for workers to share one copy of them."""
+    for step in work.steps:
+        cls = load("module", step.module)
+        yield from (cls.__module__, *cls.preload)
 
 
 def worker_context(preload: list[str]) -> BaseContext:
@@ -191,11 +229,13 @@ _store: Store
 
 
 def _begin_worker(
-    store_spec: Mapping[str, Any], variables: Mapping[str, str], lifeline: Connection
+    store_spec: Mapping[str, Any], surroundings: _Surroundings, lifeline: Connection
 ) -> None:
     """Open the Store, and end with the coordinator, however that ends."""
     global _store  # noqa: PLW0603 - one Store per worker process
-    os.environ.update(variables)
+    os.environ.update(surroundings.variables)
+    if surroundings.folder:
+        os.chdir(surroundings.folder)
     tie(lifeline)
     _store = open_store(store_spec)
 

@@ -35,9 +35,10 @@ def main(  # noqa: PLR0917 - click passes options by name
     Runs are analysed with pyveg_gee_analysis, or with analysis = True in their config.
     """
     with plain_errors(debug=debug):
-        from pyveg.jobs import analyses, azure
+        from pyveg.azure_config import use_file
+        from pyveg.jobs import analyses
 
-        azure.use(azure_config)
+        use_file(azure_config)
         done = analyses.summarise(input_location, output_dir, alpha=alpha, fdr=fdr)
         columns = ["site", "rain_mm_per_year", *done.sites.means, "verdict", "warnings"]
         click.echo(done.sites.sites[columns].to_string(index=False, na_rep="-"))

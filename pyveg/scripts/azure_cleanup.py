@@ -32,14 +32,15 @@ def main(
     Exit code 0: done; 1: something could not be removed; 2: the account cannot be used.
     """
     with plain_errors(debug=debug):
-        from pyveg.jobs import azure, batch
+        from pyveg.azure_config import load, use_file
+        from pyveg.runners.azure_batch.cleanup import account_of
 
-        azure.use(azure_config)
-        account = batch.account(azure.load())
+        use_file(azure_config)
+        account = account_of(load())
         leftovers = [item for item in account.leftovers() if run in (None, item.run)]
         runs = set() if going_on else {item.run for item in leftovers}
-        # Once per run, not per pool or job: whether it goes on is seen by trying its lock.
-        busy = {name for name in runs if batch.is_busy(name)}
+        # Once per run, not per pool or job, as it takes a request to see whether a run goes on.
+        busy = {name for name in runs if _is_busy(name)}
         for item in leftovers:
             click.echo(_line(item, busy=item.run in busy))
         idle = [item for item in leftovers if item.run not in busy]
@@ -51,6 +52,16 @@ def main(
             )
         else:
             sys.exit(_remove(account, idle))
+
+
+def _is_busy(run: str) -> bool:
+    """Whether a process works on the run in that container now, as far as can be seen."""
+    from pyveg.core.layout import LOCK
+    from pyveg.storage.azure import open_store
+
+    store = open_store(run)
+    holder = store.holder(LOCK) if store.exists() else None
+    return holder is not None and holder.alive is not False
 
 
 def _line(item: Leftover, *, busy: bool) -> str:

@@ -46,9 +46,9 @@ def main(  # noqa: PLR0917 - click passes options by name
     flags = {"summary": summary_json, "rgb": rgb, "ndvi": ndvi, "all": everything}
     kinds = [kind for kind, given in flags.items() if given] or ["summary", "rgb"]
     with plain_errors(debug=debug):
-        from pyveg.jobs import azure
+        from pyveg.azure_config import use_file
 
-        azure.use(azure_config)
+        use_file(azure_config)
         done = _download(container, kinds, output_zipfile, output_dir, force=force)
         present = f", {done.present} of them were there already" if done.present else ""
         click.echo(f"{done.files} files, {done.size / 1e6:.1f} MB{present}")
@@ -59,12 +59,12 @@ def _download(
     container: str, kinds: list[str], zipfile: str | None, folder: str | None, *, force: bool
 ) -> Downloaded:
     from pyveg.core.errors import StoreError
-    from pyveg.jobs import azure
     from pyveg.runs.kinds import chosen
     from pyveg.scripts.download_progress import suited_watcher
+    from pyveg.storage.azure import open_container
     from pyveg.storage.azure_download import download_folder, download_zip
 
-    store = azure.open_container(container)
+    store = open_container(container)
     blobs = [blob for blob in store.inventory() if chosen(blob.key, kinds)]
     if not blobs:
         raise StoreError(

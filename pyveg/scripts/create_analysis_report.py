@@ -19,10 +19,11 @@ from pyveg.scripts.edge import debug_option, plain_errors, version_option
 def main(input_dir: str, azure_config: str | None, debug: bool) -> None:
     """Draw the figures and write the report of an analysis anew; nothing is computed again."""
     with plain_errors(debug=debug):
-        from pyveg.jobs import analyses, azure
+        from pyveg.azure_config import use_file
+        from pyveg.jobs import analyses
         from pyveg.scripts.gee_analysis import print_verdicts
 
-        azure.use(azure_config)
+        use_file(azure_config)
         print_verdicts(analyses.report_again(input_dir, tell=click.echo))
 
 

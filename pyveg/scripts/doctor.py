@@ -26,10 +26,10 @@ def main(offline: bool, azure_config: str | None, as_json: bool, debug: bool) ->
     Exit code 0: nothing is wrong; 1: something is.
     """
     with plain_errors(debug=debug):
-        from pyveg.jobs import azure
+        from pyveg.azure_config import use_file
         from pyveg.jobs.doctor import Health, examine
 
-        azure.use(azure_config)
+        use_file(azure_config)
         findings = examine(online=not offline)
         if as_json:
             click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))

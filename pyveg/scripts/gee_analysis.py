@@ -88,9 +88,10 @@ def main(  # noqa: PLR0917 - click passes options by name
         raise click.UsageError("give one of --input_dir and --input_container")
     with plain_errors(debug=debug), ended_in_order():
         from pyveg.analysis.settings import AnalysisSettings
-        from pyveg.jobs import analyses, azure
+        from pyveg.azure_config import use_file
+        from pyveg.jobs import analyses
 
-        azure.use(azure_config)
+        use_file(azure_config)
         settings = AnalysisSettings(
             season=season,
             trend=trend,

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
     from pyveg.jobs.run import OnInterrupt, PreparedRun
 
-_TOP = ("output_location", "output_location_type", "runner", "n_workers", "dask_scheduler")
-_NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name")
+_TOP = ("output_location", "output_location_type", "runner", "n_workers")
+_NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name", "engine")
 
 
-class CommandAfterDashes(click.Command):
+class CommandAfterDashes(TakesOlderOptions):
     """A command of which all that stands behind ``--`` belongs to another program."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -47,7 +48,7 @@ class CommandAfterDashes(click.Command):
 @click.option(
     "--output_location_type", help='"local", "azure", "s3" ...; what fits --run_mode if left out.'
 )
-@click.option("--run_mode", help='Where tasks run: "local" (if left out), "dask" or "batch".')
+@click.option("--run_mode", help='Where tasks run: "local" (if left out), or an engine.')
 @click.option("--outputs", multiple=True, help="Pattern of files in {output_dir} to keep. [all]")
 @click.option(
     "--allow_no_output", is_flag=True, default=None, help="An item without output has not failed."
@@ -56,10 +57,10 @@ class CommandAfterDashes(click.Command):
 @click.option("--pass_env", multiple=True, metavar="NAME", help="Pass on a variable of yours.")
 @click.option("--timeout", type=float, help="Limit for one item, minutes.")
 @click.option("--retries", type=int, help="Tries after the first that failed. [0]")
-@click.option("--items_per_task", type=int, help="Items that one batch task does.")
+@click.option("--items_per_task", type=int, help="Items that one task of a service does.")
 @click.option("--runner", help="processes (if left out), threads or serial.")
 @click.option("--n_workers", type=click.IntRange(1), help="Items at once, on this machine.")
-@click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
+@engine_option
 @click.option("--name", help="Name of the job; that of the application if left out.")
 @click.option("--from_cache", help="Folder, URL or container of a run to finish.")
 @click.option("--write_config", metavar="FILE", help="Write all of this to a config too.")
@@ -88,15 +89,16 @@ def main(
     for its outputs; {item}, {name}, {stem}, {url} and {application} can be used too. No shell
     takes part.
 
-    With --run_mode batch it runs on Azure Batch, and results go to a container.
+    With --run_mode and the name of an engine it runs elsewhere, such as on nodes in a cloud or the
+    workers of a cluster; results go where that engine reaches them.
 
     Exit code 0: all fine; 1: some items failed; 2: the command line is wrong; 130: interrupted.
     """  # noqa: D301 - click wants the character
     _check_stray(stray)
     with plain_errors(debug=debug), ended_in_order():
-        from pyveg.jobs import azure
+        from pyveg.azure_config import use_file
 
-        azure.use(given["azure_config"])
+        use_file(given["azure_config"])
         prepared = _prepared(command, given)
         warn(prepared)
         if dry_run:
@@ -115,23 +117,25 @@ def _check_stray(stray: tuple[str, ...]) -> None:
 
 def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     from pyveg.jobs.command import keep, make_settings, to_text
+    from pyveg.jobs.engines import from_options
     from pyveg.jobs.resolve import resolve
     from pyveg.jobs.run import prepare
 
     finishes = given["from_cache"] is not None
     if not command:
         _check_alone(given)
-        again = {name: given[name] for name in ("runner", "n_workers", "dask_scheduler")}
-        return prepare(from_cache=given["from_cache"], **again)
+        again = {name: given[name] for name in ("runner", "n_workers")}
+        engines = from_options(given["engine"])
+        return prepare(from_cache=given["from_cache"], engines=engines, **again)
     if not given["inputs"]:
         raise click.UsageError("name the files: --input 'data/*.csv'")
     if given["output_location"] is None and not finishes:
         raise click.UsageError("say where results go: --output_location FOLDER")
     top = {name: given[name] for name in _TOP}
+    top["engines"] = from_options(given["engine"]) or None
     # A run that is finished stays where it is; the setting only has to be there.
     top["output_location"] = top["output_location"] or "results"
-    if given["run_mode"] == "batch":
-        top["output_location_type"] = top["output_location_type"] or "azure"
+    top["output_location_type"] = top["output_location_type"] or _location_type(given["run_mode"])
     rest = {k: v for k, v in given.items() if k not in (*_TOP, *_NOT_OF_THE_CONFIG, "env")}
     settings = make_settings(
         top, {"command": command, **rest, "env": _variables(given["env"])}, given["name"]
@@ -144,11 +148,21 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     return replace(prepared, config_text=to_text(settings))
 
 
+def _location_type(run_mode: str | None) -> str | None:
+    """What suits the engine of that name; None where it does not matter."""
+    if run_mode in (None, "local"):
+        return None
+    from pyveg.core.registry import runner_class
+
+    wanted = runner_class(run_mode, "--run_mode").location_type
+    return None if wanted == "local" else wanted
+
+
 def _check_alone(given: dict[str, Any]) -> None:
     """Without a command, a run is finished as it was begun."""
     if given["from_cache"] is None:
         raise click.UsageError("put your command behind --, such as: -- python app.py {input}")
-    fine = ("from_cache", "runner", "n_workers", "dask_scheduler", "azure_config")
+    fine = ("from_cache", "runner", "n_workers", "engine", "azure_config")
     other = next((name for name, value in given.items() if value and name not in fine), None)
     if other:
         raise click.UsageError(

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
     from pyveg.jobs.run import OnInterrupt
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=TakesOlderOptions, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config_file", help="The config to run, a Python file.")
 @click.option(
     "--from_cache", help="Folder, URL or container of a run to finish; needs no --config_file."
 )
 @click.option("--output_location", help="Where to write to, instead of the config's.")
-@click.option("--runner", help="processes, threads, serial or dask, instead of the config's.")
+@click.option("--runner", help="processes, threads, serial ..., instead of the config's.")
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
-@click.option("--dask_scheduler", help="Address of a Dask scheduler, its JSON file, or local.")
+@engine_option
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @on_interrupt_option
 @click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
@@ -36,7 +37,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     output_location: str | None,
     runner: str | None,
     n_workers: int | None,
-    dask_scheduler: str | None,
+    engine: tuple[str, ...],
     azure_config: str | None,
     on_interrupt: OnInterrupt,
     project: str | None,
@@ -57,17 +58,18 @@ def main(  # noqa: PLR0917 - click passes options by name
     if project is not None:
         os.environ["EE_PROJECT"] = project  # so that worker processes have it too
     with plain_errors(debug=debug), ended_in_order():
-        from pyveg.jobs import azure
+        from pyveg.azure_config import use_file
+        from pyveg.jobs.engines import from_options
         from pyveg.jobs.run import prepare
 
-        azure.use(azure_config)
+        use_file(azure_config)
         prepared = prepare(
             config_file,
             from_cache=from_cache,
             output_location=output_location,
             runner=runner,
             n_workers=n_workers,
-            dask_scheduler=dask_scheduler,
+            engines=from_options(engine),
         )
         warn(prepared)
         if dry_run:

@@ -21,7 +21,7 @@ def on_interrupt_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["cancel", "detach"]),
         default="cancel",
         show_default=True,
-        help="What Ctrl-C does to tasks on Azure Batch: end them, or let them go on.",
+        help="What Ctrl-C does to tasks at a service elsewhere: end them, or let them go on.",
     )(command)
 
 

@@ -8,22 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pyveg.azure_config import SAS_VARIABLE
 from pyveg.core.errors import ConfigError
 from pyveg.storage.azure_names import account_of
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, UserDelegationKey
 
-SAS_VARIABLE = "PYVEG_AZURE_SAS"
-"""Environment variable with a SAS token, which goes before every other credential."""
-
 PERMISSIONS = "racwdl"
 """What a run does in its container: read, add, create, write, delete, list."""
 
 CONNECTIONS = 64
 """Most connections that one client keeps open."""
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 RETRIES: dict[str, Any] = {
     "retry_total": 6,
@@ -76,31 +72,6 @@ class Access:
         from azure.identity import DefaultAzureCredential
 
         return DefaultAzureCredential()
-
-
-def check_account_url(account_url: str) -> str:
-    """Give the address of a storage account back, or refuse it.
-
-    Raises
-    ------
-    ConfigError
-        If it is none, holds a query (which may be a SAS), or would send secrets unprotected.
-    """
-    parts = urlsplit(account_url)
-    plain = f"{parts.scheme}://{parts.hostname or '...'}"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(
-            f'"{plain}" is no address of a storage account',
-            "write it as https://NAME.blob.core.windows.net",
-        )
-    if parts.query or parts.username or parts.password:
-        raise ConfigError(
-            f"{plain} was given with more behind it, which may be a secret",
-            f"leave that out of the address; a SAS goes to the variable {SAS_VARIABLE}",
-        )
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise ConfigError(f"{plain}: http is for emulators on this machine", "write https")
-    return account_url.rstrip("/")
 
 
 def service_client(account_url: str, access: Access) -> BlobServiceClient:

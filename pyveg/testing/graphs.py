@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pyveg.core import params, registry
 from pyveg.core.coordinator import Coordinator
 from pyveg.core.events import Event
 from pyveg.core.pipeline import Pipeline
-from pyveg.core.ports import Runner, Store
+from pyveg.core.ports import Runner, Store, Work
 from pyveg.core.sequence import ModuleSpec, Sequence
 from pyveg.core.tasks import TaskGraph, TaskResult
 from pyveg.core.types import Scope
@@ -58,6 +58,16 @@ def fake_config(output_location: str, **more: Any) -> str:
         **more,
     }
     return "".join(f"{name} = {value!r}\n" for name, value in settings.items())
+
+
+def work_of(
+    graph: TaskGraph,
+    store: Store,
+    run_modes: Collection[str] = ("local",),
+    n_workers: int = 2,
+) -> Work:
+    """What one engine is to do of a graph; all of it where nothing else is said."""
+    return Work(graph, frozenset(run_modes), store, n_workers)
 
 
 def run_graph(

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pyveg.core import registry
+from pyveg.core import params, registry
 from pyveg.core.errors import DataError
 from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStarted
-from pyveg.core.ports import Runner, RunnerSettings, Store
-from pyveg.core.tasks import State, TaskResult
+from pyveg.core.ports import Runner, Store, Work
+from pyveg.core.tasks import State, TaskGraph, TaskResult
 from pyveg.testing.gate import Gate
-from pyveg.testing.graphs import fake_pipeline, run_graph
+from pyveg.testing.graphs import fake_pipeline, run_graph, work_of
 
 
 class RunnerContract:
@@ -31,10 +31,22 @@ class RunnerContract:
     """Items of the largest run; fewer where each Task costs the engine much."""
     names_settings: ClassVar[Mapping[str, Any]] = {}
     """Further settings of Modules where there are many names, such as ``n_batch_tasks``."""
+    n_withdrawn: ClassVar[int] = 20
+    """Items of which half are withdrawn: more than it takes up at once. 0 where it cannot take
+    any back."""
 
-    def make_runner(self) -> Runner:
-        """An engine as it is used; override where more settings are needed."""
-        return self.runner_class(RunnerSettings(self.n_workers))
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Settings of the engine, as a config gives them."""
+
+    def make_runner(self, work: Work) -> Runner:
+        """An engine as it is used; override where its settings are known only by then."""
+        settings = params.build(self.runner_class.Settings, self.settings, "contract")
+        notes = self.runner_class.check(settings, work)
+        assert all(isinstance(note, str) for note in notes)
+        return self.runner_class(settings, work)
+
+    def _make(self, graph: TaskGraph, store: Store) -> Runner:
+        return self.make_runner(work_of(graph, store, n_workers=self.n_workers))
 
     def make_store(self, folder: Path) -> Store:
         """A Store that the engine can reach."""
@@ -47,7 +59,7 @@ class RunnerContract:
         store = self.make_store(folder)
         graph = fake_pipeline(**pipeline).plan().graph
         events: list[Event] = []
-        results = run_graph(graph, store, {"local": self.make_runner()}, events)
+        results = run_graph(graph, store, {"local": self._make(graph, store)}, events)
         return results, store, events
 
     def test_all_succeed(self, tmp_path: Path) -> None:
@@ -99,10 +111,10 @@ class RunnerContract:
 
     def test_submit_does_not_wait(self, tmp_path: Path) -> None:
         """The coordinator must stay free for other engines."""
-        runner, store = self.make_runner(), self.make_store(tmp_path / "run")
-        gate = Gate(tmp_path / "gate")
+        store, gate = self.make_store(tmp_path / "run"), Gate(tmp_path / "gate")
         start = {"count": 2, "gate": str(gate.folder)}
         graph = fake_pipeline(start=start).plan().graph
+        runner = self._make(graph, store)
         listener = Reports()
         runner.start(store, listener)
         try:
@@ -117,11 +129,11 @@ class RunnerContract:
 
     def test_cancel_gives_up_the_rest(self, tmp_path: Path) -> None:
         """A cancelled engine ends soon and reports no Task that had not begun."""
-        runner, store = self.make_runner(), self.make_store(tmp_path / "run")
-        gate = Gate(tmp_path / "gate")
+        store, gate = self.make_store(tmp_path / "run"), Gate(tmp_path / "gate")
         held = [f"{number:05}" for number in range(1, 20)]
         start = {"count": 20, "gate": str(gate.folder), "held": held}
         graph = fake_pipeline(start=start).plan().graph
+        runner = self._make(graph, store)
         listener = Reports()
         runner.start(store, listener)
         runner.submit([task for task in graph if task.id.startswith("A/Start")])
@@ -136,9 +148,46 @@ class RunnerContract:
 
     def test_an_idle_engine_closes(self, tmp_path: Path) -> None:
         """Nothing hangs where nothing was done."""
-        runner = self.make_runner()
-        runner.start(self.make_store(tmp_path), Reports())
+        store = self.make_store(tmp_path)
+        runner = self._make(fake_pipeline().plan().graph, store)
+        runner.start(store, Reports())
         runner.close()
+
+    def test_what_is_withdrawn_is_not_waited_for(self, tmp_path: Path) -> None:
+        """Nobody waits for such Tasks, and the others are done."""
+        store, gate = self.make_store(tmp_path / "run"), Gate(tmp_path / "gate")
+        count = self.n_withdrawn or self.n_items
+        start = {"count": count, "gate": str(gate.folder)}
+        graph = fake_pipeline(start=start).plan().graph
+        runner = self._make(graph, store)
+        tasks = [task for task in graph if task.id.startswith("A/Start")]
+        unwanted = {task.id for task in tasks[count // 2 :]}
+        listener = Reports()
+        runner.start(store, listener)
+        try:
+            runner.submit(tasks)
+            runner.withdraw(unwanted)
+            runner.withdraw({"A/Start/never"})
+            gate.open()
+            wanted = {task.id for task in tasks} - unwanted
+            _wait(lambda: wanted <= {report.task_id for report in listener.reports})
+        finally:
+            gate.open()
+            runner.close()
+        ids = [report.task_id for report in listener.reports]
+        assert len(ids) == len(set(ids))
+        assert {report.state for report in listener.reports} == {State.SUCCEEDED}
+        assert len(ids) < count or not self.n_withdrawn
+
+    def test_what_it_says_of_itself(self) -> None:
+        """Settings are declared with their meaning, and older names are names of settings."""
+        cls = self.runner_class
+        declared = params.names(cls.Settings)
+        assert all(spec.metadata["doc"] for spec in declared.values())
+        assert set(cls.old_names.values()) <= set(declared)
+        assert params.build(cls.Settings, {}, "contract") is not None
+        if cls.elsewhere:  # what is on another machine is in another process
+            assert cls.needs_shared_store
 
 
 class Reports:

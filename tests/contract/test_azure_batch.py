@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pyveg.core.ports import Runner, RunnerSettings, Store
-from pyveg.core.tasks import State, TaskGraph
-from pyveg.jobs import azure, batch
+from pyveg.core.ports import Store
+from pyveg.core.tasks import State
 from pyveg.runners.azure_batch.runner import AzureBatchRunner
+from pyveg.storage import azure
 from pyveg.testing.graphs import fake_pipeline, run_graph, spec
 from pyveg.testing.runner_contract import RunnerContract
 
@@ -19,6 +19,7 @@ from pyveg.testing.runner_contract import RunnerContract
 class TestAzureBatch(RunnerContract):
     runner_class = AzureBatchRunner
     n_items = 4  # each Task is a process that is started on a node
+    n_withdrawn = 0  # what the service has is ended by its job
     names_settings: ClassVar[dict[str, int]] = {"n_batch_tasks": 5}  # of two names, and of one
 
     @pytest.fixture(autouse=True)
@@ -29,17 +30,13 @@ class TestAzureBatch(RunnerContract):
     def make_store(self, _: Path) -> Store:
         return azure.open_store(self._container)
 
-    def make_runner(self) -> Runner:
-        settings = batch.settings(azure.open_store(self._container), TaskGraph([]))
-        return self.runner_class(RunnerSettings(2, {"batch": settings}))
-
     def test_a_task_beyond_its_time_limit_is_ended(self, tmp_path: Path) -> None:
         store = self.make_store(tmp_path)
         first, second, combine = fake_pipeline(start={"count": 1}).sequences
         slow = spec("Start", count=1, timeout=3 / 60, seconds=90.0)
         sequences = (first, type(second)(second.scope, (slow,)), combine)
         graph = type(fake_pipeline())("t", sequences, "x").plan().graph
-        results = run_graph(graph, store, {"local": self.make_runner()}, [])
+        results = run_graph(graph, store, {"local": self._make(graph, store)}, [])
         bad = {id_: r.reason for id_, r in results.items() if r.state is not State.SUCCEEDED}
         assert list(bad) == ["B/Start/00000"]
         assert "time limit of 0:00:03" in bad["B/Start/00000"]

@@ -8,32 +8,33 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from azure.core.credentials import AzureNamedKeyCredential
 
 from azure_batch_emulator import Emulator, Faults, Settings
-from pyveg.core.ports import RunnerSettings
+from pyveg.core.tasks import TaskGraph
 from pyveg.runners.azure_batch import watch
 from pyveg.runners.azure_batch.runner import AzureBatchRunner
-from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
+from pyveg.storage.azure_access import Access
+from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.memory import MemoryStore
-from pyveg.testing.graphs import fake_pipeline
+from pyveg.testing.graphs import fake_pipeline, work_of
 from pyveg.testing.runner_contract import Reports
 
 IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2204"}
 
 
-def _runner(emulator: Emulator) -> AzureBatchRunner:
-    settings = BatchSettings(
-        account_url=emulator.url,
-        credential=lambda: AzureNamedKeyCredential(emulator.account, emulator.key),
-        run="run",
-        pool=PoolSettings(id="p", vm_size="standard_d2s_v5", dedicated=2, image=IMAGE),
-        blob_url="http://127.0.0.1:9/account/run",
-        read_sas="a=b",
-        write_sas="a=b",
+def _runner(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AzureBatchRunner:
+    monkeypatch.setenv("PYVEG_AZURE_BATCH_ACCOUNT_KEY", emulator.key)
+    settings = AzureBatchRunner.Settings(
+        batch_account_name=emulator.account,
+        batch_account_url=emulator.url,
+        batch_pool_id="p",
+        pool_vm_size="standard_d2s_v5",
+        pool_dedicated_node_count=2,
+        pool_image=IMAGE,
         poll_seconds=0.2,
     )
-    return AzureBatchRunner(RunnerSettings(2, {"batch": settings}))
+    store = AzureBlobStore("http://127.0.0.1:9/account", "run", Access("a2V5"))
+    return AzureBatchRunner(settings, work_of(TaskGraph([]), store))
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -49,7 +50,7 @@ def test_many_tasks_cost_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = list(fake_pipeline(start={"count": 2000}).plan().graph)
     ready = [task for task in tasks if task.id.startswith("A/Start/")]
     with Emulator(Settings(faults=Faults(node_start_seconds=600))) as emulator:
-        runner = _runner(emulator)
+        runner = _runner(emulator, monkeypatch)
         store: Any = MemoryStore()
         runner.start(store, Reports())
         try:

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from pyveg.core.ports import Runner, RunnerSettings
+from pyveg.core.ports import Runner, Work
 from pyveg.core.tasks import State
 from pyveg.runners.dask.runner import DaskRunner
-from pyveg.runners.dask.settings import DaskSettings
 from pyveg.storage.local import LocalStore
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.graphs import fake_pipeline, run_graph, spec
@@ -20,14 +19,15 @@ from pyveg.testing.runner_contract import RunnerContract
 
 class TestDask(RunnerContract):
     runner_class = DaskRunner
+    n_withdrawn = 100  # it gives 64 to its scheduler at once
 
     @pytest.fixture(autouse=True)
     def _processes(self, dask_processes: DaskProcesses) -> None:
         self.address = dask_processes.address
 
-    def make_runner(self) -> Runner:
-        settings = DaskSettings(self.address)
-        return self.runner_class(RunnerSettings(self.n_workers, {"dask": settings}))
+    def make_runner(self, work: Work) -> Runner:
+        self.settings = {"scheduler": self.address}
+        return super().make_runner(work)
 
     def test_a_task_beyond_its_time_limit_is_ended(self, tmp_path: Path) -> None:
         store = LocalStore(tmp_path)
@@ -35,7 +35,7 @@ class TestDask(RunnerContract):
         slow = spec("Start", count=1, timeout=2 / 60, seconds=90.0)
         sequences = (first, type(second)(second.scope, (slow,)), combine)
         graph = type(fake_pipeline())("t", sequences, "x").plan().graph
-        results = run_graph(graph, store, {"local": self.make_runner()}, [])
+        results = run_graph(graph, store, {"local": self._make(graph, store)}, [])
         bad = {id_: r.reason for id_, r in results.items() if r.state is not State.SUCCEEDED}
         assert list(bad) == ["B/Start/00000"]
         assert "time limit of 0:00:02" in bad["B/Start/00000"]

@@ -56,6 +56,6 @@ class TestBlobs(InputsContract):
 
     @staticmethod
     def _store(folder: Path) -> Any:
-        from pyveg.jobs import azure
+        from pyveg.storage import azure
 
         return azure.open_store(str(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,12 +12,12 @@ import pytest
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.execute import run_task
-from pyveg.core.ports import Listener, RunnerSettings, Store
+from pyveg.core.ports import EngineSettings, Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task
 from pyveg.runners.local import SerialRunner, ThreadRunner
 from pyveg.runners.processes import ProcessRunner
 from pyveg.storage.local import LocalStore
-from pyveg.testing.graphs import fake_pipeline, run_graph, spec
+from pyveg.testing.graphs import fake_pipeline, run_graph, spec, work_of
 from pyveg.testing.runner_contract import RunnerContract
 
 
@@ -48,7 +48,8 @@ class TestProcesses(RunnerContract):
         first, second, combine = pipeline.sequences
         sequences = (first, type(second)(second.scope, (slow,)), combine)
         graph = type(pipeline)("t", sequences, "x").plan().graph
-        results = run_graph(graph, store, {"local": ProcessRunner(RunnerSettings(2))}, [])
+        runner = ProcessRunner(EngineSettings(), work_of(graph, store))
+        results = run_graph(graph, store, {"local": runner}, [])
         bad = {id_: r.reason for id_, r in results.items() if r.state is not State.SUCCEEDED}
         assert list(bad) == ["B/Start/00000"]
         assert "time limit of 0:00:02" in bad["B/Start/00000"]
@@ -72,21 +73,19 @@ class TestProcesses(RunnerContract):
         assert done.stdout.split() == ["once", "0"], done.stderr
 
 
-class OrderingRunner:
+class OrderingRunner(Runner):
     """An engine that takes whole graphs and orders Tasks itself, as a batch service does."""
 
     resolves_dependencies: ClassVar[bool] = True
-    needs_shared_store: ClassVar[bool] = False
-    enforces_timeout: ClassVar[bool] = False
 
-    def __init__(self, settings: RunnerSettings) -> None:
+    def __init__(self, settings: EngineSettings, work: Work) -> None:
         self._lock = threading.Condition()
         self._waiting: dict[str, Task] = {}
         self._good: set[str] = set()
         self._bad: set[str] = set()
         self._stop = False
         self.bulks: list[list[str]] = []
-        del settings
+        del settings, work
 
     def start(self, store: Store, listener: Listener) -> None:
         self._store, self._listener = store, listener
@@ -116,7 +115,7 @@ class OrderingRunner:
             self._listener.started(task.id)
             result = run_task(task, self._store)
             with self._lock:
-                del self._waiting[task.id]
+                self._waiting.pop(task.id, None)
                 (self._bad if result.state is State.FAILED else self._good).add(task.id)
             if not self._stop:
                 self._listener.report(result)
@@ -126,8 +125,10 @@ class OrderingRunner:
             self._stop = True
             self._lock.notify()
 
-    def detach(self) -> None:
-        self.cancel()
+    def withdraw(self, task_ids: Collection[str]) -> None:
+        with self._lock:
+            for task_id in task_ids:
+                self._waiting.pop(task_id, None)
 
     def close(self) -> None:
         self.cancel()
@@ -139,8 +140,9 @@ class TestOrdering(RunnerContract):
 
     def test_it_gets_a_chain_at_once(self, tmp_path: Path) -> None:
         graph = fake_pipeline(start={"count": 3}).plan().graph
-        runner = OrderingRunner(RunnerSettings(1))
-        run_graph(graph, LocalStore(tmp_path), {"local": runner}, [])
+        store = LocalStore(tmp_path)
+        runner = OrderingRunner(EngineSettings(), work_of(graph, store))
+        run_graph(graph, store, {"local": runner}, [])
         first, *rest = runner.bulks
         assert len(first) == 3 + 3 + 2
         assert rest == [["combine/Gather/all"]]
@@ -155,9 +157,10 @@ def test_two_engines_work_on_one_run(tmp_path: Path) -> None:
     batch = type(follow)(follow.module, type(follow.settings)(run_mode="batch"))
     sequences = (type(first)(first.scope, (start, batch)), *rest)
     graph = type(pipeline)("t", sequences, "x").plan().graph
-    ordering = OrderingRunner(RunnerSettings(1))
-    engines = {"local": ThreadRunner(RunnerSettings(2)), "batch": ordering}
-    results = run_graph(graph, LocalStore(tmp_path), engines, [])
+    store = LocalStore(tmp_path)
+    ordering = OrderingRunner(EngineSettings(), work_of(graph, store, ["batch"]))
+    threads = ThreadRunner(EngineSettings(), work_of(graph, store))
+    results = run_graph(graph, store, {"local": threads, "batch": ordering}, [])
     assert sorted(itertools.chain.from_iterable(ordering.bulks)) == [
         "A/Follow/00000",
         "A/Follow/00002",

@@ -21,11 +21,12 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient
 from click.testing import CliRunner, Result
 
+from pyveg.azure_config import IMAGE
 from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import LOCK
-from pyveg.jobs import azure
 from pyveg.scripts.azure_cleanup import main as cleanup_command
 from pyveg.scripts.run_pipeline import main as run_command
+from pyveg.storage import azure
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.keys import LOCKS
 from pyveg.testing.azure_cloud import LocalCloud
@@ -196,7 +197,7 @@ def test_a_pool_that_was_there_is_used_and_left(make_cloud: Any, fakes: Any) -> 
 
     cloud = make_cloud(batch_pool_id="ours")
     client = _client(cloud)
-    image = m.BatchVmImageReference(**azure.IMAGE)
+    image = m.BatchVmImageReference(**IMAGE)
     machine = m.VirtualMachineConfiguration(
         image_reference=image, node_agent_sku_id="batch.node.ubuntu 22.04"
     )

@@ -15,8 +15,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 from click.testing import CliRunner
 
 from azure_batch_emulator import Faults
-from pyveg.jobs import azure
 from pyveg.scripts.run_pipeline import main as run_command
+from pyveg.storage import azure
 
 MODULES = [
     "VegetationDownloader",

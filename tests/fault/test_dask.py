@@ -15,9 +15,11 @@ import pytest
 
 from pyveg.core.errors import ConfigError, EngineError
 from pyveg.core.events import EngineStatus, Event, TaskEnded, TaskStarted
+from pyveg.core.ports import Grant
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
 from pyveg.jobs.run import run_pipeline
+from pyveg.storage.local import LocalStore
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.graphs import fake_pipeline
 
@@ -34,7 +36,10 @@ def own_processes(tmp_path: Path) -> Iterator[DaskProcesses]:
 def _run(folder: Path, scheduler: str = "local", **more: Any) -> RunReport:
     observers = more.pop("observers", ())
     pipeline = fake_pipeline(
-        output_location=str(folder / "run"), runner="dask", dask_scheduler=scheduler, **more
+        output_location=str(folder / "run"),
+        runner="dask",
+        engines={"dask": {"scheduler": scheduler}},
+        **more,
     )
     return run_pipeline(pipeline, observers=observers)
 
@@ -183,7 +188,7 @@ def test_a_worker_without_pyveg_that_comes_during_the_run(
     Such a worker logs the bytes that it was sent; secrets must not be among them.
     """
     secrets = {"PYVEG_TEST": "sig=very-secret"}
-    monkeypatch.setattr("pyveg.jobs.azure.environment_for", lambda _: dict(secrets))
+    monkeypatch.setattr(LocalStore, "grant", lambda *_: Grant(secrets))
     own_processes.add_workers(1)
     script = _preload(tmp_path, BROKEN_PYVEG)
     report = _run(
@@ -233,7 +238,6 @@ def test_workers_that_come_during_the_run(own_processes: DaskProcesses, tmp_path
 def test_workers_that_see_another_folder(
     dask_processes: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pyveg.storage.local import LocalStore
 
     elsewhere = str(tmp_path / "elsewhere")
     monkeypatch.setattr(LocalStore, "spec", lambda _: {"type": "local", "path": elsewhere})

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from pyveg.azure_config import AzureConfig
 from pyveg.runners.azure_batch import advice, models
+from pyveg.runners.azure_batch.account import check_account, credential
 from pyveg.runners.azure_batch.service import BatchService, state_of
 
 
@@ -84,3 +86,33 @@ class Account:
             for pool in self._service.pools()
             if (run := models.tag_of(pool.metadata)) is not None
         ]
+
+
+def account_of(config: AzureConfig) -> Account:
+    """The Batch account that azure_config.py names.
+
+    Raises
+    ------
+    ConfigError
+        If it names none, or not enough to log in.
+    """
+    check_account(config)
+    return Account(config.batch_account_url, credential(config)())
+
+
+def answer_of(config: AzureConfig) -> str:
+    """What the account says now, in one line; empty where none is named.
+
+    Raises
+    ------
+    PyvegError
+        If it does not answer, with what to do.
+    """
+    if not config.batch_account_name:
+        return ""
+    leftovers = account_of(config).leftovers()
+    nodes = sum(item.nodes for item in leftovers)
+    jobs = sum(item.kind == "job" for item in leftovers)
+    text = f"the Batch account answers; runs have {jobs} jobs and {nodes} nodes there now"
+    cure = "; if no run goes on, they cost money: pyveg_azure_cleanup" if leftovers else ""
+    return text + cure

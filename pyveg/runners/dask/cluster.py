@@ -77,7 +77,7 @@ def address_of(scheduler: str) -> str:
         return str(json.loads(Path(scheduler).expanduser().read_text(encoding="utf-8"))["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(
-            f"dask_scheduler: {scheduler} does not tell where a scheduler is ({describe(error)})",
+            f"dask: scheduler: {scheduler} does not tell where a scheduler is ({describe(error)})",
             "start one with `dask scheduler --scheduler-file FILE`",
         ) from error
 
@@ -95,7 +95,7 @@ async def _client(address: str) -> AsyncIterator[Client]:
         reason = " ".join(str(error).split())
         raise EngineError(
             f"no Dask scheduler answers at {address} ({reason})",
-            "start it with `dask scheduler`, or correct dask_scheduler",
+            "start it with `dask scheduler`, or correct its address (the setting scheduler)",
         ) from error
     try:
         yield client

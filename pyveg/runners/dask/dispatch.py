@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -106,6 +106,10 @@ class Dispatch:
         """Take Tasks."""
         self._waiting.extend(tasks)
         self._feed()
+
+    def drop(self, unwanted: Collection[str]) -> None:
+        """Forget Tasks that have not gone out."""
+        self._waiting = deque(task for task in self._waiting if task.id not in unwanted)
 
     async def end(self) -> None:
         """Give up what is out and what waits; report nothing more."""

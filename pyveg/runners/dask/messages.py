@@ -38,13 +38,15 @@ def started(chunk: Chunk) -> list[Any]:
 
 def ended(chunk: Chunk, results: Sequence[TaskResult]) -> list[Any]:
     """The event of a chunk that has been done."""
-    plain = [[r.state.value, r.reason, r.seconds, r.details, dict(r.notes)] for r in results]
+    plain = [
+        [r.state.value, r.reason, r.seconds, r.details, dict(r.notes), r.shared] for r in results
+    ]
     return [chunk.token, chunk.number, plain]
 
 
 def results_in(chunk: Chunk, plain: Sequence[Sequence[Any]]) -> list[TaskResult]:
     """The results that `ended` told of."""
     return [
-        TaskResult(task.id, State(state), reason, seconds, details, notes)
-        for task, (state, reason, seconds, details, notes) in zip(chunk.tasks, plain, strict=True)
+        TaskResult(task.id, State(state), *rest)
+        for task, (state, *rest) in zip(chunk.tasks, plain, strict=True)
     ]

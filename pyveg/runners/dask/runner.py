@@ -5,36 +5,45 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pyveg.core.errors import EngineError, PyvegError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe
-from pyveg.core.ports import Listener, RunnerSettings, Store
+from pyveg.core.ports import Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask.opening import Opening
-from pyveg.runners.dask.settings import LOCAL, DaskSettings
+from pyveg.runners.dask.settings import LOCAL, DaskSettings, check_address, notes
 
 if TYPE_CHECKING:
     from pyveg.runners.dask.dispatch import Dispatch
 
 
-class DaskRunner:
+class DaskRunner(Runner):
     """Tasks on the workers of a Dask scheduler.
 
-    Settings come as `DaskSettings` in the option ``"dask"``. Without any, workers of this machine
-    are started with the first Task, a process for each Task at once, and ended with the engine.
+    Where no scheduler is named, workers of this machine are started with the first Task, a process
+    for each Task at once, and ended with the engine.
     """
 
-    resolves_dependencies: ClassVar[bool] = False
+    Settings: ClassVar[type[Any]] = DaskSettings
+    old_names: ClassVar[Mapping[str, str]] = {"dask_scheduler": "scheduler"}
     needs_shared_store: ClassVar[bool] = True
     enforces_timeout: ClassVar[bool] = True
+    elsewhere: ClassVar[bool] = True
 
-    def __init__(self, settings: RunnerSettings) -> None:
-        self._settings: DaskSettings = settings.options.get("dask") or DaskSettings()
-        self._n_workers = max(1, settings.n_workers)
+    @classmethod
+    def check(cls, settings: DaskSettings, work: Work) -> Sequence[str]:
+        """Refuse an address that can be none, and tell of one that others may listen to."""
+        check_address(settings.scheduler)
+        return tuple(notes(settings.scheduler, work.store))
+
+    def __init__(self, settings: DaskSettings, work: Work) -> None:
+        self._scheduler = settings.scheduler
+        self._n_workers = max(1, work.n_workers)
+        self._modules = tuple(dict.fromkeys(step.module for step in work.steps))
         self._thread = threading.Thread(target=self._main, name="dask", daemon=True)
         self._ready: Future[None] = Future()
         self._lock = threading.Lock()
@@ -57,7 +66,7 @@ class DaskRunner:
         """
         self._store, self._listener = store, listener
         token = secrets.token_hex(4)
-        self._opening = Opening(token, store.spec(), dict(self._settings.environment))
+        self._opening = Opening(token, store.spec(), dict(store.grant().variables))
         self._thread.start()
         self._ready.result()
 
@@ -70,16 +79,19 @@ class DaskRunner:
             self._fail_rest(broken)
         self._soon(self._take)
 
+    def withdraw(self, task_ids: Collection[str]) -> None:
+        """Drop Tasks that have not gone to the scheduler."""
+        unwanted = frozenset(task_ids)
+        with self._lock:
+            self._inbox = [task for task in self._inbox if task.id not in unwanted]
+        self._soon(lambda: self._drop(unwanted))
+
     def cancel(self) -> None:
         """Give everything up; what runs on a scheduler's workers ends by itself."""
         with self._lock:
             self._closed = True
         self._soon(self._ended.set)
         self._soon(self._wanted.set)
-
-    def detach(self) -> None:
-        """Cancel: the results of a Task would find nobody."""
-        self.cancel()
 
     def close(self) -> None:
         """Let go of the scheduler; end the workers of this machine."""
@@ -110,7 +122,7 @@ class DaskRunner:
     async def _serve(self) -> None:
         with self._lock:
             self._loop = asyncio.get_running_loop()
-        if self._settings.scheduler == LOCAL:  # where all is done already, no worker is started
+        if self._scheduler == LOCAL:  # where all is done already, no worker is started
             self._ready.set_result(None)
             await self._wanted.wait()
         if self._closed:
@@ -125,8 +137,8 @@ class DaskRunner:
         from pyveg.runners.dask.cluster import connected
         from pyveg.runners.dask.dispatch import Dispatch
 
-        async with connected(self._settings.scheduler, self._n_workers) as client:
-            dispatch = Dispatch(client, self._opening, self, self._settings.modules)
+        async with connected(self._scheduler, self._n_workers) as client:
+            dispatch = Dispatch(client, self._opening, self, self._modules)
             await dispatch.begin()
             self._dispatch = dispatch
             if not self._ready.done():
@@ -143,6 +155,10 @@ class DaskRunner:
             with self._lock:
                 tasks, self._inbox = self._inbox, []
             self._dispatch.take(tasks)
+
+    def _drop(self, unwanted: frozenset[str]) -> None:
+        if self._dispatch is not None:
+            self._dispatch.drop(unwanted)
 
     def _break(self, error: Exception) -> None:
         """Tell of a failure whom it concerns: who starts the engine, or who waits for Tasks."""

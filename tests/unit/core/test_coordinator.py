@@ -11,7 +11,7 @@ from pyveg.core.events import Event, TaskEnded
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, Task
 from pyveg.jobs.run import run_pipeline
-from pyveg.testing.graphs import fake_pipeline
+from pyveg.testing.graphs import fake_pipeline, work_of
 
 
 def _run(tmp_path: Path, **more: Any) -> RunReport:
@@ -133,12 +133,13 @@ def test_items_of_one_name_are_refused() -> None:
 def test_what_cannot_be_prepared_fails_and_blocks_what_comes_after() -> None:
     """Other Tasks go on."""
     from pyveg.core.coordinator import Coordinator
-    from pyveg.core.ports import RunnerSettings
+    from pyveg.core.ports import EngineSettings
     from pyveg.runners.local import ThreadRunner
     from pyveg.storage.memory import MemoryStore
 
     graph = fake_pipeline(start={"count": 3}, runner="threads").plan().graph
-    store, runner = MemoryStore(), ThreadRunner(RunnerSettings(2))
+    store = MemoryStore()
+    runner = ThreadRunner(EngineSettings(), work_of(graph, store))
     seen: list[str] = []
 
     def prepare(tasks: Sequence[Task]) -> dict[str, str]:

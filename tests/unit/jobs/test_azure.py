@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from pyveg import azure_config
+from pyveg.azure_config import check_account_url
 from pyveg.core.errors import ConfigError
-from pyveg.jobs import azure, azure_template
+from pyveg.jobs import azure_template
 from pyveg.scripts.azure_config import main
-from pyveg.storage.azure_access import Access, check_account_url
+from pyveg.storage.azure import open_store
+from pyveg.storage.azure_access import Access
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "c2VjcmV0c2VjcmV0"
@@ -53,9 +56,9 @@ def test_it_is_written_once_and_for_the_user_alone(tmp_path: Path) -> None:
 
 
 def test_the_template_has_every_setting_with_its_default(tmp_path: Path) -> None:
-    found = azure.load(azure_template.write(tmp_path))
-    usual = azure.AzureConfig()
-    for name in azure.SETTINGS:
+    found = azure_config.load(azure_template.write(tmp_path))
+    usual = azure_config.AzureConfig()
+    for name in azure_config.SETTINGS:
         assert f"\n{name} = " in azure_template.text()
         if name not in ("pool_image", "pool_node_agent"):
             assert getattr(found, name) == getattr(usual, name), name
@@ -75,17 +78,17 @@ def test_the_template_is_in_the_wheel(tmp_path: Path) -> None:
 
 
 def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert azure.find() is None
+    assert azure_config.find() is None
     for name in ("azure_config.py", "other.py", "given.py"):
         (tmp_path / name).write_text("")
-    assert azure.find() == tmp_path / "azure_config.py"
+    assert azure_config.find() == tmp_path / "azure_config.py"
     monkeypatch.setenv("PYVEG_AZURE_CONFIG", "other.py")
-    assert azure.find() == tmp_path / "other.py"
-    assert azure.find("given.py") == tmp_path / "given.py"
+    assert azure_config.find() == tmp_path / "other.py"
+    assert azure_config.find("given.py") == tmp_path / "given.py"
     for given, by in (("no.py", "--azure_config"), (None, "PYVEG_AZURE_CONFIG")):
         (tmp_path / "other.py").unlink(missing_ok=True)
         with pytest.raises(ConfigError, match=rf"{by}: there is no file .*pyveg_azure_config"):
-            azure.find(given)
+            azure_config.find(given)
 
 
 def test_the_older_names_work(tmp_path: Path) -> None:
@@ -96,7 +99,7 @@ def test_the_older_names_work(tmp_path: Path) -> None:
         "batch_pool_id = 'pool'\npool_low_priority_node_count = 3\n"
         "pool_dedicated_node_count = 0\npool_vm_size = 'STANDARD_A1_v2'\n"
     )
-    found = azure.load()
+    found = azure_config.load()
     assert found.blob_url == "https://store.blob.core.windows.net"
     assert (found.pool_low_priority_node_count, found.pool_dedicated_node_count) == (3, 0)
     assert (found.batch_pool_id, found.pool_vm_size) == ("pool", "STANDARD_A1_v2")
@@ -109,14 +112,14 @@ def test_the_environment_fills_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYVEG_AZURE_STORAGE_ACCOUNT_NAME", "other")
     monkeypatch.setenv("PYVEG_AZURE_STORAGE_ACCOUNT_KEY", KEY)
     monkeypatch.setenv("PYVEG_AZURE_TASK_SLOTS_PER_NODE", "4")
-    found = azure.load()
+    found = azure_config.load()
     assert found.storage_account_name == "mine"
     assert found.storage_account_key == KEY
     assert found.task_slots_per_node == 4
     assert found.keep_pool
     monkeypatch.setenv("PYVEG_AZURE_TASK_SLOTS_PER_NODE", "many")
-    with pytest.raises(ConfigError, match="is no number; set it to a number"):
-        azure.load()
+    with pytest.raises(ConfigError, match="is not right; give a whole number"):
+        azure_config.load()
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_the_environment_fills_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_mistakes_are_told_without_the_key(tmp_path: Path, line: str, told: str) -> None:
     (tmp_path / "azure_config.py").write_text(line + "\n")
     with pytest.raises(ConfigError) as caught:
-        azure.load()
+        azure_config.load()
     assert told in str(caught.value)
     assert KEY not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
@@ -148,8 +151,8 @@ def test_a_key_is_used_for_its_own_account_only(tmp_path: Path) -> None:
     (tmp_path / "azure_config.py").write_text(
         f"storage_account_name = 'mine'\nstorage_account_key = '{KEY}'\n"
     )
-    assert azure.open_store("abc")._access.account_key == KEY
-    other = azure.open_store("abc", "https://other.blob.core.windows.net")
+    assert open_store("abc")._access.account_key == KEY
+    other = open_store("abc", "https://other.blob.core.windows.net")
     assert other._access.account_key == ""
 
 

@@ -11,11 +11,14 @@ import pytest
 from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.tasks import TaskGraph
-from pyveg.jobs import azure, batch
 from pyveg.jobs.resolve import resolve
 from pyveg.jobs.run import prepare
+from pyveg.runners.azure_batch.options import BatchOptions, config_of
+from pyveg.runners.azure_batch.plan import make_settings
+from pyveg.runners.azure_batch.settings import BatchSettings
+from pyveg.storage.azure import open_store, read_url
 from pyveg.testing.azurite import ACCOUNT, KEY
-from pyveg.testing.graphs import fake_pipeline
+from pyveg.testing.graphs import fake_pipeline, work_of
 
 ACCOUNTS = {
     "storage_account_name": ACCOUNT,
@@ -47,7 +50,13 @@ def _pipeline(**more: Any) -> Pipeline:
 
 
 def _warnings(pipeline: Pipeline) -> list[str]:
-    return batch.check(pipeline, pipeline.plan().graph)
+    return list(prepare(pipeline).plan.warnings)
+
+
+def _told(graph: TaskGraph, **options: Any) -> BatchSettings:
+    """What the engine is told for a run in a container that is not there."""
+    work = work_of(graph, open_store("told-2026"), ["batch"])
+    return make_settings(config_of(BatchOptions(**options)), work)
 
 
 def test_nodes_cannot_reach_this_machine(accounts: Any) -> None:
@@ -150,7 +159,7 @@ def test_a_module_that_nodes_cannot_get(
 
 def test_what_the_engine_is_told_shows_no_secret(accounts: Any) -> None:
     accounts()
-    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    told = _told(TaskGraph([]))
     assert told.run == "told-2026"
     assert told.hours == 167
     for secret in (KEY, "a2V5", "sig="):
@@ -164,7 +173,7 @@ def test_what_the_engine_is_told_shows_no_secret(accounts: Any) -> None:
 
 def test_with_an_identity_nodes_get_no_sas(accounts: Any) -> None:
     accounts(pool_identity="/subscriptions/x", pool_identity_client_id="client")
-    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    told = _told(TaskGraph([]))
     assert told.environment == {"AZURE_CLIENT_ID": "client"}
     assert (told.read_sas, told.write_sas) == ("", "")
 
@@ -179,7 +188,7 @@ def test_with_an_identity_nodes_get_no_sas(accounts: Any) -> None:
 def test_an_address_of_no_blob(accounts: Any, url: str) -> None:
     accounts()
     with pytest.raises(ConfigError, match="is no address of a blob"):
-        azure.read_url(url)
+        read_url(url)
 
 
 def test_variables_that_the_user_sends(accounts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +196,7 @@ def test_variables_that_the_user_sends(accounts: Any, monkeypatch: pytest.Monkey
     with pytest.raises(ConfigError, match="node_environment names MY_TOKEN, which is not set"):
         prepare(_pipeline())
     monkeypatch.setenv("MY_TOKEN", "geheim")
-    told = batch.settings(azure.open_store("told-2026"), TaskGraph([]))
+    told = _told(TaskGraph([]))
     assert told.environment["MY_TOKEN"] == "geheim"
     assert "geheim" not in repr(told)
 
@@ -218,5 +227,5 @@ def test_nodes_get_the_extras_that_they_need(
         },
         output_location_type="azure",
     )
-    told = batch.settings(azure.open_store("told-2026"), load_pipeline(path).plan().graph)
+    told = _told(load_pipeline(path).plan().graph)
     assert set(told.extras) == extras

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError, EngineError
 from pyveg.core.pipeline import Pipeline
-from pyveg.core.ports import RunnerSettings
+from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task, TaskResult
-from pyveg.jobs import dask as dask_config
+from pyveg.jobs import engines
 from pyveg.runners.dask import child_processes, worker, worker_checks
 from pyveg.runners.dask.cluster import address_of
 from pyveg.runners.dask.messages import Chunk, ended, results_in
@@ -27,8 +27,9 @@ from pyveg.runners.dask.settings import DaskSettings
 from pyveg.runners.dask.sizes import MOST, SECONDS, Sizes
 from pyveg.runners.dask.worker_checks import Unfit
 from pyveg.runners.environment import environment
+from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.local import LocalStore
-from pyveg.testing.graphs import fake_pipeline
+from pyveg.testing.graphs import fake_pipeline, work_of
 from pyveg.testing.runner_contract import Reports
 
 SECRET = "sig=very-secret"
@@ -48,19 +49,19 @@ def _results(tasks: list[Task], seconds: float, state: State = State.SUCCEEDED) 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(State), st.text(), st.floats(0, 1e6), st.text()),
+        st.tuples(st.sampled_from(State), st.text(), st.floats(0, 1e6), st.text(), st.booleans()),
         min_size=3,
         max_size=3,
     )
 )
-def test_results_arrive_as_they_were(told: list[tuple[State, str, float, str]]) -> None:
+def test_results_arrive_as_they_were(told: list[tuple[State, str, float, str, bool]]) -> None:
     import msgpack
 
     tasks = _tasks(count=3)
     chunk = Chunk("run", 7, tuple(tasks))
     results = [
-        TaskResult(task.id, state, reason, seconds, details)
-        for task, (state, reason, seconds, details) in zip(tasks, told, strict=True)
+        TaskResult(task.id, state, reason, seconds, details, shared=shared)
+        for task, (state, reason, seconds, details, shared) in zip(tasks, told, strict=True)
     ]
     token, number, plain = msgpack.unpackb(msgpack.packb(ended(chunk, results)))
     assert (token, number) == ("run", 7)
@@ -70,7 +71,6 @@ def test_results_arrive_as_they_were(told: list[tuple[State, str, float, str]]) 
 def test_no_text_and_no_errand_holds_a_secret(tmp_path: Path) -> None:
     opening = Opening("run", LocalStore(tmp_path).spec(), {"X_SAS": SECRET})
     assert "very-secret" not in repr(opening)
-    assert "very-secret" not in repr(DaskSettings("local", {"X_SAS": SECRET}))
     chunk = Chunk(opening.token, 1, tuple(_tasks(count=2)))
     assert b"very-secret" not in pickle.dumps(chunk)
 
@@ -245,16 +245,21 @@ def test_a_child_that_cannot_begin(opening: Opening) -> None:
 
 
 def _pipeline(scheduler: str, **more: Any) -> Pipeline:
-    return fake_pipeline(dask_scheduler=scheduler, **more)
+    return fake_pipeline(engines={"dask": {"scheduler": scheduler}}, **{"runner": "dask", **more})
+
+
+def _check(scheduler: str, store: Store | None = None) -> list[str]:
+    pipeline = _pipeline(scheduler)
+    return engines.check(pipeline, pipeline.plan().graph, store or LocalStore("nowhere"))
 
 
 @pytest.mark.parametrize(
     "scheduler", ["tcp://10.0.0.1:8786", "tls://host.example:1", "tcp://[::1]:8786", "local"]
 )
 def test_addresses(scheduler: str) -> None:
-    assert dask_config.check(_pipeline(scheduler), ["dask"]) == []
+    assert _check(scheduler) == []
     again = Pipeline.from_json(_pipeline(scheduler).to_json())
-    assert again.dask_scheduler == scheduler
+    assert again.engines == {"dask": {"scheduler": scheduler}}
 
 
 @pytest.mark.parametrize(
@@ -262,24 +267,24 @@ def test_addresses(scheduler: str) -> None:
 )
 def test_no_address(scheduler: str) -> None:
     with pytest.raises(ConfigError, match="is no address of a scheduler; give"):
-        dask_config.check(_pipeline(scheduler), ["dask"])
+        _check(scheduler)
 
 
 def test_a_file_of_a_scheduler(tmp_path: Path) -> None:
     path = tmp_path / "scheduler.json"
     with pytest.raises(ConfigError, match=r"there is no file .*scheduler\.json; start a scheduler"):
-        dask_config.check(_pipeline(str(path)), ["dask"])
+        _check(str(path))
     path.write_text("{}")
     with pytest.raises(EngineError, match="does not tell where a scheduler is"):
         address_of(str(path))
     path.write_text('{"address": "tcp://1.2.3.4:5"}')
     assert address_of(str(path)) == "tcp://1.2.3.4:5"
-    assert dask_config.check(_pipeline(str(path)), ["dask"]) == []
+    assert _check(str(path)) == []
 
 
 def test_a_scheduler_that_no_module_uses_is_told() -> None:
-    (note,) = dask_config.check(_pipeline("tcp://host:1"), ["processes"])
-    assert note.startswith("dask_scheduler has no effect")
+    (note,) = _pipeline("tcp://host:1", runner="processes").plan().warnings
+    assert note.startswith('engines["dask"] (scheduler) has no effect: no Module has run_mode')
 
 
 @pytest.mark.parametrize(
@@ -294,17 +299,17 @@ def test_a_scheduler_that_no_module_uses_is_told() -> None:
     ],
 )
 def test_a_sas_that_goes_unencrypted_is_told(scheduler: str, told: bool) -> None:
-    notes = dask_config.check(_pipeline(scheduler, output_location_type="azure"), ["dask"])
-    assert [note.startswith("the SAS of the run goes to") for note in notes] == [True] * told
+    notes = _check(scheduler, AzureBlobStore("https://me.blob.core.windows.net", "run"))
+    assert [f"azure://run goes to {scheduler} unencrypted" in note for note in notes] == [
+        True
+    ] * told
 
 
 def test_one_engine_for_local_and_dask_modules(tmp_path: Path) -> None:
-    from pyveg.jobs.run import _engines
-
     pipeline = fake_pipeline(start={"run_mode": "dask"}, runner="dask")
-    engines = _engines(pipeline, pipeline.plan().graph, LocalStore(tmp_path))
-    assert set(engines) == {"dask", "local"}
-    assert engines["dask"] is engines["local"]
+    made = engines.make(pipeline, pipeline.plan().graph, LocalStore(tmp_path))
+    assert set(made) == {"dask", "local"}
+    assert made["dask"] is made["local"]
 
 
 # The engine without a scheduler
@@ -314,7 +319,7 @@ def test_nothing_is_started_where_nothing_is_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DaskRunner, "_work", _must_not)
-    runner = DaskRunner(RunnerSettings(2))
+    runner = _engine(tmp_path)
     runner.start(LocalStore(tmp_path), Reports())
     runner.close()
     assert not list(tmp_path.iterdir())
@@ -324,7 +329,7 @@ def test_workers_that_cannot_be_started_fail_what_waits_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DaskRunner, "_work", _must_not)
-    runner, listener = DaskRunner(RunnerSettings(2)), Reports()
+    runner, listener = _engine(tmp_path), Reports()
     runner.start(LocalStore(tmp_path), listener)
     first, second = _tasks(count=2)
     runner.submit([first])
@@ -332,6 +337,11 @@ def test_workers_that_cannot_be_started_fail_what_waits_for_them(
     runner.submit([second])
     assert [result.reason for result in listener.reports] == ["OSError: no more processes"] * 2
     runner.close()
+
+
+def _engine(folder: Path) -> DaskRunner:
+    graph = fake_pipeline().plan().graph
+    return DaskRunner(DaskSettings(), work_of(graph, LocalStore(folder)))
 
 
 async def _must_not(_: DaskRunner) -> None:

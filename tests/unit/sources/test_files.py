@@ -167,7 +167,7 @@ def test_a_list_of_urls(memory: Any, tmp_path: Path) -> None:
 
 def test_a_container(azure_config: Path) -> None:
     """By its name, as in the other commands; each blob has its version."""
-    from pyveg.jobs import azure
+    from pyveg.storage import azure
 
     del azure_config
     store = azure.open_store("inputs-of-test")

@@ -276,9 +276,9 @@ def test_inputs_for_other_machines_go_by_the_store(make_pipeline: Any, tmp_path:
         (tmp_path / f"data/{number:02}.csv").write_text(str(number))
     tasks = list(make_pipeline(run_mode="batch").plan().graph)
     store, told = MemoryStore(), []
-    assert is_far(tasks[0].step, store)
+    assert is_far(tasks[0].step, store, ["batch"])
     (tmp_path / "data/05.csv").unlink()
-    dispatch = Dispatch(store, {}, told.append)
+    dispatch = Dispatch(store, {}, told.append, ["batch"])
     refused = dispatch.prepare(tasks)
     assert list(refused.values()) == [
         f"the input {tmp_path}/data/05.csv is not there; "
@@ -300,7 +300,7 @@ def test_what_is_left_to_do_stays_sent(make_pipeline: Any, tmp_path: Path) -> No
     (tmp_path / "data/second.csv").write_text("2")
     tasks = list(make_pipeline(run_mode="batch").plan().graph)
     store = MemoryStore()
-    dispatch = Dispatch(store, {}, [].append)
+    dispatch = Dispatch(store, {}, [].append, ["batch"])
     dispatch.prepare(tasks)
     store.write("_pyveg/inputs/job/00/of-an-older-version", b"")
     results = {task.id: run_task(task, store) for task in tasks}
@@ -318,7 +318,7 @@ def test_what_cannot_be_removed_is_told(make_pipeline: Any) -> None:
     """The run is done all the same."""
     tasks = list(make_pipeline(run_mode="batch").plan().graph)
     store, told = MemoryStore(), []
-    dispatch = Dispatch(store, {}, told.append)
+    dispatch = Dispatch(store, {}, told.append, ["batch"])
     dispatch.prepare(tasks)
 
     def refused(key: str) -> None:

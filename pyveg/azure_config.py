@@ -1,4 +1,7 @@
-"""The file azure_config.py: where it is, what it says, and the Stores that it opens."""
+"""The file azure_config.py: where it is and what it says of your accounts at Azure.
+
+The Store and the engine that work there both ask it, and neither knows the other.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,25 @@ import binascii
 import os
 import re
 import types
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
-from pyveg.core import params, registry
+from pyveg.core import params
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.params import setting
-from pyveg.storage.azure_access import SAS_VARIABLE, Access, check_account_url
-from pyveg.storage.azure_blob import AzureBlobStore
-from pyveg.storage.azure_names import container_name, is_container_name
-
-if TYPE_CHECKING:
-    from pyveg.core.ports import Store
 
 FILE_NAME = "azure_config.py"
 FILE_VARIABLE = "PYVEG_AZURE_CONFIG"
 PREFIX = "PYVEG_AZURE_"
 """Begins the environment variable of every setting."""
+SAS_VARIABLE = "PYVEG_AZURE_SAS"
+"""Environment variable with a SAS token, which goes before every other credential."""
 
-_NUMBER = re.compile(r"[0-9.]+|.*:.*|localhost")
 _ACCOUNT = re.compile("[a-z0-9]{3,24}")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MEND = "mend that line, or write the file anew with pyveg_azure_config"
 
 
@@ -43,21 +41,20 @@ IMAGE = {
 """The system of a node where nothing else is asked for."""
 
 
-def _secret(doc: str) -> Any:
-    """Declare a setting that no text shows."""
-    return field(default="", repr=False, metadata={"doc": doc, "secret": True})
-
-
 @dataclass(frozen=True, kw_only=True)
 class AzureConfig:
     """What azure_config.py says. Its text has no keys."""
 
     storage_account_name: str = setting("", doc="the storage account")
-    storage_account_key: str = _secret("its key; empty to log in with Entra ID")
+    storage_account_key: str = setting(
+        "", doc="its key, in azure_config.py; empty to log in with Entra ID", secret=True
+    )
     storage_account_url: str = setting("", doc="its address, where it is not the usual one")
     sas_hours: float = setting(168.0, doc="life of a SAS, hours", low=0.1, high=8760)
     batch_account_name: str = setting("", doc="the Batch account")
-    batch_account_key: str = _secret("its key; empty to log in with Entra ID")
+    batch_account_key: str = setting(
+        "", doc="its key, in azure_config.py; empty to log in with Entra ID", secret=True
+    )
     batch_account_url: str = setting("", doc="its address")
     batch_pool_id: str = setting("pyveg", doc="the pool of nodes")
     pool_vm_size: str = setting("Standard_D2s_v5", doc="size of its nodes")
@@ -73,6 +70,9 @@ class AzureConfig:
     pool_identity_client_id: str = setting("", doc="its client id")
     task_retries: int = setting(1, doc="tries after a task's first that failed", low=0, high=100)
     node_start_minutes: float = setting(60.0, doc="minutes to wait for the first node", low=0.01)
+    waiting_minutes: float = setting(
+        1.0, doc="minutes that tasks may wait while nodes idle before it is told why", low=0.01
+    )
     poll_seconds: float = setting(
         1.0, doc="least seconds between two looks at the service", low=0.05, high=30
     )
@@ -82,7 +82,7 @@ class AzureConfig:
     keep_pool: bool = setting(False, doc="leave the pool there when the run ends")
     container_image: str = setting("", doc="image that tasks run in")
     container_registry: str = setting("", doc="where the image is")
-    source: str = field(default="", metadata={"doc": "the file that it was read from"})
+    source: str = setting("", doc="the file that it was read from")
 
     @property
     def blob_url(self) -> str:
@@ -163,114 +163,63 @@ def load(given: str | Path | None = None) -> AzureConfig:
     return config
 
 
-def open_store(container: str, account_url: str | None = None) -> AzureBlobStore:
-    """Open the container of a run, with what this process has of credentials.
-
-    It is the part "azure" among the Stores: it opens what `AzureBlobStore.spec` describes, in
-    every process and in the way of `pyveg.core.registry`.
+def with_given(config: AzureConfig, given: Mapping[str, Any], where: str) -> AzureConfig:
+    """The same with settings that were given elsewhere, which go before it.
 
     Parameters
     ----------
-    container : str
-        Its name; any other text is made one by Azure's rules.
-    account_url : str, optional
-        The storage account; that of azure_config.py or the environment where left out. A key is
-        used for its own account only.
-    """
-    config = load()
-    # A key must not be sent to another account than its own.
-    if account_url is None or _same(account_url, config):
-        access = Access.from_environment(config.storage_account_key)
-        account_url = account_url or config.blob_url
-    else:
-        access = Access.from_environment()
-    return AzureBlobStore(account_url, container_name(container.rstrip("/")), access)
-
-
-def container_named(text: str) -> AzureBlobStore | None:
-    """The container of that name, where a text names no folder but may name a container."""
-    if "://" in text or not is_container_name(text) or Path(text).exists():
-        return None
-    config = load()
-    if not (config.storage_account_url or config.storage_account_name):
-        return None
-    opened: AzureBlobStore = registry.load("store", "azure")(text)  # or says what pip must install
-    return opened
-
-
-def read_url(url: str) -> bytes:
-    """A blob by its address, with what this process has of credentials.
-
-    Parameters
-    ----------
-    url : str
-        ``https://NAME.blob.core.windows.net/CONTAINER/KEY``; on an emulator, which is called by
-        its number, ``http://127.0.0.1:PORT/NAME/CONTAINER/KEY``.
-    """
-    parts = urlsplit(url)
-    path = parts.path.strip("/").split("/")
-    in_path = 1 if _NUMBER.fullmatch(parts.hostname or "") else 0
-    if len(path) < in_path + 2:
-        raise ConfigError(
-            f"{parts.scheme}://{parts.netloc}{parts.path} is no address of a blob",
-            "write https://NAME.blob.core.windows.net/CONTAINER/KEY",
-        )
-    account = "/".join([f"{parts.scheme}://{parts.netloc}", *path[:in_path]])
-    store: Store = registry.load("store", "azure")(path[in_path], account)
-    return store.read("/".join(unquote(part) for part in path[in_path + 1 :]))
-
-
-def open_container(name: str) -> AzureBlobStore:
-    """A container that is there, by its name as a run printed it, with or without ``azure://``.
+    config : AzureConfig
+    given : mapping
+        Name of a setting -> its value, of the right type.
+    where : str
+        Begins the messages of errors.
 
     Raises
     ------
     ConfigError
-        If no storage account is set, or that can be no container.
-    StoreError
-        If it is not there; with the nearest names.
+        If they do not go together.
     """
-    plain = name.removeprefix("azure://").rstrip("/")
-    if not is_container_name(plain):
-        raise ConfigError(
-            f'"{name}" cannot be the name of a container',
-            "give the one that the run printed: 3 to 63 of the characters a-z, 0-9 and single "
-            "hyphens between them",
-        )
-    opened: AzureBlobStore = registry.load("store", "azure")(plain)
-    refuse_missing(opened)
-    return opened
+    changed = replace(config, **given)
+    _check(changed, where)
+    return changed
 
 
-def refuse_missing(store: Store) -> None:
-    """Raise `StoreError` with the nearest names where the container of a Store is not there."""
-    if isinstance(store, AzureBlobStore) and not store.exists():
-        raise store.missing()
+def accounts(config: AzureConfig) -> Iterator[tuple[str, str, str]]:
+    """Each kind of account, its name and how one logs in to it; the name may be empty."""
+    for kind in ("storage", "batch"):
+        way = "its key" if getattr(config, f"{kind}_account_key") else "Entra ID"
+        yield kind, getattr(config, f"{kind}_account_name"), way
 
 
-def environment_for(store: Store) -> dict[str, str]:
-    """Environment variables by which other processes may open a Store; secrets among them.
-
-    They go from process to process, never to a file or a command line.
-    """
-    if not isinstance(store, AzureBlobStore):
-        return {}
-    path = find()
-    variables = {FILE_VARIABLE: str(path)} if path else {}
-    # A SAS and not the key, which would open the whole account for as long as it exists.
-    sas = store.sas(timedelta(hours=load().sas_hours))
-    return {**variables, SAS_VARIABLE: sas} if sas else variables
-
-
-def use(given: str | Path | None) -> None:
+def use_file(given: str | Path | None) -> None:
     """Let this process and its children find the file at `given`."""
     if given is not None:
         os.environ[FILE_VARIABLE] = str(find(given))
 
 
-def _same(account_url: str, config: AzureConfig) -> bool:
-    named = config.storage_account_url or config.storage_account_name
-    return bool(named) and config.blob_url.rstrip("/") == account_url.rstrip("/")
+def check_account_url(account_url: str) -> str:
+    """Give the address of a storage account back, or refuse it.
+
+    Raises
+    ------
+    ConfigError
+        If it is none, holds a query (which may be a SAS), or would send secrets unprotected.
+    """
+    parts = urlsplit(account_url)
+    plain = f"{parts.scheme}://{parts.hostname or '...'}"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f'"{plain}" is no address of a storage account',
+            "write it as https://NAME.blob.core.windows.net",
+        )
+    if parts.query or parts.username or parts.password:
+        raise ConfigError(
+            f"{plain} was given with more behind it, which may be a secret",
+            f"leave that out of the address; a SAS goes to the variable {SAS_VARIABLE}",
+        )
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ConfigError(f"{plain}: http is for emulators on this machine", "write https")
+    return account_url.rstrip("/")
 
 
 def _empty(value: Any) -> bool:
@@ -315,29 +264,7 @@ def _settings_in(names: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_text(name: str, text: str) -> Any:
     """The value of an environment variable."""
-    spec = next(spec for spec in fields(AzureConfig) if spec.name == name)
-    try:
-        if spec.type == "int":
-            return int(text)
-        if spec.type == "float":
-            return float(text)
-    except ValueError:
-        raise ConfigError(
-            f"{PREFIX}{name.upper()} = {text!r} is no number", "set it to a number"
-        ) from None
-    if spec.type == "bool":
-        if text.lower() not in ("true", "false", "1", "0"):
-            raise ConfigError(
-                f"{PREFIX}{name.upper()} = {text!r} is neither true nor false",
-                "set it to one of them",
-            )
-        return text.lower() in ("true", "1")
-    if str(spec.type).startswith("dict"):
-        raise ConfigError(
-            f"{PREFIX}{name.upper()}: a variable cannot hold this setting",
-            f"set {name} in {FILE_NAME} instead",
-        )
-    return text
+    return params.from_text(AzureConfig, name, text, PREFIX + name.upper())
 
 
 def _check(config: AzureConfig, where: str) -> None:
