@@ -14,6 +14,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.azure_names import container_name, is_container_name
+from pyveg.storage.lease_life import lease_seconds
 
 if TYPE_CHECKING:
     from pyveg.core.ports import Store
@@ -47,6 +48,7 @@ def open_store(container: str, account_url: str | None = None) -> AzureBlobStore
         account_url,
         container_name(container.rstrip("/")),
         access,
+        lease_seconds=int(lease_seconds(30, 15, 60)),  # what Azure allows
         grant_life=timedelta(hours=config.sas_hours),
     )
 

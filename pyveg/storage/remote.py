@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import IO, Any, ClassVar
 
 from pyveg.core.ports import Grant, Holder, Lock, Rights
+from pyveg.storage import lease_life
 from pyveg.storage.keys import LOCKS, check_key, check_prefix
 from pyveg.storage.lease import Lease, epoch_of, holder_of
 from pyveg.storage.objects import Objects
@@ -29,8 +30,9 @@ class FsspecStore:
     ----------
     url : str
         Where; without a password.
-    lease_seconds : float
-        How long the lock of a process that was killed stays.
+    lease_seconds : float, optional
+        How long the lock of a process that was killed stays; what the environment variable
+        ``PYVEG_LEASE_SECONDS`` says, or else 60.
     **storage_options
         For the file system of fsspec; they do not travel to other processes.
 
@@ -48,9 +50,11 @@ class FsspecStore:
 
     address: ClassVar[str] = ""
 
-    def __init__(self, url: str, *, lease_seconds: float = 60.0, **storage_options: Any) -> None:
+    def __init__(
+        self, url: str, *, lease_seconds: float | None = None, **storage_options: Any
+    ) -> None:
         self._objects = Objects(url, storage_options)
-        self._lease_seconds = lease_seconds
+        self._lease_seconds = lease_seconds or lease_life.lease_seconds(60.0, 1.0, 3600.0)
         self.url = self._objects.url
 
     @property
