@@ -147,7 +147,7 @@ def _requirements(package: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def _import_name(package: str) -> str:
-    """What a package is imported by, such as ``azure.batch``; empty where it does not say."""
+    """What a package is imported by, such as ``odc.stac``; empty where it does not say."""
     tops = [path for path in distribution(package).files or () if path.name == "__init__.py"]
     if not tops:
         return ""

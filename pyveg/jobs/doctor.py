@@ -199,10 +199,12 @@ def _engines_answer() -> Iterator[Finding]:
             cls = registry.runner_class(name)
         except PyvegError:  # what it needs is not installed, which is reported above
             continue
+        _, extras = registry.extras_of("runner", name)
+        area = " ".join(extras).capitalize() or name  # with what else is said of that extra
         try:
             answer = cls.answer()
         except PyvegError as error:
-            yield Finding(f"engine {name}", Health.TROUBLE, error.wrong, error.cure)
+            yield Finding(area, Health.TROUBLE, error.wrong, error.cure)
         else:
             if answer:
-                yield Finding(f"engine {name}", Health.WELL, answer)
+                yield Finding(area, Health.WELL, answer)

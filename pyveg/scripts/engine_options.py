@@ -27,11 +27,11 @@ class TakesOlderOptions(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put an older option in today's words."""
-        return super().parse_args(ctx, list(_renewed(self._takes_value(), args)))
+        return super().parse_args(ctx, list(_renewed(self._takes_value(ctx), args)))
 
-    def _takes_value(self) -> dict[str, bool]:
+    def _takes_value(self, ctx: click.Context) -> dict[str, bool]:
         """Option -> whether a value follows it."""
-        options = [spec for spec in self.params if isinstance(spec, click.Option)]
+        options = [spec for spec in self.get_params(ctx) if isinstance(spec, click.Option)]
         return {
             name: not (spec.is_flag or spec.count)
             for spec in options

@@ -59,6 +59,11 @@ def source(name: str) -> str:
     return _table(registry.load("source", name).Settings)
 
 
+def engine(name: str) -> str:
+    """Settings of one engine."""
+    return _table(registry.runner_class(name).Settings)
+
+
 def _table(cls: type) -> str:
     rows = _rows(cls, set())
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]) + "\n"
@@ -129,6 +134,7 @@ def updated(text: str) -> str:
     makers |= {
         name: partial(source, name) for name in ("simulated", "earth_engine", "stac", "open_meteo")
     }
+    makers |= {f"engine_{name}": partial(engine, name) for name in registry.known("runner")}
     return MARK.sub(lambda match: match[1] + makers[match[2]]() + match[3], text)
 
 

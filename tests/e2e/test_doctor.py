@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from pyveg.core import registry
 from pyveg.earth.types import Place
 from pyveg.jobs import doctor
 from pyveg.scripts.doctor import main
@@ -45,9 +46,9 @@ def test_a_machine_without_accounts() -> None:
 
 
 def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = doctor._is_there
-    missing = ("ee", "azure.batch", "azure.storage.blob", "requests")
-    monkeypatch.setattr(doctor, "_is_there", lambda name: name not in missing and there(name))
+    there = registry.is_installed
+    missing = ("earthengine-api", "azure-batch", "azure-storage-blob", "requests")
+    monkeypatch.setattr(registry, "is_installed", lambda name: name not in missing and there(name))
     result = _doctor()
     assert result.exit_code == 0, result.output
     assert "pip install 'pyveg[earthengine]'" in result.output
