@@ -8,7 +8,7 @@ it known by an entry point in the group ``pyveg.modules`` or as ``"package.modul
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar
 
@@ -178,6 +178,27 @@ class Module(ABC, Generic[S]):
         """
         del where, warn
         return settings
+
+    def at_hand(self, scope: Scope, items: Sequence[Item], settings: S) -> Iterator[bool]:
+        """For each Item whether its Task can be done without asking a service.
+
+        It is looked at before a run begins, so it should be quick and ask nothing itself.
+        """
+        del scope, settings
+        return (True for _ in items)
+
+    def reach(self, scope: Scope, settings: S) -> None:
+        """Look whether the services that its Tasks ask are there and let this user in.
+
+        It is called once, when a run begins and something is not at hand, and should take no more
+        than some seconds.
+
+        Raises
+        ------
+        ServiceAwayError, ConfigError
+            If its Tasks would all fail.
+        """
+        del scope, settings
 
     def prepare(self, shipment: Shipment[S]) -> Mapping[str, str]:
         """Send what Tasks will need besides what Tasks before them write.

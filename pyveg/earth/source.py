@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from pyveg.core import params, registry
 from pyveg.core.types import Item
@@ -51,7 +51,8 @@ class Source(Protocol):
     """Where raw bands come from. Made from its own typed settings; opens nothing before it must.
 
     One with a class attribute ``waits = True`` mostly waits for a service, and can be used by many
-    threads at once: its downloads run in threads, more of them than there are cores.
+    threads at once: its downloads run in threads, more of them than there are cores. One that
+    asks a service is also `Reachable`.
     """
 
     Settings: ClassVar[type]
@@ -74,6 +75,25 @@ class Source(Protocol):
 
     def fetch(self, request: Request) -> Scene:
         """Get it. `SkipItem` where there is no image for that period, `DataError` for a bad one."""
+        ...
+
+
+@runtime_checkable
+class Reachable(Protocol):
+    """A Source that asks a service, which may be away, or not let this user in."""
+
+    def has(self, request: Request) -> bool:
+        """Whether the answer is stored here; quick, and asks nothing."""
+        ...
+
+    def reach(self) -> None:
+        """Look whether the service is there; takes some seconds at most.
+
+        Raises
+        ------
+        ServiceAwayError, ConfigError
+            If no request would be answered.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from pyveg.core.params import setting
 from pyveg.core.types import Item, Scope
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.earth.module import EarthJob, EarthModule, S, known_collection
-from pyveg.earth.source import Request, source_of
+from pyveg.earth.source import Reachable, Request, source_of
 from pyveg.earth.subject import Subject
 from pyveg.kernels.images import valid_pixels
 from pyveg.kernels.ndvi import ndvi
@@ -65,6 +65,20 @@ class _Downloader(EarthModule[S]):
         """What the Source's answer depends on, such as the contents of files."""
         source = source_of(known_collection(scope))
         return source.fingerprint(self.request(scope, item, settings))
+
+    def at_hand(self, scope: Scope, items: Sequence[Item], settings: S) -> Iterator[bool]:
+        """Those whose answer is stored, or whose Source asks no service."""
+        source = source_of(known_collection(scope))
+        if not isinstance(source, Reachable):
+            return (True for _ in items)
+        return (source.has(self.request(scope, item, settings)) for item in items)
+
+    def reach(self, scope: Scope, settings: S) -> None:
+        """Look whether the service of the Source is there."""
+        del settings
+        source = source_of(known_collection(scope))
+        if isinstance(source, Reachable):
+            source.reach()
 
     @abstractmethod
     def request(self, scope: Scope, item: Item, settings: S) -> Request:

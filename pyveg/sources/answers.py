@@ -36,11 +36,12 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, 
 
 def request_digest(request: Request, fingerprint: str) -> str:
     """Digest of all that an answer depends on; `fingerprint` is what the Source says of itself."""
-    collection = request.collection
+    collection, place = request.collection, request.place
     plain = {
         **params.plain(asdict(request)),
         "collection": [collection.source, collection.data_type],
-        "place": [float(value) for value in asdict(request.place).values()],
+        # The square that Sources fetch, whatever of it is looked at.
+        "place": [float(place.longitude), float(place.latitude), float(place.region_size)],
         "item": [str(period_of(request.item).start), str(period_of(request.item).end)],
         "scale": float(request.scale),
         "cloudy_pix_frac": float(request.cloudy_pix_frac),

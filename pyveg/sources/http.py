@@ -152,7 +152,7 @@ def reach(url: str, what: str) -> None:
     except (requests.RequestException, TimeoutError) as error:
         why = Lost.SILENT if isinstance(error, TimeoutError) else answers.lost(error)
         if why.shared:
-            raise away(what, url, why) from error
+            raise away(what, url, why, "try again") from error
     else:
         CIRCUIT.answered(host_of(url))
 
@@ -200,11 +200,11 @@ def unreached(what: str, url: str, error: BaseException | str) -> ServiceError:
     return ServiceError(f"{what}: {why}", f"check the network, and {LATER}")
 
 
-def away(what: str, url: str, why: Lost) -> ServiceAwayError:
+def away(what: str, url: str, why: Lost, then: str = LATER) -> ServiceAwayError:
     """A host that cannot be reached as an error; others of this process will not wait for it."""
     host = host_of(url)
     name = what if not host or host in what else f"{what} ({host})"
-    wrong, cure = f"{name} cannot be reached: {why}", f"{why.cure}, and {LATER}"
+    wrong, cure = f"{name} cannot be reached: {why}", f"{why.cure}, and {then}"
     CIRCUIT.fell(host, wrong, cure)
     return ServiceAwayError(wrong, cure)
 

@@ -1,11 +1,12 @@
-"""A service that gives one answer to everybody, to see what a client makes of it."""
+"""Services that give one answer to everybody, or none, to see what a client makes of it."""
 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -58,3 +59,23 @@ def answering(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """An address at which packets are dropped, as behind many firewalls.
+
+    Yields
+    ------
+    str
+    """
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        # Nobody takes these connections; once its queue is full, the system drops the others.
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -224,7 +224,8 @@ def test_troubles_are_told_quickly(
         "": "storage_account_name is missing; write the file with pyveg_azure_config",
         wrong_key: "or the key is wrong",
         down: "it cannot be reached: it refuses connections; check the network",
-        unknown + "storage_account_url = 'https://nosuchaccount.invalid'": "it cannot be reached: its name "
+        unknown
+        + "storage_account_url = 'https://nosuchaccount.invalid'": "it cannot be reached: its name "
         "is not known; check storage_account_name",
     }
     for text, told in cases.items():

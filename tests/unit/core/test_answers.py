@@ -15,6 +15,7 @@ import requests
 
 from pyveg.core import answers, waiting
 from pyveg.core.answers import Answer, Lost, Reply, classified
+from pyveg.testing.http_answers import silent
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -91,23 +92,6 @@ def test_the_services_wish_to_wait(header: str, seconds: float | None) -> None:
 
 
 @contextmanager
-def _silent() -> Iterator[str]:
-    """A host that drops packets: its backlog is full, and nobody takes connections."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        others = [socket.socket() for _ in range(4)]
-        for other in others:
-            other.setblocking(False)
-            other.connect_ex(server.getsockname())
-        try:
-            yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        finally:
-            for other in others:
-                other.close()
-
-
-@contextmanager
 def _hanging() -> Iterator[str]:
     """A host that takes connections and says nothing."""
     with socket.socket() as server:
@@ -143,7 +127,7 @@ def _at(url: str) -> Iterator[str]:
     [
         (_at("http://nosuchhost.invalid"), Lost.NAME),
         (_at("http://127.0.0.1:9"), Lost.REFUSED),
-        (_silent(), Lost.SILENT),
+        (silent(), Lost.SILENT),
         (_hanging(), Lost.SLOW),
         (_closing(), Lost.BROKEN),
     ],
