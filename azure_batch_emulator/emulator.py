@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from azure_batch_emulator.account.account import Account
 from azure_batch_emulator.faults import Faults
 from azure_batch_emulator.host.host import Host
-from azure_batch_emulator.settings import Settings
+from azure_batch_emulator.settings import Settings, random_key
 from azure_batch_emulator.web.request_log import RequestLog
 from azure_batch_emulator.web.server import Server
 from azure_batch_emulator.web.service import Service
@@ -35,8 +36,7 @@ class Emulator:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings()
-        self._host = Host(self._settings)
+        self._host = Host(settings or Settings())
         self._account = Account(self._host)
         self._service = Service(self._account)
         self._server: Server | None = None
@@ -50,12 +50,30 @@ class Emulator:
     @property
     def account(self) -> str:
         """Name of the account."""
-        return self._settings.account
+        return self._host.settings.account
 
     @property
     def key(self) -> str:
         """The key of the account."""
-        return self._settings.key
+        return self._host.settings.key
+
+    def rotate_key(self) -> str:
+        """Give the account another key, as people do at the portal; the old one is refused."""
+        self._change(key=random_key())
+        return self.key
+
+    @property
+    def bearer_tokens(self) -> frozenset[str]:
+        """The tokens that are accepted from now on; assign others to let logins end."""
+        return self._host.settings.bearer_tokens
+
+    @bearer_tokens.setter
+    def bearer_tokens(self, tokens: frozenset[str]) -> None:
+        self._change(bearer_tokens=tokens)
+
+    def _change(self, **settings: Any) -> None:
+        with self._host.background.lock:
+            self._host.settings = replace(self._host.settings, **settings)
 
     @property
     def location(self) -> Path:
@@ -81,7 +99,7 @@ class Emulator:
         """Listen. An emulator starts once."""
         if self._server is not None:
             raise RuntimeError("the emulator was started before; make another one")
-        settings = self._settings
+        settings = self._host.settings
         self._server = server = Server(settings.host, settings.port, self._service)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self._host.open(f"http://{host}:{server.server_port}")

@@ -23,6 +23,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "TaskDependencyListTooLong": (400, "The list of task ids is too long."),
     "TaskDependencyRangesTooLong": (400, "The list of task id ranges is too long."),
     "AuthenticationFailed": (403, "Server failed to authenticate the request."),
+    "AccountIsDisabled": (403, "The specified account is disabled."),
     "PoolNotFound": (404, "The specified pool does not exist."),
     "JobNotFound": (404, "The specified job does not exist."),
     "TaskNotFound": (404, "The specified task does not exist."),

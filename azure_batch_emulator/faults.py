@@ -41,6 +41,8 @@ class Faults:
         Pools that may be there.
     deleting_seconds : float
         How long pools and jobs stay in the state ``deleting``.
+    disabled : bool
+        Whether the account is disabled, so that every request is refused.
     """
 
     seed: int = 0
@@ -57,3 +59,4 @@ class Faults:
     job_quota: int | None = None
     pool_quota: int | None = None
     deleting_seconds: float = 0.0
+    disabled: bool = False

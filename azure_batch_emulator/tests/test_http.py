@@ -60,6 +60,37 @@ def test_signatures(cloud: Any) -> None:
     assert (got.value.status_code, got.value.error.code) == (403, "AuthenticationFailed")
 
 
+def test_a_key_that_is_rotated_opens_nothing_any_more(cloud: Any) -> None:
+    assert list(cloud.client.list_pools()) == []
+    new = cloud.emulator.rotate_key()
+    with pytest.raises(HttpResponseError) as got:
+        list(cloud.client.list_pools())
+    assert (got.value.status_code, got.value.error.code) == (403, "AuthenticationFailed")
+    credential = AzureNamedKeyCredential(cloud.emulator.account, new)
+    with BatchClient(cloud.emulator.url, credential) as client:
+        assert list(client.list_pools()) == []
+
+
+def test_a_login_that_ends(make: Any) -> None:
+    cloud = make(Settings(bearer_tokens=frozenset({"abc"})))
+    with bearer(cloud.emulator, "abc") as client:
+        assert list(client.list_pools()) == []
+        cloud.emulator.bearer_tokens = frozenset()
+        with pytest.raises(HttpResponseError) as got:
+            list(client.list_pools())
+    assert got.value.error.code == "AuthenticationFailed"
+
+
+def test_an_account_that_is_disabled_refuses_everything(cloud: Any) -> None:
+    cloud.emulator.faults = Faults(disabled=True)
+    for act in (cloud.client.list_pools, cloud.client.list_jobs):
+        with pytest.raises(HttpResponseError) as got:
+            list(act())
+        assert (got.value.status_code, got.value.error.code) == (403, "AccountIsDisabled")
+    cloud.emulator.faults = Faults()
+    assert list(cloud.client.list_pools()) == []
+
+
 @pytest.mark.parametrize(
     "authorization", ["Basic abc", "SharedKey other:abc", "SharedKey emulated:é", "Bearer abc"]
 )

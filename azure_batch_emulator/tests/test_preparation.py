@@ -97,6 +97,21 @@ def test_failed_preparation_bars_the_node(cloud: Any) -> None:
     assert cloud.client.get_task("j", "t").state == "active"
 
 
+def test_what_a_failed_preparation_said_is_on_its_node(cloud: Any) -> None:
+    preparing(cloud, "sh -c 'echo trying; echo no way to the index >&2; exit 3'")
+    cloud.add("t")
+    cloud.until(lambda: [info.result for info in statuses(cloud)] == ["failure"])
+    (status,) = cloud.client.list_job_preparation_and_release_task_status("j")
+    root = status.job_preparation_task_execution_info.task_root_directory
+    assert (status.pool_id, root) == ("p", "workitems/j/job-1/jobpreparation")
+
+    def said(stream: str) -> bytes:
+        parts = cloud.client.download_node_file("p", status.node_id, f"{root}/{stream}.txt")
+        return b"".join(parts)
+
+    assert (said("stdout"), said("stderr")) == (b"trying\n", b"no way to the index\n")
+
+
 def test_preparation_that_takes_too_long(cloud: Any) -> None:
     limit = m.BatchTaskConstraints(max_wall_clock_time=timedelta(milliseconds=100))
     preparing(cloud, "sleep 60", constraints=limit)

@@ -81,6 +81,7 @@ class Service:
         request = Request.read(method, target, headers, content)
         try:
             auth.check(self._host.settings, method, target, headers)
+            self._refuse_if_disabled()
             self._throttle()
             operation, request = routing.find(request)
             _check_common(request)
@@ -106,6 +107,10 @@ class Service:
         if content:
             headers["Content-Type"] = JSON
         return Reply(status, headers, len(content), content)
+
+    def _refuse_if_disabled(self) -> None:
+        if self._host.faults.disabled:
+            raise BatchError("AccountIsDisabled")
 
     def _throttle(self) -> None:
         """Refuse a share of the requests, half of them with 429 and half with 503."""
