@@ -25,9 +25,12 @@ A Module that measures one number on each chip:
 from __future__ import annotations
 
 from pyveg.core.errors import ConfigError, DataError, ServiceError, SkipItem
+from pyveg.core.events import EngineStatus
+from pyveg.core.execute import run_task
 from pyveg.core.module import Job, Module, Planning, SequencePlan, Settings, Shipment
 from pyveg.core.params import setting
 from pyveg.core.ports import EngineSettings, Grant, Inputs, Listener, Runner, Store, Work
+from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.core.types import Item, Scope
 from pyveg.earth.chips import SIZE, ChipGrid
 from pyveg.earth.metrics import Metric
@@ -49,6 +52,7 @@ __all__ = [
     "EarthJob",
     "EarthModule",
     "EngineSettings",
+    "EngineStatus",
     "Grant",
     "Inputs",
     "Item",
@@ -69,11 +73,15 @@ __all__ = [
     "Shipment",
     "SkipItem",
     "Source",
+    "State",
     "Store",
     "Subject",
+    "Task",
+    "TaskResult",
     "Work",
     "cut_chips",
     "item_of",
     "period_of",
+    "run_task",
     "setting",
 ]

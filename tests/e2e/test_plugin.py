@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,98 @@ class Wrong(Evenness):
     def run(self, job):
         job.write_place_record({"eveness": 1.0})
 '''
+
+SPOOL = '''
+"""An engine that knows only the public parts of pyveg: Tasks one after the other, with a log."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from pyveg.plugin import ConfigError, EngineStatus, Runner, run_task, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpoolSettings:
+    log: str = setting("", doc="file that tells what was run")
+    most: int = setting(1000, doc="most Tasks of a run", low=1, high=100000)
+
+
+class SpoolRunner(Runner):
+    """Runs Tasks in a thread, and keeps a log of them."""
+
+    Settings = SpoolSettings
+    old_names = {"spool_log": "log"}
+
+    @classmethod
+    def check(cls, settings, work):
+        mine = [task for task in work.graph if task.step.run_mode in work.run_modes]
+        if len(mine) > settings.most:
+            raise ConfigError(
+                f"spool: {len(mine)} Tasks, and most = {settings.most}", "raise most"
+            )
+        return [] if settings.log else ["spool: nobody will know what was run; set log"]
+
+    def __init__(self, settings, work):
+        self._log = settings.log
+        self._steps = len(work.steps)
+        self._tasks = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._work)
+
+    def start(self, store, listener):
+        self._store, self._listener = store, listener
+        listener.tell(EngineStatus(f"spool: {self._steps} Modules"))
+        self._thread.start()
+
+    def submit(self, tasks):
+        with self._changed:
+            self._tasks.extend(tasks)
+            self._changed.notify()
+
+    def cancel(self):
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def close(self):
+        self.cancel()
+        self._thread.join()
+
+    def _work(self):
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._tasks or self._ended)
+                if self._ended:
+                    return
+                task = self._tasks.popleft()
+            self._listener.started(task.id)
+            if self._log:
+                with open(self._log, "a") as file:
+                    print(task.id, file=file)
+            self._listener.report(run_task(task, self._store))
+
+
+class NeedyRunner(SpoolRunner):
+    """Needs a package that is not there."""
+'''
+
+SPOOL_FILES = {
+    "spool/__init__.py": "",
+    "spool/engine.py": SPOOL,
+    "spool-1.0.dist-info/METADATA": (
+        "Metadata-Version: 2.1\nName: spool\nVersion: 1.0\nProvides-Extra: far\n"
+        "Requires-Dist: there-is-no-such-package; extra == 'far'\n"
+    ),
+    "spool-1.0.dist-info/WHEEL": (
+        "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    ),
+    "spool-1.0.dist-info/entry_points.txt": (
+        "[pyveg.runners]\nspool = spool.engine:SpoolRunner\n"
+        "needy = spool.engine:NeedyRunner [far]\n"
+    ),
+}
 
 METADATA = "Metadata-Version: 2.1\nName: brightness\nVersion: 1.0\n"
 ENTRY_POINTS = """[pyveg.modules]
@@ -197,3 +290,89 @@ def test_what_is_not_declared_is_refused(
     done = command(site, "run_pipeline", "--config_file", str(config))
     assert done.returncode == code, done.stdout + done.stderr
     assert said in done.stdout + done.stderr
+
+
+# An engine
+
+
+@pytest.fixture(scope="module")
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that pip has installed the package of an engine to."""
+    folder = tmp_path_factory.mktemp("spool")
+    wheel = folder / "spool-1.0-py3-none-any.whl"
+    record = "spool-1.0.dist-info/RECORD"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in SPOOL_FILES.items():
+            archive.writestr(name, text)
+        archive.writestr(record, "".join(f"{name},,\n" for name in [*SPOOL_FILES, record]))
+    target = folder / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--target"]
+    subprocess.run([*pip, str(target), str(wheel)], check=True, capture_output=True, timeout=120)
+    return target
+
+
+def _imagery(write_config: Any, **more: Any) -> Path:
+    path: Path = write_config(
+        date_range=["2016-01-01", "2016-04-01"],
+        collections_to_use=["SimulatedSentinel2"],
+        modules_to_use={"SimulatedSentinel2": USUAL},
+        special_config={"SimulatedSentinel2": {"spin_up": 20}},
+        **more,
+    )
+    return path
+
+
+def test_an_engine_with_settings_of_its_own(spool: Path, write_config: Any, tmp_path: Path) -> None:
+    """Two settings in a config, and one of them by its older name, by an option, and in a run."""
+    log = tmp_path / "spool.log"
+    config = _imagery(write_config, runner="spool", engines={"spool": {"log": str(log), "most": 6}})
+    done = command(spool, "run_pipeline", "--config_file", str(config))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert log.read_text().count("SimulatedSentinel2/VegetationDownloader/") == 3
+    assert len(log.read_text().splitlines()) == 6
+    (run,) = write_config.runs()
+    assert "spool: 2 Modules" in (Path(run) / "_pyveg/run.log").read_text()
+    record = json.loads((Path(run) / "_pyveg/run.json").read_text())["pipeline"]
+    assert record["engines"] == {"spool": {"log": str(log), "most": 6}}
+
+    (Path(run) / "_pyveg/manifests").rename(tmp_path / "manifests")  # as if nothing were done
+    other = tmp_path / "other.log"
+    again = command(spool, "run_pipeline", "--from_cache", str(run), "--spool_log", str(other))
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(other.read_text().splitlines()) == 6
+
+    config.write_text(config.read_text().replace("engines = ", "_engines = "))
+    config.write_text(config.read_text() + f"spool_log = {str(tmp_path / 'third.log')!r}\n")
+    third = command(spool, "run_pipeline", "--config_file", str(config), "--engine", "spool.most=7")
+    assert third.returncode == 0, third.stdout + third.stderr
+    assert len((tmp_path / "third.log").read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("engines", "said"),
+    [
+        ({"spool": {"most": 5}}, "spool: 6 Tasks, and most = 5; raise most"),
+        ({"spool": {"most": 0}}, "most = 0 is out of range; it must be at least 1 and at most"),
+        ({"spool": {"logg": "x"}}, 'unknown setting "logg"; did you mean "log"?'),
+        ({"spol": {}}, 'unknown engine "spol"; did you mean "spool"?'),
+        ({"needy": {"most": 7}}, 'engines["needy"] (most) has no effect'),
+        ({}, "warning: spool: nobody will know what was run; set log"),
+    ],
+)
+def test_what_an_engine_says_of_its_settings(
+    spool: Path, write_config: Any, engines: dict[str, Any], said: str
+) -> None:
+    config = _imagery(write_config, runner="spool", engines=engines)
+    done = command(spool, "run_pipeline", "--config_file", str(config), "--dry_run")
+    assert said in done.stdout + done.stderr
+    fine = "effect" in said or "warning" in said
+    assert done.returncode == (0 if fine else 2), done.stdout + done.stderr
+    assert not write_config.runs()
+
+
+def test_an_engine_that_lacks_a_package(spool: Path, write_config: Any) -> None:
+    """The pip line is that of its own package."""
+    config = _imagery(write_config, runner="needy")
+    done = command(spool, "run_pipeline", "--config_file", str(config), "--dry_run")
+    assert done.returncode == 2
+    assert "needs a package that is not installed; pip install 'spool[far]'" in done.stderr
