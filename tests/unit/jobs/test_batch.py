@@ -229,3 +229,83 @@ def test_nodes_get_the_extras_that_they_need(
     )
     told = _told(load_pipeline(path).plan().graph)
     assert set(told.extras) == extras
+
+
+# Settings in a config, beside azure_config.py
+
+
+def _with(**options: Any) -> Pipeline:
+    return _pipeline(engines={"batch": options})
+
+
+def test_a_config_goes_before_the_file_and_the_file_before_the_environment(
+    accounts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts(pool_vm_size="of_the_file", pool_dedicated_node_count=3)
+    monkeypatch.setenv("PYVEG_AZURE_POOL_VM_SIZE", "of_the_environment")
+    monkeypatch.setenv("PYVEG_AZURE_TASK_SLOTS_PER_NODE", "4")
+    told = _told(TaskGraph([]), pool_dedicated_node_count=5, sas_hours=20.0)
+    assert (told.pool.vm_size, told.pool.dedicated, told.pool.slots) == ("of_the_file", 5, 4)
+    assert told.hours == 19
+    assert config_of(BatchOptions()).source.endswith("azure_config.py")
+    assert config_of(BatchOptions(keep_pool=True)).source.startswith('engines["batch"] and /')
+
+
+def test_an_account_in_a_config_alone(accounts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts(batch_account_name="", batch_account_key="", batch_account_url="")
+    monkeypatch.setenv("PYVEG_AZURE_BATCH_ACCOUNT_KEY", "a2V5")
+    given = {"batch_account_name": "me", "batch_account_url": "http://127.0.0.1:9"}
+    assert prepare(_with(**given)).plan.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"pool_vm_sise": "x"},
+            r'engines\["batch"\]: unknown setting "pool_vm_sise"; did you mean',
+        ),
+        ({"storage_account_name": "x"}, r'unknown setting "storage_account_name"'),
+        ({"task_slots_per_node": 0}, "task_slots_per_node = 0 is out of range"),
+        ({"pool_image": {"puplisher": "x"}}, 'unknown part of pool_image "puplisher"'),
+        ({"batch_account_url": "http://x.y"}, "http is for emulators on this machine"),
+        ({"pool_dedicated_node_count": 0}, "a pool without nodes runs nothing"),
+        ({"sas_hours": 1.5}, r'engines\["batch"\] and .*: sas_hours = 1\.5 is too short'),
+    ],
+)
+def test_what_a_config_says_of_the_account_is_checked(
+    accounts: Any, given: dict[str, Any], words: str
+) -> None:
+    accounts()
+    pipeline = _pipeline(start={"timeout": 40.0}, engines={"batch": given})
+    with pytest.raises(ConfigError, match=words):
+        prepare(pipeline)
+
+
+def test_a_key_in_a_config_is_refused_and_not_shown(accounts: Any) -> None:
+    accounts()
+    with pytest.raises(ConfigError, match='"batch_account_key" is a secret, and a config') as told:
+        prepare(_with(batch_account_key="Z2VoZWlt"))
+    assert "Z2VoZWlt" not in str(told.value)
+    assert "azure_config.py" in told.value.cure
+    for text in (repr(config_of(BatchOptions())), repr(BatchOptions(batch_account_key="Z2VoZWlt"))):
+        assert "Z2VoZWlt" not in text
+        assert "a2V5" not in text
+        assert KEY not in text
+
+
+def test_options_of_a_command_line(accounts: Any) -> None:
+    from pyveg.jobs.engines import from_options
+
+    accounts()
+    given = from_options(
+        ["batch.pool_vm_size=Standard_D4", "batch.keep_pool=true", "batch.node_environment=A,B",
+         'batch.pool_image={"id": "/x"}', "batch.pool_dedicated_node_count=3"]
+    )  # fmt: skip
+    assert given["batch"] == {
+        "pool_vm_size": "Standard_D4",
+        "keep_pool": True,
+        "node_environment": ("A", "B"),
+        "pool_image": {"id": "/x"},
+        "pool_dedicated_node_count": 3,
+    }
