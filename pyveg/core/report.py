@@ -13,6 +13,9 @@ EXIT_FAILED = 1
 EXIT_WRONG = 2
 EXIT_INTERRUPTED = 130
 
+SHOWN_NAMES = 3
+"""Items that a line names of those that share a reason."""
+
 
 @dataclass(frozen=True)
 class ModuleRow:
@@ -80,14 +83,21 @@ class RunReport:
         return any(not self.results[before].state.good for before in task.after)
 
     def failures(self, most: int = 20) -> list[str]:
-        """A line for each Item that failed, of Modules that tell of their Items by name."""
-        bad = [
-            f"{shown(task.item.name)}: {shown(self.results[task.id].reason)}"
-            for task in self.graph
-            if task.step.listed and self.results[task.id].state is State.FAILED
-        ]
-        more = [f"... and {len(bad) - most} more"] if len(bad) > most else []
-        return [*bad[:most], *more]
+        """A line for each reason by which Items failed, of Modules that tell of them by name.
+
+        Parameters
+        ----------
+        most : int
+            Reasons that are told; of the others only how many Items failed by them.
+        """
+        items: dict[str, list[str]] = {}
+        for task in self.graph:
+            result = self.results[task.id]
+            if task.step.listed and result.state is State.FAILED:
+                items.setdefault(shown(result.reason), []).append(shown(task.item.name))
+        lines = [f"{_some(names)}: {reason}" for reason, names in items.items()]
+        left = sum(map(len, list(items.values())[most:]))
+        return [*lines[:most], *([f"... and {left} more"] if left else [])]
 
     def rows(self, most_reasons: int = 2) -> list[ModuleRow]:
         """The closing table: one row per Module, in the order of the plan."""
@@ -109,6 +119,13 @@ class RunReport:
 def shown(text: str) -> str:
     """A text on one line: what would not show, such as a line break in a name, as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _some(names: list[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    if len(names) <= SHOWN_NAMES + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:SHOWN_NAMES])} and {len(names) - SHOWN_NAMES} more"
 
 
 def _first(reasons: Mapping[str, list[str]], most: int) -> tuple[str, ...]:

@@ -1,14 +1,19 @@
-"""Progress of a run: live bars in a terminal, plain lines in a log."""
+"""Progress of a run: live bars in a terminal, plain lines in a log.
+
+Both say whom downloads in threads of this process wait for (`pyveg.core.waiting`).
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
+from pyveg.core import waiting
 from pyveg.core.events import (
     ClosingStep,
     EngineStatus,
@@ -31,12 +36,18 @@ SHOWN = (State.SUCCEEDED, State.CACHED, State.SKIPPED, State.FAILED, State.BLOCK
 
 
 class PlainProgress:
-    """An observer that prints a line when a Module ends, when a Task fails, and now and then."""
+    """An observer that prints a line when a Module ends, when a Task fails, and now and then.
+
+    A reason that was printed is only counted when other Tasks of the Module fail by it.
+    """
 
     def __init__(self, every: float = 10.0) -> None:
         self._every = every
         self._last = time.monotonic()
-        self._last_status = float("-inf")
+        self._last_status = self._last_wait = float("-inf")
+        self._listening = ExitStack()
+        self._told: set[tuple[str, str]] = set()
+        self._failed: Counter[str] = Counter()
         self._total: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
 
@@ -45,14 +56,27 @@ class PlainProgress:
         if isinstance(event, RunStarted):
             click.echo(f"run: {event.url}")
             self._total = Counter(task.step.label for task in event.graph)
+            self._listening.enter_context(waiting.heard_by(self._waits))
         elif isinstance(event, TaskEnded):
             self._task_ended(event)
         elif isinstance(event, EngineStatus):
             self._status(event)
         elif isinstance(event, ClosingStep):
             click.echo(event.text)
-        elif isinstance(event, RunEnded) and event.interrupted:
-            click.echo("interrupted: finish it with --from_cache")
+        elif isinstance(event, RunEnded):
+            self.close()
+            if event.interrupted:
+                click.echo("interrupted: finish it with --from_cache")
+
+    def close(self) -> None:
+        """Print nothing more of its own accord."""
+        self._listening.close()
+
+    def _waits(self, line: str) -> None:
+        """Print now and then whom threads of this process wait for; called by those."""
+        if time.monotonic() - self._last_wait > self._every:
+            self._last_wait = time.monotonic()
+            click.echo(line)
 
     def _status(self, event: EngineStatus) -> None:
         """Print how an engine is: at once where it matters, else now and then."""
@@ -64,11 +88,15 @@ class PlainProgress:
         label, result = event.task.step.label, event.result
         self._done[label] += 1
         if result.state is State.FAILED:
-            click.echo(f"failed: {result.task_id}: {result.reason}")
+            self._failed[label] += 1
+            if (label, result.reason) not in self._told:
+                self._told.add((label, result.reason))
+                click.echo(f"failed: {result.task_id}: {result.reason}")
         done, total = self._done[label], self._total[label]
         if done == total or time.monotonic() - self._last > self._every:
             self._last = time.monotonic()
-            click.echo(f"{label}: {done}/{total}")
+            failed = f", {self._failed[label]} failed" if self._failed[label] else ""
+            click.echo(f"{label}: {done}/{total}{failed}")
 
 
 class LiveProgress:
@@ -109,8 +137,7 @@ class LiveProgress:
         class Bars(Progress):
             def get_renderables(self) -> Iterator[RenderableType]:
                 yield self.make_tasks_table(self.tasks)
-                if live._status:
-                    yield live._status
+                yield from filter(None, (live._status, waiting.line()))
 
         text = TextColumn("{task.description}"), TextColumn("{task.fields[note]}")
         self._progress = Bars(

@@ -69,15 +69,14 @@ def run_and_tell(
         The exit code.
     """
     from pyveg.jobs.run import start
-    from pyveg.scripts.progress import LiveProgress, suited_progress
+    from pyveg.scripts.progress import suited_progress
 
     progress = suited_progress()
     try:
         report = start(prepared, [progress], on_interrupt)
     finally:
-        if isinstance(progress, LiveProgress):
-            with whether_heard_or_not():
-                progress.close()
+        with whether_heard_or_not():
+            progress.close()
     with whether_heard_or_not():
         _tell(report, debug=debug)
         if report.exit_code:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_prepared_fails_and_blocks_what_comes_after() -> None:
 
 
 def test_failures_are_told_by_name_where_items_are_files() -> None:
-    """The first twenty, each on one line."""
+    """The first twenty reasons, each on one line; one that many share is told once."""
     from dataclasses import replace
 
     from pyveg.core.tasks import TaskGraph, TaskResult
@@ -168,10 +168,23 @@ def test_failures_are_told_by_name_where_items_are_files() -> None:
     plan = fake_pipeline(start={"names": names}).plan().graph
     step = replace(next(iter(plan)).step, listed=True)
     graph = TaskGraph(replace(task, step=step) for task in plan if task.id.startswith("A/Start"))
-    results = {task.id: TaskResult(task.id, State.FAILED, "bad") for task in graph}
-    report = RunReport("run", graph, results, 1.0)
+
+    def failed(reason: Callable[[str], str]) -> RunReport:
+        results = {
+            task.id: TaskResult(task.id, State.FAILED, reason(task.item.name)) for task in graph
+        }
+        return RunReport("run", graph, results, 1.0)
+
+    report = failed(lambda name: f"bad {name}")
     assert len(report.failures()) == 21
-    assert report.failures()[0] == "00: bad"
+    assert report.failures()[0] == "00: bad 00"
     assert report.failures()[-1] == "... and 5 more"
-    assert report.failures(most=25)[-1] == "with\\nbreak: bad"
+    assert report.failures(most=25)[-1] == "with\\nbreak: bad with\\nbreak"
+    assert failed(lambda _: "away").failures() == ["00, 01, 02 and 22 more: away"]
+    assert failed(lambda name: name[:1]).failures() == [
+        "00, 01, 02 and 7 more: 0",
+        "10, 11, 12 and 7 more: 1",
+        "20, 21, 22, 23: 2",
+        "with\\nbreak: w",
+    ]
     assert report.rows()[0].reasons == ()
