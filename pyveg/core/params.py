@@ -8,7 +8,9 @@ import types
 import typing
 from collections.abc import Hashable, Mapping
 from datetime import date
+from decimal import Decimal
 from functools import cache
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
@@ -188,6 +190,8 @@ def _convert(value: Any, hint: Any) -> Any:
 
 
 def _convert_tuple(value: Any, args: tuple[Any, ...]) -> Any:
+    if hasattr(value, "tolist") and hasattr(value, "ndim"):  # an array, as NumPy and others have
+        value = list(value) if value.ndim else value
     if not isinstance(value, list | tuple):
         return _WRONG
     hints = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
@@ -198,15 +202,33 @@ def _convert_tuple(value: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _convert_scalar(value: Any, hint: Any) -> Any:
+    if type(value).__name__ in ("bool_", "bool") and hasattr(value, "item"):  # NumPy's
+        value = value.item()
     if hint is type(None):
         return None if value is None else _WRONG
     if hint is bool or isinstance(value, bool):
         return value if hint is bool and isinstance(value, bool) else _WRONG
-    if hint is float and isinstance(value, int | float):
-        return value
+    if hint is float:
+        return _convert_float(value)
+    if hint is int and isinstance(value, Integral):
+        return int(value)
     if hint is date:
         return _convert_date(value)
     return value if isinstance(value, hint) else _WRONG
+
+
+def _convert_float(value: Any) -> Any:
+    """Numbers of any type; those of Python as they are, since folder names repeat them."""
+    if type(value) in (int, float):
+        return value
+    if not isinstance(value, Real | Decimal):
+        return _WRONG
+    for as_is in (str(value), value):  # 27.95 with few digits stays 27.95
+        try:
+            return float(as_is)
+        except (OverflowError, ValueError):  # no decimal number, a signalling NaN, or beyond floats
+            continue
+    return _WRONG
 
 
 def _convert_date(value: Any) -> Any:

@@ -52,7 +52,8 @@ class Source(Protocol):
 
     One with a class attribute ``waits = True`` mostly waits for a service, and can be used by many
     threads at once: its downloads run in threads, more of them than there are cores. One that
-    asks a service is also `Reachable`.
+    asks a service is also `Reachable`. One with ``lays_grid = True`` gives imagery on the pixels
+    of the UTM zone that `region_size` and `scale` ask for, so that their number is known before.
     """
 
     Settings: ClassVar[type]

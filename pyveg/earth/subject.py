@@ -25,7 +25,10 @@ class Subject:
 
     def scope(self, sequence: str) -> Scope:
         """The Scope of a Sequence of that name."""
-        subject = {"place": asdict(self.place)}
+        place = asdict(self.place)
+        if not self.place.outline:  # or all runs without one would be other ones than before
+            del place["outline"]
+        subject = {"place": place}
         if self.collection is not None:
             subject["collection"] = asdict(self.collection)
         return Scope(

@@ -23,6 +23,8 @@ class Place:
     """Of the centre, degrees north."""
     region_size: float = 0.08
     """Length of a side, degrees."""
+    outline: str = ""
+    """What of the square is looked at: a GeoJSON geometry in text; all of it where empty."""
 
     @property
     def label(self) -> str:

@@ -13,7 +13,10 @@ from typing import Any
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.earth import periods
+from pyveg.earth.types import Place
 from pyveg.jobs.places import GivenPlace
+from pyveg.jobs.regions import check_chip
+from pyveg.modules.download import VegetationDownloader
 from pyveg.sources.collections import data_collections
 
 WEATHER_OF = {"earth_engine": "ERA5", "stac": "ERA5_OpenMeteo", "simulated": "SimulatedWeather"}
@@ -169,6 +172,14 @@ def _check(choices: Choices) -> None:
     if not -180 <= place.longitude <= 180:
         raise ConfigError(
             f"--longitude {place.longitude} is not between -180 and 180", "give degrees east"
+        )
+    record = known[choices.collection]
+    if getattr(registry.load("source", record["source"]), "lays_grid", False):
+        size = place.region_size or choices.region_size
+        check_chip(
+            Place(place.longitude, place.latitude, size),
+            record.get("scale", VegetationDownloader.Settings.scale),
+            choices.collection,
         )
     if choices.start >= choices.end:
         raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from datetime import date
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
 from pyveg.jobs.resolve import resolve
 
-_PLAIN = (str, int, float, bool, type(None), list, tuple, dict, date)
+_PLAIN = (str, Number, bool, type(None), list, tuple, dict, date)
 
 
 def load_pipeline(path: str | Path, **overrides: Any) -> Pipeline:
@@ -74,11 +75,21 @@ def settings_in(names: Mapping[str, Any]) -> dict[str, Any]:
     """The settings among the names of a config file."""
     settings = {}
     for name, value in names.items():
-        # A number of NumPy is a number, but would not go into JSON.
-        plain = value.item() if type(value).__module__ == "numpy" else value
+        plain = _without_numpy(value)
         if not name.startswith("_") and isinstance(plain, _PLAIN):
             settings[name] = plain
     return settings
+
+
+def _without_numpy(value: Any) -> Any:
+    """A number or array of NumPy is one, but would not go into JSON."""
+    if type(value).__module__ != "numpy":
+        return value
+    if getattr(value, "ndim", 0):
+        return [_without_numpy(part) for part in value]
+    if getattr(value, "dtype", None) is not None and value.dtype.kind == "f":
+        return float(str(value))  # 27.95 of few digits stays 27.95
+    return value.item() if hasattr(value, "item") else value
 
 
 def _where(error: BaseException, path: Path, source: str) -> str:

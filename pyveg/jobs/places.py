@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pyveg.core.errors import ConfigError
+from pyveg.core.errors import ConfigError, DataError
+from pyveg.earth import geojson
+from pyveg.runs.delimited import Cell, TextTable, decimal_mark, is_number, number, read_table
 
 _LONGITUDE = ("longitude", "lon", "long", "x")
 _LATITUDE = ("latitude", "lat", "y")
+_SIZE = ("region_size",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def from_table(path: Path, name: str) -> GivenPlace:
     Parameters
     ----------
     path : Path
-        Its other columns are looked at for ``region_size``, ``country`` and ``type``.
+        Separated by commas, semicolons or tabs, decimals with a point or a comma. Its other columns
+        are looked at for ``region_size``, ``country`` and ``type``.
     name : str
         What stands in the first column of the row, or the row's number, from 1.
 
@@ -65,99 +66,99 @@ def from_table(path: Path, name: str) -> GivenPlace:
         If the table or the row cannot be used; with the nearest names.
     """
     try:
-        # Spreadsheets write a mark at the beginning.
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        table = read_table(path)
+        return _place_in(table, _row(table, name), name)
+    except DataError as error:  # of a file that stands on the command line
+        raise ConfigError(error.wrong, error.cure) from error
+
+
+def _row(table: TextTable, name: str) -> int:
+    """Which row is meant."""
+    names = [cell.text for cell in table.cells(table.columns[0])]
+    if names.count(name) > 1:
         raise ConfigError(
-            f"{path} cannot be read: {error}",
-            "give a CSV in UTF-8 with columns latitude and longitude",
-        ) from error
-    names = [next(iter(row.values())) or "" for row in rows]
+            f'{table.name}: {names.count(name)} rows are called "{name}"',
+            "give one of them another name, or say its number",
+        )
     if name in names:
-        row = rows[names.index(name)]
-    elif name.isdecimal() and 1 <= int(name) <= len(rows):
-        row = rows[int(name) - 1]
-    else:
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
-        raise ConfigError(f'{path}: no row is called "{name}"', f"there are {', '.join(near)} ...")
-    small = {(key or "").strip().lower(): (value or "").strip() for key, value in row.items()}
-    return GivenPlace(
-        _number(small, _LONGITUDE, path, name),
-        _number(small, _LATITUDE, path, name),
-        float(small["region_size"]) if small.get("region_size") else None,
-        name,
-        small.get("country", ""),
-        small.get("type", ""),
+        return names.index(name)
+    if name.isdecimal() and 1 <= int(name) <= len(names):
+        return int(name) - 1
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
+    raise ConfigError(
+        f'{table.name}: no row is called "{name}"', f"there are {', '.join(near)} ..."
     )
 
 
+def _place_in(table: TextTable, row: int, name: str) -> GivenPlace:
+    longitude, latitude = _one(table, _LONGITUDE), _one(table, _LATITUDE)
+    for column, what in ((longitude, _LONGITUDE[0]), (latitude, _LATITUDE[0])):
+        if column is None or table.cells(column)[row].missing:
+            raise ConfigError(
+                f'{table.name}: row "{name}" has no {what}', f"give it a column {what}, degrees"
+            )
+    size, country, kind = (_one(table, names) for names in (_SIZE, ("country",), ("type",)))
+    numbers = [column for column in (longitude, latitude, size) if column is not None]
+    # The row itself, and all others that tell how its numbers are written.
+    mark = decimal_mark(_readable(table, numbers, row))
+
+    def value(column: str | None) -> float | None:
+        cell = None if column is None else table.cells(column)[row]
+        return None if cell is None or cell.missing else number(cell, mark)
+
+    def text(column: str | None) -> str:
+        return "" if column is None else table.cells(column)[row].text
+
+    return _checked(
+        GivenPlace(
+            value(longitude) or 0.0,
+            value(latitude) or 0.0,
+            value(size),
+            name,
+            text(country),
+            text(kind),
+        ),
+        f'{table.name}: row "{name}"',
+    )
+
+
+def _one(table: TextTable, names: Sequence[str]) -> str | None:
+    """The column that goes by the first of some names; None where there is none."""
+    for name in names:
+        for column in table.columns:
+            if column.strip().lower() == name:
+                return column
+    return None
+
+
+def _readable(table: TextTable, columns: Sequence[str], row: int) -> list[Cell]:
+    """Cells of a row, and those of other rows that hold numbers, whatever else these hold."""
+    cells = [(place, cell) for column in columns for place, cell in enumerate(table.cells(column))]
+    return [cell for place, cell in cells if place == row or is_number(cell.text)]
+
+
+def _checked(place: GivenPlace, where: str) -> GivenPlace:
+    """A place on earth with a size that can be."""
+    if not (-180 <= place.longitude <= 180 and -90 <= place.latitude <= 90):
+        raise ConfigError(
+            f"{where}: longitude {place.longitude:g}, latitude {place.latitude:g} are not on earth",
+            "write degrees: longitude -180 to 180, latitude -90 to 90",
+        )
+    if place.region_size is not None and place.region_size <= 0:
+        raise ConfigError(
+            f"{where}: region_size = {place.region_size:g} is no size", "write degrees above 0"
+        )
+    return place
+
+
 def from_geojson(path: Path) -> GivenPlace:
-    """The square around all points of a GeoJSON, in degrees of WGS 84.
+    """The square around all that a GeoJSON holds, in degrees of WGS 84.
 
     Raises
     ------
     ConfigError
         If it has no coordinates in degrees.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        points = list(_points(document))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(
-            f"{path} is no GeoJSON: {error}", "give one of points or polygons"
-        ) from error
-    if not points:
-        raise ConfigError(f"{path}: it has no coordinates", "give one of points or polygons")
-    west, east = min(x for x, _ in points), max(x for x, _ in points)
-    south, north = min(y for _, y in points), max(y for _, y in points)
-    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
-        raise ConfigError(
-            f"{path}: its coordinates are not degrees (longitude, latitude)",
-            "reproject it to WGS 84 (EPSG:4326)",
-        )
-    size = max(east - west, north - south)
-    return GivenPlace(
-        round((west + east) / 2, 6),
-        round((south + north) / 2, 6),
-        # One point alone has no size.
-        round(size, 6) or None,
-        path.stem,
-    )
-
-
-def _points(document: Any) -> Iterator[tuple[float, float]]:
-    """All points of any GeoJSON object."""
-    kind = document["type"]
-    if kind == "FeatureCollection":
-        for feature in document["features"]:
-            yield from _points(feature)
-    elif kind == "Feature":
-        yield from _points(document["geometry"])
-    elif kind == "GeometryCollection":
-        for geometry in document["geometries"]:
-            yield from _points(geometry)
-    else:
-        yield from _pairs(document["coordinates"])
-
-
-def _pairs(coordinates: Any) -> Iterator[tuple[float, float]]:
-    if coordinates and isinstance(coordinates[0], (int, float)):
-        yield float(coordinates[0]), float(coordinates[1])
-    else:
-        for part in coordinates:
-            yield from _pairs(part)
-
-
-def _number(row: dict[str, str], names: tuple[str, ...], path: Path, where: str) -> float:
-    text = next((row[name] for name in names if row.get(name)), None)
-    if text is None:
-        raise ConfigError(
-            f'{path}: row "{where}" has no {names[0]}', f"give it a column {names[0]}, degrees"
-        )
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(
-            f'{path}: row "{where}": {names[0]} = {text!r} is no number', "write degrees"
-        ) from None
+    square = geojson.read(path).square
+    # One point alone has no size.
+    return GivenPlace(square.longitude, square.latitude, square.size or None, path.stem)

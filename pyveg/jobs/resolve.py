@@ -27,7 +27,7 @@ from pyveg.earth.module import EarthModule
 from pyveg.earth.source import open_source
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Collection, DateRange, Place
-from pyveg.jobs import engines
+from pyveg.jobs import engines, regions
 from pyveg.sources.products import life, product_of
 
 COLLECTION_FIELDS = (
@@ -61,6 +61,9 @@ class TopLevel:
     )
     region_size: float | None = params.setting(
         None, doc="side of the square region, degrees", low=1e-6, high=20
+    )
+    region: str | None = params.setting(
+        None, doc="GeoJSON file; what lies outside of its polygons is left out"
     )
     date_range: tuple[date, date] | None = params.setting(
         None, doc="first day, and the day after the last"
@@ -164,13 +167,20 @@ def _top_level(settings: Mapping[str, Any]) -> TopLevel:
     """The names at the top, with older names of engines' settings where they are now."""
     older = engines.given_in(settings, tuple(params.names(TopLevel)))
     known = {name: value for name, value in settings.items() if name not in older}
-    try:
-        top = params.build(TopLevel, known, "config")
-    except UnknownNameError as error:
-        cure = f'{error.cure} (names of your own begin with "_")'
-        raise ConfigError(error.wrong, cure) from None
-    engine_settings.check(top.engines, top.engines)
-    return replace(top, engines=engine_settings.with_old(top.engines, older, "config"))
+    for name in known:
+        if name not in params.names(TopLevel):
+            raise _unknown(name)
+    top = params.build(TopLevel, known, "config")
+    engine_settings.check(top.engines, ())
+    merged = engine_settings.with_old(top.engines, older, "config")
+    engine_settings.check(merged, ())
+    return replace(top, engines=merged)
+
+
+def _unknown(name: str) -> ConfigError:
+    names = (*params.names(TopLevel), *engine_settings.old_names())
+    error = UnknownNameError("setting", name, names, "config")
+    return ConfigError(error.wrong, f'{error.cure} (names of your own begin with "_")')
 
 
 def _analysis(given: bool | dict[str, Any]) -> bool | dict[str, Any]:
@@ -204,18 +214,12 @@ def _needs_place(cls: type[Module[Any]]) -> bool:
 
 def _check_given(top: TopLevel) -> None:
     for name in _OF_COLLECTIONS:
-        if getattr(top, name) is None:
+        if getattr(top, name) is None and not (name == "coordinates" and top.region):
             doc = params.names(TopLevel)[name].metadata["doc"]
             raise ConfigError(f'config: the setting "{name}" must be given ({doc})')
 
 
 def _place(top: TopLevel) -> Place:
-    longitude, latitude = top.coordinates or (0.0, 0.0)
-    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        cure = "give longitude -180 to 180 first, then latitude -90 to 90"
-        if -90 <= longitude <= 90 and 90 < abs(latitude) <= 180:
-            cure += f": did you mean ({latitude}, {longitude})?"
-        raise ConfigError(f"config: coordinates = ({longitude}, {latitude}) are not on earth", cure)
     # With any Module or collection, as in configs of the older pyveg; but a run has one region.
     sizes = {special[REGION] for special in top.special_config.values() if REGION in special} or (
         {top.region_size} if top.region_size is not None else set()
@@ -225,7 +229,7 @@ def _place(top: TopLevel) -> Place:
             f"special_config: region_size has two values, {sorted(sizes)}", "give one"
         )
     size = params.convert(sizes.pop(), float, REGION, "config") if sizes else None
-    return Place(longitude, latitude) if size is None else Place(longitude, latitude, size)
+    return regions.place_of(top.coordinates, size, top.region)
 
 
 def _dates(top: TopLevel) -> DateRange:
@@ -355,6 +359,7 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
         ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
     )
     place, _ = job.region
+    regions.check_pixels(place, collection, specs)
     return Sequence(Subject(place, dates, collection).scope(key), specs)
 
 
@@ -443,8 +448,9 @@ def _clip(job: _Job, collection: Collection) -> DateRange:
                 f'"{collection.key}": the date range {dates} is shorter than one period of {step}',
                 "give a longer date_range or a shorter time_per_point",
             )
-        if rest:
-            job.warn(f'"{collection.key}": {rest} is less than {step} and left out')
+        for part in (periods.lead(dates, step), rest):
+            if part:
+                job.warn(f'"{collection.key}": {part} is less than {step} and left out')
     return dates
 
 

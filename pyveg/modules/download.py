@@ -21,6 +21,7 @@ from pyveg.earth.source import Reachable, Request, source_of
 from pyveg.earth.subject import Subject
 from pyveg.kernels.images import valid_pixels
 from pyveg.kernels.ndvi import ndvi
+from pyveg.modules.outline import keep_inside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +116,14 @@ class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
         )
 
     def run(self, job: EarthJob[VegetationDownloaderSettings]) -> None:
-        """Fetch one date; its NDVI is NaN wherever a pixel is masked, whoever made it."""
+        """Fetch one date; its NDVI is NaN wherever a pixel is masked, whoever made it.
+
+        Pixels outside of the region's outline are masked. The share of valid ones is of those
+        inside.
+        """
         scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
-        rasters = dict(scene.rasters)
-        valid = add_ndvi(rasters, job.settings.RGB_bands[0], job.settings.NIR_band)
+        rasters, inside = keep_inside(scene.rasters, job.place.outline)
+        valid = add_ndvi(rasters, job.settings.RGB_bands[0], job.settings.NIR_band) / inside
         if not valid:
             job.skip("every pixel is masked or empty")
         self.keep(job, rasters)

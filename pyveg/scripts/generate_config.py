@@ -111,8 +111,8 @@ def _place(options: dict[str, Any]) -> GivenPlace:
     elif options["geojson"]:
         place = places.from_geojson(Path(options["geojson"]))
     else:
-        latitude = float(_given(options, "latitude", "Latitude, degrees north"))
-        longitude = float(_given(options, "longitude", "Longitude, degrees east"))
+        latitude = _degrees(options, "latitude", "Latitude, degrees north")
+        longitude = _degrees(options, "longitude", "Longitude, degrees east")
         place = places.GivenPlace(longitude, latitude)
     if options["region_size"] is not None:
         place = replace(place, region_size=options["region_size"])
@@ -131,6 +131,14 @@ def _given(options: dict[str, Any], name: str, question: str, default: str | Non
             f"--{name} is missing", "give it, or run the command in a terminal, where it asks"
         )
     return default
+
+
+def _degrees(options: dict[str, Any], name: str, question: str) -> float:
+    given = _given(options, name, question)
+    try:
+        return float(given)
+    except ValueError:  # an answer that somebody typed
+        raise ConfigError(f'--{name} "{given}" is no number', "write degrees as 11.57") from None
 
 
 def _day(options: dict[str, Any], name: str, question: str) -> date:

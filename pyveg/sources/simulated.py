@@ -130,6 +130,7 @@ class SimulatedSource:
         "epoch",
     )
     ignores: ClassVar[tuple[str, ...]] = ("cloudy_pix_flag",)
+    lays_grid: ClassVar[bool] = True
     Settings: ClassVar[type] = SimulatedSettings
 
     def __init__(self, settings: SimulatedSettings, states: StateCache | None = None) -> None:

@@ -163,7 +163,7 @@ def test_a_row_of_a_table(tmp_path: Path) -> None:
     assert from_table(path, "1").latitude == 1.5
     with pytest.raises(ConfigError, match='no row is called "Alpa"; there are Alpha'):
         from_table(path, "Alpa")
-    with pytest.raises(ConfigError, match="latitude = 'x' is no number"):
+    with pytest.raises(ConfigError, match="line 3, column \"Lat\": 'x' is no number"):
         from_table(path, "Beta")
     with pytest.raises(ConfigError, match=r"missing\.csv cannot be read"):
         from_table(tmp_path / "missing.csv", "1")

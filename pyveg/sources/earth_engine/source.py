@@ -113,6 +113,7 @@ class EarthEngineSource:
     by_period: ClassVar[bool] = True
     must_agree: ClassVar[tuple[str, ...]] = ("project", "credentials_file", "workload_tag")
     ignores: ClassVar[tuple[str, ...]] = ()
+    lays_grid: ClassVar[bool] = True
     waits: ClassVar[bool] = True
 
     def __init__(self, settings: EarthEngineSettings) -> None:
@@ -137,8 +138,7 @@ class EarthEngineSource:
         """
         del place
         main, *_ = self._products(collection)
-        _, unit = periods.parse_step(collection.time_per_point)
-        if main.every == "month" and unit in "dw":
+        if main.every == "month" and periods.parse_step(collection.time_per_point).days < 28:
             raise ConfigError(
                 f'collection "{collection.key}": "{main.id}" has one image per month, and '
                 f'time_per_point = "{collection.time_per_point}" is shorter',

@@ -99,6 +99,7 @@ class StacSource:
     by_period: ClassVar[bool] = True
     must_agree: ClassVar[tuple[str, ...]] = ()
     ignores: ClassVar[tuple[str, ...]] = ()
+    lays_grid: ClassVar[bool] = True
 
     def __init__(self, settings: StacSettings) -> None:
         check(settings)
