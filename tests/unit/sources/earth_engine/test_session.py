@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from pyveg.core import answers
 from pyveg.core.errors import ConfigError, ServiceAwayError, ServiceError, SkipItem
 from pyveg.earth.periods import period_of
 from pyveg.sources.earth_engine import advice, credentials, session
@@ -106,6 +109,95 @@ def test_what_stays_is_told_at_once(
     assert f"HTTP {answer.status}" in str(error.value)
     assert "\n" not in str(error.value)
     assert service.count("value") == 1
+
+
+def _at(ahead: timedelta) -> dict[str, str]:
+    """Headers of a service whose clock is that far behind ours."""
+    return {"date": format_datetime(datetime.now(UTC) - ahead, usegmt=True)}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_clock_that_is_wrong_is_told_as_such(
+    scenes: Any, source: Any, request_of: Any, status: int
+) -> None:
+    told = "Request had invalid authentication credentials."
+    ahead = Fault(status, told, _at(timedelta(hours=2)))
+    with (
+        StandIn(scenes, faults=lambda *_: ahead).instead(),
+        pytest.raises(
+            ServiceAwayError, match="this machine's clock is 2 h ahead of the s"
+        ) as error,
+    ):
+        source().fetch(request_of())
+    assert error.value.cure == answers.CLOCK_CURE
+    with (
+        StandIn(scenes, faults=lambda *_: Fault(status, told, _at(timedelta(minutes=1)))).instead(),
+        pytest.raises(ServiceAwayError, match="sign in again"),
+    ):
+        source().fetch(request_of())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "('invalid_grant: Invalid JWT: Token must be a short-lived token (60 minutes) and in a "
+        "reasonable timeframe. Check your iat and exp values in the JWT claim.', {})",
+        "Token used too early, 1700000000 < 1700007200. Check that your computer's clock is set "
+        "correctly.",
+    ],
+)
+def test_google_says_itself_that_the_clock_is_wrong(
+    scenes: Any, source: Any, request_of: Any, text: str
+) -> None:
+    from google.auth.exceptions import RefreshError
+
+    service = StandIn(scenes, faults=_first(RefreshError(text)))
+    with service.instead(), pytest.raises(ServiceAwayError, match="clock is wrong") as error:
+        source().fetch(request_of())
+    assert error.value.cure == answers.CLOCK_CURE
+    assert service.count("value") == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "shared"),
+    [
+        (Fault(403, "Caller does not have required permission to use project x."), True),
+        (Fault(403, "Earth Engine API has not been used in project 1 before."), True),
+        (Fault(429, "The project has exceeded its noncommercial compute quota"), True),
+        (Fault(401, "something new"), True),
+        (Fault(400, "User memory limit exceeded."), False),
+        (Fault(404, "ImageCollection asset 'x' not found"), False),
+        (Fault(503), False),
+    ],
+    ids=str,
+)
+def test_what_concerns_all_requests_is_marked(
+    scenes: Any, source: Any, request_of: Any, fault: Fault, shared: bool
+) -> None:
+    """And never repeated, whatever its status, unless it passes."""
+    service = StandIn(scenes, faults=lambda *_: fault)
+    with service.instead(), pytest.raises(ServiceError) as error:
+        source(max_wait=0.05).fetch(request_of())
+    assert error.value.shared is shared
+    assert fault.status == 503 or service.count("value") == 1
+
+
+def test_all_that_find_the_network_down_say_the_same(
+    scenes: Any, source: Any, request_of: Any
+) -> None:
+    numbers = iter(range(100))
+
+    def down(*_: Any) -> Fault:
+        raise ConnectionError(f"[Errno 111] Connection refused, from port {next(numbers)}")
+
+    told = set()
+    with StandIn(scenes, faults=down).instead():
+        for wait in (0.05, 0.1, 0.2):
+            with pytest.raises(ServiceAwayError) as error:
+                source(max_wait=wait).fetch(request_of())
+            told.add(str(error.value))
+    (only,) = told
+    assert "cannot be reached: it refuses connections" in only
 
 
 def test_nothing_left_after_filtering_is_a_skipped_date(
