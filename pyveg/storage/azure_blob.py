@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
-import mimetypes
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,24 +18,28 @@ from pyveg.core.errors import KeyMissingError, StoreError
 from pyveg.core.ports import Grant, Holder, Lock, Rights
 from pyveg.storage import azure_access, azure_lease
 from pyveg.storage.azure_access import Access
-from pyveg.storage.azure_errors import code_of, explained
+from pyveg.storage.azure_errors import GONE, code_of, explained
 from pyveg.storage.azure_grant import LETTERS, grant_of
-from pyveg.storage.azure_lease import BlobLease
+from pyveg.storage.azure_lease import BlobLease, gone
 from pyveg.storage.azure_names import account_of, check_container_name
+from pyveg.storage.azure_streams import (
+    PARALLEL,
+    READ_AHEAD,
+    BlobFile,
+    Fetch,
+    content_settings,
+    digest,
+)
 from pyveg.storage.keys import LOCKS, RESERVED, check_key, check_prefix
 from pyveg.storage.renewed_lock import held
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, ContainerClient, ContentSettings
+    from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 
 T = TypeVar("T")
 
-_PARALLEL = 4
-"""Parts of one large value that travel at once."""
 _IN_MEMORY = 16 * 2**20
 """Streams up to this length need no file on this machine, bytes."""
-_READ_AHEAD = 4 * 2**20
-"""What a stream fetches at once, bytes."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class AzureBlobStore:
         self._access = access or Access.from_environment()
         self._lease_seconds = lease_seconds
         self._grant_life = grant_life
+        self._was_there = False  # whether the container has answered this object
 
     def spec(self) -> dict[str, Any]:
         """What opens it again in a process that has credentials."""
@@ -107,20 +111,20 @@ class AzureBlobStore:
     def read(self, key: str) -> bytes:
         """Bytes of a key."""
         blob = self._blob(key)
-        return self._existing(key, lambda: blob.download_blob(max_concurrency=_PARALLEL).readall())
+        return self._existing(key, lambda: blob.download_blob(max_concurrency=PARALLEL).readall())
 
     def write(self, key: str, data: bytes) -> None:
         """Store bytes under a key."""
         blob, data = self._blob(key), bytes(data)
-        settings = _content_settings(key, hashlib.md5(data, usedforsecurity=False).digest())
-        with self._explained(key):
+        settings = content_settings(key, hashlib.md5(data, usedforsecurity=False).digest())
+        with self._answered(f"{self.url}/{key}"):
             self._in_container(
                 lambda: blob.upload_blob(
                     data,
                     length=len(data),
                     overwrite=True,
                     content_settings=settings,
-                    max_concurrency=_PARALLEL,
+                    max_concurrency=PARALLEL,
                 )
             )
 
@@ -142,8 +146,11 @@ class AzureBlobStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """All keys that begin with `prefix`, sorted."""
-        names = self._names(check_prefix(prefix))
-        return iter(sorted(name for name in names if name.partition("/")[0] not in RESERVED))
+        try:
+            values = self._existing(check_prefix(prefix), lambda: self._values(prefix))
+        except KeyMissingError:
+            return iter(())
+        return iter(sorted(blob.name for blob in values))
 
     @contextmanager
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
@@ -151,9 +158,9 @@ class AzureBlobStore:
         blob = self._blob(key)
         properties = self._existing(key, blob.get_blob_properties)
         # With the version, so that no stream mixes the bytes of two.
-        fetch = _Fetch(blob, properties.etag, f"{self.url}/{key}")
+        fetch = Fetch(blob, properties.etag, f"{self.url}/{key}", self._answered)
         # Read ahead: programs read a few bytes at a time, and each request takes a round trip.
-        with io.BufferedReader(_BlobFile(fetch, properties.size), _READ_AHEAD) as stream:
+        with io.BufferedReader(BlobFile(fetch, properties.size), READ_AHEAD) as stream:
             yield stream
 
     @contextmanager
@@ -163,7 +170,7 @@ class AzureBlobStore:
         with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="pyveg-") as stream:
             yield stream
             length = stream.seek(0, io.SEEK_END)
-            settings = _content_settings(key, _digest(stream))
+            settings = content_settings(key, digest(stream))
 
             def send() -> None:  # a second time where the container had to be made
                 stream.seek(0)
@@ -172,10 +179,10 @@ class AzureBlobStore:
                     length=length,
                     overwrite=True,
                     content_settings=settings,
-                    max_concurrency=_PARALLEL,
+                    max_concurrency=PARALLEL,
                 )
 
-            with self._explained(key):
+            with self._answered(f"{self.url}/{key}"):
                 self._in_container(send)
 
     @property
@@ -214,7 +221,7 @@ class AzureBlobStore:
         the context raises `LockLostError`.
         """
         lease = BlobLease(self._lock_blob(key), self.url, self._lease_seconds)
-        with self._explained(key):
+        with self._answered(f"{self.url}/{key}"):
             self._in_container(lease.acquire)
         with held(lease):
             yield lease
@@ -241,22 +248,24 @@ class AzureBlobStore:
     def exists(self) -> bool:
         """Whether the container is there."""
         with explained(self.url):
-            return bool(self._client.exists())
+            there = bool(self._client.exists())
+        self._was_there = self._was_there or there
+        return there
 
     def inventory(self, prefix: str = "") -> Sequence[Blob]:
         """What there is below a prefix, sorted by key, the Store's own blobs left out."""
-        with explained(self.url):
-            blobs = [
-                Blob(
-                    item.name,
-                    int(item.size),
-                    bytes(item.content_settings.content_md5 or b"") or None,
-                    item.etag,
-                    item.last_modified,
-                )
-                for item in self._client.list_blobs(name_starts_with=prefix or None)
-                if item.name.partition("/")[0] not in RESERVED
-            ]
+        with self._answered(self.url):
+            values = self._values(prefix)
+        blobs = [
+            Blob(
+                found.name,
+                int(found.size),
+                bytes(found.content_settings.content_md5 or b"") or None,
+                found.etag,
+                found.last_modified,
+            )
+            for found in values
+        ]
         return sorted(blobs, key=lambda blob: blob.key)
 
     def chunks(self, blob: Blob, start: int = 0) -> Iterator[bytes]:
@@ -269,9 +278,9 @@ class AzureBlobStore:
         """
         if start >= blob.size:
             return
-        fetch = _Fetch(self._blob(blob.key), blob.etag, f"{self.url}/{blob.key}")
-        for begin in range(start, blob.size, _READ_AHEAD):
-            yield fetch(begin, min(_READ_AHEAD, blob.size - begin))
+        fetch = Fetch(self._blob(blob.key), blob.etag, f"{self.url}/{blob.key}", self._answered)
+        for begin in range(start, blob.size, READ_AHEAD):
+            yield fetch(begin, min(READ_AHEAD, blob.size - begin))
 
     def containers(self) -> Iterator[str]:
         """Names of all containers of the account; needs a right that a container's SAS has not."""
@@ -337,17 +346,32 @@ class AzureBlobStore:
     def _lock_blob(self, key: str) -> BlobClient:
         return self._client.get_blob_client(f"{LOCKS}/{check_key(key)}")
 
-    def _explained(self, key: str) -> Any:
-        return explained(f"{self.url}/{key}")
+    @contextmanager
+    def _answered(self, where: str) -> Iterator[None]:
+        """Turn errors of the SDK into ours; a container that answered before may be gone."""
+        from azure.core.exceptions import HttpResponseError
+
+        with explained(where):
+            try:
+                yield
+            except HttpResponseError as error:
+                if self._was_there and code_of(error) in GONE:
+                    raise gone(self.url, GONE[code_of(error)]) from None
+                raise
+            self._was_there = True
 
     def _existing(self, key: str, act: Callable[[], T]) -> T:
-        """Do it; `KeyMissingError` where the blob or the container is not there."""
+        """Do it; `KeyMissingError` where the blob, or the whole container, was never there."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        with self._explained(key):
+        with self._answered(f"{self.url}/{key}"):
             try:
                 return act()
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                no_container = code_of(error) in GONE
+                if no_container and self._was_there:
+                    raise
+                self._was_there = not no_container
                 raise KeyMissingError(key, self.url) from None
 
     def _in_container(self, act: Callable[[], T]) -> T:
@@ -357,7 +381,8 @@ class AzureBlobStore:
         try:
             return act()
         except ResourceNotFoundError as error:
-            if code_of(error) != "ContainerNotFound":
+            # One that was there was deleted by somebody, who meant the run.
+            if code_of(error) != "ContainerNotFound" or self._was_there:
                 raise
         try:
             self._client.create_container(metadata={"made_by": "pyveg"})
@@ -366,91 +391,17 @@ class AzureBlobStore:
                 raise
         return act()
 
-    def _names(self, prefix: str) -> Sequence[str]:
-        from azure.core.exceptions import ResourceNotFoundError
-
-        with explained(self.url):
-            try:
-                return list(self._client.list_blob_names(name_starts_with=prefix or None))
-            except ResourceNotFoundError:
-                return []
+    def _values(self, prefix: str) -> Sequence[BlobProperties]:
+        """All blobs that are values: not those of the Store itself, and no folders."""
+        # Accounts with folders list them as blobs that only their metadata tell apart.
+        listed = self._client.list_blobs(prefix or None, include=["metadata"])
+        return [blob for blob in listed if _is_value(blob)]
 
 
-class _Fetch:
-    """Gets ranges of one version of a blob."""
-
-    def __init__(self, blob: BlobClient, etag: str, where: str) -> None:
-        self._blob = blob
-        self._etag = etag
-        self._where = where
-
-    def __call__(self, start: int, length: int) -> bytes:
-        from azure.core import MatchConditions
-        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
-
-        with explained(self._where):
-            try:
-                return self._blob.download_blob(
-                    start,
-                    length,
-                    etag=self._etag,
-                    match_condition=MatchConditions.IfNotModified,
-                    max_concurrency=_PARALLEL,
-                ).readall()
-            except (ResourceModifiedError, ResourceNotFoundError):
-                raise StoreError(
-                    f"{self._where}: it was replaced while it was read", "read it again"
-                ) from None
-
-
-class _BlobFile(io.RawIOBase):
-    """A blob as a file to read."""
-
-    def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
-        self._fetch = fetch
-        self._size = size
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, origin + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._take(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readall(self) -> bytes:
-        return self._take(self._size)
-
-    def _take(self, most: int) -> bytes:
-        length = min(most, self._size - self._position)
-        if length <= 0:
-            return b""
-        data = self._fetch(self._position, length)
-        self._position += len(data)
-        return data
-
-
-def _content_settings(key: str, md5: bytes) -> ContentSettings:
-    """What browsers and those who download are told of a value."""
-    from azure.storage.blob import ContentSettings
-
-    kind = mimetypes.guess_type(key)[0] or "application/octet-stream"
-    return ContentSettings(content_type=kind, content_md5=bytearray(md5))
-
-
-def _digest(stream: IO[bytes]) -> bytes:
-    """MD5 of a whole stream."""
-    stream.seek(0)
-    digest = hashlib.md5(usedforsecurity=False)
-    while part := stream.read(2**20):
-        digest.update(part)
-    return digest.digest()
+def _is_value(blob: BlobProperties) -> bool:
+    is_folder = (blob.metadata or {}).get("hdi_isfolder") == "true"
+    return not (
+        is_folder
+        or (blob.name.endswith("/") and not blob.size)  # what other tools make for a folder
+        or blob.name.partition("/")[0] in RESERVED
+    )

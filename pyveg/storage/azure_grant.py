@@ -10,7 +10,7 @@ from pyveg.azure_config import SAS_VARIABLE
 from pyveg.core.ports import Grant, Rights
 from pyveg.storage.azure_access import PERMISSIONS
 
-LETTERS: Mapping[Rights, str] = {"all": PERMISSIONS, "read": "rl", "add": "cw", "none": ""}
+LETTERS: Mapping[Rights, str] = {"all": PERMISSIONS, "read": "r", "add": "cw", "none": ""}
 """Rights as Azure has them: read, add, create, write, delete, list."""
 
 

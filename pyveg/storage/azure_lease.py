@@ -161,7 +161,8 @@ class BlobLease(RenewedLock):
                 "look whether one does, then run --from_cache",
             )
         if status in (409, 412):  # another one has it, or it was broken
-            return lost(self._url, self._last_owner())
+            owner = self._last_owner()
+            return lost(self._url, owner if owner and owner.token != self._owner.token else None)
         return StoreError(f"{self._url}: {wrong}", cure)
 
 

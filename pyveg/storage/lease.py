@@ -47,7 +47,8 @@ class Lease(RenewedLock):
     what Tasks look at. Beside it each epoch has an object, its claim, which who takes the lock
     makes before writing the lease, so only one process can ever have that epoch: object stores
     and file systems refuse to make an object that is there. Of those that cannot, the last one
-    to write a claim has it.
+    to write a claim has it. Claims stay: they are what no process can overwrite that wakes up
+    after any time in the middle of a write.
 
     A process that was killed renews nothing, and after `seconds` anybody may take over. Clocks of
     the machines must agree to much better than that.
@@ -75,50 +76,51 @@ class Lease(RenewedLock):
             self._refuse_valid(before)
             at = self._claim_next(before)
             try:
-                self._settle_claim(before)
+                self._write_lease(before)
             except BaseException:
                 with suppress(StoreError):
-                    self._objects.delete(self._claim_key(self._owner.epoch))
+                    self._put(self._claim_key(self._owner.epoch), released=True)
                 raise
-        self._forget_claims(before)
         return Taken(self._owner.epoch, at, before is not None and not before.released)
-
-    def _forget_claims(self, before: LockOwner | None) -> None:
-        """Remove those that can matter no more: who makes one anew finds the lease changed."""
-        with suppress(StoreError):
-            for epoch in range(before.epoch if before else 1, self._owner.epoch):
-                self._objects.delete(self._claim_key(epoch))
 
     def _claim_next(self, before: LockOwner | None) -> float:
         """Get an epoch that nobody else has ever had; when that was, on the clock `boottime`."""
-        epoch = before.epoch if before else 0
-        while True:
-            epoch += 1
-            at = boottime()
-            self._owner = replace(self._owner, epoch=epoch, expires=time.time() + self._seconds)
-            if self._claim(epoch):
-                return at
-            self._refuse_valid(self._current(self._claim_key(epoch)))
-            # Its maker died before it wrote the lease; or an old holder has just put its own lease
-            # over a newer one, which is mended at the next renewal of that.
-            time.sleep(self._seconds / 3 + self._settle)
-            self._refuse_changed(before)
+        epoch = self._last_epoch(before)
+        at = boottime()
+        self._owner = replace(self._owner, epoch=epoch + 1, expires=time.time() + self._seconds)
+        if not self._claim():
+            raise locked(self._url, self._current(self._claim_key(epoch + 1)), self._seconds)
+        return at
 
-    def _claim(self, epoch: int) -> bool:
-        key, data = self._claim_key(epoch), self._owner.to_json().encode()
+    def _last_epoch(self, before: LockOwner | None) -> int:
+        """The last epoch that was claimed, if its owner can hold nothing any more."""
+        first = before.epoch if before else 0
+        claims = self._claims_after(first)
+        for claim in claims:
+            self._refuse_valid(claim)
+        if any(claim is None or not claim.released for claim in claims):
+            # Its maker died before it wrote the lease; or an old holder that woke up has put its
+            # own lease over that of a newer one, who mends it as long as it lives.
+            time.sleep(self._seconds)
+            self._refuse_changed(before)
+        return first + len(claims)
+
+    def _claim(self) -> bool:
+        """Make the claim of this epoch, unless somebody else has."""
+        key, data = self._claim_key(self._owner.epoch), self._owner.to_json().encode()
         if self._objects.create(key, data):
             return True
-        if self._current(key) is not None or self._is_there(key):
+        if _read(self._objects, key):
             return False
         self._objects.write(key, data)  # no exclusive writes here
         time.sleep(self._settle)  # if others do the same, the last of us has it
         return self._current(key) == self._owner
 
-    def _settle_claim(self, before: LockOwner | None) -> None:
-        """Write the lease, if its former holder has not come back and nobody was faster."""
+    def _write_lease(self, before: LockOwner | None) -> None:
+        """Write it, if the last holder has not come back and nobody was faster."""
         self._refuse_changed(before)
-        self._objects.write(self._key, self._owner.to_json().encode())
-        if self._is_there(self._claim_key(self._owner.epoch + 1)):
+        self._put(self._key)
+        if self._claims_after(self._owner.epoch):
             raise locked(self._url, self._current(self._key), self._seconds)
 
     def _refuse_valid(self, owner: LockOwner | None) -> None:
@@ -134,15 +136,16 @@ class Lease(RenewedLock):
 
     def _renew(self, late: bool) -> None:
         # Made before the look: where the process is suspended after that, what it writes is old.
-        renewed = replace(self._owner, expires=time.time() + self._seconds)
+        self._owner = replace(self._owner, expires=time.time() + self._seconds)
         self._refuse_successor(late)
-        self._objects.write(self._key, renewed.to_json().encode())
-        if late:  # who takes over looks at the lease once more after its claim, as this does
-            self._refuse_successor(late)
+        self._put(self._key)
+        # Who takes over looks at the lease once more after its claim, as this does at claims.
+        if late or self._runs_out():
+            self._refuse_successor(late=True)
 
     def _give_back(self) -> None:
         self._refuse_successor(late=False)
-        self._objects.write(self._key, replace(self._owner, released=True).to_json().encode())
+        self._put(self._key, released=True)
 
     def _refuse_successor(self, late: bool) -> None:
         """Raise `LockLostError` where somebody has it, or had it, or is just taking it."""
@@ -155,11 +158,25 @@ class Lease(RenewedLock):
             )
         if now.token != self._owner.token and (now.epoch >= self._owner.epoch or _is_valid(now)):
             raise lost(self._url, now)
-        if late and self._is_there(self._claim_key(self._owner.epoch + 1)):
+        if late and self._successors():
             time.sleep(2 * self._settle)  # it may see this process and withdraw
-            claim = self._current(self._claim_key(self._owner.epoch + 1))
-            if claim is not None:
-                raise lost(self._url, claim)
+            if successors := self._successors():
+                raise lost(self._url, successors[-1])
+
+    def _successors(self) -> list[LockOwner | None]:
+        """Claims of later epochs that were not withdrawn."""
+        claims = self._claims_after(self._owner.epoch)
+        return [claim for claim in claims if claim is None or not claim.released]
+
+    def _claims_after(self, epoch: int) -> list[LockOwner | None]:
+        """All claims of later epochs in their order, None for a damaged one."""
+        claims: list[LockOwner | None] = []
+        while _read(self._objects, key := self._claim_key(epoch + len(claims) + 1)):
+            claims.append(self._current(key))
+        return claims
+
+    def _put(self, key: str, released: bool = False) -> None:
+        self._objects.write(key, replace(self._owner, released=released).to_json().encode())
 
     def _current(self, key: str) -> LockOwner | None:
         """What a lease or a claim says now; None where there is none, or a damaged one."""
@@ -169,9 +186,6 @@ class Lease(RenewedLock):
             time.sleep(self._settle)
             owner = LockOwner.from_json(_read(self._objects, key))
         return owner
-
-    def _is_there(self, key: str) -> bool:
-        return bool(_read(self._objects, key))
 
     def _claim_key(self, epoch: int) -> str:
         return f"{self._key}.epoch.{epoch}"

@@ -1,0 +1,232 @@
+"""Leases while anybody may be suspended at any moment, for any time.
+
+Each process is a thread that waits for its turn before everything that it does to the Store, and
+the clock is put forward between the turns.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+from pyveg.core.errors import KeyMissingError, LockLostError, RunLockedError
+from pyveg.storage import lease, renewed_lock
+from pyveg.storage.lease import Lease, epoch_of
+
+SECONDS = 60.0
+HISTORIES = 200
+
+
+class World:
+    """Turns and time, both drawn at random."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.now = 1e9
+        self._condition = threading.Condition()
+        self._alive: dict[threading.Thread, bool] = {}
+        self._turn: threading.Thread | None = None
+
+    def run(self, *acts: Callable[[], None]) -> None:
+        """Let processes act at once, until all have ended."""
+        threads = [threading.Thread(target=self._body, args=(act,)) for act in acts]
+        self._alive = dict.fromkeys(threads, True)
+        with self._condition:
+            self._next()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert not any(self._alive.values())
+
+    def wait_for_turn(self) -> None:
+        me = threading.current_thread()
+        if me not in self._alive:
+            return
+        with self._condition:
+            self._next()
+            self._condition.wait_for(lambda: self._turn is me, timeout=60)
+
+    def sleep(self, seconds: float) -> None:
+        end = self.now + seconds
+        self.wait_for_turn()
+        while self.now < end:  # the others may act meanwhile, and more time goes by
+            self.now += min(seconds / 3 + 1e-6, max(end - self.now, 1e-6))
+            self.wait_for_turn()
+
+    def _body(self, act: Callable[[], None]) -> None:
+        me = threading.current_thread()
+        with self._condition:
+            self._condition.wait_for(lambda: self._turn is me, timeout=60)
+        try:
+            act()
+        finally:
+            with self._condition:
+                self._alive[me] = False
+                self._next()
+
+    def _next(self) -> None:
+        alive = [thread for thread, lives in self._alive.items() if lives]
+        self.now += self.random.choice([0, 0, 0, 0, 0, 0, 0.01, 1, 20, 70])
+        self._turn = self.random.choice(alive) if alive else None
+        self._condition.notify_all()
+
+
+class SlowObjects:
+    """Objects of a Store, each request of which may take its time."""
+
+    url = "slow://"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.values: dict[str, bytes] = {}
+
+    def read(self, key: str) -> bytes:
+        self.world.wait_for_turn()
+        if key not in self.values:
+            raise KeyMissingError(key, self.url)
+        return self.values[key]
+
+    def write(self, key: str, data: bytes) -> None:
+        self.world.wait_for_turn()
+        self.values[key] = data
+
+    def create(self, key: str, data: bytes) -> bool:
+        self.world.wait_for_turn()
+        if key in self.values:
+            return False
+        self.values[key] = data
+        return True
+
+    def delete(self, key: str) -> None:
+        self.world.wait_for_turn()
+        self.values.pop(key, None)
+
+
+class Seen:
+    """Who was sure to hold the lock, and when."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.spans: list[tuple[float, float, int]] = []
+        self.epochs: list[int] = []
+        self.leases: list[Lease] = []
+
+    def held(self, one: Lease) -> None:
+        if self.world.now < one._held_until:
+            self.spans.append((self.world.now, one._held_until, one.epoch))
+
+    def given_back(self, one: Lease) -> None:
+        """What it had is over now, and may be somebody else's."""
+        self.spans = [
+            (begin, min(end, self.world.now) if epoch == one.epoch else end, epoch)
+            for begin, end, epoch in self.spans
+        ]
+
+    def forget(self) -> None:
+        """End the threads that would renew leases."""
+        for one in self.leases:
+            one._stop.set()
+
+    def overlaps(self) -> list[tuple[int, int]]:
+        return [
+            (mine, other)
+            for begin, end, mine in self.spans
+            for start, stop, other in self.spans
+            if mine < other and begin < stop and start < end
+        ]
+
+
+@pytest.fixture
+def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """One after the other, each with a history of its own."""
+    monkeypatch.setattr(lease, "_taking", nullcontext())  # threads are processes here
+
+    def make() -> Iterator[World]:
+        for seed in range(HISTORIES):
+            world = World(seed)
+            clock = SimpleNamespace(time=lambda world=world: world.now, sleep=world.sleep)
+            for module in (lease, renewed_lock):
+                monkeypatch.setattr(module, "time", clock)
+                monkeypatch.setattr(module, "boottime", clock.time)
+            yield world
+
+    return make()
+
+
+def _process(objects: SlowObjects, seen: Seen, first: Lease | None = None) -> Callable[[], None]:
+    """Has the lock since long ago, or takes it as soon as it can, and uses it a while."""
+
+    def act() -> None:
+        if first is not None:
+            _use(first, seen)
+            return
+        for _ in range(5):
+            one = Lease(objects, "lock", SECONDS)
+            seen.leases.append(one)
+            try:
+                one.acquire()
+            except (RunLockedError, LockLostError):
+                seen.world.sleep(SECONDS / 2)
+                continue
+            seen.epochs.append(one.epoch)
+            seen.held(one)
+            _use(one, seen)
+            return
+
+    return act
+
+
+def _use(one: Lease, seen: Seen) -> None:
+    """Renew it a few times; then give it back or die."""
+    try:
+        for _ in range(seen.world.random.randrange(4)):
+            one._try()
+            one.check()
+            seen.held(one)
+        if seen.world.random.random() < 0.5:
+            one._give_back()
+            seen.given_back(one)
+    except LockLostError:
+        return
+
+
+def test_nobody_holds_what_another_holds(worlds: Iterator[World]) -> None:
+    """And no epoch is given twice."""
+    taken = 0
+    for world in worlds:
+        objects, seen = SlowObjects(world), Seen(world)
+        first = Lease(objects, "lock", SECONDS)
+        first.acquire()
+        seen.epochs.append(first.epoch)
+        try:
+            world.run(_process(objects, seen, first), *[_process(objects, seen) for _ in range(4)])
+        finally:
+            seen.forget()
+        assert len(set(seen.epochs)) == len(seen.epochs), world.seed
+        assert seen.overlaps() == [], world.seed
+        taken += len(seen.epochs)
+    assert taken > 2 * HISTORIES
+
+
+def test_somebody_gets_a_lock_in_the_end(worlds: Iterator[World]) -> None:
+    """Whatever those before left behind when they died."""
+    for world in worlds:
+        objects, seen = SlowObjects(world), Seen(world)
+        world.run(*[_process(objects, seen) for _ in range(3)])
+        world.now += 2 * SECONDS
+        last = Lease(objects, "lock", SECONDS)
+        seen.leases.append(last)
+        try:
+            last.acquire()
+            last.check()
+        finally:
+            seen.forget()
+        assert last.epoch > max(seen.epochs, default=0), world.seed
+        assert epoch_of(objects, "lock") == last.epoch, world.seed
