@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
-from pyveg.core import params, registry
 from pyveg.core.coordinator import Coordinator
-from pyveg.core.errors import ConfigError, NotARunError, PyvegError, RunLockedError
+from pyveg.core.engines import Engines, joined
+from pyveg.core.errors import ConfigError, NotARunError
 from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
-from pyveg.core.execute import describe
-from pyveg.core.layout import CONFIG_FILE, LEDGER, LOCK, RUN_FILE, failed_task_key
-from pyveg.core.ledger import make_ledger
-from pyveg.core.manifest import versions
+from pyveg.core.layout import failed_task_key
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.planner import Plan
-from pyveg.core.ports import Runner, RunnerSettings, Store
+from pyveg.core.ports import Store
 from pyveg.core.report import RunReport
-from pyveg.core.tasks import State, TaskGraph, TaskResult
-from pyveg.jobs import azure, batch, dask
+from pyveg.core.tasks import State, TaskResult
+from pyveg.core.types import StopHow
+from pyveg.jobs import claim, closing, reachable
+from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
+from pyveg.jobs.engines import check, cores, far_modes, make
+from pyveg.jobs.journal import Journal
 from pyveg.jobs.load import load_pipeline
-from pyveg.jobs.locations import find_run
+from pyveg.jobs.locations import find_run, open_location
 from pyveg.jobs.observers import Observers
-from pyveg.jobs.runlog import RunLog
-from pyveg.runs.run import Run, is_empty, open_run
+from pyveg.jobs.stopping import ASKED, StopSwitch
+from pyveg.runs.run import Run, open_run
 
-OnInterrupt = Literal["cancel", "detach"]
-
-WAITING_TASKS = 16
-"""Tasks at once for Modules with ``run_mode = "threads"``: downloads, which wait for a service."""
+OnInterrupt = StopHow
 
 
 @dataclass(frozen=True)
@@ -45,19 +39,44 @@ class PreparedRun:
 
     pipeline: Pipeline
     plan: Plan
+    place: Place
+    """Where it is, or will be; a run of another process that begins in the same second may take
+    the place, unless it was chosen by `at`, and this one gets the next free name then."""
     config_text: str | None = None
     resumed: Store | None = None
     """The Store of the run that is to be finished; None for a new one."""
+    switch: StopSwitch = field(default_factory=StopSwitch)
+
+    @property
+    def url(self) -> str:
+        """Address of the run."""
+        return self.place.store.url
+
+    def ask_to_stop(self, how: StopHow | None = None, why: str = ASKED) -> None:
+        """Have the run end before its end, or not begin. Any thread may call it, at any time.
+
+        Other processes ask by `pyveg.open_run(url).ask_to_stop()` or ``pyveg_cancel``.
+
+        Parameters
+        ----------
+        how : {"cancel", "detach"}, optional
+            Whether what runs elsewhere is ended too; as `start` was told for an interrupt where
+            left out.
+        why : str
+            The reason of each Task that is given up.
+        """
+        self.switch.ask(how, why)
 
 
 def prepare(
     config: Pipeline | str | Path | None = None,
     *,
     from_cache: str | Path | None = None,
+    at: str | Path | None = None,
     output_location: str | None = None,
     runner: str | None = None,
     n_workers: int | None = None,
-    dask_scheduler: str | None = None,
+    engines: Engines | None = None,
 ) -> PreparedRun:
     """Plan a run and check all that can be checked before anything is written.
 
@@ -67,8 +86,13 @@ def prepare(
         A Pipeline or the path of a config file; not needed with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
-    output_location, runner, n_workers, dask_scheduler
+    at : str or Path, optional
+        Folder, URL or container where a new run is to be, instead of a name that ends with the
+        time; nothing may be there yet.
+    output_location, runner, n_workers
         Replace those of the config.
+    engines : mapping, optional
+        Name of an engine -> settings of it, which replace those of the config one by one.
 
     Raises
     ------
@@ -81,8 +105,7 @@ def prepare(
         raise ConfigError(
             "there is nothing to run", "name a config file, or with from_cache a run to finish"
         )
-    if from_cache is not None and output_location is not None:
-        raise ConfigError("a run that is finished stays where it is", "leave out output_location")
+    _check_place(from_cache, at, output_location)
     resumed = None if from_cache is None else find_run(from_cache)
     text = None
     if isinstance(config, Pipeline):
@@ -97,28 +120,42 @@ def prepare(
         output_location=output_location or pipeline.output_location,
         runner=runner or pipeline.runner,
         n_workers=n_workers or pipeline.n_workers,
-        dask_scheduler=dask_scheduler or pipeline.dask_scheduler,
+        engines=joined(pipeline.engines, engines or {}),
     )
     plan = pipeline.plan()
     store = None if resumed is None else resumed.store
-    # A Store of a made-up name shows what its kind can do; nothing is written to it.
-    _check_engines(pipeline, plan.graph, store or _store_at(pipeline, "plan"))
-    notes = [
-        *batch.check(pipeline, plan.graph),
-        *dask.check(pipeline, tuple(_engine_names(pipeline, plan.graph).values())),
-    ]
+    place = _place(pipeline, store, at)
+    notes = check(pipeline, plan.graph, place.store)
     plan = replace(plan, warnings=(*plan.warnings, *notes))
-    return PreparedRun(pipeline, plan, text, store)
+    return PreparedRun(pipeline, plan, place, text, store)
+
+
+def _check_place(
+    from_cache: str | Path | None, at: str | Path | None, output_location: str | None
+) -> None:
+    """Refuse two answers to the question where the run is."""
+    if from_cache is not None and (output_location is not None or at is not None):
+        other = "output_location" if at is None else "at"
+        raise ConfigError("a run that is finished stays where it is", f"leave out {other}")
+    if at is not None and output_location is not None:
+        raise ConfigError("a new run has one place", "leave out output_location or at")
+
+
+def _place(pipeline: Pipeline, resumed: Store | None, at: str | Path | None) -> Place:
+    if resumed is not None:
+        return Place(resumed)
+    return claim.stamped(pipeline) if at is None else claim.given(open_location(at))
 
 
 def run_pipeline(
     config: Pipeline | str | Path | None = None,
     *,
     from_cache: str | Path | None = None,
+    at: str | Path | None = None,
     output_location: str | None = None,
     runner: str | None = None,
     n_workers: int | None = None,
-    dask_scheduler: str | None = None,
+    engines: Engines | None = None,
     observers: Iterable[Observer] = (),
     on_interrupt: OnInterrupt = "cancel",
 ) -> RunReport:
@@ -130,8 +167,12 @@ def run_pipeline(
         A Pipeline or the path of a config file; not needed with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
-    output_location, runner, n_workers, dask_scheduler
+    at : str or Path, optional
+        Folder, URL or container where a new run is to be.
+    output_location, runner, n_workers
         Replace those of the config.
+    engines : mapping, optional
+        Name of an engine -> settings of it, which replace those of the config one by one.
     observers : iterable of callable
         Each is called with every event of the run.
     on_interrupt : {"cancel", "detach"}
@@ -154,10 +195,11 @@ def run_pipeline(
     prepared = prepare(
         config,
         from_cache=from_cache,
+        at=at,
         output_location=output_location,
         runner=runner,
         n_workers=n_workers,
-        dask_scheduler=dask_scheduler,
+        engines=engines,
     )
     return start(prepared, observers, on_interrupt)
 
@@ -169,55 +211,105 @@ def start(
     *,
     picture: bool = True,
 ) -> RunReport:
-    """Carry out what `prepare` made; `picture` draws one of the results at the end."""
+    """Carry out what `prepare` made; `picture` draws one of the results at the end.
+
+    Raises
+    ------
+    ServiceAwayError, ConfigError
+        If no service that the run needs is there or lets this user in; nothing was written.
+    LockLostError
+        If another process has taken over the run; this one has stopped writing.
+    StoreError
+        If the run's folder cannot be written.
+    """
     begin = time.perf_counter()
-    pipeline, plan = prepared.pipeline, prepared.plan
-    with _locked_store(prepared) as store, ExitStack() as stack:
-        log = stack.enter_context(RunLog(store, plan.warnings))
-        notify = Observers([log, *observers, *_forget_failures(prepared)])
-        runners = _engines(pipeline, plan.graph, store)
-        dispatch = Dispatch(store, pipeline.about, notify)
-        coordinator = Coordinator(
-            plan.graph,
-            store,
-            runners,
-            notify,
-            prepare=dispatch.prepare,
-            fresh=prepared.resumed is None,
-            detach=on_interrupt == "detach",
-        )
-        notify(RunStarted(plan.graph, store.url))
-        with ExitStack() as engines:
-            # One engine may serve two run modes, and is started and closed once.
-            for engine in dict.fromkeys(runners.values()):
-                # Before it starts, so that half of a start is tidied too.
-                engines.callback(engine.close)
-                engine.start(store, coordinator)
-            results = coordinator.run()
-        coordinator.tell_rest()
+    pipeline, graph = prepared.pipeline, prepared.plan.graph
+    far = far_modes(pipeline, graph)
+    warnings = (*prepared.plan.warnings, *reachable.check(graph, prepared.resumed, far))
+    with _claimed(prepared) as claimed, ExitStack() as stack:
+        store, lock = claimed
+        journal = Journal(store, epoch=lock.epoch, warnings=warnings, on_stop=prepared.ask_to_stop)
+        stack.enter_context(journal)
+        notify = Observers([journal, *observers, *_forget_failures(prepared, store)])
+        dispatch = Dispatch(store, pipeline.about, notify, far)
+        notify(RunStarted(graph, store.url))
+        results = _run_tasks(prepared, claimed, dispatch, notify, on_interrupt)
         interrupted = any(result.state is State.CANCELLED for result in results.values())
-        summary, figure = _outputs(open_run(store), picture=picture)
-        ledger = _write_ledger(store, plan.graph, results)
-        dispatch.tidy(plan.graph, results)
+        summary, figure = closing.draw(open_run(store), picture=picture)
+        ledger = closing.write_ledger(store, graph, results)
+        dispatch.tidy(graph, results)
         analysed: tuple[str, ...] = ()
         failed = ""
         if pipeline.analysis and not interrupted:
-            analysed, failed = _analysed(store, pipeline.analysis, notify)
+            tell = _closing_step(prepared.switch, notify)
+            analysed, failed = closing.analyse(store, pipeline.analysis, cores(), tell)
         report = RunReport(
             url=store.url,
-            graph=plan.graph,
+            graph=graph,
             results=results,
             seconds=time.perf_counter() - begin,
             interrupted=interrupted,
-            warnings=plan.warnings,
+            warnings=warnings,
             summary=summary,
             figure=figure,
             ledger=ledger,
             analyses=analysed,
             analysis_failed=failed,
         )
-        log.close_with(report)
+        journal.close_with(report)
     return report
+
+
+def _run_tasks(
+    prepared: PreparedRun,
+    claimed: Claim,
+    dispatch: Dispatch,
+    notify: Observer,
+    on_interrupt: OnInterrupt,
+) -> dict[str, TaskResult]:
+    """Run all Tasks on their engines, which are started and closed here."""
+    graph, (store, lock) = prepared.plan.graph, claimed
+    runners = make(prepared.pipeline, graph, store)
+    coordinator = Coordinator(
+        graph,
+        store,
+        runners,
+        notify,
+        prepare=dispatch.prepare,
+        fresh=prepared.resumed is None,
+        on_interrupt=on_interrupt,
+        lock=lock,
+    )
+    lock.on_lost(coordinator.fail)
+    prepared.switch.connect(coordinator.ask_to_stop)
+    with ExitStack() as engines:
+        # One engine may serve two run modes, and is started and closed once.
+        for engine in dict.fromkeys(runners.values()):
+            # Before it starts, so that half of a start is tidied too.
+            engines.callback(engine.close)
+            engine.start(store, coordinator)
+        results = coordinator.run()
+    coordinator.tell_rest()
+    return results
+
+
+def _claimed(prepared: PreparedRun) -> AbstractContextManager[Claim]:
+    """The run, held against other processes."""
+    pipeline, text = prepared.pipeline, prepared.config_text
+    if prepared.resumed is not None:
+        return claim.claimed_again(prepared.resumed, pipeline, text)
+    return claim.claimed_new(prepared.place, pipeline, text)
+
+
+def _closing_step(switch: StopSwitch, notify: Observer) -> Callable[[str], None]:
+    """Takes what the analysis tells, and ends it where somebody has asked the run to stop."""
+
+    def tell(text: str) -> None:
+        if switch.asked:
+            raise KeyboardInterrupt
+        notify(ClosingStep(text))
+
+    return tell
 
 
 def _to_finish(run: Run) -> Pipeline:
@@ -231,114 +323,9 @@ def _to_finish(run: Run) -> Pipeline:
     return run.pipeline
 
 
-def _store_at(pipeline: Pipeline, stamp: str) -> Store:
-    """The Store of a new run; nothing is written yet."""
-    location = f"{pipeline.output_location}_{stamp}"
-    kind = pipeline.output_location_type
-    if kind == "local":
-        store: Store = registry.load("store", "local")(Path(location).expanduser().absolute())
-    elif (kind in registry.known("store") and kind != "fsspec") or kind == "azure":
-        store = registry.load("store", kind, "output_location_type")(location)
-    else:
-        store = registry.load("store", "fsspec")(f"{kind}://{location}")
-    return store
-
-
-@contextmanager
-def _locked_store(prepared: PreparedRun) -> Iterator[Store]:
-    """The Store of the run, held against other processes, with the config in it."""
-    if prepared.resumed is not None:
-        store = prepared.resumed
-        with store.lock(LOCK):  # first: partial files may be those of a process that still writes
-            store.discard_partial()
-            _write_record(prepared, store)
-            yield store
-        return
-    moment = datetime.now(tz=UTC).astimezone()
-    while True:
-        store = _store_at(prepared.pipeline, moment.strftime("%Y-%m-%d_%H-%M-%S"))
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(store.lock(LOCK))
-                # Looked at under the lock, since another run may begin in the same second.
-                taken = not is_empty(store)
-            except RunLockedError:
-                taken = True
-            if not taken:
-                _write_record(prepared, store)
-                yield store
-                return
-        moment += timedelta(seconds=1)  # never share a run that began in the same second
-
-
-def _write_record(prepared: PreparedRun, store: Store) -> None:
-    """Write the config to the run, as it was written and as it was understood."""
-    if prepared.resumed is not None and prepared.config_text is None:
-        return
-    if prepared.config_text is not None:
-        store.write(CONFIG_FILE, prepared.config_text.encode())
-    record = {
-        "pipeline": prepared.pipeline.to_json(),
-        "versions": versions(),
-        "written_to": store.url,
-    }
-    store.write(RUN_FILE, (json.dumps(record, indent=1) + "\n").encode())
-
-
-def _engine_names(pipeline: Pipeline, graph: TaskGraph) -> dict[str, str]:
-    """Run mode -> name of its engine."""
-    modes = {step.run_mode for step in graph.steps}
-    return {mode: pipeline.runner if mode == "local" else mode for mode in sorted(modes)}
-
-
-def _check_engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> None:
-    """Refuse what cannot work together."""
-    for mode, name in _engine_names(pipeline, graph).items():
-        cls = registry.runner_class(name, "runner" if mode == "local" else "run_mode")
-        cure = 'set runner = "threads"' if mode == "local" else f'leave out run_mode = "{mode}"'
-        if cls.needs_shared_store and not store.shared:
-            raise ConfigError(
-                f'the runner "{name}" works in other processes, which cannot reach {store.url}',
-                f"{cure} or another output_location_type",
-            )
-        limited = [s.label for s in graph.steps if s.run_mode == mode and s.timeout is not None]
-        if limited and not cls.enforces_timeout:
-            raise ConfigError(
-                f'the runner "{name}" cannot end a Task at a time limit, but {limited[0]} has '
-                "timeout",
-                'set runner = "processes" or leave out timeout',
-            )
-
-
-def _engines(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Runner]:
-    classes = [registry.load("module", step.module) for step in graph.steps]
-    preload = [name for cls in classes for name in (cls.__module__, *cls.preload)]
-    engines: dict[str, Runner] = {}
-    for mode, name in _engine_names(pipeline, graph).items():
-        if mode == batch.MODE:
-            options: dict[str, object] = {"batch": batch.settings(store, graph)}
-        elif name == dask.NAME:
-            if dask.NAME in engines:  # one for the local Modules too
-                engines[mode] = engines[dask.NAME]
-                continue
-            options = {"dask": dask.settings(pipeline, store, graph.steps)}
-        else:
-            environment = azure.environment_for(store)
-            options = {"preload": list(dict.fromkeys(preload)), "environment": environment}
-        settings = RunnerSettings(_workers(pipeline, mode), options)
-        engines[mode] = registry.runner_class(name)(settings)
-    return engines
-
-
-def _workers(pipeline: Pipeline, mode: str) -> int:
-    """Tasks at once: one per core, and more in threads beside them, which mostly wait."""
-    return pipeline.n_workers or (WAITING_TASKS if mode == "threads" else _cores())
-
-
-def _forget_failures(prepared: PreparedRun) -> list[Observer]:
+def _forget_failures(prepared: PreparedRun, store: Store) -> list[Observer]:
     """When a run is finished, drop what earlier tries stored of failed Tasks that now are done."""
-    store = prepared.resumed
-    if store is None:
+    if prepared.resumed is None:
         return []
     failed = open_run(store).failed_tasks()
 
@@ -349,59 +336,3 @@ def _forget_failures(prepared: PreparedRun) -> list[Observer]:
                 store.delete(key)
 
     return [forget]
-
-
-def _outputs(run: Run, *, picture: bool) -> tuple[str | None, str | None]:
-    """Where the summary is, and a picture of it, drawn anew."""
-    series, place = run.series(), run.place
-    if run.summary_key is None or series is None or place is None or run.figure_key is None:
-        return None, None
-    summary = f"{run.url}/{run.summary_key}"
-    if not picture:
-        return summary, None
-    from pyveg.analysis.figures import series_png
-
-    title = f"{place.latitude}° N, {place.longitude}° E,"
-    drawn = series_png(series, title, run.metrics)
-    if drawn is None:
-        return summary, None
-    run.store.write(run.figure_key, drawn)
-    return summary, f"{run.url}/{run.figure_key}"
-
-
-def _analysed(
-    store: Store, given: bool | Mapping[str, Any], notify: Callable[[Event], None]
-) -> tuple[tuple[str, ...], str]:
-    """Analyse the results; gives a line for each collection, or why there is no analysis."""
-    from pyveg.analysis.folder import FOLDER
-    from pyveg.analysis.settings import AnalysisSettings
-    from pyveg.jobs import analyses
-
-    chosen = given if isinstance(given, Mapping) else {}
-    try:
-        done = analyses.run_analysis(
-            analyses.Place(store, store, FOLDER),
-            settings=params.build(AnalysisSettings, {"n_threads": _cores(), **chosen}, "analysis"),
-            tell=lambda text: notify(ClosingStep(text)),
-        )
-    except PyvegError as error:
-        return (), str(error)
-    except Exception as error:  # noqa: BLE001 - the run itself is done, and must be reported
-        return (), describe(error)
-    return tuple(f"{one.collection}: {one.verdict.headline} {one.report}" for one in done), ""
-
-
-def _write_ledger(store: Store, graph: TaskGraph, results: Mapping[str, TaskResult]) -> str | None:
-    """Where the table of inputs is, for Modules that work on such."""
-    table = make_ledger(graph, results)
-    if table is None:
-        return None
-    store.write(LEDGER, table)
-    return f"{store.url}/{LEDGER}"
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
