@@ -13,7 +13,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyveg.core.errors import CommandError, ConfigError
+from pyveg.core import answers
+from pyveg.core.errors import CommandError, ConfigError, PyvegError, ServiceAwayError
 from pyveg.modules.command import child
 from pyveg.modules.command.places import machine_folder, only_one, readable_by_all
 
@@ -23,6 +24,9 @@ _PATIENCE = 60.0
 """Seconds in which a failure is not tried again, so that 60,000 items do not ask pip each."""
 _LAST_LINES = 6
 _CURE = "mend the requirements or the connection, and finish the run with --from_cache"
+_NO_INDEX = "pip cannot reach the package index"
+_PIP_RETRIES = "after connection broken by"
+"""In what pip prints of each try that was lost."""
 _BUILDS = ("PIP_", "CC", "CXX", "CFLAGS", "LDFLAGS")
 """Begin the names of variables that pip and compilers heed, besides those that all programs get."""
 
@@ -94,6 +98,8 @@ def environment_for(application: Path | None, digest: str, needs: str) -> Enviro
     ------
     CommandError
         If it cannot be made; with the last lines of pip.
+    ServiceAwayError
+        If that is because the package index cannot be reached.
     """
     if application is None or not needs:
         return Environment(Path(sys.executable))
@@ -124,14 +130,14 @@ def _looks_around(requirements: bytes) -> bool:
 def _make(folder: Path, application: Path, needs: str) -> None:
     failed = folder.with_name(f"{folder.name}.failed")
     if failed.exists() and 0 <= time.time() - failed.stat().st_mtime < _PATIENCE:
-        raise CommandError(failed.read_text(encoding="utf-8"), _CURE)
+        raise _failure(failed.read_text(encoding="utf-8"))
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _run([sys.executable, "-m", "venv", str(folder)], application, "venv")
         what = ["."] if needs == PROJECT else ["-r", needs]
         pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
         _run([*pip, "install", "-q", "--no-input", *what], application, f"pip, for {needs}")
-    except CommandError as error:
+    except PyvegError as error:
         shutil.rmtree(folder, ignore_errors=True)
         failed.write_text(error.wrong, encoding="utf-8")
         raise
@@ -151,9 +157,16 @@ def _run(command: list[str], application: Path, what: str) -> None:
         check=False,
     )
     if done.returncode:
-        lines = done.stdout.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
-        raise CommandError(
-            f"the environment of the application cannot be made ({what}, exit code "
-            f"{done.returncode}): {' | '.join(line.strip() for line in lines)}",
-            _CURE,
-        )
+        said = done.stdout.decode(errors="replace").strip()
+        retried = [line for line in said.splitlines() if _PIP_RETRIES in line]
+        lines = " | ".join(line.strip() for line in said.splitlines()[-_LAST_LINES:])
+        ended = f"({what}, exit code {done.returncode})"
+        wrong = f"the environment of the application cannot be made {ended}: "
+        # What builds of packages print is not taken for pip's own words.
+        lost = f"{_NO_INDEX}: {answers.lost(retried[-1])}" if retried else ""
+        raise _failure(wrong + (lost or lines))
+
+
+def _failure(wrong: str) -> PyvegError:
+    """The error for that; where there is no way to packages, no Item is to blame."""
+    return (ServiceAwayError if _NO_INDEX in wrong else CommandError)(wrong, _CURE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyveg.core.errors import CommandError, ConfigError
+from pyveg.core.errors import CommandError, ConfigError, ServiceAwayError
 from pyveg.modules.command import environment
 from pyveg.modules.command.environment import environment_for, what_to_install
 
@@ -198,3 +198,19 @@ def test_a_cache_that_cannot_be_written(app: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PYVEG_CACHE", str(app / "file"))
     with pytest.raises(CommandError, match="set PYVEG_CACHE to a folder"):
         environment_for(app, "d", "requirements.txt")
+
+
+def test_no_package_index_is_no_fault_of_an_item(
+    app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told as what it is, and in the same words to those that come after."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    (app / "requirements.txt").write_text("some-package-of-ours\n")
+    told = set()
+    for _ in range(2):
+        with pytest.raises(ServiceAwayError) as caught:
+            environment_for(app, "digest", "requirements.txt")
+        told.add(caught.value.wrong)
+    (only,) = told
+    assert only.endswith("pip cannot reach the package index: it refuses connections")
