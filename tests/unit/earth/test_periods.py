@@ -52,6 +52,59 @@ def test_what_is_no_step_is_refused(step: str) -> None:
         periods.parse_step(step)
 
 
+@pytest.mark.parametrize(
+    ("step", "meant"),
+    [("decade", '"dekad"'), ("Bi-monthly", '"half-month"'), ("2 decades", '"10y"'),
+     ("biweekly", '"2w"'), ("184d-from-january", "whole number"), ("1w-from-january", "whole")],
+)  # fmt: skip
+def test_what_can_mean_two_steps_is_refused_with_both(step: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f'time_per_point "{step}"') as caught:
+        periods.parse_step(step)
+    assert meant in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("step", "starts", "per_year", "words"),
+    [
+        ("dekad", "02-11 02-21 03-01 03-11 03-21", 36, "1 dekad"),
+        ("half-month", "02-16 03-01 03-16", 24, "1 half-month"),
+        ("16d-from-january", "02-18 03-05 03-21", 23, "16 days, anew from each 1 January"),
+    ],
+)
+def test_periods_by_calendar(step: str, starts: str, per_year: int, words: str) -> None:
+    whole = _range("2016-02-05", "2016-03-25")
+    found, rest = periods.split(whole, step)
+    assert [f"{period.start:%m-%d}" for period in found] == starts.split()[:-1]
+    first, last = date.fromisoformat(f"2016-{starts[:5]}"), found[-1].end
+    assert periods.lead(whole, step) == DateRange(whole.start, first)
+    assert rest == DateRange(last, whole.end)
+    cadence = periods.parse_step(step)
+    assert (cadence.per_year, cadence.words, cadence.text) == (per_year, words, step)
+    assert periods.lead(DateRange(first, whole.end), step) is None
+
+
+def test_a_year_of_16_days_ends_with_the_year() -> None:
+    found, rest = periods.split(_range("2015-01-01", "2018-01-01"), "16d-from-january")
+    assert len(found) == 3 * 23
+    assert rest is None
+    assert [str(period.start) for period in found[22:24]] == ["2015-12-19", "2016-01-01"]
+
+
+@given(
+    start=st.dates(date(1980, 1, 1), date(2030, 1, 1)),
+    step=st.sampled_from(
+        ["dekad", "half-month", "8d-from-january", "73d-from-january", "5d", "7m"]
+    ),
+    number=st.integers(-400, 400),
+)
+def test_a_period_holds_its_days_and_no_others(start: date, step: str, number: int) -> None:
+    cadence = periods.parse_step(step)
+    first, end = cadence.start(number, start), cadence.start(number + 1, start)
+    assert first < end
+    assert cadence.number(first, start) == cadence.number(end - timedelta(days=1), start) == number
+    assert cadence.number(end, start) == number + 1
+
+
 @given(
     start=st.dates(date(1980, 1, 1), date(2030, 1, 1)),
     days=st.integers(0, 2000),
