@@ -191,7 +191,7 @@ def test_warnings_are_told(write_config: Any) -> None:
     assert result.exit_code == 0
     assert result.output.count('warning: "num_files_per_point" has no effect any more') == 1
     assert 'warning: "scale" has no effect any more' in result.output
-    assert '"n_batch_tasks" has an effect with run_mode = "batch" only' in result.output
+    assert '"n_batch_tasks" has no effect with run_mode = "local"' in result.output
     assert "2016-03-01..2016-03-10 is less than 1m and left out" in result.output
 
 
