@@ -29,7 +29,18 @@ from pyveg.core.events import EngineStatus
 from pyveg.core.execute import run_task
 from pyveg.core.module import Job, Module, Planning, SequencePlan, Settings, Shipment
 from pyveg.core.params import setting
-from pyveg.core.ports import EngineSettings, Grant, Inputs, Listener, Runner, Store, Work
+from pyveg.core.ports import (
+    EngineSettings,
+    Grant,
+    Holder,
+    Inputs,
+    Listener,
+    Lock,
+    Rights,
+    Runner,
+    Store,
+    Work,
+)
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.core.types import Item, Scope
 from pyveg.earth.chips import SIZE, ChipGrid
@@ -54,16 +65,19 @@ __all__ = [
     "EngineSettings",
     "EngineStatus",
     "Grant",
+    "Holder",
     "Inputs",
     "Item",
     "Job",
     "Listener",
+    "Lock",
     "Metric",
     "Module",
     "Place",
     "Planning",
     "Raster",
     "Request",
+    "Rights",
     "Runner",
     "Scene",
     "Scope",

@@ -31,6 +31,7 @@ from pyveg.storage.azure_streams import (
     digest,
 )
 from pyveg.storage.keys import LOCKS, RESERVED, check_key, check_prefix
+from pyveg.storage.no_room import room_for_temporary_files
 from pyveg.storage.renewed_lock import held
 
 if TYPE_CHECKING:
@@ -168,8 +169,9 @@ class AzureBlobStore:
         """Write a value as a stream; it is sent when the context ends without an error."""
         blob = self._blob(key)
         with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="pyveg-") as stream:
-            yield stream
-            length = stream.seek(0, io.SEEK_END)
+            with room_for_temporary_files():
+                yield stream
+                length = stream.seek(0, io.SEEK_END)
             settings = content_settings(key, digest(stream))
 
             def send() -> None:  # a second time where the container had to be made

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pyveg.core.clock import elapsed
 from pyveg.core.errors import LockLostError, PyvegError, StoreError, StoreGoneError
 from pyveg.core.ports import Holder
 from pyveg.storage.azure_errors import GONE, advice, code_of
 from pyveg.storage.lock_owner import LockOwner, locked, lost
-from pyveg.storage.renewed_lock import RenewedLock, Taken, boottime
+from pyveg.storage.renewed_lock import RenewedLock, Taken
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -58,7 +59,7 @@ class BlobLease(RenewedLock):
         """As `RenewedLock` has it; raises errors of the SDK."""
         from azure.core.exceptions import AzureError
 
-        at = boottime()
+        at = elapsed()
         self._lease = self._leased()
         try:
             before = self._write_next()

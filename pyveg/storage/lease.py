@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from pyveg.core.clock import elapsed
 from pyveg.core.errors import KeyMissingError, StoreError, StoreGoneError
 from pyveg.core.ports import Holder
 from pyveg.storage.lock_owner import LockOwner, locked, lost
-from pyveg.storage.renewed_lock import RenewedLock, Taken, boottime
+from pyveg.storage.renewed_lock import RenewedLock, Taken
 
 _taking = threading.Lock()
 """Threads of one process take leases one after the other."""
@@ -84,9 +85,9 @@ class Lease(RenewedLock):
         return Taken(self._owner.epoch, at, before is not None and not before.released)
 
     def _claim_next(self, before: LockOwner | None) -> float:
-        """Get an epoch that nobody else has ever had; when that was, on the clock `boottime`."""
+        """Get an epoch that nobody else has ever had; when that was, on the clock `elapsed`."""
         epoch = self._last_epoch(before)
-        at = boottime()
+        at = elapsed()
         self._owner = replace(self._owner, epoch=epoch + 1, expires=time.time() + self._seconds)
         if not self._claim():
             raise locked(self._url, self._current(self._claim_key(epoch + 1)), self._seconds)

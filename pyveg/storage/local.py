@@ -14,22 +14,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from pyveg.core.errors import KeyMissingError, StoreError, StoreFullError
+from pyveg.core.errors import KeyMissingError, StoreError
 from pyveg.core.ports import Grant, Holder, Lock, Rights
 from pyveg.storage.keys import LOCKS, PARTIAL, RESERVED, check_key, check_prefix
 from pyveg.storage.local_lock import LocalLock, epoch_of, holder_of
+from pyveg.storage.no_room import NO_ROOM, full, is_full
 
 _NOTHING_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
-_FULL = ("the disk is full", "free some space or choose another folder, then run it again")
 _NOT_ALLOWED = (
     "it may not be written or read",
     "change its permissions or choose another folder",
 )
 _IN_THE_WAY = ("a file stands where a folder is needed, or the other way round", "move it away")
 _ADVICE = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
     errno.EACCES: _NOT_ALLOWED,
     errno.EPERM: _NOT_ALLOWED,
     errno.EROFS: ("it is on a file system that cannot be written to", "choose another folder"),
@@ -39,8 +37,7 @@ _ADVICE = {
     errno.ENAMETOOLONG: ("the name is too long", "choose a folder with a shorter path"),
 }
 """Number of the operating system -> what is wrong, and the cure."""
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_OF_A_STREAM = {*_NO_ROOM, errno.EIO, errno.EFBIG}
+_OF_A_STREAM = {*NO_ROOM, errno.EIO, errno.EFBIG}
 """Errors that a write to an open file can end with."""
 
 _REPLACE_SECONDS = 2.0 if os.name == "nt" else 0.0
@@ -258,10 +255,11 @@ def _is_of_stream(error: OSError) -> bool:
 
 def _explain(error: OSError, path: str | Path) -> StoreError:
     """Name the path and the cure."""
+    if is_full(error):
+        return full(str(path))
     meaning, cure = _ADVICE.get(error.errno or 0, ("", "look at the disk and its connection"))
     wrong = f"{path}: {error.strerror or error}"
-    kind = StoreFullError if error.errno in _NO_ROOM else StoreError
-    return kind(f"{wrong}: {meaning}" if meaning else wrong, cure)
+    return StoreError(f"{wrong}: {meaning}" if meaning else wrong, cure)
 
 
 @contextmanager

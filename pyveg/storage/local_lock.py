@@ -7,19 +7,20 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pyveg.core.ports import Holder
 from pyveg.storage.lock_owner import LockOwner, locked
-from pyveg.storage.process_marks import is_alive
+from pyveg.storage.process_marks import is_alive, is_of_other_start
 from pyveg.storage.renewed_lock import TAKEOVER_SECONDS, SureLock
 
 BEAT_SECONDS = 10.0
 """How often the time of the note is set anew while the lock is held: a sign of life for other
 hosts, which cannot see the process."""
+_SILENCE = timedelta(seconds=6 * BEAT_SECONDS)
 
 
 class LocalLock(SureLock):
@@ -97,7 +98,11 @@ def holder_of(path: Path) -> Holder | None:
         seen = datetime.fromtimestamp(_note(path).stat().st_mtime, UTC)
     except FileNotFoundError:  # removed at this moment
         return None
-    return owner.holder(is_alive(owner.host, owner.pid, owner.mark), seen)
+    alive = is_alive(owner.host, owner.pid, owner.mark)
+    # The machine was started again, unless another one has its name, whose process gives signs.
+    if is_of_other_start(owner.host, owner.mark) and datetime.now(UTC) - seen > _SILENCE:
+        alive = False
+    return owner.holder(alive, seen)
 
 
 def epoch_of(path: Path) -> int:

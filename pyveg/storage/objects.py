@@ -25,6 +25,7 @@ from pyveg.core.errors import (
     UnknownNameError,
 )
 from pyveg.storage.keys import PARTIAL, RESERVED
+from pyveg.storage.no_room import full, is_full, room_for_temporary_files
 
 _FILE_LIKE = frozenset(
     {"file", "local", "sftp", "ssh", "smb", "ftp", "hdfs", "arrow_hdfs", "webhdfs"}
@@ -141,7 +142,7 @@ class Objects:
         """
         with tempfile.TemporaryDirectory(prefix="pyveg-") as folder:
             copy = Path(folder, "value")
-            with copy.open("wb") as stream:
+            with room_for_temporary_files(), copy.open("wb") as stream:
                 yield stream
             with self._explained(key):
                 self._send(copy, key)
@@ -203,6 +204,8 @@ class Objects:
         except PyvegError:
             raise
         except Exception as error:
+            if is_full(error):
+                raise full(f"{self.url}/{key}") from error
             raise StoreError(
                 f"{self.url}/{key}: {_said(error)}",
                 "check the address, your permissions and the connection",

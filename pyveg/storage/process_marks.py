@@ -53,6 +53,12 @@ def is_alive(host: str, pid: int, mark: str) -> bool | None:
     return mark_of(pid) == mark
 
 
+def is_of_other_start(host: str, mark: str) -> bool:
+    """Whether that process ran on this machine, or one of its name, before the last restart."""
+    boot, _, _ = mark_of(os.getpid()).partition(" ")
+    return host == socket.gethostname() and "" not in (mark, boot) and not mark.startswith(boot)
+
+
 def _exists(pid: int) -> bool | None:
     """Whether there is a process of that number; also one that is not ours."""
     if sys.platform == "win32":

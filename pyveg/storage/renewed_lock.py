@@ -9,19 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pyveg.core.clock import elapsed
 from pyveg.core.errors import LockLostError, PyvegError, StoreError, StoreGoneError
 from pyveg.core.ports import EPOCH_TRUSTED
 from pyveg.storage.lock_owner import perhaps_lost
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-
 TAKEOVER_SECONDS = 2 * EPOCH_TRUSTED
 """How long who takes over waits, so that no Task of the former holder writes after that."""
-
-
-def boottime() -> float:
-    """Seconds on a clock that nobody sets and that goes on while the machine sleeps."""
-    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 class SureLock:
@@ -43,7 +37,7 @@ class Taken:
 
     epoch: int
     at: float
-    """When its lease began at the earliest, on the clock `boottime`, seconds."""
+    """When its lease began at the earliest, on the clock `elapsed`, seconds."""
     by_force: bool
     """Whether the holder before did not give it back."""
 
@@ -167,12 +161,12 @@ class RenewedLock(ABC):
                 return
 
     def _runs_out(self) -> bool:
-        return boottime() >= self._held_until
+        return elapsed() >= self._held_until
 
     def _try(self) -> None:
         """Renew it once. It is held afterwards, or lost, or nobody could be reached."""
         with self._renewing:
-            begin, late = boottime(), self._runs_out()
+            begin, late = elapsed(), self._runs_out()
             if self._attempt(lambda: self._renew(late)):
                 self._held_until = begin + self._valid
                 self._late_since = None
@@ -190,8 +184,8 @@ class RenewedLock(ABC):
             self._lose(error)
         except StoreError as error:
             since = self._late_since
-            if since is not None and boottime() - since >= self._patience:
-                seconds = boottime() - self._held_until + self._valid
+            if since is not None and elapsed() - since >= self._patience:
+                seconds = elapsed() - self._held_until + self._valid
                 self._lose(perhaps_lost(self._url, seconds, error.wrong))
         else:
             return True

@@ -96,6 +96,27 @@ class _Chunks:
             yield self._change(data) if self._change else data
 
 
+def test_folders_of_an_account_are_no_values(store: AzureBlobStore, tmp_path: Path) -> None:
+    """Accounts with folders list them as empty blobs; empty values are values."""
+    values = {"app/main.py": b"x", "app/deep/empty.txt": b"", "notes/a": b"y", "empty": b""}
+    for key, data in values.items():
+        store.write(key, data)
+    for name, metadata in (
+        ("app", {"hdi_isfolder": "true"}),
+        ("app/deep", {"hdi_isfolder": "true"}),
+        ("nothing_in_it", {"hdi_isfolder": "true"}),
+        ("notes/", {}),
+    ):
+        store._client.get_blob_client(name).upload_blob(b"", metadata=metadata)
+    store._client.get_blob_client("other").upload_blob(b"z", metadata={"hdi_isfolder": "false"})
+    keys = sorted([*values, "other"])
+    assert list(store.list()) == [blob.key for blob in store.inventory()] == keys
+    assert list(store.list("app")) == ["app/deep/empty.txt", "app/main.py"]
+    assert list(store.list("notes/")) == ["notes/a"]
+    download_folder(store, store.inventory(), tmp_path)
+    _whole(store, tmp_path)
+
+
 HOLDER = """
 import sys, time
 from pyveg.storage.azure_access import Access

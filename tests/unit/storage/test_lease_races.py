@@ -154,7 +154,7 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             clock = SimpleNamespace(time=lambda world=world: world.now, sleep=world.sleep)
             for module in (lease, renewed_lock):
                 monkeypatch.setattr(module, "time", clock)
-                monkeypatch.setattr(module, "boottime", clock.time)
+                monkeypatch.setattr(module, "elapsed", clock.time)
             yield world
 
     return make()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyveg.core.errors import RunLockedError, StoreError
-from pyveg.storage import local
+from pyveg.core.errors import RunLockedError, StoreError, StoreFullError
+from pyveg.storage import local, process_marks
 from pyveg.storage.local import LocalStore
 
 posix = pytest.mark.skipif(os.name == "nt", reason="kill -9 is of POSIX systems")
@@ -93,7 +97,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     store = LocalStore(tmp_path)
     full = open("/dev/full", "wb")  # noqa: PTH123, SIM115 - a device that is always full
     monkeypatch.setattr("pyveg.storage.local._create", lambda *_: full)
-    with pytest.raises(StoreError, match="the disk is full"):
+    with pytest.raises(StoreFullError, match="the disk is full"):
         store.write("a", b"x" * 100_000)
     assert store.size("a") is None
 
@@ -143,3 +147,130 @@ def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "a").rmdir()
     store.write("a/c", b"y")
     assert list(store.list()) == ["a/c"]
+
+
+def _note(folder: Path) -> Path:
+    return folder / ".locks/_pyveg/lock.holder"
+
+
+def _leave_note(folder: Path, **changes: Any) -> None:
+    """What a process left that died while it had the lock."""
+    with LocalStore(folder).lock("_pyveg/lock"):
+        written = json.loads(_note(folder).read_text())
+    _note(folder).write_text(json.dumps({**written, **changes}))
+
+
+def test_a_holder_on_another_host_is_unknown(tmp_path: Path) -> None:
+    """Its last sign of life is told."""
+    _leave_note(tmp_path, host="far", pid=7)
+    os.utime(_note(tmp_path), (1_000_000_000, 1_000_000_000))
+    holder = LocalStore(tmp_path).holder("_pyveg/lock")
+    assert holder is not None
+    assert (str(holder), holder.alive) == ("process 7 on host far", None)
+    assert holder.seen == datetime.fromtimestamp(1_000_000_000, UTC)
+
+
+def test_a_later_process_of_the_same_number_is_not_the_holder(tmp_path: Path) -> None:
+    mark = process_marks.mark_of(os.getpid())
+    _leave_note(tmp_path, mark=f"{mark.rpartition(' ')[0]} 1" if mark else "")
+    holder = LocalStore(tmp_path).holder("_pyveg/lock")
+    assert holder is not None
+    assert holder.pid == os.getpid()
+    assert holder.alive is (not mark)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_holder_in_another_container_of_the_same_name_is_unknown(tmp_path: Path) -> None:
+    boot, space, start = process_marks.mark_of(os.getpid()).split()
+    for mark in (f"{boot} pid:[1] {start}", f"other {space} {start}"):
+        _leave_note(tmp_path, mark=mark)
+        holder = LocalStore(tmp_path).holder("_pyveg/lock")
+        assert holder is not None
+        assert holder.alive is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_holder_from_before_a_restart_of_the_machine_is_dead(tmp_path: Path) -> None:
+    """As soon as it should have given signs of life, which one in a container would."""
+    _, space, start = process_marks.mark_of(os.getpid()).split()
+    _leave_note(tmp_path, mark=f"before {space} {start}")
+    os.utime(_note(tmp_path), (time.time() - 100, time.time() - 100))
+    holder = LocalStore(tmp_path).holder("_pyveg/lock")
+    assert holder is not None
+    assert holder.alive is False
+
+
+def test_a_process_is_looked_at_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_marks, "mark_of", lambda _: "")
+    host = socket.gethostname()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert process_marks.is_alive(host, os.getpid(), "") is True
+    assert process_marks.is_alive(host, ended.pid, "") is False
+    assert process_marks.is_alive(host, 2**40, "") is False
+    assert process_marks.is_alive("far", os.getpid(), "") is None
+
+
+def test_a_note_of_an_older_version_has_no_epoch(tmp_path: Path) -> None:
+    """Its process died, or it would have removed the note."""
+    old = {"host": socket.gethostname(), "pid": 2**22 + 1, "since": "2026-01-02 03:04:05 UTC"}
+    _note(tmp_path).parent.mkdir(parents=True)
+    _note(tmp_path).write_text(json.dumps(old))
+    store = LocalStore(tmp_path)
+    assert store.epoch("_pyveg/lock") == 0
+    holder = store.holder("_pyveg/lock")
+    assert holder is not None
+    assert holder.since == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert holder.alive is False
+    with store.lock("_pyveg/lock") as lock:
+        assert lock.epoch == 1
+
+
+def test_a_held_lock_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyveg.storage.local_lock.BEAT_SECONDS", 0.02)
+    store = LocalStore(tmp_path)
+    with store.lock("_pyveg/lock"):
+        os.utime(_note(tmp_path), (1_000_000_000, 1_000_000_000))
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            holder = store.holder("_pyveg/lock")
+            assert holder is not None
+            assert holder.seen is not None
+            if holder.seen.year > 2001:
+                return
+            time.sleep(0.01)
+    pytest.fail("no sign of life")
+
+
+def test_who_has_to_wait_after_a_death_can_be_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is free then."""
+    _leave_note(tmp_path, host="far")
+    store = LocalStore(tmp_path)
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pyveg.storage.local_lock.time.sleep", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.lock("_pyveg/lock").__enter__()
+    assert store.holder("_pyveg/lock") is None
+    with store.lock("_pyveg/lock") as lock:
+        assert lock.epoch == 3
+
+
+def test_a_full_quota_is_no_fault_of_an_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    for number in (errno.ENOSPC, errno.EDQUOT):
+
+        def refuse(*_: Any, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("pyveg.storage.local._publish", refuse)
+        with pytest.raises(StoreFullError, match="the disk is full") as caught:
+            store.write("a", b"x")
+        assert caught.value.shared

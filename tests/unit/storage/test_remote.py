@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import re
@@ -22,6 +23,7 @@ from pyveg.core.errors import (
     MissingPackageError,
     RunLockedError,
     StoreError,
+    StoreFullError,
     UnknownNameError,
 )
 from pyveg.storage.remote import FsspecStore
@@ -69,6 +71,27 @@ def test_errors_of_clients_are_told_with_the_address(url: str, monkeypatch: Any)
     monkeypatch.setattr(store._objects._fs, "cat_file", refuse)
     with pytest.raises(StoreError, match=f"{url}/a: ConnectionError: no route; check the address"):
         store.read("a")
+
+
+def test_a_full_disk_is_told_as_such(url: str, monkeypatch: Any) -> None:
+    """It is the fault of no Item."""
+    store = FsspecStore(url)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store._objects._fs, "pipe_file", refuse)
+    with pytest.raises(StoreFullError, match="a: the disk is full"):
+        store.write("a", b"x")
+    with pytest.raises(StoreFullError, match=r"the disk of temporary files is full.*TMPDIR"):
+        _fail_in_stream(store, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(OSError, match="No space"):
+        _fail_in_stream(store, OSError(errno.ENOSPC, "No space left on device", "another file"))
+
+
+def _fail_in_stream(store: FsspecStore, error: OSError) -> None:
+    with store.open_write("b"):
+        raise error
 
 
 def _lease(url: str) -> Any:
