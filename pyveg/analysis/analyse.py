@@ -6,7 +6,6 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from pyveg.analysis.data.columns import (
     TRENDS,
 )
 from pyveg.analysis.data.columns import SITE as SITE_TABLE
-from pyveg.analysis.data.inputs import read_input
+from pyveg.analysis.data.inputs import Given, read_input
 from pyveg.analysis.data.series import Series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots, read_snapshots
@@ -32,9 +31,7 @@ from pyveg.analysis.temporal.rain import drought_recovery, rain_response
 from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.analysis.verdict import Verdict, agreement_table, verdict
-from pyveg.core.ports import Store
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
-from pyveg.runs.results import Results
 from pyveg.runs.run import Run
 
 Progress = Callable[[str, int, int], None]
@@ -150,7 +147,7 @@ class Analysis:
 
 
 def analyse(
-    results: str | Path | Store | Run | Results,
+    results: Given,
     *,
     collection: str | None = None,
     settings: AnalysisSettings | None = None,
@@ -164,11 +161,14 @@ def analyse(
 
     Parameters
     ----------
-    results : str, Path, Store, Run or Results
+    results : str, Path, Store, Run, Results, DataFrame or Series
         A run folder or its URL, a `results_summary.json` (also of the older pyveg), a Run, the
-        Store of one, or what was read from one.
+        Store of one, or what was read from one. Or a table of dates and values, as the path of a
+        CSV or as a DataFrame: a column ``date`` or an index of dates, any columns of numbers, and
+        perhaps ``place``, ``rain (mm)`` and ``temperature (°C)``.
     collection : str, optional
-        Name of the vegetation collection, needed where there are several.
+        Name of the vegetation collection, or of the place in a table, needed where there are
+        several.
     settings : AnalysisSettings, optional
     metrics : sequence of str, optional
         What is tested; where not given, all that was declared to be tested for memory, such as
@@ -190,7 +190,7 @@ def analyse(
     Raises
     ------
     NotARunError, DataError
-        If `results` is no results of pyveg.
+        If `results` is no results of pyveg, or a table that can be understood in no way or in two.
     ConfigError
         If there are several collections and none was named, or it is not there.
     """

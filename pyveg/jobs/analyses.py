@@ -23,6 +23,7 @@ from pyveg.core import registry
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
 from pyveg.jobs.locations import find_store
+from pyveg.runs.series_file import is_series_file
 
 Tell = Callable[[str], None]
 
@@ -43,13 +44,13 @@ class Place:
     """Where results are, and where their analysis goes."""
 
     results: Store | Path
-    """The Store of a run, or a `results_summary.json` by itself."""
+    """The Store of a run, a `results_summary.json` by itself, or a table of dates and values."""
     output: Store
     prefix: str
 
 
 def find(where: str | Path, output_dir: str | Path | None = None) -> Place:
-    """Find results by a folder, a URL, a container or a `results_summary.json`.
+    """Find results by a folder, a URL, a container, a `results_summary.json` or a table.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def find(where: str | Path, output_dir: str | Path | None = None) -> Place:
     """
     text = str(where)
     output = None if output_dir is None else registry.store_at(str(output_dir))
-    if text.endswith(".json"):
+    if text.endswith(".json") or is_series_file(text):
         beside = output or registry.store_at(str(Path(text).parent))
         return Place(Path(text), beside, "" if output else FOLDER)
     store = find_store(text)

@@ -100,7 +100,7 @@ def _place_in(table: TextTable, row: int, name: str) -> GivenPlace:
     size, country, kind = (_one(table, names) for names in (_SIZE, ("country",), ("type",)))
     numbers = [column for column in (longitude, latitude, size) if column is not None]
     # The row itself, and all others that tell how its numbers are written.
-    mark = decimal_mark(_readable(table, numbers, row))
+    mark = decimal_mark(_readable(table, numbers, row), table.separator)
 
     def value(column: str | None) -> float | None:
         cell = None if column is None else table.cells(column)[row]

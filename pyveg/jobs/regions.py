@@ -12,7 +12,6 @@ from pyveg.core.sequence import ModuleSpec
 from pyveg.earth import geojson
 from pyveg.earth.chips import SIZE
 from pyveg.earth.types import Collection, Place
-from pyveg.sources.grid import METRES_PER_DEGREE, grid_of
 
 MARGIN = 1.1
 """Square to fetch around an outline, by its own: grid north is up to 3 degrees from true north."""
@@ -106,6 +105,9 @@ def check_chip(place: Place, scale: float, where: str) -> None:
     where : str
         Begins the messages.
     """
+    # Brings rasterio, which a process that starts a run of something else does without.
+    from pyveg.sources.grid import METRES_PER_DEGREE, grid_of
+
     try:
         grid = grid_of(place, scale)
     except ConfigError as error:

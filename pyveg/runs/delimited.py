@@ -11,7 +11,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +62,14 @@ class TextTable:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     """Number of the line and its cells, as many as there are columns; none is all empty."""
     separator: str = ","
+    counted: str = "line"
+    """What the numbers of its rows count."""
 
     def cells(self, column: str) -> list[Cell]:
         """One column, from the top."""
         place = self.columns.index(column)
         return [
-            Cell(cells[place], f'{self.name}, line {line}, column "{column}"')
+            Cell(cells[place], f'{self.name}, {self.counted} {line}, column "{column}"')
             for line, cells in self.rows
         ]
 
@@ -151,7 +153,6 @@ def _text(path: Path) -> str:
 
 def _split(body: str, separator: str, skipped: int, name: str) -> Rows:
     """Cells of each line, without empty ones at the right and lines of nothing else."""
-    reader: Iterator[list[str]]
     if separator == " ":
         rows: Rows = [(i, line.split()) for i, line in enumerate(body.splitlines(), 1)]
     else:
@@ -159,7 +160,7 @@ def _split(body: str, separator: str, skipped: int, name: str) -> Rows:
         rows = []
         try:
             for cells in reader:
-                rows.append((reader.line_num, [cell.strip() for cell in cells]))  # type: ignore[attr-defined]
+                rows.append((reader.line_num, [cell.strip() for cell in cells]))
         except csv.Error as error:
             raise DataError(
                 f"{name}, line {skipped + len(rows) + 1} is no row: {error}",
@@ -171,7 +172,8 @@ def _split(body: str, separator: str, skipped: int, name: str) -> Rows:
 
 def _trimmed(cells: list[str]) -> list[str]:
     last = max((number for number, cell in enumerate(cells) if cell), default=-1)
-    return cells[: last + 1]
+    # Of two cells both stay, so that an empty one shows that they are separated.
+    return cells[: max(last + 1, 2)] if last >= 0 else []
 
 
 def _misfit(rows: Rows) -> str:
@@ -218,13 +220,16 @@ def _checked(rows: Rows, name: str, separator: str) -> TextTable:
     return TextTable(name, tuple(columns), cells, separator)
 
 
-def decimal_mark(cells: Iterable[Cell]) -> str:
+def decimal_mark(cells: Iterable[Cell], separator: str = "") -> str:
     """The decimal mark of all numbers of a table, ``"."`` or ``","``.
 
     Parameters
     ----------
     cells : iterable of Cell
         Those that hold a number or nothing.
+    separator : str
+        Of the cells. Where it is a comma, nobody writes decimals with one, so that 1.234 is not
+        1234.
 
     Raises
     ------
@@ -241,6 +246,8 @@ def decimal_mark(cells: Iterable[Cell]) -> str:
                 "write the number alone; its unit goes into the heading, as in rain (mm)",
             )
     whole = [mark for mark in ".," if len(fits[mark]) == len(known)]
+    if separator == "," and "." in whole and not any("," in cell.text for cell in known):
+        return "."
     if not whole:
         one = next(cell for cell in known if cell not in fits["."])
         other = next(cell for cell in known if cell not in fits[","])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--input_dir", help="Folder or URL of a run, or a results_summary.json.")
 @click.option("--input_container", help="Container of a run.")
+@click.option(
+    "--input_file", help="Table of dates and values (CSV), or a results_summary.json by itself."
+)
 @click.option("--output_dir", help='Where to write to; else "analysis" in the run.')
 @click.option("--collection", multiple=True, help="Vegetation collection; all if left out.")
 @click.option(
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 def main(  # noqa: PLR0917 - click passes options by name
     input_dir: str | None,
     input_container: str | None,
+    input_file: str | None,
     output_dir: str | None,
     collection: tuple[str, ...],
     metric: tuple[str, ...],
@@ -84,8 +88,9 @@ def main(  # noqa: PLR0917 - click passes options by name
 
     It reads results of the older pyveg too. docs/analysis.md describes the methods.
     """
-    if (input_dir is None) == (input_container is None):
-        raise click.UsageError("give one of --input_dir and --input_container")
+    given = [one for one in (input_dir, input_container, input_file) if one is not None]
+    if len(given) != 1:
+        raise click.UsageError("give one of --input_dir, --input_container and --input_file")
     with plain_errors(debug=debug), ended_in_order():
         from pyveg.analysis.settings import AnalysisSettings
         from pyveg.azure_config import use_file
@@ -103,7 +108,7 @@ def main(  # noqa: PLR0917 - click passes options by name
             n_threads=n_threads or os.cpu_count() or 1,
         )
         done = analyses.run_analysis(
-            analyses.find(input_dir or input_container or "", output_dir),
+            analyses.find(given[0], output_dir),
             collections=collection,
             metrics=metric or None,
             settings=settings,

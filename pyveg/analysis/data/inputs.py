@@ -1,9 +1,15 @@
-"""What an analysis begins with: the series of some results, and the run that has the images."""
+"""What an analysis begins with: the series of some results, and the run that has the images.
+
+Series that are no run's, from a table of dates and values, come in here too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
 
 from pyveg.analysis.data.columns import SERIES
 from pyveg.analysis.data.series import Series, make_series
@@ -13,6 +19,10 @@ from pyveg.core.ports import Store
 from pyveg.runs.load import load_summary
 from pyveg.runs.results import Results
 from pyveg.runs.run import Run, is_run, open_run
+from pyveg.runs.series_file import GivenSeries, is_series_file, read_series_file, series_of_frame
+
+Given: TypeAlias = "str | Path | Store | Run | Results | pd.DataFrame | pd.Series[Any]"
+"""What an analysis may be given."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +65,31 @@ class AnalysisInput:
 
 
 def read_input(
-    results: str | Path | Store | Run | Results,
+    results: Given,
     *,
     swap_coordinates: bool = False,
     min_valid: float = 0.5,
 ) -> AnalysisInput:
     """Read results and put their series in order; see `pyveg.analyse` for parameters and errors."""
+    if isinstance(results, pd.DataFrame | pd.Series):
+        return _of_tables(series_of_frame(results), "")
+    if isinstance(results, str | Path) and is_series_file(results):
+        return _of_tables(read_series_file(results), str(results))
     run, source, tables = _read(results)
     if swap_coordinates:
         swap = {"latitude": "longitude", "longitude": "latitude"}
         tables = replace(tables, chips=tables.chips.rename(columns=swap))
     return AnalysisInput(tuple(make_series(tables, min_valid=min_valid)), run, source)
+
+
+def _of_tables(given: list[GivenSeries], source: str) -> AnalysisInput:
+    """Series of places that are no run's; what was told of their table stands first in notes."""
+    series = [
+        replace(one, notes=(*each.notes, *one.notes))
+        for each in given
+        for one in make_series(each.results)
+    ]
+    return AnalysisInput(tuple(series), None, source)
 
 
 def _read(results: str | Path | Store | Run | Results) -> tuple[Run | None, str, Results]:
