@@ -68,7 +68,10 @@ def load(kind: str, name: str, where: str = "") -> Any:
     point = _table(kind).get(name)
     if point is None:
         raise UnknownNameError(kind, name, known(kind), where)
-    _require_extras(point, f'{prefix}the {kind} "{name}"')
+    package, extras = extras_of(kind, name)
+    for extra in extras:
+        if not all(map(is_installed, packages_of(package, extra))):
+            raise MissingPackageError(f'{prefix}the {kind} "{name}"', f"{package}[{extra}]")
     try:
         return point.load()
     except ImportError as error:
@@ -88,46 +91,46 @@ def importable(kind: str) -> Iterator[tuple[str, Any]]:
         yield name, part
 
 
-def extras_of(kind: str, name: str) -> tuple[str, list[str]]:
+@cache
+def extras_of(kind: str, name: str) -> tuple[str, tuple[str, ...]]:
     """The package that a part belongs to, and the extras of it that the part needs."""
     point = _table(kind).get(name)
     if point is None or point.dist is None:
-        return "", []
-    return point.dist.name, list(point.extras)
+        return "", ()
+    return point.dist.name, tuple(point.extras)
 
 
 def extras_in(kind: str, package: str) -> set[str]:
     """The extras of a package that its parts of a kind need."""
-    points = _table(kind).values()
-    return {
-        extra
-        for point in points
-        if point.dist is not None and point.dist.name == package
-        for extra in point.extras
-    }
+    needs = [extras_of(kind, name) for name in known(kind)]
+    return {extra for owner, extras in needs if owner == package for extra in extras}
 
 
-def packages_of(package: str, extra: str) -> list[str]:
+def packages_of(package: str, extra: str) -> tuple[str, ...]:
     """Names of the packages that an extra of a package brings, as an index knows them."""
-    return list(_requirements(package).get(extra, ()))
+    return _requirements(package).get(extra, ())
 
 
 def is_installed(package: str) -> bool:
     """Whether a package is installed here and can be found by an import."""
+    # To look takes longer than a short Task. One that is missing may be installed any moment; and
+    # where modules are found in another way than before, all is looked at again.
+    look = package, importlib.util.find_spec
+    if look not in _seen and _is_found(package):
+        _seen.add(look)
+    return look in _seen
+
+
+_seen: set[tuple[str, object]] = set()
+"""Packages that are installed, and how they were found."""
+
+
+def _is_found(package: str) -> bool:
     try:
         name = _import_name(package)
         return not name or importlib.util.find_spec(name) is not None
     except (PackageNotFoundError, ModuleNotFoundError):  # it or a parent of it is missing
         return False
-
-
-def _require_extras(point: EntryPoint, what: str) -> None:
-    """Refuse a part whose packages are missing, with the pip line."""
-    if point.dist is None:
-        return
-    for extra in point.extras:
-        if not all(map(is_installed, packages_of(point.dist.name, extra))):
-            raise MissingPackageError(what, f"{point.dist.name}[{extra}]")
 
 
 _FOR_EXTRA = re.compile(r"""\s*([\w.-]+)[^;]*;\s*extra\s*==\s*["']([^"']+)["']\s*$""")

@@ -100,3 +100,60 @@ def test_an_unknown_setting_names_the_nearest() -> None:
 def test_a_setting_without_default_must_be_given() -> None:
     with pytest.raises(ConfigError, match=r'"bands" must be given \(names of bands\)'):
         params.build(Example, {}, "here")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oven:
+    degrees: float = setting(180.0, doc="how hot", low=0)
+    racks: tuple[str, ...] = setting((), doc="which to use")
+    size: tuple[int, int] = setting((1, 2), doc="width and height")
+    name: str | None = setting(None, doc="what it is called")
+    parts: dict[str, Any] = setting({}, doc="what it is made of")
+    light: bool = setting(False, doc="whether it shines")
+    mode: Literal["air", "grill"] = setting("air", doc="how it heats")
+    trays: int | None = setting(None, doc="how many")
+    key: str = setting("", doc="opens it", secret=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("degrees", "200", 200.0),
+        ("racks", "top, low", ("top", "low")),
+        ("racks", "", ()),
+        ("size", "3,4", (3, 4)),
+        ("name", "a=b, c", "a=b, c"),
+        ("parts", '{"door": 1}', {"door": 1}),
+        ("light", "True", True),
+        ("light", "0", False),
+        ("mode", "grill", "grill"),
+        ("trays", "3", 3),
+    ],
+)
+def test_text_is_read_as_the_declared_type(name: str, text: str, value: Any) -> None:
+    found = params.from_text(Oven, name, text, "--oven")
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("degrees", "hot", r"--oven: degrees = 'hot' is not right; give a number"),
+        ("size", "3", r"size = '3' is not right; give a list of 2"),
+        ("size", "3,x", "is not right"),
+        ("parts", "door", "is not right; give a dictionary"),
+        ("parts", "[1]", "is not right; give a dictionary"),
+        ("light", "maybe", "is not right; give True or False"),
+        ("mode", "boil", 'is not right; give "air" or "grill"'),
+        ("trays", "few", "is not right; give a whole number or None"),
+        ("degreees", "1", 'unknown setting "degreees"; did you mean "degrees"'),
+    ],
+)
+def test_text_that_is_no_value(name: str, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        params.from_text(Oven, name, text, "--oven")
+
+
+def test_a_secret_is_in_no_text() -> None:
+    assert "geheim" not in repr(Oven(key="geheim"))
