@@ -45,7 +45,7 @@ class Row:
     label: str
     """``<sequence>/<module>``."""
     done: int
-    """Tasks that have ended, however."""
+    """Tasks that have ended, other than those that were given up."""
     total: int
     failed: int = 0
     """Of those that have ended."""
@@ -101,8 +101,8 @@ class Status:
 
     @property
     def done(self) -> int:
-        """Tasks that have ended, however."""
-        return sum(self.counts.values())
+        """Tasks that have ended, other than those that were given up."""
+        return sum(count for state, count in self.counts.items() if state != "cancelled")
 
     @property
     def over(self) -> bool:

@@ -57,7 +57,7 @@ class Tally:
         state, label = event.result.state, event.task.step.label
         self._running.discard(event.task.id)
         self.counts[str(state)] += 1
-        self._done[label] += 1
+        self._done[label] += state is not State.CANCELLED
         if state is State.FAILED:
             self._failed[label] += 1
             if len(self.failures) < FIRST_FAILURES:

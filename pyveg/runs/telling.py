@@ -12,8 +12,8 @@ from pyveg.core import segments
 from pyveg.core.layout import LOCK
 from pyveg.core.ports import Store
 from pyveg.core.records import Record
-from pyveg.core.runlog import Drawing, log_so_far
-from pyveg.core.segments import Segment
+from pyveg.core.runlog import Drawing, lines_of, log_so_far
+from pyveg.core.segments import Segment, Writer
 from pyveg.runs.watch import iso, status_of
 
 _POLL = 0.5
@@ -24,9 +24,20 @@ class Told:
     """One event of a run, as it is read back."""
 
     record: Record
-    attempt: int
+    writer: Writer
+    """The process that wrote it."""
     place: str
     """Where it stands: what comes after it is had by giving this as `after`."""
+
+    @property
+    def attempt(self) -> int:
+        """The attempt at the run that it is of."""
+        return self.writer.epoch
+
+    @property
+    def lines(self) -> list[str]:
+        """As it stands in the log; nothing for the beginning of a Task."""
+        return lines_of(self.record, self.writer)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; its names are those of ``pyveg_logs --json``."""
@@ -63,7 +74,7 @@ def events_of(store: Store, after: str = "") -> Iterator[Told]:
     for segment in _segments_from(store, key):
         for number, record in enumerate(segment.records):
             if segment.key != key or number > int(line or -1):
-                yield Told(record, segment.writer.epoch, f"{segment.key}#{number}")
+                yield Told(record, segment.writer, f"{segment.key}#{number}")
 
 
 def _segments_from(store: Store, key: str) -> Iterator[Segment]:

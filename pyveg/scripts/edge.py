@@ -20,6 +20,13 @@ def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--debug", is_flag=True, help="Show the traceback of errors.")(command)
 
 
+def azure_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--azure_config``."""
+    return click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")(
+        command
+    )
+
+
 def version_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--version``, looked up only when it is asked for."""
     return click.version_option(package_name="pyveg", message="pyveg %(version)s")(command)
