@@ -36,6 +36,8 @@ ON_NODES = (
     "contract/test_azure_batch.py",
     "fault/test_azure_batch.py",
     "fault/test_azure_deleted.py",
+    "fault/test_azure_takeover.py",
+    "fault/test_azure_waiting.py",
 )
 """Files that need nodes; one process runs them all, as setting up a node takes long."""
 FIRST = (

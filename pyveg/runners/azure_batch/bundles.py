@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pyveg.core.layout import TASK_FILES, TASK_LOGS
 from pyveg.core.tasks import Task
 from pyveg.runners.azure_batch import names
 
@@ -18,6 +19,8 @@ class Bundle:
     tasks: tuple[Task, ...]
     after: tuple[str, ...] = ()
     """Ids of tasks of the same job that it waits for."""
+    adopted: bool = False
+    """Whether an earlier attempt has submitted it."""
 
     @property
     def label(self) -> str:
@@ -35,18 +38,18 @@ class Bundle:
 
 def task_file_key(job: str, bundle: str) -> str:
     """Where the description of a task of the service is kept for its node."""
-    return f"_pyveg/tasks/{job}/{bundle}.json"
+    return f"{TASK_FILES}/{job}/{bundle}.json"
 
 
 def log_folder(job: str, bundle: str) -> str:
     """Where the logs of a task of the service end up."""
-    return f"_pyveg/logs/{job}/{bundle}"
+    return f"{TASK_LOGS}/{job}/{bundle}"
 
 
 def make_bundles(
     tasks: Sequence[Task],
     in_hand: Mapping[str, str],
-    taken: Iterable[str],
+    taken: names.Ids,
     totals: Mapping[str, int],
 ) -> list[Bundle]:
     """Deal Tasks of one Sequence to tasks of the service.
@@ -57,7 +60,7 @@ def make_bundles(
         In an order in which they can be done.
     in_hand : mapping of str to str
         Id of a Task that has not ended -> id of the task of the service that does it.
-    taken : iterable of str
+    taken : Ids
         Ids that the job has used up.
     totals : mapping of str to int
         Label of a Step -> how many Tasks it has in the whole run, for ``n_batch_tasks``.
@@ -67,13 +70,15 @@ def make_bundles(
     list of Bundle
         Each behind those that it waits for.
     """
-    used = {id_.lower() for id_ in taken}
-    does = dict(in_hand)
+    # Nothing here may cost what the run already has: it is called for each few Tasks of many.
+    used = names.Ids()
+    does: dict[str, str] = {}
     bundles = []
     for group in _groups(tasks, totals):
-        id_ = _free_id(group, used)
-        used.add(id_.lower())
-        before = {does[id_]: None for task in group for id_ in task.after if id_ in does}
+        id_ = _free_id(group, used, taken)
+        used.add(id_)
+        earlier = (does.get(id_) or in_hand.get(id_) for task in group for id_ in task.after)
+        before = dict.fromkeys(one for one in earlier if one is not None)
         bundles.append(Bundle(id_, group, tuple(before)))
         does.update((task.id, id_) for task in group)
     return bundles
@@ -101,9 +106,9 @@ def _groups(tasks: Sequence[Task], totals: Mapping[str, int]) -> Iterator[tuple[
             yield tuple(members[begin : begin + size])
 
 
-def _free_id(group: Sequence[Task], used: set[str]) -> str:
+def _free_id(group: Sequence[Task], *used: names.Ids) -> str:
     items = [task.item.name for task in group]
     attempt = 1
-    while (id_ := names.task_id(group[0].step.name, items, attempt)).lower() in used:
+    while any((id_ := names.task_id(group[0].step.name, items, attempt)) in ids for ids in used):
         attempt += 1
     return id_

@@ -21,6 +21,7 @@ TAG = "pyveg_run"
 """Name of the metadata that tells which run has made a pool or a job."""
 SEQUENCE = "pyveg_sequence"
 ATTEMPT = "pyveg_attempt"
+DELIVERY = "pyveg_delivery"
 """Names of the metadata of a job."""
 RESIZE = timedelta(minutes=15)
 EXIT_TASK_FAILED = 1
@@ -57,7 +58,7 @@ def pool(
         machine.container_configuration = _containers(settings)
     else:
         options.start_task = m.BatchStartTask(
-            command_line=_setup_command(delivery),
+            command_line=setup_command(delivery),
             wait_for_success=True,
             max_task_retry_count=1,
             resource_files=_resources(settings, delivery),
@@ -94,11 +95,12 @@ def job(
             *tags(settings),
             m.BatchMetadataItem(name=SEQUENCE, value=sequence),
             m.BatchMetadataItem(name=ATTEMPT, value=str(attempt)),
+            m.BatchMetadataItem(name=DELIVERY, value=delivery.digest),
         ],
     )
     if prepare and not settings.pool.container_image:
         options.job_preparation_task = m.BatchJobPreparationTask(
-            command_line=_setup_command(delivery),
+            command_line=setup_command(delivery),
             wait_for_success=True,
             resource_files=_resources(settings, delivery),
             user_identity=_admin(),
@@ -167,8 +169,8 @@ def _environment(values: Mapping[str, str]) -> list[m.EnvironmentSetting]:
     return [m.EnvironmentSetting(name=name, value=value) for name, value in values.items()]
 
 
-def _setup_command(delivery: Delivery) -> str:
-    """Tasks run without a shell, so one is asked for."""
+def setup_command(delivery: Delivery) -> str:
+    """What sets a node up; tasks run without a shell, so one is asked for."""
     return f"/bin/bash {SCRIPT} setup {delivery.digest}"
 
 

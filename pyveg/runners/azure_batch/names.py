@@ -8,13 +8,33 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 LONGEST = 64
 _ROOM = LONGEST - len("-r999")
 """What attempts leave of an id."""
 _OTHERS = re.compile("[^A-Za-z0-9_-]+")
 _DIGEST = 8
+
+
+class Ids:
+    """A set of ids as the service compares them, without regard to case.
+
+    Examples
+    --------
+    >>> "START-1" in Ids(["Start-1"])
+    True
+    """
+
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self._ids = {id_.lower() for id_ in ids}
+
+    def __contains__(self, id_: str) -> bool:
+        return id_.lower() in self._ids
+
+    def add(self, id_: str) -> None:
+        """Put an id in."""
+        self._ids.add(id_.lower())
 
 
 def pool_id(pool: str, run: str, attempt: int = 1) -> str:

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from pyveg.core import manifest
 from pyveg.core.errors import KeyMissingError
-from pyveg.core.layout import failed_task_key
+from pyveg.core.layout import LOCK, failed_task_key
+from pyveg.core.manifest import Manifest
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.azure_batch import advice
@@ -36,6 +37,13 @@ def results(store: Store, bundle: Bundle, change: Change, log: str) -> Iterator[
         yield _result(store, bundle, task, change, log)
 
 
+def undone(store: Store, bundle: Bundle, change: Change) -> list[Task]:
+    """Tasks that a node gave up because it did not see in time that they were adopted."""
+    if not bundle.adopted or change.exit_code != EXIT_TASK_FAILED:
+        return []
+    return [task for task in bundle.tasks if not (_done(store, task) or _failed(store, task))]
+
+
 def process_died(change: Change) -> bool:
     """Whether the command ended without being able to say how its Tasks ended."""
     return not change.succeeded and change.exit_code not in (0, EXIT_TASK_FAILED)
@@ -43,21 +51,30 @@ def process_died(change: Change) -> bool:
 
 def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) -> TaskResult:
     died = process_died(change)
-    done = manifest.read(store, task.id)
+    done = _done(store, task)
     # Of a Task that is to be done again, a manifest may be from the time before.
-    if done and done.fingerprint == task.fingerprint and not (died and task.step.replace):
+    if done and not (died and task.step.replace):
         return TaskResult(task.id, done.state, done.reason, done.seconds, notes=done.notes)
     if not died:
         failed = _failed(store, task)
         if failed is not None:
             return failed
+        if store.epoch(LOCK) > task.epoch > 0:
+            return TaskResult(task.id, State.CANCELLED, "another process has taken over the run")
     return TaskResult(task.id, State.FAILED, _why(bundle, change, log), details=log)
 
 
+def _done(store: Store, task: Task) -> Manifest | None:
+    done = manifest.read(store, task.id)
+    return done if done is not None and done.fingerprint == task.fingerprint else None
+
+
 def _failed(store: Store, task: Task) -> TaskResult | None:
-    """What a Task that failed has left behind."""
+    """What a Task that failed in this attempt has left behind."""
     try:
         document = json.loads(store.read(failed_task_key(task.id)))
+        if document["tasks"][0].get("epoch", 0) != task.epoch:
+            return None
         result = document["result"]
         return TaskResult(
             task.id,
@@ -66,8 +83,9 @@ def _failed(store: Store, task: Task) -> TaskResult | None:
             result["seconds"],
             result["details"],
             result.get("notes", {}),
+            result.get("shared", False),
         )
-    except (KeyMissingError, ValueError, KeyError, TypeError):
+    except (KeyMissingError, ValueError, LookupError, TypeError):
         return None
 
 

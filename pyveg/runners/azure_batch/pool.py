@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _WORKING = frozenset({"idle", "running"})
 _COMING = frozenset({"creating", "starting", "waitingForStartTask", "rebooting", "reimaging"})
+NODE_WORKS = frozenset({"idle", "running"})
+NODE_COMES_UP = frozenset(state.lower() for state in _COMING)
+NODE_SETUP_FAILED = frozenset({"starttaskfailed"})
+"""States of a node as it is listed; in counts of nodes the same have capital letters."""
 _BROKEN = frozenset({"unusable", "startTaskFailed"})
 
 
@@ -100,13 +104,17 @@ class RunPool:
         self.nodes = Nodes({})
         self.trouble = ""
         """Why nodes are broken or missing."""
+        self._start_command = ""
+        self.hint = ""
+        """Why there are none now, though there may be some later."""
         self._new = ""
         self._image: tuple[Any, str] | None = None
-        self._looked = False
+        self._looked = self._resizing = False
         self._waiting_since = time.monotonic()
 
     def __str__(self) -> str:
-        return f"{self.nodes} ({self.trouble})" if self.trouble else str(self.nodes)
+        why = self.trouble or self.hint
+        return f"{self.nodes} ({why})" if why else str(self.nodes)
 
     # Before the first task
 
@@ -126,6 +134,8 @@ class RunPool:
         while (pool := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
             if state_of(pool) != "deleting":
                 self.id = self.made = pool.id
+                start = pool.start_task
+                self._start_command = start.command_line if start is not None else ""
                 return
             attempt += 1  # its name is not free yet
         self._new = wanted.id if wanted.keep else names.pool_id(wanted.id, run, attempt)
@@ -139,9 +149,18 @@ class RunPool:
             raise EngineError("no image for the pool was chosen")
         image, agent = self._image
         self.made = "" if self._settings.pool.keep else self._new
-        self._service.add_pool(models.pool(self._new, self._settings, image, agent, packages()))
+        delivery = packages()
+        self._service.add_pool(models.pool(self._new, self._settings, image, agent, delivery))
+        self._start_command = models.setup_command(delivery)
         self.id = self._new
         self._waiting_since = time.monotonic()
+
+    def sets_up(self, delivery: Delivery) -> bool:
+        """Whether its nodes install that when they start, so that no job need prepare them.
+
+        One that an earlier attempt has made may have another version of pyveg.
+        """
+        return bool(self.made) and self._start_command == models.setup_command(delivery)
 
     def _is_there(self, pool: str) -> bool:
         there = self._service.pool(pool)
@@ -191,7 +210,8 @@ class RunPool:
         if nodes.working:
             self._waiting_since = time.monotonic()
         changed = not self._looked or nodes.counts != self.nodes.counts
-        if changed:
+        # What keeps nodes away comes without any change of their number, so it is asked for.
+        if changed or not (nodes.working or nodes.coming):
             self.trouble = self._find_trouble(nodes)
         self.nodes, self._looked = nodes, True
         return changed
@@ -202,32 +222,48 @@ class RunPool:
         if not (nodes.working or nodes.coming):
             if nodes.broken:
                 return f"no node can work: {self.trouble}"
-            if self.trouble and not nodes.total:
+            if self.trouble and not nodes.total and not self._resizing:
                 return f"no node was given: {self.trouble}"
         minutes = (time.monotonic() - self._waiting_since) / 60
         if not nodes.working and minutes > self._settings.node_start_minutes:
             return (
-                f"no node came up in {minutes:.0f} minutes (nodes: {nodes}); see the pool "
+                f"no node came up in {minutes:.0f} minutes (nodes: {self}); see the pool "
                 f"{self.id} in the portal, or raise node_start_minutes"
             )
         return ""
 
     def _find_trouble(self, nodes: Nodes) -> str:
         """Why nodes are broken or missing; one or two requests, when something has changed."""
+        self.hint = ""
         if nodes.broken:
             broken = self._service.broken_nodes(self.id)
             return "; ".join(dict.fromkeys(self._why_broken(node) for node in broken))
         pool = self._service.pool(self.id)
         if pool is None or state_of(pool) == "deleting":
             raise PoolGoneError(self.id)
+        self._resizing = str(getattr(pool.allocation_state, "value", "")) == "resizing"
+        self.hint = _why_none(pool) if not nodes.total else ""
         errors = pool.resize_errors or []
         return "; ".join(dict.fromkeys(advice.of_code(e.code, e.message or "") for e in errors))
 
     def _why_broken(self, node: m.BatchNode) -> str:
         info = node.start_task_info
         if info is not None and info.failure_info is not None:
-            log = self._service.start_task_log(self.id, node.id)
+            log = self._service.node_log(self.id, node.id, "startup")
             said = " | ".join(log.splitlines()[-3:])
             return f"setting up a node failed: {said or advice.of_failure(info.failure_info, None)}"
         errors = node.errors or []
         return "; ".join(f"{e.code}: {e.message}" for e in errors) or "no reason was given"
+
+
+def _why_none(pool: m.BatchPool) -> str:
+    """Why a pool without nodes has none, where that can change by itself or by its owner."""
+    evaluated = pool.auto_scale_run
+    if evaluated is not None and evaluated.error is not None:
+        error = evaluated.error
+        return f"its autoscale formula failed: {advice.of_code(error.code, error.message or '')}"
+    if (pool.target_dedicated_nodes or 0) + (pool.target_low_priority_nodes or 0):
+        return ""
+    if pool.enable_auto_scale:
+        return "its autoscale formula asks for no nodes now"
+    return f"the pool {pool.id} was resized to no nodes; give it some in the portal"

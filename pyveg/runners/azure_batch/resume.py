@@ -1,4 +1,8 @@
-"""Jobs that an earlier try of the same run has left at the service."""
+"""Jobs that an earlier attempt at the same run has left at the service.
+
+Its client has died, was suspended, or has left them on purpose. What still runs of them is adopted
+or ended before anything else is submitted, so that no two tasks do the same.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pyveg.core import bulk
-from pyveg.core.errors import PyvegError
-from pyveg.core.execute import tasks_in
+from pyveg.core.errors import ConfigError, KeyMissingError
+from pyveg.core.execute import task_file, tasks_in
 from pyveg.core.ports import Store
 from pyveg.core.tasks import Task
 from pyveg.runners.azure_batch import models
@@ -34,6 +38,8 @@ class OldJob:
     attempt: int
     usable: bool
     """Whether Tasks may go on in it: it is active, and its SAS lasts for a while."""
+    delivery: str = ""
+    """Digest of what its nodes have installed."""
     tasks: dict[str, Change] = field(default_factory=dict)
     """Id of a task -> what the service knows of it."""
 
@@ -58,8 +64,43 @@ def old_jobs(service: BatchService, run: str, hours: float) -> dict[str, OldJob]
             continue
         usable = state_of(job) == "active" and _is_fresh(job, hours)
         tasks = {task.id: task for task in service.all_tasks(job.id)} if usable else {}
-        jobs[sequence] = OldJob(job.id, sequence, attempt, usable, tasks)
+        delivery = tags.get(models.DELIVERY, "")
+        jobs[sequence] = OldJob(job.id, sequence, attempt, usable, delivery, tasks)
     return jobs
+
+
+_FEW = 100
+"""Tasks that are ended one by one; more are ended by removing their job."""
+
+
+def adopt(
+    service: BatchService, store: Store, old: OldJob, tasks: Sequence[Task]
+) -> list[Bundle] | None:
+    """Make what still runs of an old job part of this attempt, and end the rest of it.
+
+    The descriptions of adopted tasks are written anew with the Tasks of now, which carry the epoch
+    of this attempt: nodes read them again when they find their own epoch outdated.
+
+    Parameters
+    ----------
+    service : BatchService
+    store : Store
+    old : OldJob
+    tasks : sequence of Task
+        All of its Sequence in this run, with the epoch of this attempt.
+
+    Returns
+    -------
+    list of Bundle or None
+        What goes on; None where the job is of no use and was removed.
+    """
+    alive, dead = still_alive(store, old, tasks) if old.usable else ([], [])
+    if not old.usable or not (alive or len(dead) <= _FEW):
+        service.delete_job(old.id)
+        return None
+    service.terminate_tasks(old.id, dead)
+    bulk.write_many(store, {task_file_key(old.id, b.id): task_file(b.tasks, store) for b in alive})
+    return alive
 
 
 def still_alive(store: Store, old: OldJob, tasks: Sequence[Task]) -> tuple[list[Bundle], list[str]]:
@@ -71,7 +112,7 @@ def still_alive(store: Store, old: OldJob, tasks: Sequence[Task]) -> tuple[list[
         Has the descriptions of the job's tasks.
     old : OldJob
     tasks : sequence of Task
-        Those that are to be done now.
+        Those of this run.
 
     Returns
     -------
@@ -129,10 +170,10 @@ def _bundle(store: Store, job: str, old: Change, wanted: dict[str, Task]) -> Bun
     """The Tasks of a task of the service; None where it does others than are wanted."""
     try:
         described = tasks_in(json.loads(store.read(task_file_key(job, old.id))))
-    except (PyvegError, ValueError, LookupError, TypeError):  # gone, damaged, of another version
-        return None
+    except (KeyMissingError, ConfigError, ValueError, LookupError, TypeError):
+        return None  # gone, of another version, damaged
     now = [wanted[task.id] for task in described if task.id in wanted]
     before = {task.id: task.fingerprint for task in described}
     if not now or any(before[task.id] != task.fingerprint for task in now):
         return None
-    return Bundle(old.id, tuple(now), old.after)
+    return Bundle(old.id, tuple(now), old.after, adopted=True)

@@ -9,22 +9,31 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pyveg import azure_config
 from pyveg.core import bulk
-from pyveg.core.errors import EngineError
+from pyveg.core.errors import EngineError, LockLostError, PyvegError, StoreError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe, task_file
-from pyveg.core.ports import Listener, RunnerSettings, Store
+from pyveg.core.layout import LOCK
+from pyveg.core.ports import EngineView, Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
-from pyveg.runners.azure_batch import advice, models, outcomes
+from pyveg.runners.azure_batch import advice, checks, models
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
+from pyveg.runners.azure_batch.cleanup import answer_of
+from pyveg.runners.azure_batch.following import Following
+from pyveg.runners.azure_batch.look import open_view
+from pyveg.runners.azure_batch.names import Ids
+from pyveg.runners.azure_batch.options import BatchOptions, config_of
 from pyveg.runners.azure_batch.packages import Delivery, make_delivery
-from pyveg.runners.azure_batch.pool import PoolGoneError, RunPool
-from pyveg.runners.azure_batch.resume import OldJob, old_jobs, still_alive
-from pyveg.runners.azure_batch.service import BatchService, Change, state_of
-from pyveg.runners.azure_batch.settings import BatchSettings
+from pyveg.runners.azure_batch.plan import make_settings
+from pyveg.runners.azure_batch.pool import RunPool
+from pyveg.runners.azure_batch.resume import OldJob, adopt, old_jobs
+from pyveg.runners.azure_batch.service import BatchService
 from pyveg.runners.azure_batch.watch import JobWatch, Pace
 
 if TYPE_CHECKING:
@@ -36,38 +45,58 @@ PATIENCE = 3600.0
 """How long the service may not answer before the run gives up, seconds."""
 
 
-class AzureBatchRunner:
+class AzureBatchRunner(Runner):
     """Tasks as tasks of Azure Batch, on nodes of a pool.
 
-    Settings come as `BatchSettings` in the option ``"batch"``. A pool that the run makes, and its
-    jobs, are removed when the engine closes.
+    A pool that the run makes, and its jobs, are removed when the engine closes.
     """
 
+    Settings: ClassVar[type[Any]] = BatchOptions
+    elsewhere: ClassVar[bool] = True
+    location_type: ClassVar[str] = "azure"
     resolves_dependencies: ClassVar[bool] = True
     needs_shared_store: ClassVar[bool] = True
     enforces_timeout: ClassVar[bool] = True
 
-    def __init__(self, settings: RunnerSettings) -> None:
-        self._settings: BatchSettings = settings.options["batch"]
+    @classmethod
+    def check(cls, settings: Any, work: Work) -> Sequence[str]:
+        """Refuse what cannot work, before anything is made at the service."""
+        return checks.check(config_of(settings), work)
+
+    @classmethod
+    def look(cls, settings: Any, store: Store) -> EngineView | None:
+        """Nodes, running tasks and their logs, asked of the account."""
+        return open_view(config_of(settings), store)
+
+    @classmethod
+    def answer(cls) -> str:
+        """How many jobs and nodes runs have at the account of azure_config.py."""
+        return answer_of(azure_config.load())
+
+    def __init__(self, settings: Any, work: Work) -> None:
+        self._settings = make_settings(config_of(settings), work)
+        self._work = work
         self._stop = threading.Event()
         credential = self._settings.credential()
         self._service = BatchService(self._settings.account_url, credential, self._stop)
-        self._inbox: queue.SimpleQueue[Sequence[Task] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Sequence[Task] | frozenset[str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name="azure-batch", daemon=True)
         self._jobs: dict[str, JobWatch] = {}
         """Sequence -> its job."""
+        self._pending: dict[str, list[Task]] = {}
+        """Sequence -> Tasks that have come and are not with the service yet."""
         self._old: dict[str, OldJob] = {}
+        self._adopted: dict[str, list[Bundle]] = {}
+        """Sequence -> what goes on in its old job, until somebody asks for it."""
+        self._attempts: dict[str, int] = {}
+        """Sequence -> number of the last job that was made for it."""
+        self._epoch = 0
         self._made_jobs: set[str] = set()
         self._pool = RunPool(self._service, self._settings)
         self._delivery: Delivery | None = None
         self._pace = Pace(self._settings.poll_seconds)
         self._due = 0.0
-        self._looks = 0
         self._answered = time.monotonic()
-        self._counts: dict[str, dict[str, int]] = {}
-        self._said = ""
-        self._paused = ""
-        """Id of a job that somebody has disabled."""
         self._detached = False
 
     # The port
@@ -81,6 +110,14 @@ class AzureBatchRunner:
             If it cannot, with what to do.
         """
         self._store, self._listener = store, listener
+        self._following = Following(
+            self._service,
+            self._settings,
+            self._pool,
+            store=store,
+            listener=listener,
+            again=self.submit,
+        )
         try:
             self._look_around()
         except Exception as error:
@@ -89,7 +126,11 @@ class AzureBatchRunner:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Take Tasks; return at once."""
-        self._inbox.put(tasks)
+        self._inbox.put(tuple(tasks))
+
+    def withdraw(self, task_ids: Collection[str]) -> None:
+        """Take back Tasks that have not begun; return at once."""
+        self._inbox.put(frozenset(task_ids))
 
     def cancel(self) -> None:
         """Give everything up; `close` removes it from the service."""
@@ -105,8 +146,9 @@ class AzureBatchRunner:
         self._end()
         if self._thread.is_alive():
             self._thread.join()
-        if not self._detached:
-            self._remove()
+        self._stop.clear()  # these requests may be repeated
+        self._remove()
+        self._stop.set()
 
     def _end(self) -> None:
         self._stop.set()
@@ -116,49 +158,87 @@ class AzureBatchRunner:
 
     def _look_around(self) -> None:
         """What is there already: the pool, and jobs of this run that were left behind."""
+        self._epoch = self._store.epoch(LOCK)
         self._pool.find(self._listener.tell)
         self._old = old_jobs(self._service, self._settings.run, self._settings.hours)
         self._made_jobs.update(old.id for old in self._old.values())
+        self._attempts = {sequence: old.attempt for sequence, old in self._old.items()}
+
+    def _adopt_old(self) -> None:
+        """Adopt or end what an earlier attempt has left, before anything of this one goes out."""
+        if not self._old:
+            return
+        wanted: dict[str, list[Task]] = {}
+        for task in self._work.graph:
+            if task.step.run_mode in self._work.run_modes and task.step.scope.sequence in self._old:
+                own = replace(task, epoch=self._epoch)
+                wanted.setdefault(task.step.scope.sequence, []).append(own)
+        for sequence, old in list(self._old.items()):
+            same = old.delivery == self._packages().digest  # else its nodes have another pyveg
+            seen = replace(old, usable=old.usable and same)
+            alive = adopt(self._service, self._store, seen, wanted.get(sequence, ()))
+            if alive is not None:
+                self._jobs[sequence] = JobWatch(old.id, self._prepares, used=Ids(old.tasks))
+                self._adopted[sequence] = alive
+            del self._old[sequence]
 
     def _remove(self) -> None:
-        """Delete jobs and the pool; what cannot be deleted is told."""
-        self._stop.clear()  # these requests may be repeated
-        left = []
+        """Delete jobs and the pool, if they are this client's; what cannot be deleted is told."""
+        if self._detached or self._is_taken_over():
+            return
+        left: dict[str, str] = {}
         for job in sorted(self._made_jobs):
-            left.extend(self._try_remove(self._service.delete_job, job, "job"))
+            left |= self._try_remove(self._service.delete_job, job, "job")
         if self._pool.made:
-            left.extend(self._try_remove(self._service.delete_pool, self._pool.made, "pool"))
-        self._stop.set()
+            left |= self._try_remove(self._service.delete_pool, self._pool.made, "pool")
+        self._made_jobs &= left.keys()
+        if self._pool.made not in left:
+            self._pool.made = ""
         if left:
-            text = f"could not remove {'; '.join(left)}. Run pyveg_azure_cleanup"
+            text = f"could not remove {'; '.join(left.values())}. Run pyveg_azure_cleanup"
             self._listener.tell(EngineStatus(text, urgent=True))
 
-    def _try_remove(self, remove: Any, id_: str, kind: str) -> list[str]:
+    def _is_taken_over(self) -> bool:
+        """Whether jobs and pool are another client's now.
+
+        The coordinator sees that too; but a client that was suspended may be told to end, and come
+        here, before it has looked.
+        """
+        try:
+            return 0 < self._epoch < self._store.epoch(LOCK)
+        except PyvegError:  # the Store is gone or away; whoever has it could not work either
+            return False
+
+    def _try_remove(self, remove: Any, id_: str, kind: str) -> dict[str, str]:
+        """Remove one thing; its id and why, where that cannot be done."""
         from azure.core.exceptions import AzureError
 
         try:
             remove(id_)
         except (AzureError, EngineError) as error:
-            return [f"{kind} {id_} ({advice.of_error(error)})"]
-        return []
+            return {id_: f"{kind} {id_} ({advice.of_error(error)})"}
+        return {}
 
     # The thread
 
     def _main(self) -> None:
         try:
+            while not self._stop.is_set() and not self._try(self._adopt_old):
+                self._stop.wait(self._pace.seconds)
             while not self._stop.is_set():
-                tasks = self._gather()
-                if tasks and not self._stop.is_set():
-                    self._take(tasks)
+                self._take(self._gather())
                 if time.monotonic() >= self._due and not self._stop.is_set():
-                    self._look()
+                    self._try(self._look)
+                    self._due = time.monotonic() + self._pace.seconds
+        except LockLostError:  # the coordinator is told by the lock itself
+            self._detached = True
         except Exception as error:  # noqa: BLE001 - the engine's trouble becomes its Tasks' reason
             if not self._stop.is_set():
                 self._give_up(str(self._explained(error)))
 
     def _gather(self) -> list[Task]:
         """Tasks that have come, and those that come within a second; none when a look is due."""
-        busy = any(watch.bundles for watch in self._jobs.values())
+        busy = self._pending or any(watch.bundles for watch in self._jobs.values())
         timeout = max(0.0, self._due - time.monotonic()) if busy else None
         tasks: list[Task] = []
         end = None
@@ -167,10 +247,40 @@ class AzureBatchRunner:
                 more = self._inbox.get(timeout=timeout)
             except queue.Empty:
                 break
-            tasks.extend(more or ())
+            if isinstance(more, frozenset):
+                tasks = [task for task in tasks if task.id not in more]
+                self._take_back(more)
+            else:
+                tasks.extend(more or ())
             end = end or time.monotonic() + GATHER
             timeout = max(0.0, end - time.monotonic())
         return tasks
+
+    def _try(self, act: Callable[[], None]) -> bool:
+        """Do something that may be done again; False where a service was away, which is told.
+
+        Any other error is raised, also an answer that asking again will not change.
+        """
+        try:
+            act()
+        except Exception as error:
+            if not _passes(error):
+                raise
+            self._no_answer(error)
+            return False
+        self._answered = time.monotonic()
+        return True
+
+    def _no_answer(self, error: Exception) -> None:
+        """A service is away: no reason to fail anything yet."""
+        reason = str(self._explained(error))
+        minutes = (time.monotonic() - self._answered) / 60
+        if minutes * 60 > PATIENCE:
+            raise EngineError(
+                f"no answer for {minutes:.0f} minutes: {reason}",
+                "its tasks may still run: come back with --from_cache",
+            )
+        self._listener.tell(EngineStatus(f"{reason}; trying again", urgent=True))
 
     def _explained(self, error: Exception) -> EngineError:
         """The service's error as one of ours."""
@@ -183,45 +293,75 @@ class AzureBatchRunner:
         return EngineError(describe(error))
 
     def _give_up(self, reason: str) -> None:
-        """Fail all Tasks in hand."""
+        """Fail all Tasks in hand and all that still come; nobody pays for nodes meanwhile."""
         for watch in self._jobs.values():
-            self._fail([*watch.bundles.values()], reason)
-            watch.bundles.clear()
+            self._following.fail(watch.drop_all(), reason)
+        for tasks in self._pending.values():
+            self._refuse(tasks, reason)
+        self._pending.clear()
+        self._remove()
         while not self._stop.is_set():
             more = self._inbox.get()
-            for task in more or ():
-                self._listener.report(TaskResult(task.id, State.FAILED, reason))
+            if not isinstance(more, frozenset):
+                self._refuse(more or (), reason)
 
-    def _fail(self, bundles: Iterable[Bundle], reason: str) -> None:
-        for bundle in bundles:
-            for task in bundle.tasks:
-                self._listener.report(TaskResult(task.id, State.FAILED, reason))
+    def _refuse(self, tasks: Iterable[Task], reason: str) -> None:
+        for task in tasks:
+            self._listener.report(TaskResult(task.id, State.FAILED, reason))
+
+    def _look(self) -> None:
+        """See what has become of what is in hand."""
+        if self._following.look(list(self._jobs.values())):
+            self._pace.changed()
 
     # Tasks to the service
 
     def _take(self, tasks: Sequence[Task]) -> None:
-        by_sequence: dict[str, list[Task]] = {}
+        """Submit what has come, and what could not be submitted the last time."""
         for task in tasks:
-            by_sequence.setdefault(task.step.scope.sequence, []).append(task)
-        for sequence, members in by_sequence.items():
-            try:
-                self._add(sequence, members)
-            except Exception as error:  # noqa: BLE001 - a job over quota fails its own Tasks only
-                if self._stop.is_set():
-                    return
-                reason = str(self._explained(error))
-                for task in members:
-                    self._listener.report(TaskResult(task.id, State.FAILED, reason))
-        self._due = 0.0
-        self._pace.changed()
+            self._pending.setdefault(task.step.scope.sequence, []).append(task)
+        for sequence in list(self._pending):
+            if self._stop.is_set():
+                return
+            if self._submitted(sequence, self._pending[sequence]):
+                del self._pending[sequence]
+                self._due = 0.0
+                self._pace.changed()
+
+    def _submitted(self, sequence: str, tasks: Sequence[Task]) -> bool:
+        """Whether the Tasks of one Sequence are done with; not where the service is away."""
+        try:
+            return self._try(lambda: self._add(sequence, tasks))
+        except LockLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a job over quota fails its own Tasks only
+            if not self._stop.is_set():
+                self._fail_unsent(sequence, tasks, str(self._explained(error)))
+            return True
+
+    def _fail_unsent(self, sequence: str, tasks: Sequence[Task], reason: str) -> None:
+        """Fail those of some Tasks that the service has not taken."""
+        watch = self._jobs.get(sequence)
+        if watch is not None:
+            for id_ in list(watch.unsent):
+                watch.drop(id_)
+        sent = watch.in_hand if watch is not None else {}
+        self._refuse((task for task in tasks if task.id not in sent), reason)
 
     def _add(self, sequence: str, tasks: Sequence[Task]) -> None:
+        """Give Tasks of one Sequence to its job; may be called again where it did not come through.
+
+        What was sent already, or is made and not sent, is in hand and is not made anew.
+        """
         self._pool.ensure(self._packages)
         watch = self._ensure_job(sequence)
-        attached = self._attach(sequence, watch, tasks)
-        tasks = [task for task in tasks if task.id not in attached]
-        in_hand = {t.id: bundle.id for bundle in watch.bundles.values() for t in bundle.tasks}
-        bundles = make_bundles(tasks, in_hand, watch.used, self._settings.totals)
+        self._attach(sequence, watch, tasks)
+        new = [task for task in tasks if task.id not in watch.in_hand]
+        watch.plan(make_bundles(new, watch.in_hand, watch.used, self._settings.totals))
+        self._send(watch)
+
+    def _send(self, watch: JobWatch) -> None:
+        bundles = list(watch.unsent.values())
         bulk.write_many(
             self._store,
             {task_file_key(watch.id, b.id): task_file(b.tasks, self._store) for b in bundles},
@@ -229,11 +369,13 @@ class AzureBatchRunner:
         for wave in waves(bundles):
             if self._stop.is_set():
                 return
-            made = [self._model(bundle, watch.id) for bundle in wave]
-            watch.add(wave)
-            for id_, reason in self._service.add_tasks(watch.id, made).items():
-                refused = [watch.bundles.pop(id_), *watch.drop_dependants(id_)]
-                self._fail(refused, f"Azure Batch did not take it: {reason}")
+            made = [self._model(b, watch.id) for b in wave if b.id in watch.unsent]
+            refused = self._service.add_tasks(watch.id, made)
+            watch.sent(wave)
+            for id_, reason in refused.items():
+                lost = [watch.drop(id_), *watch.drop_dependants(id_)]
+                left = [bundle for bundle in lost if bundle is not None]
+                self._following.fail(left, f"Azure Batch did not take it: {reason}")
 
     def _model(self, bundle: Bundle, job: str) -> m.BatchTaskCreateOptions:
         return models.task(bundle, job, self._settings, self._packages())
@@ -241,23 +383,24 @@ class AzureBatchRunner:
     def _packages(self) -> Delivery:
         """What nodes install; packed and sent when it is first needed."""
         if self._delivery is None:
-            self._delivery = make_delivery(self._settings.plugins, self._settings.extras)
+            delivery = make_delivery(self._settings.plugins, self._settings.extras)
             if not self._settings.pool.container_image:
-                bulk.write_many(self._store, dict(self._delivery.items()))
+                bulk.write_many(self._store, dict(delivery.items()))
+            self._delivery = delivery
         return self._delivery
+
+    @property
+    def _prepares(self) -> bool:
+        """Whether nodes belong to a pool that was there before and may lack this pyveg."""
+        ready = self._settings.pool.container_image or self._pool.sets_up(self._packages())
+        return not ready
 
     def _ensure_job(self, sequence: str) -> JobWatch:
         watch = self._jobs.get(sequence)
-        if watch is not None:
-            return watch
-        old = self._old.get(sequence)
-        if old is not None and old.usable:
-            watch = JobWatch(old.id, used=set(old.tasks))
-        else:
-            if old is not None:  # it ended, or its SAS will: nothing of it may go on
-                self._service.delete_job(old.id)
-            watch = JobWatch(self._new_job(sequence, old.attempt + 1 if old is not None else 1))
-        self._jobs[sequence] = watch
+        if watch is None:
+            attempt = self._attempts.get(sequence, 0) + 1
+            watch = JobWatch(self._new_job(sequence, attempt), self._prepares)
+            self._jobs[sequence], self._attempts[sequence] = watch, attempt
         return watch
 
     def _new_job(self, sequence: str, attempt: int) -> str:
@@ -267,148 +410,47 @@ class AzureBatchRunner:
             self._pool.id,
             self._settings,
             self._packages(),
-            prepare=not self._pool.made,
+            prepare=self._prepares,
         )
         self._made_jobs.add(job.id)
         self._service.add_job(job)
         return job.id
 
-    def _attach(self, sequence: str, watch: JobWatch, tasks: Sequence[Task]) -> set[str]:
-        """Go on with what still runs from an earlier try; ids of the Tasks in it."""
-        old = self._old.pop(sequence, None)
-        if old is None or not old.usable:
-            return set()
-        alive, dead = still_alive(self._store, old, tasks)
-        watch.add(alive)
-        for id_ in dead:
-            self._service.terminate_task(old.id, id_)
-        count = sum(len(bundle.tasks) for bundle in alive)
-        if count:
-            self._listener.tell(EngineStatus(f"{sequence}: {count} tasks are still in hand"))
-        return {task.id for bundle in alive for task in bundle.tasks}
-
-    # What becomes of them
-
-    def _look(self) -> None:
-        """Ask what has changed, and tell."""
-        from azure.core.exceptions import AzureError
-
-        try:
-            busy = [watch for watch in self._jobs.values() if watch.bundles]
-            for watch in busy:
-                self._look_at(watch)
-            if busy:
-                self._look_at_pool()
-            self._looks += 1
-            self._answered = time.monotonic()
-        except (AzureError, EngineError) as error:
-            if isinstance(error, PoolGoneError) or advice.is_final(error):
-                raise  # an answer: whatever is in hand ends with it, and what was made is removed
-            self._no_answer(error)
-        self._tell()
-        self._due = time.monotonic() + self._pace.seconds
-
-    def _no_answer(self, error: Exception) -> None:
-        """The service is away: no reason to fail anything yet."""
-        reason = str(self._explained(error))
-        minutes = (time.monotonic() - self._answered) / 60
-        if minutes * 60 > PATIENCE:
-            raise EngineError(
-                f"no answer for {minutes:.0f} minutes: {reason}",
-                "its tasks may still run: come back with --from_cache",
-            )
-        self._listener.tell(EngineStatus(f"{reason}; trying again", urgent=True))
-
-    def _look_at(self, watch: JobWatch) -> None:
-        """Two requests: what has changed, and how many tasks are in each state."""
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            changes = self._service.changes(watch.id, watch.since)
-        except ResourceNotFoundError:
-            self._end_job(watch, "it was deleted by somebody")
+    def _attach(self, sequence: str, watch: JobWatch, tasks: Sequence[Task]) -> None:
+        """Follow what was adopted of an earlier attempt, as far as it is asked for."""
+        wanted = {task.id for task in tasks}
+        adopted = self._adopted.get(sequence, [])
+        mine = [b for b in adopted if any(task.id in wanted for task in b.tasks)]
+        if not mine:
             return
-        begun, ended = watch.take(changes)
-        for bundle in begun:
-            for task in bundle.tasks:
-                self._listener.started(task.id)
-        self._report(watch, ended)
-        if begun or ended or self._looks % 2 == 0:
-            counts = self._service.counts(watch.id)
-            watch.check(counts.completed)
-            self._counts[watch.id] = {
-                "waiting": counts.active,
-                "running": counts.running,
-                "succeeded": counts.succeeded,
-                "failed": counts.failed,
-            }
-        else:
-            self._check_job(watch)
-        if begun or ended:
-            self._pace.changed()
+        self._adopted[sequence] = [bundle for bundle in adopted if bundle not in mine]
+        watch.add(mine)
+        watch.since = None
+        count = sum(len(bundle.tasks) for bundle in mine)
+        self._listener.tell(EngineStatus(f"{sequence}: {count} tasks are still in hand"))
 
-    def _check_job(self, watch: JobWatch) -> None:
-        """Notice a job that was ended or disabled by others, or has come to its time limit."""
-        job = self._service.job(watch.id)
-        if job is None:
-            self._end_job(watch, "it was deleted by somebody")
-            return
-        state = state_of(job)
-        if state in ("disabled", "disabling"):  # somebody's pause: tasks wait, and may go on
-            self._paused = watch.id
-            return
-        self._paused = ""
-        if state in ("active", "enabling"):
-            return
-        _, ended = watch.take(self._service.changes(watch.id, None))
-        self._report(watch, ended)
-        why = job.execution_info.termination_reason if job.execution_info is not None else None
-        self._end_job(watch, why or f"it is {state}")
+    def _take_back(self, task_ids: frozenset[str]) -> None:
+        """Forget Tasks that nobody waits for; end those that are with the service, if not begun."""
+        for sequence, tasks in list(self._pending.items()):
+            self._pending[sequence] = [task for task in tasks if task.id not in task_ids]
+        for watch in self._jobs.values():
+            bundles = {watch.in_hand[id_] for id_ in task_ids & watch.in_hand.keys()}
+            whole = [
+                id_
+                for id_ in bundles - watch.begun
+                if all(task.id in task_ids for task in watch.bundles[id_].tasks)
+            ]
+            sent = [id_ for id_ in whole if id_ not in watch.unsent]
+            for id_ in whole:
+                watch.drop(id_)
+                sent.extend(bundle.id for bundle in watch.drop_dependants(id_))
+            self._try(partial(self._service.terminate_tasks, watch.id, sent))
 
-    def _end_job(self, watch: JobWatch, why: str) -> None:
-        """Fail what is in hand of a job that will do no more."""
-        left = list(watch.bundles.values())
-        watch.bundles.clear()
-        self._fail(left, f"its job {watch.id} has ended: {why}; finish the run with --from_cache")
 
-    def _report(self, watch: JobWatch, ended: Sequence[tuple[Bundle, Change]]) -> None:
-        """Tell how tasks ended; each before those that wait for it."""
-        if not ended:
-            return
-        results_of = bulk.each(self._store, lambda pair: self._outcome(watch.id, *pair), ended)
-        for (bundle, change), results in zip(ended, results_of, strict=True):
-            for result in results:
-                self._listener.report(result)
-            blocks = outcomes.process_died(change) or len(bundle.tasks) == 1
-            if blocks and any(result.state is State.FAILED for result in results):
-                reason = f"{bundle.id} failed, which it waits for"
-                self._fail(watch.drop_dependants(bundle.id), reason)
+def _passes(error: Exception) -> bool:
+    """Whether a service was away for a moment; anything else is its answer, or our mistake."""
+    from azure.core.exceptions import AzureError
 
-    def _outcome(self, job: str, bundle: Bundle, change: Change) -> list[TaskResult]:
-        log = self._service.task_log(job, bundle.id) if outcomes.process_died(change) else ""
-        return list(outcomes.results(self._store, bundle, change, log))
-
-    def _look_at_pool(self) -> None:
-        """Give up where no node will ever do the work."""
-        if self._pool.look():
-            self._pace.changed()
-        hopeless = self._pool.hopeless()
-        if hopeless:
-            for watch in self._jobs.values():
-                left = list(watch.bundles.values())
-                watch.bundles.clear()
-                self._fail(left, hopeless)
-
-    def _tell(self) -> None:
-        """One line when it has changed."""
-        totals: dict[str, int] = {}
-        for counts in self._counts.values():
-            for name, count in counts.items():
-                totals[name] = totals.get(name, 0) + count
-        tasks = ", ".join(f"{count} {name}" for name, count in totals.items() if count)
-        text = f"batch: {tasks or 'no tasks yet'}; nodes: {self._pool}"
-        if self._paused:
-            text += f"; the job {self._paused} is disabled: enable it in the portal to go on"
-        if text != self._said and self._counts:
-            self._said = text
-            self._listener.tell(EngineStatus(text, urgent=bool(self._pool.trouble or self._paused)))
+    if isinstance(error, AzureError):
+        return not advice.is_final(error)
+    return isinstance(error, StoreError) and not error.shared

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pyveg.core.errors import EngineError
 from pyveg.runners.azure_batch import advice
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from azure.batch import models as m
 
 T = TypeVar("T")
+Stream = Literal["stderr", "stdout"]
 
 BULK = 100
 """Most tasks of one request."""
@@ -26,6 +27,8 @@ PARALLEL = 4
 _TRIES = 8
 _LONGEST_PAUSE = 30.0
 _SELECT = ["id", "state", "stateTransitionTime", "executionInfo"]
+_RUNNING = ["id", "state", "stateTransitionTime", "displayName", "executionInfo", "nodeInfo"]
+_NODE = ["id", "state", "stateTransitionTime", "schedulingState", "startTaskInfo", "errors"]
 _TAIL = 2000
 """Characters of a log that are shown."""
 
@@ -42,6 +45,19 @@ class Change:
     after: tuple[str, ...] = ()
     """Ids of tasks that it waits for, where they were asked for."""
     failure: m.BatchTaskFailureInfo | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What became of the preparation of a node for a job."""
+
+    node: str
+    folder: str
+    """Where it keeps its files on the node."""
+    ended: bool
+    failed: bool
+    """Whether it has used up its tries; the node takes no task of the job then."""
+    why: str = ""
 
 
 class BatchService:
@@ -63,15 +79,15 @@ class BatchService:
         self._account_url = account_url
         self._credential = credential
         self._stop = stop
-        self._made: BatchClient | None = None
+        self._opened: BatchClient | None = None
 
     @property
     def _client(self) -> BatchClient:
-        if self._made is None:
+        if self._opened is None:
             from azure.batch import BatchClient
 
-            self._made = BatchClient(self._account_url, self._credential, retry_total=0)
-        return self._made
+            self._opened = BatchClient(self._account_url, self._credential, retry_total=0)
+        return self._opened
 
     # Pools
 
@@ -80,8 +96,8 @@ class BatchService:
         return self._or_none(lambda: self._client.get_pool(id_))
 
     def add_pool(self, pool: m.BatchPoolCreateOptions) -> None:
-        """Make a pool."""
-        self._call(lambda: self._client.create_pool(pool), f"pool {pool.id}")
+        """Make a pool; nothing happens where it is there, as after an answer that was lost."""
+        self._made(lambda: self._client.create_pool(pool), f"pool {pool.id}", "PoolExists")
 
     def delete_pool(self, id_: str) -> bool:
         """Remove a pool; False where it was gone already."""
@@ -120,9 +136,14 @@ class BatchService:
             lambda: list(self._client.list_nodes(pool, filter=text)), f"nodes of {pool}"
         )
 
-    def start_task_log(self, pool: str, node: str) -> str:
-        """The end of what a node's start task said."""
-        path = "startup/stderr.txt"
+    def nodes(self, pool: str) -> list[m.BatchNode]:
+        """All nodes of a pool; none where the pool is gone."""
+        found = self._or_none(lambda: list(self._client.list_nodes(pool, select=_NODE)))
+        return found or []
+
+    def node_log(self, pool: str, node: str, folder: str, stream: Stream = "stderr") -> str:
+        """The end of what a start or preparation task said, whose folder on the node is given."""
+        path = f"{folder}/{stream}.txt"
         return self._tail(lambda: self._client.download_node_file(pool, node, path))
 
     # Jobs and tasks
@@ -131,17 +152,40 @@ class BatchService:
         """All jobs of the account."""
         return self._call(lambda: list(self._client.list_jobs()), "the jobs")
 
+    def jobs_on(self, pool: str) -> list[m.BatchJob]:
+        """Those of a pool that are active."""
+        text = f"executionInfo/poolId eq '{pool}' and state eq 'active'"
+        return self._call(lambda: list(self._client.list_jobs(filter=text)), f"jobs of {pool}")
+
+    def preparations(self, job: str) -> list[Preparation]:
+        """How each node was prepared for a job; none where it prepares no nodes."""
+        from azure.core.exceptions import ResourceExistsError
+
+        try:
+            listed = self._call(
+                lambda: list(self._client.list_job_preparation_and_release_task_status(job)),
+                f"job {job}",
+            )
+        except ResourceExistsError:  # 409, the service's word for a job without such a task
+            return []
+        return [_preparation(one) for one in listed if one.job_preparation_task_execution_info]
+
     def job(self, id_: str) -> m.BatchJob | None:
         """A job, or None where there is none."""
         return self._or_none(lambda: self._client.get_job(id_))
 
     def add_job(self, job: m.BatchJobCreateOptions) -> None:
-        """Make a job."""
-        self._call(lambda: self._client.create_job(job), f"job {job.id}")
+        """Make a job; nothing happens where it is there, as after an answer that was lost."""
+        self._made(lambda: self._client.create_job(job), f"job {job.id}", "JobExists")
 
     def delete_job(self, id_: str) -> bool:
         """Remove a job with all its tasks; False where it was gone already."""
         return self._deleted(lambda: self._client.begin_delete_job(id_, polling_interval=1))
+
+    def terminate_tasks(self, job: str, tasks: Sequence[str]) -> None:
+        """End tasks, some at once."""
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="batch-end") as pool:
+            list(pool.map(lambda task: self.terminate_task(job, task), tasks))
 
     def terminate_task(self, job: str, task: str) -> None:
         """End a task; nothing happens where it has ended."""
@@ -194,7 +238,7 @@ class BatchService:
                     refused[result.task_id] = advice.of_code(code)
             if not waiting:
                 return refused
-            self._pause(attempt, None)
+            self._pause(attempt, 0.0)
         return refused | dict.fromkeys(waiting, "Azure Batch did not take it in many tries")
 
     def counts(self, job: str) -> m.BatchTaskCounts:
@@ -218,20 +262,58 @@ class BatchService:
         )
         return [_change(task) for task in listed]
 
-    def task_log(self, job: str, task: str) -> str:
-        """The end of what a task wrote to stderr; empty where its node is gone."""
-        return self._tail(lambda: self._client.download_task_file(job, task, "stderr.txt"))
+    def task(self, job: str, id_: str) -> m.BatchTask | None:
+        """A task, or None where there is none."""
+        return self._or_none(lambda: self._client.get_task(job, id_))
+
+    def running_tasks(self, job: str) -> list[m.BatchTask]:
+        """Those that are with a node now; none where the job is gone."""
+        text = "state eq 'running' or state eq 'preparing'"
+        found = self._or_none(
+            lambda: list(self._client.list_tasks(job, filter=text, select=_RUNNING))
+        )
+        return found or []
+
+    def task_log(self, job: str, task: str, stream: Stream = "stderr") -> str:
+        """The end of what a task wrote; empty where its node is gone.
+
+        Only the end travels. The length comes from the list of files: the client's own request for
+        the properties of one file fails where a node leaves out the time of its making.
+        """
+        path = f"{stream}.txt"
+
+        def fetch() -> Iterator[bytes]:
+            files = {file.name: file for file in self._client.list_task_files(job, task)}
+            about = files[path].properties if path in files else None
+            size = about.content_length if about is not None else 0
+            if not size:
+                return iter(())
+            begin = max(0, size - 4 * _TAIL)  # bytes; a character may have four
+            return self._client.download_task_file(job, task, path, ocp_range=f"bytes={begin}-")
+
+        return self._tail(fetch)
 
     # Requests
 
     def _tail(self, fetch: Callable[[], Iterator[bytes]]) -> str:
         from azure.core.exceptions import AzureError
 
+        end = b""
         try:
-            text = b"".join(fetch()).decode(errors="replace")
+            for part in fetch():
+                end = (end + part)[-4 * _TAIL :]
         except AzureError:  # the node is gone, or was never there
             return ""
-        return text[-_TAIL:].strip()
+        return end.decode(errors="replace")[-_TAIL:].strip()
+
+    def _made(self, act: Callable[[], Any], what: str, exists: str) -> None:
+        from azure.core.exceptions import ResourceExistsError
+
+        try:
+            self._call(act, what)
+        except ResourceExistsError as error:
+            if advice.code_of(error) != exists:
+                raise
 
     def _deleted(self, act: Callable[[], Any]) -> bool:
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -265,10 +347,9 @@ class BatchService:
             try:
                 return act()
             except HttpResponseError as error:
-                if error.status_code not in advice.PASSING or last:
+                if last or advice.is_final(error):
                     raise
-                headers: Mapping[str, str] = getattr(error.response, "headers", {})
-                self._pause(attempt, headers.get("Retry-After"))
+                self._pause(attempt, advice.reply_of(error).asked_to_wait())
             except (ServiceRequestError, ServiceResponseError):
                 if last or attempt >= 2:  # whoever polls comes again anyway
                     raise
@@ -277,14 +358,10 @@ class BatchService:
             f"{what}: Azure Batch did not answer", "check batch_account_url and the network"
         )
 
-    def _pause(self, attempt: int, retry_after: str | None) -> None:
+    def _pause(self, attempt: int, least: float | None) -> None:
         """Wait, longer from try to try, never in step with others; a stop ends it."""
-        try:
-            least = float(retry_after or 0)
-        except ValueError:  # a date
-            least = 1.0
         pause = min(_LONGEST_PAUSE, 0.25 * 2**attempt) * (0.5 + random.random())
-        self._stop.wait(max(least, pause))
+        self._stop.wait(max(least or 0.0, pause))
 
 
 def state_of(thing: Any) -> str:
@@ -295,6 +372,19 @@ def state_of(thing: Any) -> str:
 def code_is(error: Any, code: str) -> bool:
     """Whether the error of one result has that code."""
     return error is not None and error.code == code
+
+
+def _preparation(status: m.BatchJobPreparationAndReleaseTaskStatus) -> Preparation:
+    info = status.job_preparation_task_execution_info
+    ended = state_of(info) == "completed"
+    failed = ended and info is not None and info.result == "failure"
+    return Preparation(
+        status.node_id or "",
+        (info.task_root_directory if info is not None else None) or "",
+        ended,
+        failed,
+        advice.of_failure(info.failure_info, info.exit_code) if failed and info is not None else "",
+    )
 
 
 def _change(task: m.BatchTask) -> Change:

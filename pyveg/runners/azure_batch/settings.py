@@ -82,7 +82,9 @@ class BatchSettings:
     task_retries : int
         How often a task is tried again that ended with an error.
     node_start_minutes : float
-        How long no node may come up before the run gives up.
+        How long no node may come up, or none take a task, before the run gives up.
+    waiting_minutes : float
+        How long tasks may wait while nodes idle before all that can keep them back is looked at.
     poll_seconds : float
         Shortest time between two looks at the service; the longest is 30 seconds.
     """
@@ -101,4 +103,5 @@ class BatchSettings:
     hours: float = 167.0
     task_retries: int = 1
     node_start_minutes: float = 60.0
+    waiting_minutes: float = 1.0
     poll_seconds: float = 1.0

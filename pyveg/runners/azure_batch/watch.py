@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pyveg.runners.azure_batch.bundles import Bundle
+from pyveg.runners.azure_batch.names import Ids
 from pyveg.runners.azure_batch.service import Change
 
 MARGIN = timedelta(seconds=5)
@@ -45,26 +46,109 @@ class Pace:
 
 @dataclass
 class JobWatch:
-    """The tasks of one job that have not ended."""
+    """The tasks of one job that have not ended.
+
+    Each change of it costs what it changes, however many tasks the job has.
+    """
 
     id: str
+    prepares: bool = False
+    """Whether each node is prepared for the job before the first of its tasks."""
     bundles: dict[str, Bundle] = field(default_factory=dict)
     """By id; those that have ended, or never will, are taken out."""
-    used: set[str] = field(default_factory=set)
+    unsent: dict[str, Bundle] = field(default_factory=dict)
+    """Of them, those that the service has not taken yet."""
+    in_hand: dict[str, str] = field(default_factory=dict)
+    """Id of a Task that has not ended -> id of its bundle."""
+    used: Ids = field(default_factory=Ids)
     """All ids that the job has ever had."""
+    begun: set[str] = field(default_factory=set)
+    """Ids of the bundles that are with a node now."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many tasks are in each state, as the service counted them last."""
+    paused: bool = False
+    """Whether somebody has disabled the job."""
     since: datetime | None = None
     """What has changed from then on is asked for; None asks for all."""
     completed: set[str] = field(default_factory=set)
     """Ids of all tasks that were seen to have ended."""
-    _begun: set[str] = field(default_factory=set)
+    _told: set[str] = field(default_factory=set)
+    """Ids of the bundles that have begun once, perhaps on a node that was taken away."""
+    _behind: dict[str, set[str]] = field(default_factory=dict)
+    """Id of a bundle -> ids of those that wait for it."""
     _latest: datetime | None = None
     _news: float = field(default_factory=time.monotonic)
+
+    # Which there are
 
     def add(self, bundles: Iterable[Bundle]) -> None:
         """Follow more tasks."""
         for bundle in bundles:
             self.bundles[bundle.id] = bundle
             self.used.add(bundle.id)
+            self.in_hand.update((task.id, bundle.id) for task in bundle.tasks)
+            for before in bundle.after:
+                self._behind.setdefault(before, set()).add(bundle.id)
+
+    def plan(self, bundles: Iterable[Bundle]) -> None:
+        """Follow tasks that are still to be sent."""
+        bundles = list(bundles)
+        self.add(bundles)
+        self.unsent.update((bundle.id, bundle) for bundle in bundles)
+
+    def sent(self, bundles: Iterable[Bundle]) -> None:
+        """The service has taken them, or has said which it does not take."""
+        for bundle in bundles:
+            self.unsent.pop(bundle.id, None)
+
+    def drop(self, id_: str) -> Bundle | None:
+        """Follow a task no more; None where it was not followed."""
+        bundle = self.bundles.pop(id_, None)
+        if bundle is None:
+            return None
+        self.unsent.pop(id_, None)
+        self.begun.discard(id_)
+        for task in bundle.tasks:
+            if self.in_hand.get(task.id) == id_:
+                del self.in_hand[task.id]
+        for before in bundle.after:
+            self._behind.get(before, set()).discard(id_)
+        return bundle
+
+    def drop_all(self) -> list[Bundle]:
+        """Follow nothing any more; what was followed."""
+        left = list(self.bundles.values())
+        for each in (self.bundles, self.unsent, self.in_hand, self.begun, self._behind):
+            each.clear()
+        return left
+
+    def drop_dependants(self, id_: str) -> list[Bundle]:
+        """Take out all that wait for a failed task: the service would keep them for ever."""
+        dropped: list[Bundle] = []
+        failed = [id_]
+        while failed:
+            for behind in sorted(self._behind.pop(failed.pop(), ())):
+                bundle = self.drop(behind)
+                if bundle is not None:
+                    dropped.append(bundle)
+                    failed.append(behind)
+        return dropped
+
+    @property
+    def ready(self) -> Bundle | None:
+        """One that waits for nothing but a node; None where there is none."""
+        for bundle in self.bundles.values():
+            waits = bundle.id in self.begun or bundle.id in self.unsent
+            if not waits and not any(before in self.bundles for before in bundle.after):
+                return bundle
+        return None
+
+    @property
+    def runs(self) -> bool:
+        """Whether a node is busy with one of them, as far as the service has counted."""
+        return bool(self.counts.get("running"))
+
+    # What has changed
 
     def take(self, changes: Iterable[Change]) -> tuple[list[Bundle], list[tuple[Bundle, Change]]]:
         """What is new among changes: tasks that have begun, and tasks that have ended."""
@@ -75,13 +159,22 @@ class JobWatch:
             if bundle is None:
                 continue
             if change.state == "completed":
-                del self.bundles[change.id]
+                self.drop(change.id)
                 ended.append((bundle, change))
-            elif change.state in _BEGUN and change.id not in self._begun:
-                self._begun.add(change.id)
-                begun.append(bundle)
+            elif change.state not in _BEGUN:  # its node was taken away, or could not be prepared
+                self.begun.discard(change.id)
+            elif change.id not in self.begun:
+                self.begun.add(change.id)
+                if change.id not in self._told:
+                    begun.append(bundle)
+                self._told.add(change.id)
         self._move_on()
         return begun, ended
+
+    def take_back(self, bundles: Iterable[Bundle]) -> None:
+        """Follow tasks again whose end could not be read; they are asked for once more."""
+        self.add(bundles)
+        self.since = None
 
     def _note(self, change: Change) -> None:
         if change.state == "completed":
@@ -101,17 +194,3 @@ class JobWatch:
         """Ask for all tasks again where the service counts more ends than were seen."""
         if completed > len(self.completed):
             self.since = None
-
-    def drop_dependants(self, id_: str) -> list[Bundle]:
-        """Take out all that wait for a failed task: the service would keep them for ever."""
-        dropped: list[Bundle] = []
-        failed = {id_}
-        grown = True
-        while grown:
-            dependants = [b for b in self.bundles.values() if failed & set(b.after)]
-            for bundle in dependants:
-                del self.bundles[bundle.id]
-            dropped.extend(dependants)
-            failed.update(bundle.id for bundle in dependants)
-            grown = bool(dependants)
-        return dropped

@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.execute import run_task, task_file
+from pyveg.core.layout import LOCK, failed_task_key
 from pyveg.core.tasks import State, Task
 from pyveg.runners.azure_batch import advice, models, names, outcomes, packages, resume
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
-from pyveg.runners.azure_batch.pool import Nodes
+from pyveg.runners.azure_batch.pool import Nodes, RunPool
 from pyveg.runners.azure_batch.service import Change
 from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
 from pyveg.runners.azure_batch.watch import JobWatch, Pace
@@ -99,7 +100,7 @@ def test_names_read_well_in_the_portal() -> None:
 
 
 def test_one_task_per_date_behind_the_one_that_it_needs() -> None:
-    bundles = make_bundles(_tasks(start={"count": 2}), {}, (), {})
+    bundles = make_bundles(_tasks(start={"count": 2}), {}, names.Ids(), {})
     assert [(bundle.id, bundle.after) for bundle in bundles] == [
         ("Start-00000", ()),
         ("Start-00001", ()),
@@ -114,7 +115,7 @@ def test_one_task_per_date_behind_the_one_that_it_needs() -> None:
 
 def test_dates_are_dealt_to_as_many_tasks_as_the_module_wants() -> None:
     tasks = _tasks(start={"count": 7, "n_batch_tasks": 3})
-    bundles = make_bundles(tasks, {}, (), {"A/Start": 7})
+    bundles = make_bundles(tasks, {}, names.Ids(), {"A/Start": 7})
     assert [len(bundle.tasks) for bundle in bundles] == [3, 3, 1, *[1] * 7]
     assert bundles[0].id == "Start-00000-to-00002"
     assert bundles[0].label == "A/Start/00000 to 00002, 3 in all"
@@ -124,7 +125,7 @@ def test_dates_are_dealt_to_as_many_tasks_as_the_module_wants() -> None:
 @given(st.integers(1, 30), st.integers(-1, 12), st.integers(-1, 12))
 def test_every_task_is_in_one_bundle_and_waits_for_its_own(count: int, n: int, k: int) -> None:
     tasks = _tasks(start={"count": count, "n_batch_tasks": n}, follow={"n_batch_tasks": k})
-    bundles = make_bundles(tasks, {}, (), {"A/Start": count, "A/Follow": count})
+    bundles = make_bundles(tasks, {}, names.Ids(), {"A/Start": count, "A/Follow": count})
     assert sorted(t.id for b in bundles for t in b.tasks) == sorted(t.id for t in tasks)
     does = {t.id: b.id for b in bundles for t in b.tasks}
     for bundle in bundles:
@@ -138,15 +139,15 @@ def test_every_task_is_in_one_bundle_and_waits_for_its_own(count: int, n: int, k
 
 def test_a_task_that_is_done_again_gets_an_id_of_its_own() -> None:
     (task, *_) = _tasks(start={"count": 1})
-    (bundle,) = make_bundles([task], {}, ("START-00000", "start-00000-r2"), {})
+    (bundle,) = make_bundles([task], {}, names.Ids(("START-00000", "start-00000-r2")), {})
     assert bundle.id == "Start-00000-r3"
 
 
 def test_what_has_ended_is_not_waited_for() -> None:
     follow = next(task for task in _tasks() if "Follow" in task.id)
-    (bundle,) = make_bundles([follow], {}, (), {})
+    (bundle,) = make_bundles([follow], {}, names.Ids(), {})
     assert bundle.after == ()
-    (bundle,) = make_bundles([follow], {follow.after[0]: "Start-x"}, (), {})
+    (bundle,) = make_bundles([follow], {follow.after[0]: "Start-x"}, names.Ids(), {})
     assert bundle.after == ("Start-x",)
 
 
@@ -161,7 +162,7 @@ def test_limits_of_dates_add_up() -> None:
 
 def test_a_task_as_it_is_sent() -> None:
     tasks = _tasks(start={"count": 1, "timeout": 5.0})
-    bundles = make_bundles(tasks, {}, (), {})
+    bundles = make_bundles(tasks, {}, names.Ids(), {})
     first, second = (models.task(b, "job", _settings(), DELIVERY).as_dict() for b in bundles)
     script = (
         'cd "${PYVEG_ENVIRONMENTS:-$AZ_BATCH_NODE_SHARED_DIR/pyveg}"/'
@@ -196,7 +197,7 @@ def test_a_task_as_it_is_sent() -> None:
 
 
 def test_tasks_carry_nothing_that_opens_more_than_their_logs() -> None:
-    (bundle, *_) = make_bundles(_tasks(), {}, (), {})
+    (bundle, *_) = make_bundles(_tasks(), {}, names.Ids(), {})
     text = json.dumps(models.task(bundle, "job", _settings(), DELIVERY).as_dict())
     assert "sig=full" not in text
     assert "sig=read" not in text
@@ -204,7 +205,7 @@ def test_tasks_carry_nothing_that_opens_more_than_their_logs() -> None:
 
 
 def test_a_failed_date_of_several_does_not_hold_up_the_others() -> None:
-    bundle = make_bundles(_tasks(start={"n_batch_tasks": 1}), {}, (), {})[0]
+    bundle = make_bundles(_tasks(start={"n_batch_tasks": 1}), {}, names.Ids(), {})[0]
     sent = models.task(bundle, "job", _settings(), DELIVERY).as_dict()
     assert sent["exitConditions"]["exitCodes"] == [
         {"code": 1, "exitOptions": {"dependencyAction": "satisfy"}}
@@ -232,6 +233,7 @@ def test_a_job_as_it_is_sent() -> None:
             {"name": "pyveg_run", "value": "run-2026"},
             {"name": "pyveg_sequence", "value": "A"},
             {"name": "pyveg_attempt", "value": "2"},
+            {"name": "pyveg_delivery", "value": DELIVERY.digest},
         ],
     }
     prepared = models.job("A", 1, "p", _settings(), DELIVERY, prepare=True).as_dict()
@@ -280,7 +282,7 @@ def test_containers_need_no_setting_up() -> None:
         "containerRegistries": [{"registryServer": "r.io"}],
     }
     assert "startTask" not in sent
-    (bundle, *_) = make_bundles(_tasks(), {}, (), {})
+    (bundle, *_) = make_bundles(_tasks(), {}, names.Ids(), {})
     task = models.task(bundle, "job", _settings(pool=wanted), DELIVERY).as_dict()
     assert task["commandLine"].startswith("pyveg_run_module --config_file https://")
     assert task["containerSettings"]["imageName"] == "r.io/pyveg:2"
@@ -289,7 +291,7 @@ def test_containers_need_no_setting_up() -> None:
 def test_an_identity_needs_no_sas() -> None:
     wanted = PoolSettings(id="p", vm_size="v", identity="/subscriptions/x")
     settings = _settings(pool=wanted, read_sas="", write_sas="", environment={})
-    (bundle, *_) = make_bundles(_tasks(), {}, (), {})
+    (bundle, *_) = make_bundles(_tasks(), {}, names.Ids(), {})
     texts = (
         models.task(bundle, "job", settings, DELIVERY).as_dict(),
         models.job("A", 1, "p", settings, DELIVERY, prepare=True).as_dict(),
@@ -308,7 +310,7 @@ def _change(id_: str, state: str = "completed", seconds: float = 0.0, **more: An
 
 def _watch(**settings: Any) -> JobWatch:
     watch = JobWatch("job")
-    watch.add(make_bundles(_tasks(**settings), {}, (), {}))
+    watch.add(make_bundles(_tasks(**settings), {}, names.Ids(), {}))
     return watch
 
 
@@ -460,7 +462,7 @@ def _described(bundles: list[Bundle]) -> MemoryStore:
 
 def test_what_runs_or_will_run_is_joined() -> None:
     tasks = _tasks(start={"count": 4})
-    bundles = make_bundles(tasks, {}, (), {})
+    bundles = make_bundles(tasks, {}, names.Ids(), {})
     states = {
         "Start-00000": "running",
         "Start-00001": "active",
@@ -481,7 +483,7 @@ def test_what_runs_or_will_run_is_joined() -> None:
 
 def test_what_was_changed_meanwhile_is_given_up_with_all_behind_it() -> None:
     tasks = _tasks(start={"count": 2})
-    bundles = make_bundles(tasks, {}, (), {})
+    bundles = make_bundles(tasks, {}, names.Ids(), {})
     old = _old({b.id: _change(b.id, "active", after=b.after) for b in bundles})
     store = _described(bundles)
     key = task_file_key("job", "Start-00001")
@@ -491,10 +493,110 @@ def test_what_was_changed_meanwhile_is_given_up_with_all_behind_it() -> None:
     assert set(dead) == {"Start-00001", "Follow-00001"}
 
 
+class _Service:
+    """Notes what is ended."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        self.ended: list[str] = []
+
+    def delete_job(self, id_: str) -> bool:
+        self.deleted.append(id_)
+        return True
+
+    def terminate_tasks(self, _: str, tasks: list[str]) -> None:
+        self.ended.extend(tasks)
+
+
+def test_what_is_adopted_is_described_anew_with_the_epoch_of_now() -> None:
+    tasks = _tasks(start={"count": 2})
+    bundles = make_bundles(tasks, {}, names.Ids(), {})
+    old = _old({b.id: _change(b.id, "active", after=b.after) for b in bundles})
+    store, service = _described(bundles), _Service()
+    now = [replace(task, epoch=7) for task in tasks if task.item.name == "00000"]
+    alive = resume.adopt(service, store, old, now)  # type: ignore[arg-type]
+    assert alive is not None
+    assert [(b.id, b.adopted, b.tasks[0].epoch) for b in alive] == [
+        ("Start-00000", True, 7),
+        ("Follow-00000", True, 7),
+    ]
+    described = json.loads(store.read(task_file_key("job", "Start-00000")))
+    assert described["tasks"][0]["epoch"] == 7
+    assert service.ended == ["Start-00001", "Follow-00001"]
+    assert service.deleted == []
+
+
+def test_an_old_job_that_is_of_no_use_is_removed() -> None:
+    tasks = _tasks(start={"count": 60})
+    bundles = make_bundles(tasks, {}, names.Ids(), {})
+    changes = {b.id: _change(b.id, "active", after=b.after) for b in bundles}
+    for old, wanted in ((replace(_old(changes), usable=False), tasks), (_old(changes), [])):
+        service = _Service()
+        found = resume.adopt(service, _described(bundles), old, wanted)  # type: ignore[arg-type]
+        assert (found, service.deleted, service.ended) == (None, ["job"], [])
+
+
+def test_an_adopted_task_that_gave_up_too_early_is_done_again() -> None:
+    """It had not seen in time that it was adopted: it has written nothing, so nothing is proof."""
+    store, (task, *_) = MemoryStore(), _tasks(start={"count": 1})
+    change = _change("b", exit_code=1, failure=_failure("FailureExitCode"))
+    assert outcomes.undone(store, Bundle("b", (task,), adopted=True), change) == [task]
+    assert outcomes.undone(store, Bundle("b", (task,)), change) == []
+    run_task(task, store)
+    assert outcomes.undone(store, Bundle("b", (task,), adopted=True), change) == []
+
+
+def test_a_failure_of_an_earlier_attempt_is_not_this_one() -> None:
+    store, (task, *_) = MemoryStore(), _tasks(start={"count": 1, "fail": ["00000"]})
+    run_task(task, store)
+    change = _change("b", exit_code=1, failure=_failure("FailureExitCode"))
+    assert _outcome(store, task, change).reason == "00000 is bad"
+    later = replace(task, epoch=3)
+    assert _outcome(store, later, change).reason != "00000 is bad"
+    while store.epoch(LOCK) <= later.epoch:
+        with store.lock(LOCK):
+            pass
+    assert _outcome(store, later, change).state is State.CANCELLED
+
+
+def test_a_failure_of_a_service_stays_one_of_all() -> None:
+    store, (task, *_) = MemoryStore(), _tasks(start={"count": 1, "fail": ["00000"]})
+    run_task(task, store)
+    key = failed_task_key(task.id)
+    document = json.loads(store.read(key))
+    change = _change("b", exit_code=1, failure=_failure("FailureExitCode"))
+    assert not _outcome(store, task, change).shared
+    document["result"]["shared"] = True
+    store.write(key, json.dumps(document).encode())
+    assert _outcome(store, task, change).shared
+
+
+def test_a_pool_of_another_pyveg_does_not_set_nodes_up() -> None:
+    """Its start task installs what the earlier attempt had; jobs must prepare its nodes."""
+    other = packages.Delivery({"b.whl": b"newer", packages.SCRIPT: b"script"})
+    pool = RunPool(_PoolService(DELIVERY), _settings())  # type: ignore[arg-type]
+    pool.find(lambda status: None)  # noqa: ARG005
+    assert pool.made
+    assert pool.sets_up(DELIVERY)
+    assert not pool.sets_up(other)
+
+
+class _PoolService:
+    """Has the pool that an earlier attempt has made."""
+
+    def __init__(self, delivery: packages.Delivery) -> None:
+        self._start = m.BatchStartTask(command_line=models.setup_command(delivery))
+
+    def pool(self, id_: str) -> m.BatchPool | None:
+        if id_ == "p":
+            return None
+        return m.BatchPool({"id": id_, "state": "active", "startTask": self._start.as_dict()})
+
+
 @pytest.mark.parametrize("change", [{"format": 1}, {"steps": []}, {"tasks": None}])
 def test_what_another_version_described_is_given_up(change: dict[str, object]) -> None:
     tasks = _tasks(start={"count": 2})
-    bundles = make_bundles(tasks, {}, (), {})
+    bundles = make_bundles(tasks, {}, names.Ids(), {})
     old = _old({b.id: _change(b.id, "active", after=b.after) for b in bundles})
     store = _described(bundles)
     key = task_file_key("job", "Start-00001")
