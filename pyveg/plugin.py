@@ -42,17 +42,6 @@ from pyveg.core.ports import (
     Store,
     Work,
 )
-    EngineSettings,
-    Grant,
-    Holder,
-    Inputs,
-    Listener,
-    Lock,
-    Rights,
-    Runner,
-    Store,
-    Work,
-)
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.core.types import Item, Scope
 from pyveg.earth.chips import SIZE, ChipGrid
