@@ -26,9 +26,9 @@ LONGEST_WAIT = 60.0
 """Seconds between two attempts, whatever the service asks for."""
 CONNECT_TIMEOUT = 15.0
 """Seconds until a service that does not answer at all counts as out of reach."""
-FIRST_LOOK = 5.0
+FIRST_LOOK = 4.0
 """The same when it is looked at for the first time, before a run begins."""
-LONGEST_LOOK = 8.0
+LONGEST_LOOK = 6.0
 """Seconds that this may take in all: names that are looked up, and hosts with many addresses,
 take more than one time-out."""
 
@@ -140,7 +140,7 @@ def get_json(
 def reach(url: str, what: str) -> None:
     """Look once whether a host can be reached, by the way that requests take.
 
-    Whatever it answers, and even if it is slow to, it is there. Takes eight seconds at most.
+    Whatever it answers, and even if it is slow to, it is there. Takes six seconds at most.
 
     Raises
     ------

@@ -139,7 +139,9 @@ def test_a_date_that_cannot_be_had_fails_alone_and_is_finished_later(
         down.clear()
         again = pyveg.run_pipeline(from_cache=report.url)
         assert again.counts == {State.CACHED: DATES - 1, State.SUCCEEDED: 1}
-        assert all("2022-01-20" in path + asked for _, path, asked, _ in server.requests[before:])
+        (look, *rest) = server.requests[before:]
+        assert look[0] == "HEAD", "whether the catalogue is there, before the run goes on"
+        assert all("2022-01-20" in path + asked for _, path, asked, _ in rest)
 
 
 def test_the_network_goes_down_in_the_middle(
