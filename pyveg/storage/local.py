@@ -165,7 +165,7 @@ class LocalStore:
     def lock(self, key: str) -> Iterator[Lock]:
         """Hold the only lock of that name: a lock of the operating system, freed with the process.
 
-        It cannot be lost while this process lives.
+        It lasts as long as this process and the folder do.
         """
         path = self._lock_path(key)
         with _explained(path):
@@ -175,6 +175,7 @@ class LocalStore:
             yield lock
         finally:
             lock.release()
+        lock.refuse_if_lost()  # not in the finally: an error of the context goes first
 
     def holder(self, key: str) -> Holder | None:
         """Who holds the lock of that name; one that was killed on this host is dead at once."""

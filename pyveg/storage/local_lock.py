@@ -12,10 +12,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pyveg.core.errors import StoreGoneError
 from pyveg.core.ports import Holder
 from pyveg.storage.lock_owner import LockOwner, locked
 from pyveg.storage.process_marks import is_alive, is_of_other_start
-from pyveg.storage.renewed_lock import TAKEOVER_SECONDS, SureLock
+from pyveg.storage.renewed_lock import TAKEOVER_SECONDS, Losable
 
 BEAT_SECONDS = 10.0
 """How often the time of the note is set anew while the lock is held: a sign of life for other
@@ -23,11 +24,12 @@ hosts, which cannot see the process."""
 _SILENCE = timedelta(seconds=6 * BEAT_SECONDS)
 
 
-class LocalLock(SureLock):
+class LocalLock(Losable):
     """The right to write to a folder, freed with the process however it ends.
 
     The file of the lock stays: another process may have it open already, and would lock a file
-    that is no longer there. The note beside it stays too, as it has the epoch.
+    that is no longer there. The note beside it stays too, as it has the epoch. Where somebody
+    removes the folder, the lock is lost: it would not keep another process out of a new one.
 
     Parameters
     ----------
@@ -38,10 +40,10 @@ class LocalLock(SureLock):
     """
 
     def __init__(self, path: Path, url: str) -> None:
-        super().__init__(0)
+        super().__init__()
         self._path = path
         self._url = url
-        self._guard = FileLock(path, thread_local=False)  # whoever ends the context, frees it
+        self._file = FileLock(path, thread_local=False)  # whoever ends the context, frees it
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="pyveg-lock", daemon=True)
 
@@ -49,13 +51,13 @@ class LocalLock(SureLock):
         """Take it; `RunLockedError` where another process has it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._guard.acquire(blocking=False)
+            self._file.acquire(blocking=False)
         except Timeout:
             raise locked(self._url, _read(self._path)) from None
         try:
             self._sign()
         except BaseException:
-            self._guard.release()
+            self._file.release()
             raise
 
     def _sign(self) -> None:
@@ -75,18 +77,33 @@ class LocalLock(SureLock):
     def release(self) -> None:
         """Give it back."""
         self._rest()
-        self._guard.release()
+        self._file.release()
 
     def _rest(self) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
         with suppress(OSError):
-            _write(self._path, replace(self._owner, released=True))
+            if self._lost is None:
+                _write(self._path, replace(self._owner, released=True))
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
-            with suppress(OSError):
+            try:
                 os.utime(_note(self._path))
+            except (FileNotFoundError, NotADirectoryError):
+                self._lose(_removed(self._url))
+                self._announce()
+                return
+            except OSError:  # a network drive that is away for a moment
+                continue
+
+
+def _removed(url: str) -> StoreGoneError:
+    return StoreGoneError(
+        f"the folder of the run, {url}, is gone: somebody removed it, or what is in it",
+        "put it back where that is possible, or start the run again",
+    )
 
 
 def holder_of(path: Path) -> Holder | None:

@@ -16,7 +16,7 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.ports import Grant, Holder, Lock, Rights
 from pyveg.storage.keys import check_key, check_prefix
 from pyveg.storage.lock_owner import LockOwner, locked
-from pyveg.storage.renewed_lock import SureLock
+from pyveg.storage.renewed_lock import Losable
 
 
 class _Content:
@@ -110,8 +110,10 @@ class MemoryStore:
                 raise locked(self.url, before)
             mine = LockOwner(epoch=self.epoch(key) + 1)
             owners[key] = mine
+        lock = Losable()
+        lock.epoch = mine.epoch
         try:
-            yield SureLock(mine.epoch)
+            yield lock
         finally:
             owners[key] = replace(mine, released=True)
 

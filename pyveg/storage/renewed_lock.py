@@ -18,17 +18,54 @@ TAKEOVER_SECONDS = 2 * EPOCH_TRUSTED
 """How long who takes over waits, so that no Task of the former holder writes after that."""
 
 
-class SureLock:
-    """A lock that cannot be lost while this process lives."""
+class Losable:
+    """A lock that is held until it is found lost, and those who want to know of it."""
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self) -> None:
+        self.epoch = 0
+        self._lost: PyvegError | None = None
+        self._listeners: list[Callable[[Exception], None]] = []
+        self._guard = threading.Lock()  # of the fields; never held while a Store is asked
 
     def check(self) -> None:
-        """Return at once."""
+        """Return at once where it is held for sure.
+
+        Raises
+        ------
+        LockLostError
+            If somebody else took over, or may have. It is never held again.
+        StoreGoneError
+            If the Store is gone, or lets this process in no more.
+        """
+        self.refuse_if_lost()
+
+    def refuse_if_lost(self) -> None:
+        """Raise what has been found out, without looking again."""
+        if self._lost is not None:
+            # A new one each time, as several threads may raise it.
+            raise type(self._lost)(self._lost.wrong, self._lost.cure)
 
     def on_lost(self, tell: Callable[[Exception], None]) -> None:
-        """Forget it: it would never be called."""
+        """Have a function called, once and from any thread, as soon as `check` would raise."""
+        with self._guard:
+            if self._lost is None:
+                self._listeners.append(tell)
+                return
+        tell(self._lost)
+
+    def _lose(self, error: PyvegError) -> None:
+        with self._guard:
+            self._lost = self._lost or error
+
+    def _announce(self) -> None:
+        """Tell those who asked for it, once, where it is lost."""
+        with self._guard:
+            error = self._lost
+            if error is None:
+                return
+            listeners, self._listeners = self._listeners, []
+        for tell in listeners:
+            tell(error)
 
 
 @dataclass(frozen=True)
@@ -42,7 +79,7 @@ class Taken:
     """Whether the holder before did not give it back."""
 
 
-class RenewedLock(ABC):
+class RenewedLock(Losable, ABC):
     """The right to write, which a thread renews until it is given back.
 
     A process that was suspended wakes up with a lease that may have run out. It then finds out,
@@ -61,17 +98,14 @@ class RenewedLock(ABC):
     """
 
     def __init__(self, url: str, seconds: float, margin: float) -> None:
-        self.epoch = 0
+        super().__init__()
         self._url = url
         self._seconds = seconds
         self._valid = seconds - margin
         self._patience = seconds / 3  # networks need a moment after a sleep
         self._held_until = 0.0
         self._late_since: float | None = None
-        self._lost: PyvegError | None = None
-        self._listeners: list[Callable[[Exception], None]] = []
         self._renewing = threading.Lock()
-        self._guard = threading.Lock()  # of the fields; never held while a Store is asked
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="pyveg-lease", daemon=True)
 
@@ -124,34 +158,12 @@ class RenewedLock(ABC):
         self._announce()
 
     def check(self) -> None:
-        """Return at once where it is held for sure; else find out.
-
-        Raises
-        ------
-        LockLostError
-            If somebody else took over, or may have. It is never held again.
-        StoreGoneError
-            If the Store is gone, or lets this process in no more.
-        """
+        """Return at once where it is held for sure; else find out. Raises as `Losable.check`."""
         while self._lost is None and self._runs_out():
             self._try()
             if self._lost is None and self._runs_out():
                 time.sleep(min(1.0, self._seconds / 20))
         self.refuse_if_lost()
-
-    def refuse_if_lost(self) -> None:
-        """Raise what `check` has found out, or the thread that renews."""
-        if self._lost is not None:
-            # A new one each time, as several threads may raise it.
-            raise type(self._lost)(self._lost.wrong, self._lost.cure)
-
-    def on_lost(self, tell: Callable[[Exception], None]) -> None:
-        """Have a function called, once and from any thread, as soon as `check` would raise."""
-        with self._guard:
-            if self._lost is None:
-                self._listeners.append(tell)
-                return
-        tell(self._lost)
 
     def _keep(self) -> None:
         # Every third, so that two renewals may fail before the lease runs out.
@@ -190,20 +202,6 @@ class RenewedLock(ABC):
         else:
             return True
         return False
-
-    def _lose(self, error: PyvegError) -> None:
-        with self._guard:
-            self._lost = self._lost or error
-
-    def _announce(self) -> None:
-        """Tell those who asked for it, once, where it is lost."""
-        with self._guard:
-            error = self._lost
-            if error is None:
-                return
-            listeners, self._listeners = self._listeners, []
-        for tell in listeners:
-            tell(error)
 
 
 @contextmanager

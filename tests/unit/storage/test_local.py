@@ -6,10 +6,12 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from pyveg.core.errors import RunLockedError, StoreError, StoreFullError
+from pyveg.core.errors import RunLockedError, StoreError, StoreFullError, StoreGoneError
 from pyveg.storage import local, process_marks
 from pyveg.storage.local import LocalStore
 
@@ -240,6 +242,33 @@ def test_a_held_lock_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.Mon
                 return
             time.sleep(0.01)
     pytest.fail("no sign of life")
+
+
+def test_a_folder_that_is_removed_takes_the_lock_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would keep nobody out of a new folder of that name; nothing is made again."""
+    monkeypatch.setattr("pyveg.storage.local_lock.BEAT_SECONDS", 0.02)
+    told: list[Exception] = []
+    lost = threading.Event()
+    store = LocalStore(tmp_path / "run")
+
+    def remove() -> None:
+        with store.lock("_pyveg/lock") as lock:
+            lock.on_lost(told.append)
+            lock.on_lost(lambda _: lost.set())
+            lock.check()
+            shutil.rmtree(tmp_path / "run")
+            assert lost.wait(10)
+            with pytest.raises(StoreGoneError, match="run, is gone: somebody removed it"):
+                lock.check()
+
+    with pytest.raises(StoreGoneError):
+        remove()
+    assert len(told) == 1
+    assert not (tmp_path / "run").exists()
+    with store.lock("_pyveg/lock") as lock:
+        lock.check()
 
 
 def test_who_has_to_wait_after_a_death_can_be_interrupted(
