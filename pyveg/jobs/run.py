@@ -11,7 +11,7 @@ from pathlib import Path
 from pyveg.core.coordinator import Coordinator
 from pyveg.core.engines import Engines, joined
 from pyveg.core.errors import ConfigError, NotARunError
-from pyveg.core.events import ClosingStep, Event, Observer, RunStarted, TaskEnded
+from pyveg.core.events import ClosingStep, EngineStatus, Event, Observer, RunStarted, TaskEnded
 from pyveg.core.layout import failed_task_key
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.planner import Plan
@@ -225,7 +225,8 @@ def start(
     begin = time.perf_counter()
     pipeline, graph = prepared.pipeline, prepared.plan.graph
     far = far_modes(pipeline, graph)
-    warnings = (*prepared.plan.warnings, *reachable.check(graph, prepared.resumed, far))
+    away = reachable.check(graph, prepared.resumed, far)
+    warnings = (*prepared.plan.warnings, *away)
     with _claimed(prepared) as claimed, ExitStack() as stack:
         store, lock = claimed
         journal = Journal(store, epoch=lock.epoch, warnings=warnings, on_stop=prepared.ask_to_stop)
@@ -233,6 +234,8 @@ def start(
         notify = Observers([journal, *observers, *_forget_failures(prepared, store)])
         dispatch = Dispatch(store, pipeline.about, notify, far)
         notify(RunStarted(graph, store.url))
+        for note in away:
+            notify(EngineStatus(note, urgent=True))
         results = _run_tasks(prepared, claimed, dispatch, notify, on_interrupt)
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = closing.draw(open_run(store), picture=picture)

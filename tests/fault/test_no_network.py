@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import pyveg
+from pyveg.core.events import EngineStatus
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
 from pyveg.earth.types import Place
@@ -202,3 +203,37 @@ def _downloads(write_config: Any, folder: Path, url: str, watch: Any) -> RunRepo
         runner="serial",
     )
     return pyveg.run_pipeline(path, observers=[watch])
+
+
+@pytest.mark.usefixtures("believing")
+def test_one_service_of_two_is_away(write_config: Any, tmp_path: Path) -> None:
+    """What can be done is done; the other is told at once, and each of its dates fails by it."""
+    world = StacWorld(tmp_path / "world", Place(27.95, 11.57, 0.002))
+    world.add("2022-01-10")
+    told: list[str] = []
+    with world.serve() as server:
+        path = write_config(
+            region_size=0.002,
+            date_range=["2022-01-01", "2022-07-01"],
+            collections_to_use=["Sentinel2_EarthSearch", "ERA5_OpenMeteo"],
+            modules_to_use={
+                "Sentinel2_EarthSearch": ["VegetationDownloader"],
+                "ERA5_OpenMeteo": ["WeatherDownloader"],
+            },
+            special_config={
+                "Sentinel2_EarthSearch": {"catalogue": server.url, "cache": "none"},
+                "ERA5_OpenMeteo": {"url": "http://127.0.0.1:9/v1", "cache": "none"},
+            },
+            output_location=str(tmp_path / "out"),
+            runner="serial",
+        )
+        begin = time.monotonic()
+        watch = [lambda event: told.append(event.text) if isinstance(event, EngineStatus) else None]
+        report = pyveg.run_pipeline(path, observers=watch)
+    assert time.monotonic() - begin < 30, "dates do not each repeat their requests"
+    assert told[0].startswith("the weather archive 127.0.0.1:9 cannot be reached: it refuses")
+    assert report.exit_code == 1
+    assert report.counts == {State.SUCCEEDED: 1, State.SKIPPED: 5, State.FAILED: 6}
+    (row,) = [row for row in report.rows() if row.label.startswith("ERA5")]
+    assert len(row.reasons) == 1
+    assert "and 5 more failed: the weather archive" in row.reasons[0]
