@@ -68,7 +68,7 @@ def look_at_task(run: Run, task_id: str) -> TaskView:
     RunError
         If nothing in the run knows of such a Task.
     """
-    told = tuple(one for one in run.events() if one.record.task == task_id)
+    told = tuple(one for one in run.events() if one.record.task and one.record.task == task_id)
     done = _is_there(run, manifest_key(task_id))
     failed = failed_task_key(task_id)
     view = TaskView(

@@ -17,12 +17,15 @@ from pyveg.scripts import (
     azure_download,
     calc_EC,
     calibrate,
+    cancel,
     create_analysis_report,
     gee_analysis,
     gen_pattern,
+    logs,
     run_command,
     run_module,
     run_pipeline,
+    status,
 )
 from pyveg.testing.settings_tables import updated
 
@@ -66,6 +69,9 @@ def test_links_lead_somewhere(page: Path) -> None:
         gee_analysis,
         create_analysis_report,
         analysis_summary_data,
+        status,
+        logs,
+        cancel,
     ],
 )
 def test_options_in_the_docs_exist(command: object) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from pyveg.core.events import EngineStatus, Event, RunEnded
-from pyveg.core.layout import LOG_FILE
+from pyveg.core.layout import EVENTS, LOG_FILE, STATUS_FILE
 from pyveg.core.tasks import State
 from pyveg.jobs.observers import Observers
 from pyveg.jobs.run import run_pipeline
 from pyveg.runs.run import open_run
+from pyveg.runs.watch import RunState
 from pyveg.storage.local import LocalStore
 from pyveg.testing.graphs import fake_pipeline
 
@@ -53,16 +54,28 @@ def test_no_observer_ends_a_run(tmp_path: Any) -> None:
     assert "told no more: BrokenPipeError: nobody reads" in open_run(report.url).log
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("a bug")])
 def test_a_log_that_cannot_be_written_ends_nothing(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    write = LocalStore.write
+    write, open_write = LocalStore.write, LocalStore.open_write
+    told = (LOG_FILE, STATUS_FILE, EVENTS)
 
     def full(self: LocalStore, key: str, data: bytes) -> None:
-        if key == LOG_FILE:
-            raise OSError(28, "No space left on device")
+        if key.startswith(told):
+            raise error
         write(self, key, data)
 
+    def full_stream(self: LocalStore, key: str) -> Any:
+        if key.startswith(told):
+            raise error
+        return open_write(self, key)
+
     monkeypatch.setattr(LocalStore, "write", full)
+    monkeypatch.setattr(LocalStore, "open_write", full_stream)
     pipeline = fake_pipeline(output_location=str(tmp_path / "run"), runner="serial")
-    assert run_pipeline(pipeline).exit_code == 0
+    report = run_pipeline(pipeline)
+    assert report.exit_code == 0
+    run = open_run(report.url)
+    assert run.log == ""
+    assert run.status().state is RunState.UNKNOWN
