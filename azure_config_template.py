@@ -39,6 +39,7 @@ keep_pool = False  # True: leave the pool when the run ends; it goes on costing 
 
 task_retries = 1  # a task that failed is tried so often again
 node_start_minutes = 60  # a run gives up when no node has come up for so long
+waiting_minutes = 1  # it is told why, when tasks wait for so long while nodes idle
 poll_seconds = 1  # least time between two looks at what has changed; 30 at most
 
 # Names of environment variables whose values your tasks need too, such as "EE_TOKEN".
