@@ -34,6 +34,7 @@ from pyveg.testing.gate import Gate
 ON_NODES = (
     "e2e/test_azure_batch.py",
     "contract/test_azure_batch.py",
+    "contract/test_azure_look.py",
     "fault/test_azure_batch.py",
     "fault/test_azure_deleted.py",
     "fault/test_azure_takeover.py",

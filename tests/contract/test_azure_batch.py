@@ -19,7 +19,7 @@ from pyveg.testing.runner_contract import RunnerContract
 class TestAzureBatch(RunnerContract):
     runner_class = AzureBatchRunner
     n_items = 4  # each Task is a process that is started on a node
-    n_withdrawn = 0  # what the service has is ended by its job
+    n_withdrawn = 6
     names_settings: ClassVar[dict[str, int]] = {"n_batch_tasks": 5}  # of two names, and of one
 
     @pytest.fixture(autouse=True)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from azure_batch_emulator import Emulator, Faults, Settings
-from pyveg.core.tasks import TaskGraph
-from pyveg.runners.azure_batch import watch
+from pyveg.core.errors import LockLostError, StoreError
+from pyveg.core.events import EngineStatus
+from pyveg.core.layout import LOCK
+from pyveg.core.tasks import Task, TaskGraph
+from pyveg.runners.azure_batch import service, watch
 from pyveg.runners.azure_batch.runner import AzureBatchRunner
 from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_blob import AzureBlobStore
@@ -19,6 +23,7 @@ from pyveg.storage.memory import MemoryStore
 from pyveg.testing.graphs import fake_pipeline, work_of
 from pyveg.testing.runner_contract import Reports
 
+HELD = Faults(node_start_seconds=600)
 IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2204"}
 
 
@@ -71,3 +76,108 @@ def test_many_tasks_cost_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             runner.close()
         assert emulator.requests.counts["delete_job"] == 1
+
+
+class _Listener(Reports):
+    """Keeps what an engine tells, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def tell(self, status: EngineStatus) -> None:
+        """Keep it."""
+        self.told.append(status.text)
+
+
+class _Moody(MemoryStore):
+    """Raises an error at its next writes, as long as it has some."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[Exception] = []
+
+    def write(self, key: str, data: bytes) -> None:
+        if self.errors:
+            raise self.errors.pop()
+        super().write(key, data)
+
+
+@pytest.fixture
+def held() -> Iterator[Emulator]:
+    """A service whose nodes never come up, so that nothing is done."""
+    with Emulator(Settings(faults=HELD)) as emulator:
+        yield emulator
+
+
+def _ready(count: int) -> list[Task]:
+    graph = fake_pipeline(start={"count": count}).plan().graph
+    return [task for task in graph if task.id.startswith("A/Start/")]
+
+
+def test_what_cannot_be_submitted_now_is_submitted_later(
+    held: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service and the container are away for a while: nothing fails, nothing goes out twice."""
+    monkeypatch.setattr(service, "_TRIES", 2)
+    runner, store, listener = _runner(held, monkeypatch), _Moody(), _Listener()
+    runner.start(store, listener)
+    try:
+        store.errors = [StoreError("azure://run cannot be reached")] * 2
+        held.faults = replace(HELD, throttle_rate=1.0, retry_after=0.0)
+        runner.submit(_ready(250))
+        _until(lambda: sum("trying again" in text for text in listener.told) >= 2)
+        held.faults = HELD
+        _until(lambda: any("cannot be reached; trying again" in text for text in listener.told))
+        _until(lambda: held.requests.counts["get_job_task_counts"] >= 1)
+        _until(lambda: any("250 waiting" in text for text in listener.told))
+    finally:
+        runner.close()
+    assert listener.reports == []
+    assert held.requests.counts["create_job"] == held.requests.counts["create_pool"] == 1
+
+
+def test_a_lost_lock_ends_the_engine_without_a_word(
+    held: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who lost it reports nothing and removes nothing."""
+    runner, store, listener = _runner(held, monkeypatch), _Moody(), _Listener()
+    runner.start(store, listener)
+    store.errors = [LockLostError("the run was taken over")] * 9
+    runner.submit(_ready(2))
+    runner._thread.join(60)
+    assert not runner._thread.is_alive()
+    runner.close()
+    assert listener.reports == []
+    assert held.requests.counts["delete_job"] == held.requests.counts["delete_pool"] == 0
+
+
+def test_a_client_that_was_overtaken_removes_nothing(
+    held: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is told to end before it has noticed."""
+    runner, store, listener = _runner(held, monkeypatch), MemoryStore(), _Listener()
+    with store.lock(LOCK):
+        runner.start(store, listener)
+    runner.submit([replace(task, epoch=1) for task in _ready(2)])
+    _until(lambda: held.requests.counts["create_task_collection"] == 1)
+    with store.lock(LOCK):
+        runner.cancel()
+        runner.close()
+    assert held.requests.counts["delete_job"] == held.requests.counts["delete_pool"] == 0
+
+
+def test_tasks_that_are_taken_back(held: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are with the service are ended there; the others go on."""
+    runner, listener = _runner(held, monkeypatch), _Listener()
+    runner.start(MemoryStore(), listener)
+    tasks = _ready(5)
+    try:
+        runner.submit(tasks)
+        _until(lambda: any("5 waiting" in text for text in listener.told))
+        runner.withdraw([task.id for task in tasks[1:]])
+        _until(lambda: held.requests.counts["terminate_task"] == 4)
+        _until(lambda: any("1 waiting, 4 failed" in text for text in listener.told))
+    finally:
+        runner.close()
+    assert listener.reports == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyveg.core.events import EngineStatus
@@ -51,7 +51,7 @@ class Cause:
 class _Wait:
     """How long the ready tasks of one job have waited while nothing moved."""
 
-    since: float = field(default_factory=time.monotonic)
+    since: float
     looks: int = 0
     next: float = 0.0
     """When what keeps them back is looked at again; seconds of waiting."""
@@ -101,7 +101,7 @@ class Waiting:
         if moved or watch.paused or not self._stands(watch):
             self._waits.pop(watch.id, None)
             return ""
-        wait = self._waits.setdefault(watch.id, _Wait())
+        wait = self._waits.setdefault(watch.id, _Wait(time.monotonic()))
         wait.looks += 1
         if wait.looks < 2 or wait.seconds < wait.next:  # between two tasks nodes idle for a moment
             return ""
@@ -173,7 +173,7 @@ class Waiting:
         running = watch.counts.get("running", 0)
         if most is None or most < 0 or running < most:
             return None
-        wrong = f"the job may have {most} tasks running at once (max_parallel_tasks)"
+        wrong = f"max_parallel_tasks of the job is {most}"
         return Cause(wrong, "raise that in the portal", patient=bool(most))
 
     def _of_task(self, watch: JobWatch, ready: Bundle) -> Cause | None:
