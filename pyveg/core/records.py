@@ -78,12 +78,12 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with short names that `from_json` reads back; what is empty is left out."""
-        values = ((short, getattr(self, name)) for short, name in _NAMES.items())
-        return {
-            "e": str(self.kind),
-            "t": self.at,
-            **{short: value for short, value in values if value},
-        }
+        data: dict[str, Any] = {"e": self.kind.value, "t": self.at}
+        for short, name in _NAMES.items():
+            value = getattr(self, name)
+            if value:
+                data[short] = value
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -176,5 +176,7 @@ def plain_bytes(data: Any) -> bytes:
     Names of files may hold bytes that are no text, which Python shows as lone surrogates: they are
     written as escapes of JSON, and read back as they were.
     """
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace")
+    return _encode(data).encode("utf-8", "backslashreplace")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -118,6 +118,8 @@ class RunReport:
 
 def shown(text: str) -> str:
     """A text on one line: what would not show, such as a line break in a name, as an escape."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

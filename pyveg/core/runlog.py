@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from pyveg.core import segments
 from pyveg.core.errors import KeyMissingError
@@ -77,8 +78,13 @@ def _many(record: Record) -> str:
 
 
 def _stamped(at: float, offset: int, text: str) -> str:
-    moment = datetime.fromtimestamp(at, UTC).astimezone(timezone(timedelta(minutes=offset)))
-    return f"{moment:%Y-%m-%d %H:%M:%S} {text}"
+    return f"{_clock(int(at), offset)} {text}"
+
+
+@lru_cache(maxsize=8)  # many lines are of the same second
+def _clock(second: int, offset: int) -> str:
+    moment = datetime.fromtimestamp(second, timezone(timedelta(minutes=offset)))
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(frozen=True)
