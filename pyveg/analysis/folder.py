@@ -16,6 +16,7 @@ import io
 import json
 import re
 from collections.abc import Container, Mapping, Sequence
+from datetime import date
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.data.axis import Axis
+from pyveg.analysis.data.axis import Axis, axis_of
 from pyveg.analysis.data.columns import ANALYSIS, PARTS, series_table
 from pyveg.analysis.data.labels import short_label
 from pyveg.analysis.data.series import Series
@@ -36,7 +37,9 @@ from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
+from pyveg.earth.cadence import Lattice
 from pyveg.earth.metrics import Metric, installed, metrics_for
+from pyveg.earth.periods import Cadence
 from pyveg.runs.run import folders_with
 
 FOLDER = "analysis"
@@ -73,8 +76,8 @@ def write_analysis(analysis: Analysis, store: Store, prefix: str = FOLDER) -> st
     for name, table in analysis.tables().items():
         for file, data in table_files(name, table).items():
             store.write(f"{folder}/tables/{file}", data)
-    for date, picture in analysis.snapshots.pictures.items():
-        store.write(f"{folder}/pictures/{date}.jpg", picture)
+    for day, picture in analysis.snapshots.pictures.items():
+        store.write(f"{folder}/pictures/{day}.jpg", picture)
     store.write(f"{folder}/{RECORD}", _record(analysis))
     return folder
 
@@ -122,11 +125,27 @@ def _record(analysis: Analysis) -> bytes:
     record = {
         "format": FORMAT,
         **analysis.record(),
-        "axis": None if axis is None else {"months": axis.months, "days": axis.days},
+        "axis": None if axis is None else _axis_record(axis),
         "tables": list(analysis.tables()),
     }
     text = json.dumps(_plain(record), indent=1, ensure_ascii=False)
     return f"{text}\n".encode()
+
+
+def _axis_record(axis: Axis) -> dict[str, Any]:
+    anchor = str(axis.lattice.anchor)
+    return {"step": axis.cadence.text, "days": axis.days, "anchor": anchor, "first": axis.first}
+
+
+def _axis(record: Mapping[str, Any], dates: pd.DatetimeIndex) -> Axis:
+    """An axis as it was; earlier versions wrote down the length of a step, not where it begins."""
+    if "step" in record:
+        lattice = Lattice(Cadence.parse(record["step"]), date.fromisoformat(record["anchor"]))
+        return Axis(dates, lattice, record["first"])
+    days = max(1, round(record["days"]))
+    return axis_of(
+        Cadence(record["months"], "m") if record["months"] else Cadence(days, "d"), dates
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -228,7 +247,7 @@ def _series(
     axis = None
     if record["axis"] is not None:
         dates = pd.DatetimeIndex(table.groupby("step")["date"].first())
-        axis = Axis(dates, record["axis"]["months"], record["axis"]["days"])
+        axis = _axis(record["axis"], dates)
     notes = tuple(record["notes"])
     return Series(record["collection"], table, axis, notes, record["metadata"], declared)
 

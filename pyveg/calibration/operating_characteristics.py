@@ -17,7 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg.analysis.data.columns import CALIBRATION_SUMMARY
-from pyveg.analysis.data.series import KEYS, WEATHER, Series
+from pyveg.analysis.data.series import KEYS, Series
+from pyveg.analysis.data.weather import WEATHER
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.signals import MEASURES
 from pyveg.analysis.temporal.indicators import default_metrics, temporal_indicators

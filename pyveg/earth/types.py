@@ -69,3 +69,4 @@ class Collection:
     min_date: date | None = None
     max_date: date | None = None
     time_per_point: str = "1m"
+    """Length of a period; empty for a Source of dates where nobody states it: what they say."""

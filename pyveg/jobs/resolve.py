@@ -353,10 +353,14 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
             )
         if issubclass(cls, EarthModule):
             cls.check_declarations(f'modules_to_use["{key}"]')
-    metrics.declared(cls for _, cls in modules)
     _check_ignored(job, source, (key, *(cls.__name__ for _, cls in modules)))
     specs = tuple(
         ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
+    )
+    metrics.merged(
+        (spec.cls.__name__, spec.cls.measures(spec.settings))
+        for spec in specs
+        if issubclass(spec.cls, EarthModule)
     )
     place, _ = job.region
     regions.check_pixels(place, collection, specs)
@@ -412,6 +416,8 @@ def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> C
     where = f'data_collections["{key}"]'
     fields = {name: given[name] for name in COLLECTION_FIELDS if given.get(name) is not None}
     fields.setdefault("collection_name", key)
+    if not registry.load("source", given["source"]).by_period:
+        fields.setdefault("time_per_point", "")  # what its dates say
     settings = {name: given[name] for name in source_names if name in given}
     if isinstance(settings.get("path"), str | Path) and "://" not in str(settings["path"]):
         # In full, because the run may be finished from another folder.
@@ -420,7 +426,8 @@ def _collection(key: str, given: Mapping[str, Any], source_names: set[str]) -> C
     collection = params.build(
         Collection, {"key": key, "source_settings": params.plain(settings), **fields}, where
     )
-    periods.parse_step(collection.time_per_point)
+    if collection.time_per_point:
+        periods.parse_step(collection.time_per_point)
     if collection.source != DEFAULT_SOURCE:
         return collection
     product_of(collection.collection_name, where)  # one that is retired is refused here

@@ -16,10 +16,11 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.module import Planning, SequencePlan
 from pyveg.core.tasks import plain_scope, scope_from_json, task_id
 from pyveg.core.types import Item
+from pyveg.earth.cadence import find_cadence
 from pyveg.earth.layout import Layout
-from pyveg.earth.metrics import Metric, Support, declared
+from pyveg.earth.metrics import Metric, Support, merged
 from pyveg.earth.module import EarthJob, EarthModule
-from pyveg.earth.periods import period_of
+from pyveg.earth.periods import middle_of, period_of
 from pyveg.earth.subject import Subject, collection_of
 from pyveg.earth.types import Collection, DateRange
 from pyveg.modules.series_table import row_of, write_table
@@ -40,6 +41,8 @@ class Series:
     """Names of all its Modules in the registry, in order."""
     modules: tuple[type[EarthModule[Any]], ...]
     """Those of its Modules that measure something."""
+    measured: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
+    """Name of a class -> what it measures, where its settings decide on that."""
 
     @property
     def name(self) -> str:
@@ -54,7 +57,17 @@ class Series:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """What its Modules measure, by name."""
-        return declared(self.modules)
+        return merged((cls.__name__, self.of(cls)) for cls in self.modules)
+
+    def of(self, cls: type[EarthModule[Any]]) -> tuple[Metric, ...]:
+        """What one of its Modules measures."""
+        return self.measured.get(cls.__name__, cls.metrics)
+
+    @cached_property
+    def time_per_point(self) -> str:
+        """Its step: of the collection, or what the dates say where that states none."""
+        days = (middle_of(period_of(item)) for item in self.items)
+        return self.collection.time_per_point or find_cadence(days).text
 
 
 @dataclass(frozen=True)
@@ -147,7 +160,8 @@ def _summary(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Iter
         if of_place:
             yield f'"place": {_text(of_place)},\n'
         metrics = [metric.to_json() for metric in one.metrics.values()]
-        yield f'"metrics": {_text(metrics)},\n"periods": {_text(_periods(one.items))}\n}},\n'
+        yield f'"metrics": {_text(metrics)},\n"time_per_point": {_text(one.time_per_point)},\n'
+        yield f'"periods": {_text(_periods(one.items))}\n}},\n'
     yield f'"metadata": {_text(_metadata(job, series, tally), indent=1)},\n'
     yield f'"missing": {_text(tally.missing, indent=1)}\n}}\n'
 
@@ -165,7 +179,18 @@ def _text(value: Any, indent: int | None = None) -> str:
 
 def _pack(plan: SequencePlan) -> dict[str, Any]:
     items = [[item.name, params.plain(item.details)] for item in plan.items]
-    return {"scope": plain_scope(plan.scope), "items": items, "modules": list(plan.modules)}
+    packed = {"scope": plain_scope(plan.scope), "items": items, "modules": list(plan.modules)}
+    measured = {
+        cls.__name__: [metric.to_json() for metric in cls.measures(settings)]
+        for cls, settings in zip(map(_class, plan.modules), plan.settings, strict=False)
+        if issubclass(cls, EarthModule) and cls.measures(settings) != cls.metrics
+    }
+    return {**packed, "measured": measured} if measured else packed
+
+
+def _class(name: str) -> type[module.Module[Any]]:
+    cls: type[module.Module[Any]] = registry.load("module", name)
+    return cls
 
 
 def _unpack(data: Mapping[str, Any]) -> Series:
@@ -173,7 +198,11 @@ def _unpack(data: Mapping[str, Any]) -> Series:
     subject = Subject.of(scope)
     if subject.collection is None:
         raise TypeError(f"{scope.sequence} was packed without a collection")
-    classes = [registry.load("module", name) for name in data["modules"]]
+    classes = [_class(name) for name in data["modules"]]
+    measured = {
+        name: tuple(map(Metric.from_json, metrics))
+        for name, metrics in data.get("measured", {}).items()
+    }
     return Series(
         subject=subject,
         collection=subject.collection,
@@ -181,7 +210,8 @@ def _unpack(data: Mapping[str, Any]) -> Series:
         items=tuple(Item(name, details) for name, details in data["items"]),
         sequence=scope.sequence,
         steps=tuple(data["modules"]),
-        modules=tuple(cls for cls in classes if getattr(cls, "metrics", ())),
+        modules=tuple(cls for cls in classes if issubclass(cls, EarthModule) and cls.metrics),
+        measured=measured,
     )
 
 
@@ -190,7 +220,7 @@ def _read(job: EarthJob[Any], series: Series, item: str) -> Measured:
     chips: dict[int, Record] = {}
     place: Record = {}
     for cls in series.modules:
-        own = {metric.name for metric in cls.metrics} | set(cls.attributes)
+        own = {metric.name for metric in series.of(cls)} | set(cls.attributes)
         for record in _records(job, series, item, cls, "chip") or ():
             # By number: the Modules may have measured different chips of a date.
             _merge(chips.setdefault(record["chip"], {}), record, own)
@@ -209,7 +239,7 @@ def _records(
     job: EarthJob[Any], series: Series, item: str, cls: type[EarthModule[Any]], support: Support
 ) -> Any:
     """What a Module wrote of a date; None where it measures nothing of that kind, or has failed."""
-    if not any(metric.support == support for metric in cls.metrics):
+    if not any(metric.support == support for metric in series.of(cls)):
         return None
     try:
         key = series.layout.records(item, cls.records_file(support))
@@ -241,7 +271,7 @@ def _metadata(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Rec
     return {
         "start_date": str(dates.start),
         "end_date": str(dates.end),
-        "time_per_point": main.collection.time_per_point,
+        "time_per_point": main.time_per_point,
         "longitude": job.place.longitude,
         "latitude": job.place.latitude,
         "region_size": job.place.region_size,

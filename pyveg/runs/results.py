@@ -9,11 +9,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pyveg import formats
 from pyveg.core.errors import DataError
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
+from pyveg.earth.types import DateRange
+from pyveg.runs.summary_dates import Dates, read_summary_dates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +48,11 @@ class Results:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     """What is known of the numbers, by name: as the run declared them, or, for results that
     declare nothing, as the Modules that are installed do."""
+    periods: Mapping[str, Mapping[date, DateRange]] = field(default_factory=dict)
+    """Name of a collection -> date -> the days that it stands for, also of dates without data; only
+    what the summary says."""
+    steps: Mapping[str, str] = field(default_factory=dict)
+    """Name of a collection -> its `time_per_point`; only what the summary says of each."""
 
 
 def read_summary(data: bytes) -> Results:
@@ -53,11 +61,13 @@ def read_summary(data: bytes) -> Results:
 
     try:
         summary = formats.decode_json(data)
-        chips = pd.DataFrame(_rows(summary, "vegetation"))
-        weather = pd.DataFrame(_rows(summary, "weather"))
-        place = pd.DataFrame(_place_rows(summary))
+        parts = {name: part for name, part in summary.items() if name not in _KEYS}
+        dates = {name: read_summary_dates(name, part) for name, part in parts.items()}
+        chips = pd.DataFrame(_rows(parts, dates, "vegetation"))
+        weather = pd.DataFrame(_rows(parts, dates, "weather"))
+        place = pd.DataFrame(_place_rows(parts, dates))
         metadata = summary.get("metadata", {})
-        declared = list(_declared(summary))
+        declared = list(_declared(parts))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
             f"this is no results_summary.json of pyveg: {error}", "give one that a run has written"
@@ -69,7 +79,10 @@ def read_summary(data: bytes) -> Results:
         _tidy(place, ["date", "collection"]) if len(place) else place,
         # Results of earlier versions declare nothing.
         {metric.name: metric for metric in declared} or installed(),
-    )
+        {name: known.periods for name, known in dates.items() if known.periods},
+        {name: str(part["time_per_point"]) for name, part in parts.items()
+         if part.get("time_per_point")},
+    )  # fmt: skip
 
 
 def read_series(data: bytes) -> pd.DataFrame:
@@ -88,32 +101,32 @@ def read_series(data: bytes) -> pd.DataFrame:
     return table.sort_values(["collection", "date"], kind="stable", ignore_index=True)
 
 
-def _rows(summary: Mapping[str, Any], data_type: str) -> Iterator[dict[str, Any]]:
-    for name, part in summary.items():
-        if name in _KEYS or part["type"] != data_type:
+def _rows(
+    parts: Mapping[str, Any], dates: Mapping[str, Dates], data_type: str
+) -> Iterator[dict[str, Any]]:
+    for name, part in parts.items():
+        if part["type"] != data_type:
             continue
-        for date, value in part["time-series-data"].items():
+        for written, value in part["time-series-data"].items():
             # Weather has one record per date, vegetation a list of them, and null is no data.
             records = [value] if isinstance(value, Mapping) else value or []
             for record in records:
-                row = {**record, "date": date, "collection": name}
+                row = {**record, "date": dates[name].days[written], "collection": name}
                 if "feature_vec" in row:
                     row["feature_vec"] = tuple(row["feature_vec"])
                 yield row
 
 
-def _place_rows(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _place_rows(parts: Mapping[str, Any], dates: Mapping[str, Dates]) -> Iterator[dict[str, Any]]:
     """What was measured on the whole region of vegetation collections."""
-    for name, part in summary.items():
-        if name not in _KEYS:
-            for date, record in part.get("place", {}).items():
-                yield {**record, "date": date, "collection": name}
+    for name, part in parts.items():
+        for written, record in part.get("place", {}).items():
+            yield {**record, "date": dates[name].days[written], "collection": name}
 
 
-def _declared(summary: Mapping[str, Any]) -> Iterator[Metric]:
+def _declared(parts: Mapping[str, Any]) -> Iterator[Metric]:
     """What the summary says of its numbers, vegetation before weather."""
-    parts = [part for name, part in summary.items() if name not in _KEYS]
-    for part in sorted(parts, key=lambda part: bool(part["type"] == "weather")):
+    for part in sorted(parts.values(), key=lambda part: bool(part["type"] == "weather")):
         yield from map(Metric.from_json, part.get("metrics", ()))
 
 

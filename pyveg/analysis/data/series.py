@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.axis import Axis, find_steps, make_axis
+from pyveg.analysis.data.axis import Axis, Periods, make_axis
 from pyveg.analysis.data.columns import SERIES, series_table
 from pyveg.analysis.data.labels import label, metric_of, short_label
+from pyveg.analysis.data.stated import stated_step
+from pyveg.analysis.data.weather import WEATHER, weather_on
 from pyveg.core.errors import DataError
 from pyveg.earth.chips import VALID_FRACTION
-from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
+from pyveg.earth.metrics import PRECIPITATION, Metric, installed
 from pyveg.runs.load import load_summary
 from pyveg.runs.results import Results
 
-WEATHER = (PRECIPITATION, TEMPERATURE)
 KEYS = tuple(SERIES.names)
 PLACE = -1
 """Number of the chip in rows that are about the whole region."""
@@ -117,21 +118,22 @@ def load_series(path: str | Path, *, min_valid: float = 0.5) -> list[Series]:
 
 def make_series(results: Results, *, min_valid: float = 0.5) -> list[Series]:
     """Series of each vegetation collection of a summary, in order of their names."""
-    step = str(results.metadata.get("time_per_point") or "")
-    main = results.metadata.get("collection")
     chips, place = _by_collection(results.chips), _by_collection(results.place)
-    return [
-        tidy(
+    made = []
+    for name in sorted({*chips, *place}):
+        step, notes = stated_step(results, name)
+        one = tidy(
             chips.get(name),
             results.weather,
-            time_per_point=step if name == main else "",
+            time_per_point=step,
             min_valid=min_valid,
             metadata=results.metadata,
             place=place.get(name),
             declared=results.metrics,
+            periods=results.periods,
         )
-        for name in sorted({*chips, *place})
-    ]
+        made.append(replace(one, notes=(*notes, *one.notes)))
+    return made
 
 
 def _by_collection(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -149,6 +151,7 @@ def tidy(
     metadata: Mapping[str, Any] | None = None,
     place: pd.DataFrame | None = None,
     declared: Mapping[str, Metric] | None = None,
+    periods: Mapping[str, Periods] | None = None,
 ) -> Series:
     """Put the records of one collection on a regular axis.
 
@@ -159,9 +162,9 @@ def tidy(
         `chip`, `latitude`, `longitude` and `valid_fraction` where there are some. In any order.
         None or no rows where only the whole region was measured.
     weather : DataFrame, optional
-        As `pyveg.load_weather` gives it; joined by step, not by equal dates.
+        As `pyveg.load_weather` gives it; joined by the days that its periods share with a step.
     time_per_point : str
-        The step, ``"1m"``; found from the dates where empty.
+        The step, ``"1m"``; found from periods or dates where empty.
     min_valid : float
         Share of valid pixels below which a record is missing.
     metadata : mapping, optional
@@ -169,10 +172,17 @@ def tidy(
         Metrics of the whole region: a row per date, as in `Results.place`.
     declared : mapping of str to Metric, optional
         What is known of the metrics; those of the Modules that are installed where not given.
+    periods : mapping of str to mapping of date to DateRange, optional
+        Name of a collection, also of that of the weather -> what its dates stand for.
 
     Returns
     -------
     Series
+
+    Raises
+    ------
+    DataError
+        For a date that lies lifetimes away from the others.
 
     Notes
     -----
@@ -196,13 +206,15 @@ def tidy(
         chips = chips.sort_values(["date", "chip"], kind="stable", ignore_index=True)
     # Dates of the region count too: it may have been measured where every chip was under clouds.
     dates = pd.concat([one["date"] for one in (chips, region) if len(one)], ignore_index=True)
-    axis, steps = make_axis(dates, time_per_point)
+    spans = periods or {}
+    axis, steps = make_axis(dates, time_per_point, spans.get(name))
     table = _on_axis(chips.assign(step=steps[: len(chips)]), axis, notes).assign(collection=name)
     gaps = len(axis) - len(np.unique(steps))
     if gaps:
         notes.append(f"{gaps} of {len(axis)} steps ({axis.text}) have no data: they stay gaps")
     table = _with_place(table, region.assign(step=steps[len(chips) :]), known, notes)
-    table = _with_weather(table, weather, axis, notes)
+    rain = weather_on(axis, weather, spans, notes)
+    table = table if rain is None else table.join(rain, on="step")
     table = series_table(table.columns, known).frame(table)
     return Series(name, table, axis, tuple(notes), about, known)
 
@@ -212,7 +224,7 @@ def _dated(records: pd.DataFrame | None) -> pd.DataFrame:
     if records is None or "date" not in records.columns:
         return pd.DataFrame({"date": pd.Series(dtype="datetime64[ns]")})
     known = records[records["date"].notna()].reset_index(drop=True)
-    return known.assign(date=pd.to_datetime(known["date"]))
+    return known.assign(date=pd.to_datetime(known["date"]).dt.normalize())
 
 
 def _declared_of_place(
@@ -309,25 +321,6 @@ def _with_place(
         notes.append("several records of the whole region fall in one step: they were averaged")
     known = _without_void(region.astype(dict.fromkeys(names, np.float64)), declared, notes)
     return table.join(known.groupby("step")[names].mean(), on="step")
-
-
-def _with_weather(
-    table: pd.DataFrame, weather: pd.DataFrame | None, axis: Axis, notes: list[str]
-) -> pd.DataFrame:
-    columns = [] if weather is None else [name for name in WEATHER if name in weather.columns]
-    known = None if weather is None else weather.dropna(subset=columns, how="all")
-    if known is None or not columns or known.empty:
-        notes.append("there is no weather")
-        return table
-    if known["collection"].nunique() > 1:
-        first = known["collection"].iloc[0]
-        notes.append(f'there are several weather collections; "{first}" was used')
-        known = known[known["collection"] == first]
-    steps = find_steps(axis, pd.to_datetime(known["date"]))
-    means = known.groupby(steps)[columns].mean()
-    if pd.Series(steps).duplicated().any():
-        notes.append("several dates of weather fall in one step: they were averaged")
-    return table.join(means, on="step")
 
 
 def site_table(series: Series, metric: str) -> pd.DataFrame:

@@ -122,7 +122,8 @@ def season_cycle(analysis: Analysis) -> Figure | None:
     figure, axes = panels(rows, 2, height=1.7, gap=0.75, top=0.62, bottom=0.45)
     years = len(axis_of_time) / axis_of_time.period
     for axis, metric in zip(axes.ravel(), metrics, strict=False):
-        table = site_table(analysis.series, metric).dropna(subset=["middle"])
+        table = site_table(analysis.series, metric).assign(month=axis_of_time.months_of_year)
+        table = table.dropna(subset=["middle"])
         late = (table["step"] >= len(axis_of_time) / 2).to_numpy()
         parts = [("whole record", table, True)]
         if years >= HALVES_FROM:
@@ -141,7 +142,7 @@ def season_cycle(analysis: Analysis) -> Figure | None:
 
 def _draw_year(axis: Axes, table: pd.DataFrame, colour: str, label: str, *, whole: bool) -> None:
     """A year as a line with filled dots, or dashed with open ones."""
-    month = table["date"].dt.month
+    month = table["month"]
     middle = table["middle"].groupby(month).median()  # a month that no step meets is no gap
     axis.plot(middle.index, middle, "-" if whole else "--", color=colour, label=f"median, {label}")
     axis.plot(

@@ -49,10 +49,13 @@ def series(analysis: Analysis) -> str:
 
 def season(analysis: Analysis) -> str:
     """Of `figures.season_cycle`."""
-    lines = []
+    lines: list[str] = []
+    axis = analysis.series.axis
+    if axis is None:
+        return ""
     for metric in shown_metrics(analysis):
-        table = site_table(analysis.series, metric).dropna(subset=["middle"])
-        middle = table.groupby(table["date"].dt.month)["middle"].median()
+        table = site_table(analysis.series, metric).assign(month=axis.months_of_year)
+        middle = table.dropna(subset=["middle"]).groupby("month")["middle"].median()
         months = pd.to_datetime(middle.index.astype(str), format="%m").strftime("%B")
         high, low = int(middle.argmax()), int(middle.argmin())
         lines.append(

@@ -20,6 +20,8 @@ from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import no_snapshots
 from pyveg.analysis.verdict import LEVELS
 from pyveg.core.errors import DataError
+from pyveg.earth.cadence import Lattice
+from pyveg.earth.periods import Cadence
 from pyveg.testing.analyses import made_analysis, made_series
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))
@@ -269,7 +271,8 @@ def test_large_figures_become_png(bare: Analysis) -> None:
 def test_steps_too_long_for_a_year_have_no_season(bare: Analysis) -> None:
     axis = bare.series.axis
     assert axis is not None
-    yearly = replace(bare, series=replace(bare.series, axis=replace(axis, months=12)))
+    years = replace(axis, lattice=Lattice(Cadence(12, "m"), axis.lattice.anchor))
+    yearly = replace(bare, series=replace(bare.series, axis=years))
     assert season_cycle(yearly) is None
     shown = gallery(yearly, {})["season"]
     assert shown.why == "Steps of 12 months are too long to show a year."
