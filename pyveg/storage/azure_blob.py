@@ -401,7 +401,8 @@ class AzureBlobStore:
 
 
 def _is_value(blob: BlobProperties) -> bool:
-    is_folder = (blob.metadata or {}).get("hdi_isfolder") == "true"
+    marks = {name.lower(): text for name, text in (blob.metadata or {}).items()}
+    is_folder = str(marks.get("hdi_isfolder")).lower() == "true"  # tools differ in its letters
     return not (
         is_folder
         or (blob.name.endswith("/") and not blob.size)  # what other tools make for a folder

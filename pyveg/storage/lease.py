@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from pyveg.core.clock import elapsed
-from pyveg.core.errors import KeyMissingError, StoreError, StoreGoneError
+from pyveg.core.errors import KeyMissingError, LockLostError, StoreError, StoreGoneError
 from pyveg.core.ports import Holder
 from pyveg.storage.lock_owner import LockOwner, locked, lost
 from pyveg.storage.renewed_lock import RenewedLock, Taken
@@ -142,7 +142,22 @@ class Lease(RenewedLock):
         self._put(self._key)
         # Who takes over looks at the lease once more after its claim, as this does at claims.
         if late or self._runs_out():
-            self._refuse_successor(late=True)
+            try:
+                self._refuse_successor(late=True)
+            except LockLostError:
+                self._hand_over()
+                raise
+
+    def _hand_over(self) -> None:
+        """Put the lease of who took over in the place of the one just written over it.
+
+        That one does so itself at its next renewal; Tasks look at the epoch before that.
+        """
+        now, successors = self._current(self._key), self._successors()
+        last = successors[-1] if successors else None
+        if last is not None and now is not None and now.token == self._owner.token:
+            theirs = replace(last, expires=time.time() + self._seconds)
+            self._objects.write(self._key, theirs.to_json().encode())
 
     def _give_back(self) -> None:
         self._refuse_successor(late=False)
@@ -157,12 +172,17 @@ class Lease(RenewedLock):
                 "run",
                 "start the run again",
             )
-        if now.token != self._owner.token and (now.epoch >= self._owner.epoch or _is_valid(now)):
+        if now.token != self._owner.token and self._is_newer(now):
             raise lost(self._url, now)
         if late and self._successors():
             time.sleep(2 * self._settle)  # it may see this process and withdraw
             if successors := self._successors():
                 raise lost(self._url, successors[-1])
+
+    def _is_newer(self, other: LockOwner) -> bool:
+        """Whether a lease is of a later holder, and not one that an earlier holder wrote late."""
+        of_older_version = other.epoch == 0 and _is_valid(other)
+        return of_older_version or other.epoch >= self._owner.epoch
 
     def _successors(self) -> list[LockOwner | None]:
         """Claims of later epochs that were not withdrawn."""
@@ -197,8 +217,9 @@ def holder_of(objects: LeaseObjects, key: str) -> Holder | None:
     owner = LockOwner.from_json(_read(objects, key))
     if owner is None or owner.released:
         return None
-    seen = datetime.fromtimestamp(owner.expires - owner.seconds, UTC)
-    return owner.holder(_is_valid(owner), seen)
+    # Older versions did not write how long a lease is.
+    renewed = datetime.fromtimestamp(owner.expires - owner.seconds, UTC) if owner.seconds else None
+    return owner.holder(_is_valid(owner), renewed)
 
 
 def epoch_of(objects: LeaseObjects, key: str) -> int:

@@ -104,7 +104,7 @@ def test_folders_of_an_account_are_no_values(store: AzureBlobStore, tmp_path: Pa
     for name, metadata in (
         ("app", {"hdi_isfolder": "true"}),
         ("app/deep", {"hdi_isfolder": "true"}),
-        ("nothing_in_it", {"hdi_isfolder": "true"}),
+        ("nothing_in_it", {"Hdi_isfolder": "true"}),
         ("notes/", {}),
     ):
         store._client.get_blob_client(name).upload_blob(b"", metadata=metadata)

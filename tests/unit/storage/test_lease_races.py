@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +20,7 @@ from pyveg.storage import lease, renewed_lock
 from pyveg.storage.lease import Lease, epoch_of
 
 SECONDS = 60.0
-HISTORIES = 200
+HISTORIES = 150
 
 
 class World:
@@ -230,3 +231,152 @@ def test_somebody_gets_a_lock_in_the_end(worlds: Iterator[World]) -> None:
             seen.forget()
         assert last.epoch > max(seen.epochs, default=0), world.seed
         assert epoch_of(objects, "lock") == last.epoch, world.seed
+
+
+class Bench:
+    """Objects and a clock of which one moment is chosen: before the next write, or a sleep."""
+
+    url = "bench://"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1e9
+        self.values: dict[str, bytes] = {}
+        self.before_write: Callable[[], None] | None = None
+        self.while_asleep: Callable[[], None] | None = None
+        self.leases: list[Lease] = []
+        clock = SimpleNamespace(time=lambda: self.now, sleep=self.sleep)
+        for module in (lease, renewed_lock):
+            monkeypatch.setattr(module, "time", clock)
+            monkeypatch.setattr(module, "elapsed", clock.time)
+        monkeypatch.setattr(lease, "_taking", nullcontext())
+
+    def sleep(self, seconds: float) -> None:
+        act, self.while_asleep = self.while_asleep, None
+        if act:
+            act()
+        self.now += seconds
+
+    def read(self, key: str) -> bytes:
+        if key not in self.values:
+            raise KeyMissingError(key, self.url)
+        return self.values[key]
+
+    def write(self, key: str, data: bytes) -> None:
+        act, self.before_write = self.before_write, None
+        if act:
+            act()
+        self.values[key] = data
+
+    def create(self, key: str, data: bytes) -> bool:
+        return self.values.setdefault(key, data) is data
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+    def taken(self) -> Lease:
+        one = Lease(self, "lock", SECONDS)
+        self.leases.append(one)
+        one.acquire()
+        return one
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    made = Bench(monkeypatch)
+    yield made
+    for one in made.leases:
+        one._stop.set()
+
+
+def test_a_renewal_that_was_suspended_before_its_write_is_none(bench: Bench) -> None:
+    """It began in time; when it wrote, somebody else had the lock."""
+    first = bench.taken()
+    others: list[Lease] = []
+
+    def take_over() -> None:
+        bench.now += 4
+        others.append(bench.taken())
+
+    bench.now += 57
+    bench.before_write = take_over
+    first._try()
+    (other,) = others
+    assert (first.epoch, other.epoch) == (1, 2)
+    with pytest.raises(LockLostError):
+        first.check()
+    assert epoch_of(bench, "lock") == 2
+    other.check()
+    other._try()
+    other.check()
+
+
+def test_a_lease_that_was_overwritten_late_lets_nobody_in(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rightful holder, whose claim is old by now, has the time to mend it."""
+    first = bench.taken()
+    others: list[Lease] = []
+
+    def take_over() -> None:
+        bench.now += 4
+        others.append(bench.taken())
+        for _ in range(3):
+            bench.now += 20
+            others[0]._try()
+
+    bench.now += 57
+    bench.before_write = take_over
+    with monkeypatch.context() as patch:  # it dies as soon as it has written
+        patch.setattr(first, "_hand_over", lambda: None)
+        first._try()
+    (other,) = others
+    assert epoch_of(bench, "lock") == 1, "what was written late"
+    bench.while_asleep = other._try
+    with pytest.raises(RunLockedError):
+        bench.taken()
+    other.check()
+    assert epoch_of(bench, "lock") == other.epoch == 2
+
+
+def test_of_two_that_find_a_lease_free_one_gets_it(bench: Bench) -> None:
+    """Also where one is suspended between its claim and its lease for longer than a lease."""
+    first = bench.taken()
+    bench.now += SECONDS + 1
+    others: list[Lease] = []
+
+    def faster() -> None:
+        bench.now += SECONDS + 1
+        others.append(bench.taken())
+
+    bench.before_write = faster
+    with pytest.raises(RunLockedError):
+        bench.taken()
+    (other,) = others
+    other._try()
+    other.check()
+    assert other.epoch == epoch_of(bench, "lock") == 3, "2 was claimed and never had"
+    with pytest.raises(LockLostError):
+        first.check()
+
+
+def test_a_claim_that_was_withdrawn_costs_nobody_the_lock(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The holder came back while another was about to take over."""
+    first = bench.taken()
+    bench.now += SECONDS + 1
+    create = bench.create
+
+    def come_back(key: str, data: bytes) -> bool:
+        renewed = replace(first._owner, expires=bench.now + SECONDS)
+        bench.values["lock"] = renewed.to_json().encode()
+        return create(key, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench, "create", come_back)
+        with pytest.raises(RunLockedError):
+            bench.taken()
+    first.check()
+    assert first.epoch == epoch_of(bench, "lock") == 1
+    first.release()
+    assert bench.taken().epoch == 3

@@ -116,6 +116,22 @@ def test_the_lease_of_a_killed_process_ends(url: str) -> None:
         assert _lease(url)["token"] != "other"
 
 
+def test_a_lease_of_an_older_version_has_no_epoch(url: str) -> None:
+    store = FsspecStore(url)
+    _leave_behind(url, time.time() + 100)
+    holder = store.holder("lock")
+    assert holder is not None
+    assert (str(holder), holder.epoch, holder.alive) == ("process 7 on host far", 0, True)
+    assert holder.seen is None
+    assert store.epoch("lock") == 0
+    _leave_behind(url, time.time() - 1)
+    holder = store.holder("lock")
+    assert holder is not None
+    assert holder.alive is False
+    with store.lock("lock") as lock:
+        assert lock.epoch == 1
+
+
 def test_a_lease_is_renewed_while_its_holder_lives(url: str) -> None:
     store = FsspecStore(url, lease_seconds=0.3)
     with store.lock("lock"):
