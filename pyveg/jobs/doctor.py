@@ -127,7 +127,9 @@ def _earth_engine_answers() -> Iterator[Finding]:
         return  # reported by the check of the sign-in
     settings = EarthEngineSettings(max_wait=5, request_timeout=_WAIT)
     try:
-        answer = EarthEngineSource(settings).check()
+        source = EarthEngineSource(settings)
+        source.reach()
+        answer = source.check()
     except PyvegError as error:
         yield Finding("Earth Engine", Health.TROUBLE, error.wrong, error.cure)
     else:

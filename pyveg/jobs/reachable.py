@@ -20,7 +20,7 @@ from pyveg.core.tasks import Step, Task, TaskGraph
 
 LIMIT = 12.0
 """Seconds after which a look that has not ended counts for nothing: the service is slow."""
-MOST_ITEMS = 5_000
+MOST_ITEMS = 3_000
 """Items of a Module that are looked at; the others count as both at hand and not."""
 
 

@@ -87,6 +87,8 @@ class Answers:
 
     def has(self, request: Request, fingerprint: str) -> bool:
         """Whether an answer is stored that `fetch` would take; its rasters are not looked at."""
+        if self._files.empty:
+            return False
         path = self._files.path(f"{request_digest(request, fingerprint)}.zip")
         if path is None:
             return False

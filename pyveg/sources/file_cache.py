@@ -60,6 +60,17 @@ class FileCache:
             why = error.strerror or error
             _warn_once(f"{self.folder} cannot be written, and answers are not stored: {why}")
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is stored at all, which is found sooner than that many names are not."""
+        if self.folder is None:
+            return True
+        try:
+            with os.scandir(self.folder) as entries:
+                return next(entries, None) is None
+        except OSError:
+            return True
+
     def path(self, name: str) -> Path | None:
         """Where something of that name would be; None where nothing is stored."""
         return None if self.folder is None else self._path(self.folder, name)

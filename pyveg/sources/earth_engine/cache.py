@@ -33,6 +33,11 @@ class Cache:
     def __init__(self, folder: str) -> None:
         self._files = FileCache(folder, "earth_engine")
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is stored at all."""
+        return self._files.empty
+
     def read_json(self, key: str) -> Any:
         """What is stored under a key, or None."""
         data = self._files.read(f"{key}.json")

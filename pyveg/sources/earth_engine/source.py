@@ -173,6 +173,8 @@ class EarthEngineSource:
 
     def has(self, request: Request) -> bool:
         """Whether the answer is stored, and the service need not be asked."""
+        if self._cache.empty:
+            return False
         try:
             _Ahead(self.settings).fetch(request)
         except _NotStoredError:

@@ -136,11 +136,12 @@ def _defaults(settings: StacSettings) -> dict[str, Any]:
 
 
 def _gdal_options(settings: StacSettings, *, again: bool) -> dict[str, Any]:
-    """How GDAL asks for files over HTTP: 429 and 5xx are tried again, after longer and longer."""
+    """How GDAL asks for files over HTTP: what passes is tried again, after longer and longer."""
     return {
         "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # or it would list a folder of thousands
         "GDAL_HTTP_MAX_RETRY": settings.retries,
         "GDAL_HTTP_RETRY_DELAY": settings.retry_wait,
+        "GDAL_HTTP_RETRY_CODES": ",".join(map(str, sorted(answers.PASSING))),
         "GDAL_HTTP_TIMEOUT": max(1, round(settings.request_timeout)),
         "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(min(settings.request_timeout, 15))),
         "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",

@@ -162,6 +162,26 @@ def test_any_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
     assert service.asked > len(whole) / 4
 
 
+def test_what_is_stored_is_known_without_reading_it(tmp_path: Path) -> None:
+    """It is what `fetch` would take: settled, and not damaged."""
+
+    def has(now: float = LATER, **changes: Any) -> bool:
+        return Answers(str(tmp_path), clock=lambda: now).has(replace(REQUEST, **changes), "f")
+
+    assert not has()
+    fetch(tmp_path, Service())
+    assert has()
+    assert not has(bands={"red": "B5"})
+    assert not Answers("none").has(REQUEST, "f")
+    (path,) = tmp_path.rglob("*.zip")
+    path.write_bytes(path.read_bytes()[:40])
+    assert not has()
+    with pytest.raises(SkipItem):
+        fetch(tmp_path, Service("no image"), now=END + DAY)
+    assert has(now=END + 1.5 * DAY)
+    assert not has(now=END + 3 * DAY), "more scenes may have come"
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     service = Service()

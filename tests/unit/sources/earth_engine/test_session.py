@@ -369,6 +369,31 @@ def test_one_project_per_process(source: Any, scenes: Any, request_of: Any) -> N
             source(project="two", cache="none").fetch(request_of())
 
 
+def test_what_is_stored_is_known_without_asking(
+    scenes: Any, source: Any, request_of: Any, tmp_path: Any
+) -> None:
+    service = StandIn(scenes)
+    with service.instead():
+        assert not source().has(request_of())
+        assert service.calls == []
+        source().fetch(request_of())
+        asked = len(service.calls)
+        assert source().has(request_of())
+        assert not source().has(request_of(bands={"B4": "B4"})), "other pixels"
+        assert not source(cache="none").has(request_of())
+        assert len(service.calls) == asked
+    for file in (tmp_path / "cache").rglob("*.npz"):
+        file.unlink()
+    assert not source().has(request_of())
+
+
+def test_that_there_is_no_image_is_stored_too(source: Any, request_of: Any) -> None:
+    with StandIn().instead():
+        with pytest.raises(SkipItem):
+            source().fetch(request_of())
+        assert source().has(request_of())
+
+
 def test_nothing_is_started_before_it_must(source: Any, request_of: Any) -> None:
     """Neither items nor fingerprints nor what is in the cache need the service."""
     made: EarthEngineSource = source()
