@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from PIL import Image
+    from rasterio.crs import CRS
     from rasterio.io import DatasetReader
 
 PNG_END = b"IEND\xaeB`\x82"
@@ -94,16 +95,16 @@ def decode_geotiff(data: bytes) -> Raster:
     if not data:
         raise FormatError("not a GeoTIFF: there are no bytes")
     with (
-        _gdal("not a GeoTIFF, or the head of it is damaged or cut off"),
+        gdal_errors("not a GeoTIFF, or the head of it is damaged or cut off"),
         MemoryFile(data) as file,
         file.open(driver="GTiff") as dataset,
     ):
         if dataset.count != 1:
             raise FormatError(f"the GeoTIFF has {dataset.count} bands and should have one")
-        with _gdal("the GeoTIFF is damaged or cut off: its pixels cannot be read"):
+        with gdal_errors("the GeoTIFF is damaged or cut off: its pixels cannot be read"):
             array = dataset.read(1)
         _check_numbers(array)
-        return Raster(array, *_georeference(dataset), dataset.nodata)
+        return Raster(array, *georeference(dataset), dataset.nodata)
 
 
 def encode_geotiff(raster: Raster) -> bytes:
@@ -140,7 +141,9 @@ def encode_geotiff(raster: Raster) -> bytes:
         "blockysize": max(1, min(STRIP_BYTES // array[0].nbytes, len(array))),
     }
     with (
-        _gdal(f"a GeoTIFF cannot hold {array.dtype} with {raster.crs}, nodata {raster.nodata}"),
+        gdal_errors(
+            f"a GeoTIFF cannot hold {array.dtype} with {raster.crs}, nodata {raster.nodata}"
+        ),
         MemoryFile() as file,
     ):
         with file.open(**profile) as dataset:
@@ -182,7 +185,7 @@ def lonlat(
     columns, rows = np.asarray(columns, np.float64), np.asarray(rows, np.float64)
     x, y = a * columns + b * rows + c, d * columns + e * rows + f
     complaint = f"places in {raster_crs} cannot be turned into longitude and latitude"
-    with _gdal(complaint):
+    with gdal_errors(complaint):
         places = np.array(reproject(raster_crs, "EPSG:4326", x.tolist(), y.tolist())[:2])
     if not np.isfinite(places).all():
         raise FormatError(complaint)
@@ -324,8 +327,14 @@ def decode_json(data: bytes) -> Any:
 
 
 @contextmanager
-def _gdal(complaint: str) -> Iterator[None]:
-    """Raise what GDAL finds as `FormatError`; images without georeferencing are no reason."""
+def gdal_errors(complaint: str) -> Iterator[None]:
+    """Raise what GDAL finds as `FormatError`; images without georeferencing are no reason.
+
+    Parameters
+    ----------
+    complaint : str
+        The text of that error.
+    """
     from rasterio._err import CPLE_BaseError
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -339,16 +348,19 @@ def _gdal(complaint: str) -> Iterator[None]:
             raise FormatError(complaint) from error
 
 
-def _georeference(
+def georeference(
     dataset: DatasetReader,
 ) -> tuple[str | None, tuple[float, float, float, float, float, float] | None]:
-    """Reference system and transform, as `Raster` has them."""
+    """Reference system and transform of an open dataset, as `Raster` has them."""
     a, b, c, d, e, f = map(float, dataset.transform[:6])
     transform = None if dataset.transform.is_identity else (a, b, c, d, e, f)
-    if not dataset.crs:
-        return None, transform
-    number = dataset.crs.to_epsg()
-    return dataset.crs.to_wkt() if number is None else f"EPSG:{number}", transform
+    return (name_of_crs(dataset.crs) if dataset.crs else None), transform
+
+
+def name_of_crs(crs: CRS) -> str:
+    """A reference system as `Raster` has it: by its number of EPSG, or as WKT."""
+    number = crs.to_epsg()
+    return str(crs.to_wkt()) if number is None else f"EPSG:{number}"
 
 
 def _check_numbers(array: NDArray[Any]) -> None:

@@ -12,6 +12,8 @@ EXIT_FINE = 0
 EXIT_FAILED = 1
 EXIT_WRONG = 2
 EXIT_INTERRUPTED = 130
+DOUBTS = "doubts"
+"""Name of the notes of a Task that say, in sentences, what may be wrong with its Item."""
 
 SHOWN_NAMES = 3
 """Items that a line names of those that share a reason."""
@@ -25,7 +27,8 @@ class ModuleRow:
     """``<sequence>/<module>``."""
     counts: Mapping[State, int]
     reasons: tuple[str, ...]
-    """The first reasons why Tasks were skipped or failed, with the Items they are about."""
+    """The first reasons why Tasks were skipped or failed, or what is doubtful about those that were
+    done, with the Items they are about."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,10 @@ class RunReport:
             result = self.results[task.id]
             counts[task.step.label][result.state] += 1
             told_by_name = task.step.listed and result.state is State.FAILED
+            lines = [f"doubtful: {doubt}" for doubt in result.notes.get(DOUBTS, ())]
             if result.reason and not told_by_name and not self._inherited(task):
-                line = f"{result.state}: {result.reason}"
+                lines.insert(0, f"{result.state}: {result.reason}")
+            for line in lines:
                 reasons[task.step.label].setdefault(line, []).append(task.item.name)
         return [
             ModuleRow(label, counts[label], _first(reasons[label], most_reasons))

@@ -6,7 +6,7 @@ Adapters live in `pyveg.sources` or in other people's packages and are looked up
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
@@ -27,6 +27,8 @@ class Request:
     """Name of the raster to return -> name of the band in the collection."""
     optional: tuple[str, ...] = ()
     """Rasters that are returned where the Source has them; it is no error where it has not."""
+    index: str = "NDVI"
+    """Which of the rasters is a vegetation index, and no band."""
     scale: float = 10.0
     """Length of a pixel's side, metres."""
     mask_cloud: bool = True
@@ -94,6 +96,27 @@ class Reachable(Protocol):
         ------
         ServiceAwayError, ConfigError
             If no request would be answered.
+        """
+        ...
+
+
+@runtime_checkable
+class Surveying(Protocol):
+    """A Source that looks at all that it will be asked for before anything is fetched."""
+
+    def survey(self, requests: Sequence[Request], tell: Callable[[str], None]) -> Sequence[Item]:
+        """The Items of some requests, with what was found out in their details.
+
+        Parameters
+        ----------
+        requests : sequence of Request
+        tell : callable
+            Takes a sentence that the user should read before the run starts.
+
+        Raises
+        ------
+        ConfigError
+            If what is there cannot make one series.
         """
         ...
 

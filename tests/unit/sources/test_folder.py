@@ -19,7 +19,7 @@ from pyveg.core.types import Item
 from pyveg.earth.periods import period_of
 from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Collection, DateRange, Place
-from pyveg.sources.folder import FolderSettings, FolderSource
+from pyveg.sources.folder import FolderSettings, FolderSource, opening
 from pyveg.testing.scenes import assert_same_rasters
 
 IMAGES = Collection("Mine", "Mine", "vegetation", "folder")
@@ -127,7 +127,6 @@ def test_a_wildcard_stands_for_any_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("{date}/x.tif", r"does not say where \{band\} stands; write \{band\} in its place"),
         ("{band}.tif", r"does not say where \{date\} stands; write \{date\} in its place"),
         ("{date}/{Band}.tif", r"\{Band\} is unknown"),
         ("{date}/{band", r"\{band is unknown"),
@@ -139,6 +138,32 @@ def test_a_wildcard_stands_for_any_text(tmp_path: Path) -> None:
 def test_impossible_patterns(pattern: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         source(Path("anywhere"), pattern)
+
+
+def test_a_pattern_without_bands_is_of_files_of_several(tmp_path: Path) -> None:
+    """They are found by description or by number; else the file's bands are listed."""
+    fill(tmp_path, {"2018-01-16/x.tif": bands_in_one("red", "B8")})
+    made = source(tmp_path, "{date}/x.tif")
+    assert made.fetch(ask("2018-01-16", ("red", "B8"))).rasters["B8"].array[0, 0] == 2
+    with pytest.raises(DataError, match=r'x\.tif has no band "B4"; its bands are 1 red, 2 B8; say'):
+        made.fetch(ask("2018-01-16"))
+    numbered = FolderSettings(path=str(tmp_path), pattern="{date}/x.tif", bands={"B4": 1, "B8": 2})
+    scene = FolderSource(numbered).fetch(ask("2018-01-16"))
+    assert {name: r.array[0, 0] for name, r in scene.rasters.items()} == {"B4": 1, "B8": 2}
+
+
+def bands_in_one(*descriptions: str, **profile: Any) -> bytes:
+    """Bands that hold 1, 2, 3 ..., each with its description."""
+    from rasterio.io import MemoryFile
+    from rasterio.transform import Affine
+
+    given = {"crs": "EPSG:32635", "transform": Affine(*TRANSFORM), "dtype": "uint16", **profile}
+    with MemoryFile() as file:
+        with file.open(driver="GTiff", height=4, width=6, count=len(descriptions), **given) as made:
+            for number, text in enumerate(descriptions, start=1):
+                made.write(np.full((4, 6), number, given["dtype"]), number)
+                made.set_band_description(number, text)
+        return bytes(file.read())
 
 
 def test_nothing_is_opened_when_it_is_made() -> None:
@@ -187,17 +212,29 @@ def test_files_come_back_unchanged(tmp_path: Path) -> None:
 def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not compressed again, unless its pixels were changed."""
     marked = tif(np.array([[5, 65535]], np.uint16), 65535)
-    files = {"B4": marked, "B8": tif(np.array([[6, 7]], np.uint16))}
+    files = {"B4": marked, "B8": tif(np.array([[6, 0]], np.uint16))}
     fill(tmp_path, {f"2018-01-16/RAW/download.{b}.tif": data for b, data in files.items()})
-    decode, encode = Mock(wraps=formats.decode_geotiff), Mock(wraps=formats.encode_geotiff)
-    monkeypatch.setattr(formats, "decode_geotiff", decode)
+    read, encode = Mock(wraps=opening.pixels), Mock(wraps=formats.encode_geotiff)
+    monkeypatch.setattr(opening, "pixels", read)
     monkeypatch.setattr(formats, "encode_geotiff", encode)
     scene = source(tmp_path).fetch(ask("2018-01-16"))
-    assert (decode.call_count, encode.call_count) == (2, 0)
+    assert (read.call_count, encode.call_count) == (2, 0)
     assert {name: raster.encoded for name, raster in scene.rasters.items()} == {
         "B4": None,
         "B8": files["B8"],
     }
+
+
+def test_a_pixel_that_is_missing_in_one_band_is_missing_in_all(tmp_path: Path) -> None:
+    """A red band without a measurement would make NDVI 1."""
+    red, nir = tif(np.array([[5, 65535]], np.uint16), 65535), tif(np.array([[6, 7]], np.uint16))
+    fill(tmp_path, {"2018-01-16/RAW/download.B4.tif": red, "2018-01-16/RAW/download.B8.tif": nir})
+    scene = source(tmp_path).fetch(ask("2018-01-16"))
+    assert {n: r.array.tolist() for n, r in scene.rasters.items()} == {
+        "B4": [[5, 0]],
+        "B8": [[6, 0]],
+    }
+    assert scene.record["valid_fraction"] == 0.5
 
 
 def test_files_without_georeference_are_fine(tmp_path: Path) -> None:
@@ -289,9 +326,20 @@ def test_unreadable_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_bands_of_different_shape_are_both_named(tmp_path: Path) -> None:
-    fill(tmp_path, {**dated("2018-01-16"), "2018-01-16/RAW/download.B8.tif": image(1, (5, 7))})
+    """Where nothing says how they lie on each other; else they are cut to what both cover."""
+    plain = {
+        f"2018-01-16/RAW/download.{band}.tif": formats.encode_geotiff(
+            formats.Raster(np.ones(shape, np.uint16))
+        )
+        for band, shape in (("B4", (4, 6)), ("B8", (5, 7)))
+    }
+    fill(tmp_path / "plain", plain)
     with pytest.raises(DataError, match=r"download\.B4\.tif has 6 x 4 and .*B8\.tif 7 x 5 pixels"):
-        source(tmp_path).fetch(ask("2018-01-16"))
+        source(tmp_path / "plain").fetch(ask("2018-01-16"))
+    fill(tmp_path, {**dated("2018-01-16"), "2018-01-16/RAW/download.B8.tif": image(1, (5, 7))})
+    scene = source(tmp_path).fetch(ask("2018-01-16"))
+    assert {raster.array.shape for raster in scene.rasters.values()} == {(4, 6)}
+    assert {raster.transform for raster in scene.rasters.values()} == {TRANSFORM}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""Looking at all images of a folder before a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.types import Item
+from pyveg.earth.source import Request
+from pyveg.earth.types import Place
+from pyveg.sources.folder import agreement, grid
+from pyveg.sources.folder.finding import Finder
+from pyveg.sources.folder.grid import Ground
+from pyveg.sources.folder.names import listed
+from pyveg.sources.folder.reading import Tile
+from pyveg.sources.folder.settings import FolderSettings
+
+LARGE = 3000
+"""Pixels along a side from which `crop` is advised."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A folder as it is looked at before a run."""
+
+    settings: FolderSettings
+    root: Path
+    finder: Finder
+    tiles: Callable[[Request], list[Tile]]
+    """The files of a date; `DataError` or `SkipItem` where it cannot be used."""
+
+
+def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None]) -> list[Item]:
+    """Agree on one grid for all dates; see `FolderSource.survey`."""
+    where = f'"{requests[0].collection.key}": ' if requests else ""
+    tiles: dict[str, list[Tile]] = {}
+    for request in requests:
+        try:
+            tiles[request.item.name] = folder.tiles(request)
+        except (DataError, SkipItem):
+            continue  # the date itself fails or is skipped, and says why
+    names = {"names": folder.finder.way}
+    left_out = folder.finder.left_out()
+    if left_out:
+        tell(f"{where}left out, as their names are not read as dates of images: {listed(left_out)}")
+    _tell_of_masks(folder, requests, where, tell)
+    if not tiles:
+        return [replace(request.item, details=names) for request in requests]
+    days = {day: [tile.placed for tile in of_day] for day, of_day in tiles.items()}
+    made = agreement.agree(days, regrid=folder.settings.regrid)
+    for text in made.told:
+        tell(where + text)
+    if made.ground is None or made.like is None:
+        return [replace(request.item, details=names) for request in requests]
+    pixels = _at_the_place(folder, made.ground, requests[0].place, where, tell)
+    agreed = {
+        "pixels": pixels.to_json(),
+        "like": str(made.like.path.relative_to(folder.root)),
+        "file": made.like.ground.to_json(),
+    }
+    return [replace(r.item, details={**names, "grid": agreed}) for r in requests]
+
+
+def _tell_of_masks(
+    folder: View, requests: Sequence[Request], where: str, tell: Callable[[str], None]
+) -> None:
+    """Say once that nothing hides the clouds, and which band could."""
+    if folder.settings.mask_band or not requests or requests[0].collection.data_type == "weather":
+        return
+    layout = folder.finder.layout
+    hint = f' with mask_band = "{layout.mask_band}"' if layout is not None else " with mask_band"
+    tell(f"{where}no mask band: clouds are measured as if they were ground; mask them{hint}")
+
+
+def _at_the_place(
+    folder: View, ground: Ground, place: Place, where: str, tell: Callable[[str], None]
+) -> Ground:
+    """The window of the place, where it is to be cut out; images elsewhere are refused."""
+    seen = agreement.footprint(ground)
+    if seen is None:
+        return ground
+    longitude, latitude, wide, high = seen
+    east = abs((longitude - place.longitude + 180) % 360 - 180)
+    half = place.region_size / 2
+    if east > wide / 2 + half or abs(latitude - place.latitude) > high / 2 + half:
+        raise ConfigError(
+            f"{where}the images lie around longitude {longitude:.4f}, latitude {latitude:.4f} and "
+            f"do not touch the place at {place.longitude}, {place.latitude}",
+            "set coordinates to where the images are, or leave them out",
+        )
+    if folder.settings.crop:
+        return _cropped(ground, place, where)
+    if max(ground.width, ground.height) > LARGE:
+        tell(
+            f"{where}the images have {ground.size} pixels, all of which are measured; set "
+            "crop = True for the square of region_size around the coordinates"
+        )
+    return ground
+
+
+def _cropped(ground: Ground, place: Place, where: str) -> Ground:
+    """The pixels inside the square of a place."""
+    half = place.region_size / 2
+    side = place.region_size / 100
+    square = Ground(
+        "EPSG:4326",
+        (side, 0.0, place.longitude - half, 0.0, -side, place.latitude + half),
+        100,
+        100,
+    )
+    box = grid.common([(0, 0, ground.width, ground.height), grid.extent(square, ground)])
+    if min(box[2] - box[0], box[3] - box[1]) < 1:
+        raise ConfigError(
+            f"{where}crop = True leaves no pixel of the images", "give other coordinates"
+        )
+    return grid.part(ground, box)
