@@ -33,6 +33,7 @@ from pyveg.testing.gate import Gate
 
 ON_NODES = (
     "e2e/test_azure_batch.py",
+    "e2e/test_watching_batch.py",
     "contract/test_azure_batch.py",
     "contract/test_azure_look.py",
     "fault/test_azure_batch.py",
@@ -51,6 +52,7 @@ FIRST = (
     "e2e/test_plugin.py",
     "e2e/test_earth_engine.py",
     "e2e/test_dask.py",
+    "e2e/test_watching.py",
     "e2e/test_calibrate.py",
     "fault/test_azure.py",
 )

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pyveg.runs.run import Run
     from pyveg.runs.watch import RunStatus
 
+_TASKS_SHOWN = 3
+"""Tasks of a node that are named."""
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("where", nargs=-1, metavar="[RUN|LOCATION]...")
@@ -170,26 +173,32 @@ def _elsewhere(run: Run) -> list[str]:
 def _nodes(view: EngineView) -> list[str]:
     from pyveg.core.report import shown
 
-    work = {one.node: one for one in view.running()}
+    work: dict[str, list[str]] = {}
+    for one in view.running():
+        work.setdefault(one.node, []).extend(one.task_ids)
     lines = []
     for node in view.nodes():
-        doing = work.get(node.id)
-        what = f": {shown(', '.join(doing.task_ids[:3]))}" if doing else ""
+        tasks = work.get(node.id, [])
+        more = f" and {len(tasks) - _TASKS_SHOWN} more" if len(tasks) > _TASKS_SHOWN else ""
+        what = f": {shown(', '.join(tasks[:_TASKS_SHOWN]))}{more}" if tasks else ""
         why = f": {shown(node.reason)}" if node.reason else ""
-        since = f" since {_ago(node.since)}" if node.since else ""
+        since = f", for {_long(node.since)}" if node.since else ""
         lines.append(f"node {shown(node.id)}: {node.state}{since}{what}{why}")
     return lines
 
 
 def _ago(moment: datetime | None) -> str:
-    """How long ago something was, as people say it."""
-    if moment is None:
-        return "-"
+    """When something was, as people say it."""
+    return "-" if moment is None else f"{_long(moment)} ago"
+
+
+def _long(moment: datetime) -> str:
+    """The time since a moment, in one unit."""
     seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
-            return f"{seconds / size:.1f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 if __name__ == "__main__":
