@@ -310,6 +310,28 @@ def test_a_renewal_that_was_suspended_before_its_write_is_none(bench: Bench) -> 
     other.check()
 
 
+def test_a_lease_that_an_earlier_holder_wrote_late_is_mended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the next renewal; it does not count as a takeover."""
+    first = bench.taken()
+    others: list[Lease] = []
+
+    def take_over() -> None:
+        bench.now += 4
+        others.append(bench.taken())
+
+    bench.now += 57
+    bench.before_write = take_over
+    monkeypatch.setattr(first, "_hand_over", lambda: None)  # it dies as soon as it has written
+    first._try()
+    (other,) = others
+    assert epoch_of(bench, "lock") == 1
+    other._try()
+    other.check()
+    assert epoch_of(bench, "lock") == 2
+
+
 def test_a_lease_that_was_overwritten_late_lets_nobody_in(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
