@@ -94,7 +94,9 @@ class Finder:
     def of_day(self, day: date, wanted: Sequence[str]) -> dict[str, list[Name]]:
         """Files of each of some bands; a file of several bands is that of each."""
         names = self._files(day, wanted)
-        return {band: self._of_band(names, band) for band in wanted}
+        found = {band: self._of_band(names, band) for band in wanted}
+        # Names that say nothing of any band are those of files of several bands.
+        return found if any(found.values()) or self.way != ANY else dict.fromkeys(wanted, names)
 
     def _files(self, day: date, wanted: Sequence[str]) -> list[Name]:
         if self.way == "pattern":

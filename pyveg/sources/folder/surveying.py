@@ -35,12 +35,9 @@ class View:
 def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None]) -> list[Item]:
     """Agree on one grid for all dates; see `FolderSource.survey`."""
     where = f'"{requests[0].collection.key}": ' if requests else ""
-    tiles: dict[str, list[Tile]] = {}
-    for request in requests:
-        try:
-            tiles[request.item.name] = folder.tiles(request)
-        except (DataError, SkipItem):
-            continue  # the date itself fails or is skipped, and says why
+    tiles, failed = _tiles(folder, requests)
+    if failed and len(failed) == len(requests):
+        raise ConfigError(f"{where}{failed[0].wrong}", failed[0].cure)
     names = {"names": folder.finder.way}
     left_out = folder.finder.left_out()
     if left_out:
@@ -61,6 +58,22 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
         "file": made.like.ground.to_json(),
     }
     return [replace(r.item, details={**names, "grid": agreed}) for r in requests]
+
+
+def _tiles(
+    folder: View, requests: Sequence[Request]
+) -> tuple[dict[str, list[Tile]], list[DataError]]:
+    """Files of each date that can be used, and why others cannot: they fail in the run."""
+    tiles: dict[str, list[Tile]] = {}
+    failed = []
+    for request in requests:
+        try:
+            tiles[request.item.name] = folder.tiles(request)
+        except DataError as error:
+            failed.append(error)
+        except SkipItem:
+            continue
+    return tiles, failed
 
 
 def _tell_of_masks(
