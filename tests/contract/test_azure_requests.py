@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 
 from azure_batch_emulator import Emulator, Faults, Settings
 from pyveg.core.errors import LockLostError, StoreError
@@ -181,3 +183,49 @@ def test_tasks_that_are_taken_back(held: Emulator, monkeypatch: pytest.MonkeyPat
     finally:
         runner.close()
     assert listener.reports == []
+
+
+def test_what_is_given_up_is_removed_at_once(
+    held: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other engines may have hours to go; and what comes later fails with the same reason."""
+    held.faults = Faults(core_quota=0)
+    runner, listener = _runner(held, monkeypatch), _Listener()
+    runner.start(MemoryStore(), listener)
+    first, later = _ready(4)[:2], _ready(4)[2:]
+    try:
+        runner.submit(first)
+        _until(lambda: len(listener.reports) == 2)
+        _until(lambda: held.requests.counts["delete_pool"] == 1)
+        assert held.requests.counts["delete_job"] == 1
+        runner.submit(later)
+        _until(lambda: len(listener.reports) == 4)
+    finally:
+        runner.close()
+    (reason,) = {result.reason for result in listener.reports}
+    assert reason.startswith("no node was given: the account may not have more dedicated cores")
+    assert held.requests.counts["create_task_collection"] == 1
+    assert held.requests.counts["delete_pool"] == held.requests.counts["delete_job"] == 1
+
+
+def test_a_job_that_is_over_takes_nothing_more(
+    held: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tasks that come after somebody has deleted it fail with that, too."""
+    runner, listener = _runner(held, monkeypatch), _Listener()
+    runner.start(MemoryStore(), listener)
+    first, later = _ready(2)[:1], _ready(2)[1:]
+    try:
+        runner.submit(first)
+        _until(lambda: any("1 waiting" in text for text in listener.told))
+        credential = AzureNamedKeyCredential(held.account, held.key)
+        with BatchClient(held.url, credential) as client:
+            (job,) = client.list_jobs()
+            client.begin_delete_job(job.id)
+        _until(lambda: len(listener.reports) == 1)
+        runner.submit(later)
+        _until(lambda: len(listener.reports) == 2)
+    finally:
+        runner.close()
+    (reason,) = {result.reason for result in listener.reports}
+    assert "was deleted by somebody; finish the run with --from_cache" in reason

@@ -151,8 +151,8 @@ class Following:
     def _end_job(self, watch: JobWatch, why: str) -> None:
         """Fail what is in hand of a job that will do no more."""
         watch.paused = False
-        reason = f"its job {watch.id} has ended: {why}; finish the run with --from_cache"
-        self.fail(watch.drop_all(), reason)
+        watch.over = f"its job {watch.id} has ended: {why}; finish the run with --from_cache"
+        self.fail(watch.drop_all(), watch.over)
 
     # What has ended
 
@@ -206,7 +206,9 @@ class Following:
             raise EngineError("; ".join(dict.fromkeys(why.values())))
         for watch in busy:
             if watch.id in why:
-                self.fail(watch.drop_all(), why[watch.id])
+                watch.over = why[watch.id]
+                self.fail(watch.drop_all(), watch.over)
+                self._service.delete_job(watch.id)  # else its tasks would run some day
 
     def _tell(self, jobs: Sequence[JobWatch]) -> None:
         """One line when it has changed."""
@@ -220,5 +222,5 @@ class Following:
             text += f"; the job {', '.join(paused)} is disabled: enable it in the portal to go on"
         if text != self._said and any(watch.counts for watch in jobs):
             self._said = text
-            urgent = bool(self._pool.trouble or self._pool.hint or paused)
+            urgent = bool(self._pool.trouble or self._pool.emptied or paused)
             self._listener.tell(EngineStatus(text, urgent=urgent))

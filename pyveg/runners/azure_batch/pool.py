@@ -107,6 +107,8 @@ class RunPool:
         self._start_command = ""
         self.hint = ""
         """Why there are none now, though there may be some later."""
+        self.emptied = False
+        """Whether somebody has resized it to nothing, so that somebody must act."""
         self._new = ""
         self._image: tuple[Any, str] | None = None
         self._looked = self._resizing = False
@@ -234,7 +236,7 @@ class RunPool:
 
     def _find_trouble(self, nodes: Nodes) -> str:
         """Why nodes are broken or missing; one or two requests, when something has changed."""
-        self.hint = ""
+        self.hint, self.emptied = "", False
         if nodes.broken:
             broken = self._service.broken_nodes(self.id)
             return "; ".join(dict.fromkeys(self._why_broken(node) for node in broken))
@@ -242,7 +244,9 @@ class RunPool:
         if pool is None or state_of(pool) == "deleting":
             raise PoolGoneError(self.id)
         self._resizing = str(getattr(pool.allocation_state, "value", "")) == "resizing"
-        self.hint = _why_none(pool) if not nodes.total else ""
+        wanted = (pool.target_dedicated_nodes or 0) + (pool.target_low_priority_nodes or 0)
+        self.hint = _why_none(pool) if not (nodes.total or wanted) else ""
+        self.emptied = bool(self.hint) and not pool.enable_auto_scale
         errors = pool.resize_errors or []
         return "; ".join(dict.fromkeys(advice.of_code(e.code, e.message or "") for e in errors))
 
@@ -262,8 +266,6 @@ def _why_none(pool: m.BatchPool) -> str:
     if evaluated is not None and evaluated.error is not None:
         error = evaluated.error
         return f"its autoscale formula failed: {advice.of_code(error.code, error.message or '')}"
-    if (pool.target_dedicated_nodes or 0) + (pool.target_low_priority_nodes or 0):
-        return ""
     if pool.enable_auto_scale:
         return "its autoscale formula asks for no nodes now"
     return f"the pool {pool.id} was resized to no nodes; give it some in the portal"

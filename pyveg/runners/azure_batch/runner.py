@@ -355,6 +355,8 @@ class AzureBatchRunner(Runner):
         """
         self._pool.ensure(self._packages)
         watch = self._ensure_job(sequence)
+        if watch.over:
+            raise EngineError(watch.over)
         self._attach(sequence, watch, tasks)
         new = [task for task in tasks if task.id not in watch.in_hand]
         watch.plan(make_bundles(new, watch.in_hand, watch.used, self._settings.totals))

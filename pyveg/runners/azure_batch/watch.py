@@ -68,6 +68,8 @@ class JobWatch:
     """How many tasks are in each state, as the service counted them last."""
     paused: bool = False
     """Whether somebody has disabled the job."""
+    over: str = ""
+    """Why it will do no more; empty while it may."""
     since: datetime | None = None
     """What has changed from then on is asked for; None asks for all."""
     completed: set[str] = field(default_factory=set)
