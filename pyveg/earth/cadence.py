@@ -292,10 +292,11 @@ def _in_days(days: Sequence[date]) -> Cadence:
     """The largest number of days that nearly all dates are multiples of apart."""
     ordinals = _ordinals(days)
     for length in range(min(_LONGEST, int(np.diff(ordinals).max())), 1, -1):
-        _, counts = np.unique(ordinals % length, return_counts=True)
-        numbers = len(np.unique(ordinals // length))
-        if counts.max() >= NEARLY_ALL * len(days) and numbers >= NEARLY_ALL * len(days):
-            return _of_days(length)
+        alike = np.bincount(ordinals % length).max()
+        if alike >= NEARLY_ALL * len(days):
+            apart = len(np.unique(ordinals // length))
+            if apart >= NEARLY_ALL * len(days):
+                return _of_days(length)
     return Cadence(1, "d")
 
 
@@ -303,9 +304,12 @@ def _in_days_or_spread(days: Sequence[date], regular: Cadence) -> Cadence:
     """A step in days, if dates fill it or stay apart on no longer one."""
     if _filled(days, regular) >= 0.5:
         return regular
+    passed = (days[-1] - days[0]).days
     for usual in _USUAL:
         if usual.days <= regular.days:
             break
+        if passed / usual.days + 2 < NEARLY_ALL * len(days):
+            continue  # fewer steps than dates
         apart = _sharing(days, lattice_of_dates(days, usual)) <= (1 - NEARLY_ALL) * len(days)
         if apart and (_filled(days, usual) >= 0.6 or round(regular.days) < 3):
             return usual
