@@ -24,6 +24,9 @@ BULK = 100
 """Most tasks of one request."""
 PARALLEL = 4
 """Requests that add tasks at once."""
+CONNECT_TIMEOUT = 4.0
+READ_TIMEOUT = 60.0
+"""Seconds without a connection, and without an answer."""
 _TRIES = 8
 _LONGEST_PAUSE = 30.0
 _SELECT = ["id", "state", "stateTransitionTime", "executionInfo"]
@@ -86,7 +89,14 @@ class BatchService:
         if self._opened is None:
             from azure.batch import BatchClient
 
-            self._opened = BatchClient(self._account_url, self._credential, retry_total=0)
+            # The SDK would wait five minutes for a connection where packets are dropped.
+            self._opened = BatchClient(
+                self._account_url,
+                self._credential,
+                retry_total=0,
+                connection_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+            )
         return self._opened
 
     # Pools
