@@ -229,3 +229,29 @@ def test_a_job_that_is_over_takes_nothing_more(
         runner.close()
     (reason,) = {result.reason for result in listener.reports}
     assert "was deleted by somebody; finish the run with --from_cache" in reason
+
+
+def test_an_hour_without_work_is_no_hour_without_an_answer(
+    held: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patience is counted from the first request that was not answered."""
+    monkeypatch.setattr(service, "_TRIES", 1)
+    monkeypatch.setattr("pyveg.runners.azure_batch.runner.PATIENCE", 3.0)
+    runner, listener = _runner(held, monkeypatch), _Listener()
+    runner.start(MemoryStore(), listener)
+    try:
+        time.sleep(3.5)  # nothing to do
+        held.faults = replace(HELD, throttle_rate=1.0, retry_after=0.0)
+        runner.submit(_ready(2))
+        _until(lambda: any("trying again" in text for text in listener.told))
+        held.faults = HELD
+        _until(lambda: any("2 waiting" in text for text in listener.told))
+        assert listener.reports == []
+        held.faults = replace(HELD, throttle_rate=1.0, retry_after=0.0)
+        _until(lambda: len(listener.reports) == 2)
+    finally:
+        held.faults = HELD
+        runner.close()
+    (reason,) = {result.reason for result in listener.reports}
+    assert reason.startswith("no answer for 0 minutes: ")
+    assert "come back with --from_cache" in reason

@@ -77,11 +77,12 @@ class Following:
         self._tell(jobs)
         return changed or bool(moved)
 
-    def fail(self, bundles: Iterable[Bundle], reason: str) -> None:
-        """Report that none of the Tasks was done."""
+    def fail(self, bundles: Iterable[Bundle], reason: str, *, shared: bool = False) -> None:
+        """Report that none of the Tasks was done; `shared` where others would fail of the same."""
         for bundle in bundles:
             for task in bundle.tasks:
-                self._listener.report(TaskResult(task.id, State.FAILED, reason))
+                result = TaskResult(task.id, State.FAILED, reason, shared=shared)
+                self._listener.report(result)
 
     # One job
 
@@ -152,7 +153,7 @@ class Following:
         """Fail what is in hand of a job that will do no more."""
         watch.paused = False
         watch.over = f"its job {watch.id} has ended: {why}; finish the run with --from_cache"
-        self.fail(watch.drop_all(), watch.over)
+        self.fail(watch.drop_all(), watch.over, shared=True)
 
     # What has ended
 
@@ -207,7 +208,7 @@ class Following:
         for watch in busy:
             if watch.id in why:
                 watch.over = why[watch.id]
-                self.fail(watch.drop_all(), watch.over)
+                self.fail(watch.drop_all(), watch.over, shared=True)
                 self._service.delete_job(watch.id)  # else its tasks would run some day
 
     def _tell(self, jobs: Sequence[JobWatch]) -> None:

@@ -96,7 +96,8 @@ class AzureBatchRunner(Runner):
         self._delivery: Delivery | None = None
         self._pace = Pace(self._settings.poll_seconds)
         self._due = 0.0
-        self._answered = time.monotonic()
+        self._away: dict[str, float] = {}
+        """What could not be done because a service was away -> since when."""
         self._detached = False
 
     # The port
@@ -223,12 +224,12 @@ class AzureBatchRunner(Runner):
 
     def _main(self) -> None:
         try:
-            while not self._stop.is_set() and not self._try(self._adopt_old):
+            while not self._stop.is_set() and not self._try("adopt", self._adopt_old):
                 self._stop.wait(self._pace.seconds)
             while not self._stop.is_set():
                 self._take(self._gather())
                 if time.monotonic() >= self._due and not self._stop.is_set():
-                    self._try(self._look)
+                    self._try("look", self._look)
                     self._due = time.monotonic() + self._pace.seconds
         except LockLostError:  # the coordinator is told by the lock itself
             self._detached = True
@@ -256,7 +257,7 @@ class AzureBatchRunner(Runner):
             timeout = max(0.0, end - time.monotonic())
         return tasks
 
-    def _try(self, act: Callable[[], None]) -> bool:
+    def _try(self, what: str, act: Callable[[], None]) -> bool:
         """Do something that may be done again; False where a service was away, which is told.
 
         Any other error is raised, also an answer that asking again will not change.
@@ -266,15 +267,15 @@ class AzureBatchRunner(Runner):
         except Exception as error:
             if not _passes(error):
                 raise
-            self._no_answer(error)
+            self._no_answer(error, self._away.setdefault(what, time.monotonic()))
             return False
-        self._answered = time.monotonic()
+        self._away.pop(what, None)
         return True
 
-    def _no_answer(self, error: Exception) -> None:
+    def _no_answer(self, error: Exception, since: float) -> None:
         """A service is away: no reason to fail anything yet."""
         reason = str(self._explained(error))
-        minutes = (time.monotonic() - self._answered) / 60
+        minutes = (time.monotonic() - since) / 60
         if minutes * 60 > PATIENCE:
             raise EngineError(
                 f"no answer for {minutes:.0f} minutes: {reason}",
@@ -294,11 +295,10 @@ class AzureBatchRunner(Runner):
 
     def _give_up(self, reason: str) -> None:
         """Fail all Tasks in hand and all that still come; nobody pays for nodes meanwhile."""
+        for sequence in list(self._pending):
+            self._fail_unsent(sequence, self._pending.pop(sequence), reason)
         for watch in self._jobs.values():
-            self._following.fail(watch.drop_all(), reason)
-        for tasks in self._pending.values():
-            self._refuse(tasks, reason)
-        self._pending.clear()
+            self._following.fail(watch.drop_all(), reason, shared=True)
         self._remove()
         while not self._stop.is_set():
             more = self._inbox.get()
@@ -307,7 +307,7 @@ class AzureBatchRunner(Runner):
 
     def _refuse(self, tasks: Iterable[Task], reason: str) -> None:
         for task in tasks:
-            self._listener.report(TaskResult(task.id, State.FAILED, reason))
+            self._listener.report(TaskResult(task.id, State.FAILED, reason, shared=True))
 
     def _look(self) -> None:
         """See what has become of what is in hand."""
@@ -331,7 +331,7 @@ class AzureBatchRunner(Runner):
     def _submitted(self, sequence: str, tasks: Sequence[Task]) -> bool:
         """Whether the Tasks of one Sequence are done with; not where the service is away."""
         try:
-            return self._try(lambda: self._add(sequence, tasks))
+            return self._try(f"submit {sequence}", lambda: self._add(sequence, tasks))
         except LockLostError:
             raise
         except Exception as error:  # noqa: BLE001 - a job over quota fails its own Tasks only
@@ -435,6 +435,8 @@ class AzureBatchRunner(Runner):
         """Forget Tasks that nobody waits for; end those that are with the service, if not begun."""
         for sequence, tasks in list(self._pending.items()):
             self._pending[sequence] = [task for task in tasks if task.id not in task_ids]
+            if not self._pending[sequence]:
+                del self._pending[sequence]
         for watch in self._jobs.values():
             bundles = {watch.in_hand[id_] for id_ in task_ids & watch.in_hand.keys()}
             whole = [
@@ -446,7 +448,7 @@ class AzureBatchRunner(Runner):
             for id_ in whole:
                 watch.drop(id_)
                 sent.extend(bundle.id for bundle in watch.drop_dependants(id_))
-            self._try(partial(self._service.terminate_tasks, watch.id, sent))
+            self._try("take back", partial(self._service.terminate_tasks, watch.id, sent))
 
 
 def _passes(error: Exception) -> bool:
