@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -266,13 +267,15 @@ def test_azure_a_container_that_was_deleted_is_gone(
     """For the lock and for every other use; it is not made again."""
     store = container()
     told: list[Exception] = []
+    lost = threading.Event()
     store.write("a", b"x")
 
     def use() -> None:
         with store.lock("lock") as lock:
             lock.on_lost(told.append)
+            lock.on_lost(lambda _: lost.set())
             _client(store).delete_container()
-            _wake(lock)
+            assert lost.wait(15 / 3 + 2), "one renewal"
             with pytest.raises(StoreGoneError, match="is gone: somebody deleted it"):
                 lock.check()
 
