@@ -163,10 +163,10 @@ class Journal:
         self._take(now)
         if self._segments.due(now):
             self._segments.write(now)
-        if self._log.due(now):
-            self._log.write(now)
         if now - self._status_at >= _STATUS_PAUSE:
             self._write_status(now)
+        if self._log.due(now):
+            self._log.write(now)
 
     def _finish(self) -> None:
         """Write the rest; the status last, so that whoever sees the end finds everything."""

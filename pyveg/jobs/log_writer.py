@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from pyveg.core.errors import PyvegError, RunLockedError
@@ -17,10 +18,15 @@ _IN_MEMORY = 2**20
 _RETRY = 30.0
 _SHORT = 2 * 2**10
 """Bytes that count as written already: shorter logs are read from events while a run goes on."""
+_AT_A_TIME = 0.2
+"""Seconds that are spent at once on reading back what earlier attempts have told."""
 
 
 class LogWriter:
     """Keeps the lines of an attempt in a temporary file, and puts them behind those before it.
+
+    Where this machine has no room for the temporary file, the log is drawn from the events at the
+    end, and nothing of it is written before.
 
     Parameters
     ----------
@@ -32,25 +38,28 @@ class LogWriter:
     def __init__(self, store: Store, epoch: int) -> None:
         self._store = store
         self._epoch = epoch
-        self._before: IO[bytes] | None = None
+        self._before: IO[bytes] = _temporary()
+        self._reader: Iterator[str] | None = None
+        self._is_read = False
         self._own: IO[bytes] = _temporary()
-        self._lost = 0
-        self._written: int | None = None
+        self._has_room = True
+        self._written = 0
         self._failed_at: float | None = None
 
     def add(self, lines: Iterable[str]) -> None:
-        """Take lines; those for which this machine has no room are counted."""
-        for line in lines:
-            try:
-                self._own.write(_bytes_of(line))
-            except OSError:
-                self._lost += 1
+        """Take lines."""
+        if not self._has_room:
+            return
+        try:
+            self._own.writelines(_bytes_of(line) for line in lines)
+        except OSError:
+            self._has_room = False
 
     def due(self, now: float) -> bool:
         """Whether something is to be done: the log is twice as long as when it was written last."""
         if self._failed_at is not None and now - self._failed_at < _RETRY:
             return False
-        return self._before is None or self._has_doubled(self._before)
+        return self._has_room and (not self._is_read or self._has_doubled())
 
     def write(self, now: float, *, last: bool = False) -> bool:
         """Write the whole log where that is worth it; False where it cannot be done now.
@@ -67,10 +76,9 @@ class LogWriter:
             If nothing may be written any more.
         """
         try:
-            if self._before is None:
-                self._before = self._read_back()
-            if last or self._has_doubled(self._before):
-                self._put(self._before)
+            self._read_back(float("inf") if last else _AT_A_TIME)
+            if last or (self._is_read and self._has_doubled()):
+                self._put()
         except RunLockedError:
             raise
         except (PyvegError, OSError):
@@ -82,38 +90,49 @@ class LogWriter:
     def close(self) -> None:
         """Remove the temporary files."""
         self._own.close()
-        if self._before is not None:
-            self._before.close()
+        self._before.close()
 
-    def _has_doubled(self, before: IO[bytes]) -> bool:
-        length = before.tell() + self._own.tell()
-        written = max(before.tell(), _SHORT) if self._written is None else self._written
-        return length >= 2 * written
+    def _has_doubled(self) -> bool:
+        return self._length() >= 2 * max(self._written, _SHORT)
 
-    def _read_back(self) -> IO[bytes]:
-        """What the attempts before this one have told."""
-        earlier = [key for key in segment_keys(self._store) if epoch_of(key) < self._epoch]
-        file = _temporary()
+    def _length(self) -> int:
+        return self._before.tell() + self._own.tell()
+
+    def _read_back(self, seconds: float) -> None:
+        """Read what the attempts before this one have told, a part of it at a time."""
+        if self._is_read or not self._has_room:
+            return
+        if self._reader is None:
+            earlier = [key for key in segment_keys(self._store) if epoch_of(key) < self._epoch]
+            self._reader = log_so_far(self._store, earlier, all_over=True)
+        end = time.monotonic() + seconds
         try:
-            for line in log_so_far(self._store, earlier, all_over=True):
-                file.write(_bytes_of(line))
-        except BaseException:
-            file.close()
+            for line in self._reader:
+                self._before.write(_bytes_of(line))
+                if time.monotonic() > end:
+                    return
+        except BaseException as error:
+            self._has_room = not isinstance(error, OSError)
+            self._reader = None
+            self._before.close()
+            self._before = _temporary()
             raise
-        return file
+        self._is_read, self._reader = True, None
+        self._written = self._before.tell()  # what was there already
 
-    def _put(self, before: IO[bytes]) -> None:
+    def _put(self) -> None:
         with self._store.open_write(LOG_FILE) as out:
-            for part in (before, self._own):
+            if not self._has_room:
+                out.writelines(_bytes_of(line) for line in log_so_far(self._store))
+                return
+            for part in (self._before, self._own):
                 end = part.tell()
                 part.seek(0)
                 try:
                     shutil.copyfileobj(part, out)
                 finally:
                     part.seek(end)
-            if self._lost:
-                out.write(f"{self._lost} lines had no room and are lost\n".encode())
-        self._written = before.tell() + self._own.tell()
+        self._written = self._length()
 
 
 def _temporary() -> IO[bytes]:

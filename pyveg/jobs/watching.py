@@ -14,6 +14,7 @@ from pyveg.core.ports import EngineView, Store
 from pyveg.jobs.locations import open_location
 from pyveg.runs.run import Run, is_run, open_run
 from pyveg.runs.watch import RunStatus
+from pyveg.storage import azure
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.azure_names import container_name
 from pyveg.storage.folders import folders_at
@@ -60,6 +61,8 @@ def runs_at(where: str | Path) -> list[Run]:
     else:
         runs = _at_url(text) if "://" in text else _in_folders(Path(text).expanduser())
     if not runs:
+        if "://" not in text:
+            azure.refuse_missing(_named(text))  # with the nearest names of containers
         raise NotARunError(
             f"there is no run at {text}",
             "give a run, the folder that holds some, or the output_location of their config",

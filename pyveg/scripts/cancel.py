@@ -108,6 +108,7 @@ def _code(status: RunStatus, *, asked: bool) -> int:
 
 
 def _tell(run: Run, status: RunStatus, *, asked: bool, as_json: bool) -> None:
+    from pyveg.core.report import shown
     from pyveg.scripts.status import finishing
 
     command = finishing(run, status)
@@ -116,14 +117,14 @@ def _tell(run: Run, status: RunStatus, *, asked: bool, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=1))
         return
     if status.may_go_on:
-        click.echo(f"{run.url} was asked to stop and is still {status.state}", err=True)
+        click.echo(f"{shown(run.url)} was asked to stop and is still {status.state}", err=True)
         if status.note:
-            click.echo(f"note: {status.note}", err=True)
+            click.echo(f"note: {shown(status.note)}", err=True)
         return
     verb = "" if asked else "nothing to stop: "
-    click.echo(f"{verb}{run.url} has {_WORDS.get(str(status.state), str(status.state))}")
+    click.echo(f"{verb}{shown(run.url)} has {_WORDS.get(str(status.state), str(status.state))}")
     if command:
-        click.echo(f"finish it with: {command}")
+        click.echo(f"finish it with: {shown(command)}")
 
 
 _WORDS = {"stopped": "been stopped"}

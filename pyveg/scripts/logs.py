@@ -56,6 +56,7 @@ def main(  # noqa: PLR0917 - click passes options by name
         raise click.UsageError("--follow is for the whole log; leave out --task")
     with plain_errors(debug=debug), whether_heard_or_not():
         from pyveg.azure_config import use_file
+        from pyveg.core.report import shown
         from pyveg.jobs.locations import find_run
 
         use_file(azure_config)
@@ -64,7 +65,7 @@ def main(  # noqa: PLR0917 - click passes options by name
             _tell_of_task(opened, task, as_json=as_json)
             return
         for line in _lines(opened, follow=follow, as_json=as_json):
-            click.echo(line)
+            click.echo(shown(line))  # logs of older versions hold whatever programs said
 
 
 def _lines(run: Run, *, follow: bool, as_json: bool) -> Iterator[str]:

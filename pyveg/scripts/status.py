@@ -117,7 +117,7 @@ def _in_full(run: Run, status: RunStatus) -> list[str]:
         lines += _elsewhere(run)
     command = finishing(run, status)
     if command:
-        lines.append(f"finish it with: {command}")
+        lines.append(f"finish it with: {shown(command)}")
     return lines
 
 

@@ -296,3 +296,46 @@ def test_segments_grow_rarer() -> None:
             journal.tick()
             clock.now += 1
     assert 1000 < len(segment_keys(store)) < 5000
+
+
+def test_a_log_without_room_on_this_machine_is_drawn_from_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_room(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", no_room)
+    monkeypatch.setattr("pyveg.jobs.log_writer._IN_MEMORY", 2000)
+    store = Counting()
+    simulated(store, 300)
+    log = store.read(LOG_FILE).decode()
+    assert log.count("succeeded in 1.00 s") == 603
+    assert [key for key, _ in store.written].count(LOG_FILE) == 1
+    simulated(store, 2, epoch=2)
+    assert store.read(LOG_FILE).decode().startswith(log)
+
+
+def test_a_long_history_does_not_keep_the_status_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed attempt whose log must be drawn from its segments, each of which takes a while."""
+    store, clock = Counting(), Clock()
+    killed = Journal(store, epoch=1, clock=clock, threaded=False)
+    for number in range(200):
+        killed(EngineStatus(f"nodes: {number}"))
+        clock.now += 2
+        killed.tick()
+    killed._log.close()
+    read = MemoryStore.read
+
+    def slow(self: MemoryStore, key: str) -> bytes:
+        time.sleep(0.01 if key.startswith(EVENTS) else 0)
+        return read(self, key)
+
+    monkeypatch.setattr(MemoryStore, "read", slow)
+    with Journal(store, epoch=2, clock=clock, threaded=False) as journal:
+        begin = time.monotonic()
+        journal.tick()
+        assert status_of(store).epoch == 2
+        assert time.monotonic() - begin < 1.5
+    log = store.read(LOG_FILE).decode()
+    assert all(f" nodes: {number}\n" in log for number in range(200))
+    assert log.splitlines() == list(log_so_far(store))
