@@ -27,7 +27,7 @@ from pyveg.earth.module import EarthModule
 from pyveg.earth.source import open_source
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Collection, DateRange, Place
-from pyveg.jobs import engines, regions
+from pyveg.jobs import engines, image_places, regions
 from pyveg.sources.products import life, product_of
 
 COLLECTION_FIELDS = (
@@ -114,7 +114,16 @@ class _Job:
     def region(self) -> tuple[Place, DateRange]:
         """What a job about a place looks at, and when."""
         _check_given(self.top)
-        return _place(self.top), _dates(self.top)
+        return _place(self), _dates(self.top)
+
+    def records(self) -> dict[str, Mapping[str, Any]]:
+        """Records of the collections that are used, with what is said of them for this run."""
+        known = self.top.data_collections or {}
+        return {
+            key: {**known[key], **self.special(key)}
+            for key in _used(self.top)
+            if isinstance(known.get(key), Mapping)
+        }
 
     def special(self, key: str) -> dict[str, Any]:
         return dict(self.top.special_config.get(key, {}))
@@ -214,12 +223,14 @@ def _needs_place(cls: type[Module[Any]]) -> bool:
 
 def _check_given(top: TopLevel) -> None:
     for name in _OF_COLLECTIONS:
-        if getattr(top, name) is None and not (name == "coordinates" and top.region):
+        # Where there are no coordinates the region or the images say where they are.
+        if getattr(top, name) is None and name != "coordinates":
             doc = params.names(TopLevel)[name].metadata["doc"]
             raise ConfigError(f'config: the setting "{name}" must be given ({doc})')
 
 
-def _place(top: TopLevel) -> Place:
+def _place(job: _Job) -> Place:
+    top = job.top
     # With any Module or collection, as in configs of the older pyveg; but a run has one region.
     sizes = {special[REGION] for special in top.special_config.values() if REGION in special} or (
         {top.region_size} if top.region_size is not None else set()
@@ -229,6 +240,11 @@ def _place(top: TopLevel) -> Place:
             f"special_config: region_size has two values, {sorted(sizes)}", "give one"
         )
     size = params.convert(sizes.pop(), float, REGION, "config") if sizes else None
+    if top.region is None and top.coordinates is None:
+        found = image_places.of_images(job.records(), job.warn)
+        return found if size is None else replace(found, region_size=size)
+    if top.region is None and size is None:
+        size = image_places.size_of_images(job.records())
     return regions.place_of(top.coordinates, size, top.region)
 
 
@@ -354,8 +370,11 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
         if issubclass(cls, EarthModule):
             cls.check_declarations(f'modules_to_use["{key}"]')
     _check_ignored(job, source, (key, *(cls.__name__ for _, cls in modules)))
+    # One name may be the Source's own, and of a downloader that has no say with that Source.
+    own = source_names & set(registry.load("source", source).ignores)
+    others = {name: value for name, value in given.items() if name not in own}
     specs = tuple(
-        ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules
+        ModuleSpec(name, _settings(job, cls, others, modules, key)) for name, cls in modules
     )
     metrics.merged(
         (spec.cls.__name__, spec.cls.measures(spec.settings))
@@ -376,11 +395,13 @@ def _other_sequence(job: _Job, key: str, modules: list[ModuleClass]) -> Sequence
     return Sequence(Scope(key), tuple(specs))
 
 
-def _check_ignored(job: _Job, source: str, keys: Iterable[str]) -> None:
+def _check_ignored(job: _Job, source: str, keys: tuple[str, ...]) -> None:
     """What is said for this run must act; a record may say more than its source heeds."""
     for key in keys:
         for name in job.special(key):
-            if name in registry.load("source", source).ignores:
+            cls = registry.load("source", source)
+            # A name may be of the Source too, which heeds it where it is said of the collection.
+            if name in cls.ignores and not (key == keys[0] and name in params.names(cls.Settings)):
                 raise ConfigError(
                     f'special_config["{key}"]: "{name}" has no effect with the source "{source}"',
                     "leave it out",

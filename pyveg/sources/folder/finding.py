@@ -67,6 +67,21 @@ class Finder:
         """Days that there are, sorted."""
         return sorted({name.day for name in self._of_one_form if name.day is not None})
 
+    def first_files(self) -> list[Name]:
+        """One image of each tile of each day."""
+        first: dict[tuple[date | None, str], Name] = {}
+        for name in self._of_one_form:
+            files = [name]
+            if name.path.is_dir() and name.day is not None:
+                files = [
+                    file
+                    for file in self.pattern.files(self.root, name.day)
+                    if file.path.name.lower().endswith(layouts.SUFFIXES)
+                ][:1]
+            for file in files:
+                first.setdefault((file.day, "" if self.way == ANY else file.tile), file)
+        return list(first.values())
+
     def left_out(self) -> list[str]:
         """Entries of the folder that have something like a date and are not used."""
         used = {name.path.relative_to(self.root).parts[0] for name in self._of_one_form}

@@ -92,6 +92,12 @@ def check(settings: FolderSettings) -> None:
                 f'bands["{name}"] = {number!r} is no band of a file',
                 'give its number, beginning with 1, or its name, as in {"B4": 3}',
             )
+    if isinstance(settings.scale, int | float) and settings.scale > 1:
+        raise ConfigError(
+            f"scale = {settings.scale} is no scale of reflectance: for a folder it is what the "
+            "numbers in the files are multiplied with",
+            "leave it out if it is meant as the size of pixels, which files have of their own",
+        )
     for name in ("scale", "offset", "nodata"):
         _check_numbers(name, getattr(settings, name))
 

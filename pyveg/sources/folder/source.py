@@ -27,7 +27,7 @@ from pyveg.sources.folder.names import BAND, Name, Pattern, listed
 from pyveg.sources.folder.opening import Header
 from pyveg.sources.folder.reading import BandFile, Reading, Tile
 from pyveg.sources.folder.settings import FolderSettings
-from pyveg.sources.folder.surveying import View, survey
+from pyveg.sources.folder.surveying import View, survey, whereabouts
 
 _MASK = "\0mask"
 """Name of the mask band among the rasters; no raster can have it."""
@@ -116,7 +116,21 @@ class FolderSource:
         ConfigError
             If images do not lie on one grid, or nowhere near the place.
         """
-        return survey(View(self.settings, self.path, self.finder, self.tiles), requests, tell)
+        return survey(self._view, requests, tell)
+
+    def place(self) -> Place | None:
+        """Where the images are; None where they do not say, or are not there.
+
+        Raises
+        ------
+        ConfigError
+            If they do not lie on one grid.
+        """
+        return whereabouts(self._view, self.header) if self.path.is_dir() else None
+
+    @property
+    def _view(self) -> View:
+        return View(self.settings, self.path, self.finder, self.tiles)
 
     def fingerprint(self, request: Request) -> str:
         """Digest of the contents of all files that the request reads, and of what is missing."""

@@ -12,8 +12,9 @@ from pyveg.earth.source import Request
 from pyveg.earth.types import Place
 from pyveg.sources.folder import agreement, grid
 from pyveg.sources.folder.finding import Finder
-from pyveg.sources.folder.grid import Ground
+from pyveg.sources.folder.grid import Ground, Placed
 from pyveg.sources.folder.names import listed
+from pyveg.sources.folder.opening import Header
 from pyveg.sources.folder.reading import Tile
 from pyveg.sources.folder.settings import FolderSettings
 
@@ -58,6 +59,27 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
         "file": made.like.ground.to_json(),
     }
     return [replace(r.item, details={**names, "grid": agreed}) for r in requests]
+
+
+def whereabouts(folder: View, headers: Callable[[Path], Header]) -> Place | None:
+    """Where the images are: the middle of what all dates cover, and its longer side."""
+    days: dict[str, list[list[Placed]]] = {}
+    for name in folder.finder.first_files():
+        try:
+            found = Placed(name.path, headers(name.path).ground)
+        except DataError:
+            continue  # its date fails and says why
+        if found.ground.placed:
+            days.setdefault(str(name.day), []).append([found])
+    if not days:
+        return None
+    made = agreement.agree(days, regrid=folder.settings.regrid)
+    seen = None if made.ground is None else agreement.footprint(made.ground)
+    if seen is None:
+        return None
+    longitude, latitude, wide, high = seen
+    size = Place.region_size if folder.settings.crop else max(wide, high)
+    return Place(round(longitude, 4), round(latitude, 4), round(size, 4) or 1e-4)
 
 
 def _tiles(
