@@ -189,7 +189,8 @@ _WORDS = {
     Lost.NO_WAY: r"unreachable|no route to host|network is down",
     Lost.SILENT: r"connect ?timeout|connection (to \S+ )?timed out|connection timeout|"
     r"connect timed out",
-    Lost.REFUSED: r"refused|actively refused|failed to connect|could(n't| not) connect",
+    Lost.REFUSED: r"refused|actively refused|failed to connect|could(n't| not) connect|"
+    r"cannot connect to host",
     Lost.SLOW: r"time ?out|timed out",
 }
 """Words that clients and systems have for it, whatever their case; the first that fits counts."""

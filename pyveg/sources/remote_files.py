@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from glob import has_magic
 from typing import IO, Any
+from urllib.parse import urlsplit
 
-from pyveg.core import registry
+from pyveg.core import answers, registry
 from pyveg.core.errors import (
     ConfigError,
     KeyMissingError,
     MissingPackageError,
     PyvegError,
+    ServiceAwayError,
     ServiceError,
     StoreError,
     UnknownNameError,
@@ -234,6 +236,11 @@ def _explained(url: str) -> Iterator[None]:
     except (PyvegError, FileNotFoundError):
         raise
     except Exception as error:
+        why = answers.lost(error)
+        if why.shared:
+            parts = urlsplit(url)
+            host = f"{parts.scheme}://{parts.netloc}"
+            raise ServiceAwayError(f"{host} cannot be reached: {why}", why.cure) from error
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise ServiceError(
             f"{url}: {said}", "check the address, your permissions and the connection"

@@ -353,7 +353,7 @@ class AzureBlobStore:
         """Turn errors of the SDK into ours; a container that answered before may be gone."""
         from azure.core.exceptions import HttpResponseError
 
-        with explained(where):
+        with explained(where, self.url):
             try:
                 yield
             except HttpResponseError as error:

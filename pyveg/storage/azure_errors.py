@@ -184,17 +184,22 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explained(where: str, container: str = "") -> Iterator[None]:
     """Turn an error of the SDK into a `StoreError`, `StoreGoneError` where nothing will help.
+
+    What concerns the whole `container` is told of that and not of the key in it, `where`, so that
+    all who meet it say the same.
 
     The SDK's own is not kept as its cause: its text may hold the signature of a SAS, and
     tracebacks are written to logs.
     """
-    from azure.core.exceptions import AzureError
+    from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 
     try:
         yield
     except AzureError as error:
         wrong, cure = advice(error)
         kind = StoreGoneError if is_gone(error) else StoreError
-        raise kind(f"{where}: {wrong}", cure) from None
+        lost = isinstance(error, (ServiceRequestError, ServiceResponseError))
+        what = container if container and (lost or kind is StoreGoneError) else where
+        raise kind(f"{what}: {wrong}", cure) from None

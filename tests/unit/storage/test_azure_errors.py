@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from azure.core.exceptions import AzureError, ClientAuthenticationError
@@ -68,6 +69,29 @@ def test_a_login_that_is_lost_is_final() -> None:
     error = ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token")
     assert azure_errors.answer_of(error) is Answer.FINAL
     assert "log in (az login)" in azure_errors.advice(error)[1]
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        ((404, "BlobNotFound"), {"azure://c/a: ", "azure://c/b: "}),
+        ((404, "ContainerNotFound"), {"azure://c: "}),
+        ((403, "AuthenticationFailed"), {"azure://c: "}),
+        ((0, "", None, "http://127.0.0.1:9"), {"azure://c: "}),
+    ],
+    ids=str,
+)
+def test_what_concerns_the_container_is_told_alike(raised: Any, told: set[str]) -> None:
+    found = set()
+    for key in ("a", "b"):
+        with (
+            pytest.raises(StoreError) as error,
+            azure_errors.explained(f"azure://c/{key}", "azure://c"),
+        ):
+            raise _raised(*raised)
+        found.add(str(error.value))
+    assert len(found) == len(told)
+    assert all(text.startswith(tuple(told)) for text in found)
 
 
 @pytest.mark.parametrize(
