@@ -469,6 +469,18 @@ def test_core_quota(make: Any) -> None:
     assert spot.current_low_priority_nodes == 2
 
 
+def test_core_quota_that_is_taken_away(cloud: Any) -> None:
+    """Nodes that are there stay; those that go do not come back."""
+    cloud.pool(dedicated=2)
+    cloud.emulator.faults = Faults(core_quota=0)
+    for number, current, code in ((2, 2, None), (1, 1, None), (2, 1, "AccountCoreQuotaReached")):
+        options = m.BatchPoolResizeOptions(target_dedicated_nodes=number)
+        cloud.client.begin_resize_pool("p", options, **FAST).wait()
+        pool = cloud.client.get_pool("p")
+        assert pool.current_dedicated_nodes == current
+        assert [error.code for error in pool.resize_errors or []] == ([code] if code else [])
+
+
 def test_allocation_failure(make: Any) -> None:
     cloud = make(faults=Faults(node_supply=1))
     pool = cloud.pool(dedicated=3)
