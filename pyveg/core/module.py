@@ -76,6 +76,8 @@ class SequencePlan:
     """Name of an Item -> ids of its Tasks, in the order of the Modules."""
     modules: tuple[str, ...] = ()
     """Names of its Modules in the registry, in order."""
+    settings: tuple[Settings, ...] = ()
+    """Of each of them."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ class _Progress:
                 items.setdefault(name, task.item)
         task_ids = {name: tuple(made) for name, made in ids.items()}
         modules = tuple(spec.module for spec, _ in self.steps)
-        return SequencePlan(self.sequence.scope, tuple(items.values()), task_ids, modules)
+        settings = tuple(spec.settings for spec, _ in self.steps)
+        return SequencePlan(self.sequence.scope, tuple(items.values()), task_ids, modules, settings)
 
 
 def plan(

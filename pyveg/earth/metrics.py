@@ -29,6 +29,9 @@ PRECIPITATION, TEMPERATURE = "total_precipitation", "mean_2m_air_temperature"
 """Names and units (m per period, K) that weather has in all results, those of the older pyveg."""
 
 
+_OF_INDEX = ("index", "formula")
+
+
 @dataclass(frozen=True)
 class Metric:
     """A number that a Module measures.
@@ -59,6 +62,8 @@ class Metric:
         Another metric that it is tested in place of, where that one was not measured.
     void_without : str
         Another metric of the same record; where that is zero this one is no measurement.
+    index, formula : str
+        The vegetation index that it was measured on, and how that is made, where it is not NDVI.
 
     Examples
     --------
@@ -80,6 +85,8 @@ class Metric:
     colour: str = ""
     replaces: str = ""
     void_without: str = ""
+    index: str = ""
+    formula: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -134,6 +141,7 @@ class Metric:
             name: value
             for name, value in asdict(self).items()
             if not (isinstance(value, float) and math.isinf(value))
+            and not (name in _OF_INDEX and not value)
         }
 
     @classmethod
@@ -143,7 +151,17 @@ class Metric:
 
 
 def declared(modules: Iterable[Any]) -> dict[str, Metric]:
-    """Metrics of some Module classes by name, in their order.
+    """Metrics of some Module classes by name, in their order; see `merged`."""
+    return merged((cls.__name__, getattr(cls, "metrics", ())) for cls in modules)
+
+
+def merged(parts: Iterable[tuple[str, Iterable[Metric]]]) -> dict[str, Metric]:
+    """Metrics by name, in their order.
+
+    Parameters
+    ----------
+    parts : iterable of (str, iterable of Metric)
+        Name of a Module and what it measures.
 
     Raises
     ------
@@ -151,11 +169,11 @@ def declared(modules: Iterable[Any]) -> dict[str, Metric]:
         If two Modules declare one name for different things.
     """
     metrics: dict[str, Metric] = {}
-    for cls in modules:
-        for metric in getattr(cls, "metrics", ()):
+    for name, part in parts:
+        for metric in part:
             if metrics.setdefault(metric.name, metric) != metric:
                 raise ConfigError(
-                    f'{cls.__name__} declares the metric "{metric.name}" otherwise than another '
+                    f'{name} declares the metric "{metric.name}" otherwise than another '
                     "Module of this job does",
                     "rename one of them",
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
@@ -94,7 +94,7 @@ class EarthJob(Job[S]):
                 )
             # What is measured wrongly fails here, at its Module, and not in the combiner or the
             # analysis.
-            checked = module.checked(values, "chip", f"chip {chip}")
+            checked = module.checked(values, "chip", f"chip {chip}", self._metrics)
             records.append({**grid.record(chip, self.item.name), **checked})
         key = self.layout.records(self.item.name, module.records_file("chip"))
         self.store.write(key, formats.encode_records(records))
@@ -113,9 +113,14 @@ class EarthJob(Job[S]):
             For a name that is not declared for the place, or a value that cannot be.
         """
         module = self._measuring()
-        checked = module.checked(values, "place", "the place")
+        checked = module.checked(values, "place", "the place", self._metrics)
         key = self.layout.records(self.item.name, module.records_file("place"))
         self.store.write(key, formats.encode_json(checked, indent=1))
+
+    @cached_property
+    def _metrics(self) -> tuple[Metric, ...]:
+        """What its Module measures with these settings."""
+        return self._measuring().measures(self.settings)
 
     def _measuring(self) -> type[EarthModule[Any]]:
         """Class of the Module that it is a Job of."""
@@ -161,12 +166,30 @@ class EarthModule(Module[S]):
             )
 
     @classmethod
+    def measures(cls, settings: Any) -> tuple[Metric, ...]:
+        """What it measures with some settings: `metrics`, unless it depends on them.
+
+        Parameters
+        ----------
+        settings : Settings
+            Its own.
+        """
+        del settings
+        return cls.metrics
+
+    @classmethod
     def records_file(cls, support: Support) -> str:
         """Name of its records of a support, below ``JSON/`` of a date."""
         return cls.records_files.get(support, f"{cls.__name__}/{support}")
 
     @classmethod
-    def checked(cls, values: Mapping[str, Any], support: Support, whom: str) -> dict[str, Any]:
+    def checked(
+        cls,
+        values: Mapping[str, Any],
+        support: Support,
+        whom: str,
+        metrics: Sequence[Metric] | None = None,
+    ) -> dict[str, Any]:
         """Values as they are written, each checked against its declaration.
 
         Parameters
@@ -175,8 +198,11 @@ class EarthModule(Module[S]):
         support : {"chip", "place"}
         whom : str
             What they were measured on, for messages.
+        metrics : sequence of Metric, optional
+            What it measures with its settings; `metrics` where not given.
         """
-        known = {metric.name: metric for metric in cls.metrics if metric.support == support}
+        all_metrics = cls.metrics if metrics is None else metrics
+        known = {metric.name: metric for metric in all_metrics if metric.support == support}
         checked: dict[str, Any] = {}
         for name, value in values.items():
             if name in known:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pyveg.core import module
 from pyveg.core.params import setting
 from pyveg.earth.chips import SIZE
+from pyveg.earth.indices import IndexSettings, of_index, settled
 from pyveg.earth.metrics import OFFSET50, Metric, Support
 from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.earth.network import nodes
@@ -18,7 +18,7 @@ from pyveg.kernels import images
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkCentralityCalculatorSettings(module.Settings):
+class NetworkCentralityCalculatorSettings(IndexSettings):
     """Settings of `NetworkCentralityCalculator`."""
 
     n_sub_images: int = setting(-1, doc="only the first n chips of each date; -1: all", low=-1)
@@ -74,6 +74,22 @@ class NetworkCentralityCalculator(EarthModule[NetworkCentralityCalculatorSetting
     records_files: ClassVar[Mapping[Support, str]] = {"chip": "NC/network_centralities"}
     preload: ClassVar[tuple[str, ...]] = ("pyveg.kernels.centrality",)
 
+    @classmethod
+    def settled(
+        cls,
+        settings: NetworkCentralityCalculatorSettings,
+        where: str,
+        warn: Callable[[str], None],
+    ) -> NetworkCentralityCalculatorSettings:
+        """With the formula of the index, as results tell it."""
+        del warn
+        return settled(settings, where)
+
+    @classmethod
+    def measures(cls, settings: NetworkCentralityCalculatorSettings) -> tuple[Metric, ...]:
+        """The same numbers of whichever index; they say which."""
+        return tuple(of_index(metric, settings) for metric in cls.metrics)
+
     def run(self, job: EarthJob[NetworkCentralityCalculatorSettings]) -> None:
         """Process one date."""
         from pyveg.kernels.centrality import feature_vector_metrics, feature_vectors
@@ -82,7 +98,7 @@ class NetworkCentralityCalculator(EarthModule[NetworkCentralityCalculatorSetting
         chosen = job.chip_grid().chosen(settings.n_sub_images)
         if not chosen:
             job.skip("no chip has enough valid pixels")
-        picture = images.cut_chips(job.read_picture("BWNDVI"), SIZE)[chosen]
+        picture = images.cut_chips(job.read_picture(settings.picture), SIZE)[chosen]
         masks = nodes(picture, settings.signal)
         vectors = feature_vectors(
             masks,

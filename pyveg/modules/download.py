@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from pyveg import formats
-from pyveg.core import bulk, module
-from pyveg.core.errors import ConfigError, DataError
+from pyveg.core import bulk, module, params, registry
+from pyveg.core.errors import ConfigError
 from pyveg.core.module import Planning
 from pyveg.core.params import setting
 from pyveg.core.types import Item, Scope
+from pyveg.earth.cadence import told
+from pyveg.earth.indices import IndexSettings, bands_of
+from pyveg.earth.indices import settled as settled_index
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.earth.module import EarthJob, EarthModule, S, known_collection
-from pyveg.earth.source import Reachable, Request, source_of
+from pyveg.earth.periods import middle_of, period_of
+from pyveg.earth.source import Reachable, Request, Surveying, source_of
 from pyveg.earth.subject import Subject
-from pyveg.kernels.images import valid_pixels
-from pyveg.kernels.ndvi import ndvi
+from pyveg.kernels import formulas
+from pyveg.modules.index import add_index
 from pyveg.modules.outline import keep_inside
+from pyveg.modules.plausibility import check_image, check_weather
+
+LONGEST_PERIOD = 366
+"""Days that the weather of one date may be of where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VegetationDownloaderSettings(module.Settings):
+class VegetationDownloaderSettings(IndexSettings):
     """Settings of `VegetationDownloader`."""
 
     scale: float = setting(10.0, doc="length of a pixel's side, metres", low=0.01)
-    RGB_bands: tuple[str, ...] = setting(
-        doc='names of the red, green and blue band, such as ["B4", "B3", "B2"]', shared=True
-    )
-    NIR_band: str = setting(doc='name of the near-infrared band, such as "B8"', shared=True)
     mask_cloud: bool = setting(True, doc="mask cloudy pixels where the source can")
     cloudy_pix_frac: float = setting(
         50.0, doc="leave out scenes with this share of cloud or more, percent", low=0, high=100
@@ -58,9 +60,18 @@ class _Downloader(EarthModule[S]):
 
     def items(self, planning: Planning, settings: S) -> Sequence[Item]:
         """The dates that the Source has."""
-        del settings
         subject, collection = Subject.of(planning.scope), known_collection(planning.scope)
-        return source_of(collection).items(collection, subject.place, subject.date_range)
+        source = source_of(collection)
+        items = source.items(collection, subject.place, subject.date_range)
+        if not source.by_period:
+            days = [middle_of(period_of(item)) for item in items]
+            sentence = told(days, collection.time_per_point)
+            if sentence:
+                planning.tell(f'"{collection.key}": {sentence}')
+        if not isinstance(source, Surveying):
+            return items
+        requests = [self.request(planning.scope, item, settings) for item in items]
+        return source.survey(requests, planning.tell)
 
     def fingerprint(self, scope: Scope, item: Item, settings: S) -> str:
         """What the Source's answer depends on, such as the contents of files."""
@@ -95,20 +106,44 @@ class _Downloader(EarthModule[S]):
 
 
 class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
-    """Fetch the red, green, blue and near-infrared bands of each date, and its NDVI."""
+    """Fetch the red, green, blue and near-infrared bands of each date, and its vegetation index.
+
+    A collection may be an index alone, without bands.
+    """
 
     Settings = VegetationDownloaderSettings
     data_type = "vegetation"
 
+    @classmethod
+    def settled(
+        cls, settings: VegetationDownloaderSettings, where: str, warn: Callable[[str], None]
+    ) -> VegetationDownloaderSettings:
+        """With the formula of the index, whose bands must all be named."""
+        del warn
+        made = settled_index(settings, where)
+        if not made.is_given:
+            check_bands(made, where)
+        return made
+
+    def items(self, planning: Planning, settings: VegetationDownloaderSettings) -> Sequence[Item]:
+        """The dates that the Source has; a Source that lays pixels has bands, and no index."""
+        source = known_collection(planning.scope).source
+        if settings.is_given and getattr(registry.load("source", source), "lays_grid", False):
+            raise missing("RGB_bands", f'"{planning.scope.sequence}": VegetationDownloader')
+        return super().items(planning, settings)
+
     def request(self, scope: Scope, item: Item, settings: VegetationDownloaderSettings) -> Request:
-        """RGB and NIR; NDVI too where the Source has it ready."""
-        bands = (*check_rgb(settings.RGB_bands, scope.sequence), settings.NIR_band)
+        """RGB and what the index is made of; the index too where the Source has it ready."""
+        index = settings.index
+        made_of = () if settings.is_given else bands_of(settings, scope.sequence).values()
+        bands = dict.fromkeys((*settings.RGB_bands, *made_of, index))
         return Request(
             place=Subject.of(scope).place,
             collection=known_collection(scope),
             item=item,
-            bands={name: name for name in (*bands, "NDVI")},
-            optional=("NDVI",),
+            bands={name: name for name in bands},
+            optional=() if settings.is_given else (index,),
+            index=index,
             scale=settings.scale,
             mask_cloud=settings.mask_cloud,
             cloudy_pix_frac=settings.cloudy_pix_frac,
@@ -116,22 +151,47 @@ class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
         )
 
     def run(self, job: EarthJob[VegetationDownloaderSettings]) -> None:
-        """Fetch one date; its NDVI is NaN wherever a pixel is masked, whoever made it.
+        """Fetch one date; its index is NaN wherever a pixel is masked, whoever made it.
 
         Pixels outside of the region's outline are masked. The share of valid ones is of those
         inside.
         """
         scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
-        rasters, inside = keep_inside(scene.rasters, job.place.outline)
-        valid = add_ndvi(rasters, job.settings.RGB_bands[0], job.settings.NIR_band) / inside
+        rgb, nir = job.settings.RGB_bands, job.settings.NIR_band
+        checked = check_image(scene.rasters, scene.record, rgb, nir)
+        rasters, inside = keep_inside(checked.rasters, job.place.outline)
+        valid, notes = add_index(rasters, job.settings)
         if not valid:
             job.skip("every pixel is masked or empty")
         self.keep(job, rasters)
-        job.notes.update(scene.record)
-        job.notes["valid_fraction"] = valid
+        job.notes.update(
+            {**scene.record, **checked.notes, **notes, "valid_fraction": valid / inside}
+        )
         # Beside the rasters too: whoever downloads them alone sees what they were made from.
         record = formats.encode_json(job.notes, indent=1)
         job.store.write(job.layout.download_record(job.item.name), record)
+
+
+def missing(name: str, where: str) -> ConfigError:
+    """That a setting must be given."""
+    doc = params.names(IndexSettings)[name].metadata["doc"]
+    return ConfigError(f'{where}: the setting "{name}" must be given ({doc})')
+
+
+def check_bands(settings: IndexSettings, where: str) -> None:
+    """Refuse settings that do not name all bands of the index, and one picture's three.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if settings.RGB_bands:
+        check_rgb(settings.RGB_bands, where)
+    names = {"R": "RGB_bands", "G": "RGB_bands", "B": "RGB_bands", "N": "NIR_band"}
+    for letter in formulas.names_in(settings.index_formula):
+        if letter in names and letter not in settings.letters:
+            raise missing(names[letter], where)
+    bands_of(settings, where)
 
 
 def check_rgb(bands: Sequence[str], where: str) -> tuple[str, str, str]:
@@ -143,52 +203,6 @@ def check_rgb(bands: Sequence[str], where: str) -> tuple[str, str, str]:
         )
     red, green, blue = bands
     return red, green, blue
-
-
-def add_ndvi(rasters: dict[str, formats.Raster], red: str, nir: str) -> float:
-    """Put NDVI beside the bands, on their grid, NaN where they are masked.
-
-    Parameters
-    ----------
-    rasters : dict of str to Raster
-        By name. NDVI is computed where there is none; one that is there is changed only where it
-        has a value for a masked pixel.
-    red, nir : str
-        Names of the bands that NDVI is made of.
-
-    Returns
-    -------
-    float
-        Share of pixels that are valid.
-
-    Raises
-    ------
-    DataError
-        If the rasters are not of one shape.
-    """
-    check_shapes({name: raster.array.shape for name, raster in rasters.items()})
-    bands = {name: raster for name, raster in rasters.items() if name != "NDVI"}
-    given = rasters.get("NDVI")
-    values = ndvi(bands[nir].array, bands[red].array) if given is None else given.array
-    valid = valid_pixels([raster.array for raster in bands.values()], values)
-    # Otherwise it stays as it was given, and its file is copied without being encoded again.
-    if given is None or np.isfinite(values[~valid]).any():
-        values = np.where(valid, values, np.nan).astype(np.float32)
-        like = given or bands[nir]
-        rasters["NDVI"] = formats.Raster(values, like.crs, like.transform, nodata=float("nan"))
-    return float(valid.mean())
-
-
-def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Rasters of one date must be of one shape."""
-    (first, shape), *others = shapes.items()
-    for name, other in others:
-        if other != shape:
-            sizes = f"{shape[1]} x {shape[0]} pixels and {name} {other[1]} x {other[0]}"
-            raise DataError(
-                f"the bands are not of one shape: {first} has {sizes}",
-                "resample them to the pixels of one",
-            )
 
 
 class WeatherDownloader(_Downloader[WeatherDownloaderSettings]):
@@ -208,5 +222,11 @@ class WeatherDownloader(_Downloader[WeatherDownloaderSettings]):
     def run(self, job: EarthJob[WeatherDownloaderSettings]) -> None:
         """Fetch one date."""
         scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
-        self.keep(job, scene.rasters)
+        period = period_of(job.item)
+        days = (period.end - period.start).days
+        # A date of a Source of dates stands for its day; its rain may be that of a month.
+        days = days if job.source.by_period else max(days, LONGEST_PERIOD)
+        checked = check_weather(scene.rasters, scene.record, days)
+        self.keep(job, checked.rasters)
         job.notes.update(scene.record)
+        job.notes.update(checked.notes)

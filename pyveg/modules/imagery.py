@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import bulk, module
+from pyveg.core import bulk
 from pyveg.core.params import setting
 from pyveg.earth.chips import SIZE, ChipGrid
+from pyveg.earth.indices import IndexSettings, settled
 from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.kernels import images
 from pyveg.modules import chips
-from pyveg.modules.download import check_rgb, check_shapes
+from pyveg.modules.download import check_rgb
+from pyveg.modules.index import check_shapes, index_grey
 
 
 @dataclass(frozen=True, kw_only=True)
-class VegetationImageProcessorSettings(module.Settings):
+class VegetationImageProcessorSettings(IndexSettings):
     """Settings of `VegetationImageProcessor`."""
 
-    RGB_bands: tuple[str, ...] = setting(
-        doc='names of the red, green and blue band, such as ["B4", "B3", "B2"]', shared=True
-    )
     RGB_limits: tuple[float, float] | None = setting(
         None,
         doc="reflectance shown as black and as white, x 10,000, so that pictures of several "
@@ -40,7 +40,7 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
     """Make the RGB, NDVI and black-and-white NDVI picture of each date, and lay out its chips.
 
     In the black-and-white picture white is bare soil (NDVI at or below that around it) and black
-    is vegetation.
+    is vegetation. Where the collection has another index it takes the place of NDVI.
     """
 
     Settings = VegetationImageProcessorSettings
@@ -48,23 +48,30 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
     consumes: ClassVar[tuple[str, ...]] = ("rasters",)
     provides: ClassVar[tuple[str, ...]] = ("images",)
 
+    @classmethod
+    def settled(
+        cls, settings: VegetationImageProcessorSettings, where: str, warn: Callable[[str], None]
+    ) -> VegetationImageProcessorSettings:
+        """With the formula of the index, as results tell it."""
+        del warn
+        if settings.RGB_bands:
+            check_rgb(settings.RGB_bands, where)
+        return settled(settings, where)
+
     def run(self, job: EarthJob[VegetationImageProcessorSettings]) -> None:
         """Process one date."""
         date, layout = job.item.name, job.layout
-        names = (*check_rgb(job.settings.RGB_bands, job.scope.sequence), "NDVI")
+        names = (*job.settings.RGB_bands, job.settings.index)
         files = bulk.read_many(job.store, [layout.raw(date, name) for name in names])
         rasters = {name: formats.decode_geotiff(files[layout.raw(date, name)]) for name in names}
         check_shapes({name: raster.array.shape for name, raster in rasters.items()})
-        *bands, ndvi = (rasters[name].array for name in names)
-        valid = images.valid_pixels(bands, ndvi)
+        *bands, index = (rasters[name].array for name in names)
+        valid = images.valid_pixels(bands, index) if bands else np.isfinite(index)
         if not valid.any():
             job.skip("every pixel is masked or empty")
-        # Black wherever a pixel is masked in any band, whatever it holds in this one.
-        red, green, blue = (np.where(valid, band, 0) for band in bands)
-        rgb = images.rgb_stretch(red, green, blue, limits=job.settings.RGB_limits)
-        grey = images.ndvi_grey(ndvi)
-        pictures = {"RGB": rgb, "NDVI": grey, "BWNDVI": images.bwndvi(grey)}
-        grid = chips.cut(valid, rasters["NDVI"], job.place, job.settings.max_masked_fraction)
+        pictures = _pictures(bands, index, valid, job.settings)
+        raster = rasters[job.settings.index]
+        grid = chips.cut(valid, raster, job.place, job.settings.max_masked_fraction)
         written = {layout.processed(date, kind): encode(kind, p) for kind, p in pictures.items()}
         bulk.write_many(job.store, {**written, layout.chips(date): grid.encode()})
         job.notes["chips"] = len(grid)
@@ -73,9 +80,26 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
             _write_chips(job, grid, pictures)
 
 
+def _pictures(
+    bands: Sequence[NDArray[Any]],
+    index: NDArray[Any],
+    valid: NDArray[np.bool_],
+    settings: VegetationImageProcessorSettings,
+) -> dict[str, NDArray[np.uint8]]:
+    """By their kinds; no RGB where the collection is an index alone."""
+    grey = index_grey(index, settings.index_range)
+    pictures = {settings.index: grey, settings.picture: images.bwndvi(grey)}
+    if not bands:
+        return pictures
+    # Black wherever a pixel is masked in any band, whatever it holds in this one.
+    red, green, blue = (np.where(valid, band, 0) for band in bands)
+    return {"RGB": images.rgb_stretch(red, green, blue, limits=settings.RGB_limits), **pictures}
+
+
 def encode(kind: str, picture: NDArray[np.uint8]) -> bytes:
     """A picture as PNG; NDVI has three equal channels, as readers of older outputs expect."""
-    return formats.encode_png(np.stack([picture] * 3, axis=-1) if kind == "NDVI" else picture)
+    single = picture.ndim == 2 and not kind.startswith("BW")
+    return formats.encode_png(np.stack([picture] * 3, axis=-1) if single else picture)
 
 
 def _write_chips(

@@ -64,7 +64,7 @@ def check_image(
         If many pixels are impossible, or bands contradict each other.
     """
     names = [name for name in dict.fromkeys((*rgb, nir)) if name in rasters]
-    if rgb[0] not in names or nir not in names:
+    if not rgb or rgb[0] not in names or nir not in names:  # such as an index alone
         return Checked(dict(rasters))
     bands = {name: rasters[name].array for name in names}
     given = rasters.get(INDEX)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 KINDS: dict[str, re.Pattern[str]] = {
     "summary": re.compile(r".*_combine/(results_summary\.json|series\.csv|series\.png)"),
     "rgb": re.compile(r".*/PROCESSED/[^/]*_RGB\.png"),
-    "ndvi": re.compile(r".*/PROCESSED/[^/]*_(BW)?NDVI\.png"),
+    "ndvi": re.compile(r".*/PROCESSED/[^/]*_(?!RGB\.)[A-Za-z][A-Za-z0-9]*\.png"),
     "all": re.compile(r".*", re.DOTALL),
 }
 """What can be asked for; names as in `pyveg.earth.layout`, also of runs of the older pyveg."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import registry
+from pyveg.core import params, registry
 from pyveg.core.errors import (
     ConfigError,
     DataError,
@@ -33,8 +33,10 @@ from pyveg.core.runlog import log_so_far
 from pyveg.core.tasks import scope_from_json
 from pyveg.core.types import Scope, StopHow
 from pyveg.earth.chips import ChipGrid
+from pyveg.earth.indices import NDVI
 from pyveg.earth.layout import Layout
-from pyveg.earth.metrics import OFFSET50, Metric, declared
+from pyveg.earth.metrics import OFFSET50, Metric, merged
+from pyveg.earth.module import EarthModule
 from pyveg.earth.network import Network
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Place
@@ -61,7 +63,13 @@ class RecordedStep:
     def metrics(self) -> dict[str, Metric]:
         """What it measures; nothing where its package is not installed here."""
         try:
-            return declared([registry.load("module", self.module)])
+            cls = registry.load("module", self.module)
+            if not issubclass(cls, EarthModule):
+                return {}
+            # Runs of before had fewer settings, and none that is not known any more decides here.
+            known = {k: v for k, v in self.settings.items() if k in params.names(cls.Settings)}
+            settings = params.build(cls.Settings, known, self.module)
+            return merged([(cls.__name__, cls.measures(settings))])
         except ConfigError:
             return {}
 
@@ -79,6 +87,17 @@ class Images:
     def network(self) -> Network:
         """Which network its numbers are about; the usual one where it measured none."""
         return Network.of(self._settings)
+
+    @property
+    def index(self) -> str:
+        """The vegetation index that it has images of."""
+        names = (step.settings.get("index") for step in self.steps)
+        return next((str(name) for name in names if name), NDVI)
+
+    @property
+    def picture(self) -> str:
+        """Kind of the black-and-white picture of its index."""
+        return f"BW{self.index}"
 
     @cached_property
     def n_sub_images(self) -> int:
@@ -320,12 +339,13 @@ class Run:
         """Dates that it has images of, in order."""
         import pandas as pd
 
-        layout = self.images(collection).layout
+        images = self.images(collection)
+        layout = images.layout
         # One listing, where a look at each date would be a request for each.
         keys = set(self.store.list(f"{layout.root}/"))
         names = {key.split("/")[1] for key in keys}
         # A date that was skipped or has failed has no picture.
-        seen = [name for name in names if layout.processed(name, "BWNDVI") in keys]
+        seen = [name for name in names if layout.processed(name, images.picture) in keys]
         return sorted(pd.Timestamp(name) for name in seen)
 
     def chips(
@@ -354,9 +374,9 @@ class Run:
     def _chips_of(self, images: Images, date: pd.Timestamp) -> Chips | None:
         item, read = f"{date:%Y-%m-%d}", self.store.read
         try:
-            ndvi = formats.decode_geotiff(read(images.layout.raw(item, "NDVI"))).array
+            ndvi = formats.decode_geotiff(read(images.layout.raw(item, images.index))).array
             grid = ChipGrid.decode(read(images.layout.chips(item)))
-            picture = formats.decode_png(read(images.layout.processed(item, "BWNDVI")))
+            picture = formats.decode_png(read(images.layout.processed(item, images.picture)))
         except KeyMissingError:
             return None
         chosen = grid.chosen(images.n_sub_images)

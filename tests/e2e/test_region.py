@@ -108,8 +108,13 @@ def test_parts_of_chips_are_valid_in_part(tmp_path: Path) -> None:
 
 def test_a_polygon_outside_of_the_images_fails_the_date_with_both_places(tmp_path: Path) -> None:
     _images(tmp_path / "in", ["2020-01-16"])
-    region = _polygon(tmp_path / "site.geojson", [(500, 0), (600, 0), (600, 100)])
-    report, _ = _run(_job(tmp_path, region=region))
+    far = _polygon(tmp_path / "far.geojson", [(500, 0), (600, 0), (600, 100)])
+    with pytest.raises(ConfigError, match="do not touch the place") as caught:
+        _run(_job(tmp_path, region=far))
+    assert "longitude 15.0064" in caught.value.wrong
+    # In the square around the coordinates, and yet not where the images are.
+    near = _polygon(tmp_path / "near.geojson", [(200, 0), (300, 0), (300, 100)])
+    report, _ = _run(_job(tmp_path, region=near, coordinates=(15.0064, 45.149)))
     assert report.exit_code == 1
     failed = [result for result in report.results.values() if result.state == "failed"]
     assert "is outside of the image" in failed[0].reason
