@@ -112,7 +112,10 @@ def pixels(path: Path, band: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
             array = dataset.read(band)
             flags = dataset.mask_flag_enums[band - 1]
             masked = np.zeros(array.shape, np.bool_)
-            if MaskFlags.all_valid not in flags and MaskFlags.nodata not in flags:
+            # GDAL takes a band called alpha for a mask in images of two and four bands alone.
+            if len(_bands(dataset)) < dataset.count:
+                masked = dataset.read(dataset.count) == 0
+            elif not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):
                 masked = dataset.read_masks(band) == 0
         if array.dtype.kind not in "iuf":
             raise _unusable(path, f"its numbers are {array.dtype}", "give integers or floats")
