@@ -79,7 +79,6 @@ def test_a_login_that_is_lost_is_final() -> None:
         ((403, "AuthenticationFailed"), {"azure://c: "}),
         ((0, "", None, "http://127.0.0.1:9"), {"azure://c: "}),
     ],
-    ids=str,
 )
 def test_what_concerns_the_container_is_told_alike(raised: Any, told: set[str]) -> None:
     found = set()
