@@ -144,13 +144,11 @@ def _first_start(periods: Sequence[DateRange], cadence: Cadence) -> date:
         return first
     # Periods from the 31st begin on the 28th where a month is shorter, perhaps the first of them.
     day = max(one.start.day for one in periods)
-    back = 0
-    while (anchor := cadence.start(-back, first)).day < day:
-        last = _last_of_month(anchor)
-        if last.day >= day:
+    for back in range(48 // cadence.months + 1):  # to a leap year
+        anchor = cadence.start(-back, first)
+        if _last_of_month(anchor).day >= day:
             return anchor.replace(day=day)
-        back += 1
-    return anchor
+    return first
 
 
 def _last_of_month(day: date) -> date:

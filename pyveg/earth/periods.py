@@ -14,6 +14,8 @@ from pyveg.earth.types import DateRange
 
 Unit = Literal["d", "w", "m", "y", "dekad", "half-month"]
 DAYS_OF_YEAR = 365.25
+LONGEST = 100
+"""Years that a period may have."""
 _JANUARY = "-from-january"
 _STEP = re.compile(rf"(\d+)(?:([dwmy])|(d){_JANUARY})")
 _WORDS = {"d": "day", "w": "week", "m": "month", "y": "year"}
@@ -60,10 +62,10 @@ class Cadence:
         if text in _IN_A_MONTH:
             return cls(1, text)  # type: ignore[arg-type]
         match = _STEP.fullmatch(text)
-        if match is not None and 0 < int(match[1]) < 100_000:
+        if match is not None and len(match[1]) < 6 and int(match[1]):
             unit: Unit = match[2] or match[3]  # type: ignore[assignment]
             made = cls(int(match[1]), unit, from_january=match[2] is None)
-            if not made.from_january or made.count <= 183:
+            if made.days <= LONGEST * DAYS_OF_YEAR and not (made.from_january and made.count > 183):
                 return made
         two = _TWO_WAYS.get(text.lower().replace("-", "").strip("0123456789 s"))
         raise ConfigError(

@@ -66,7 +66,7 @@ def read_summary(data: bytes) -> Results:
         chips = pd.DataFrame(_rows(parts, dates, "vegetation"))
         weather = pd.DataFrame(_rows(parts, dates, "weather"))
         place = pd.DataFrame(_place_rows(parts, dates))
-        metadata = summary.get("metadata", {})
+        metadata = dict(summary.get("metadata") or {})
         declared = list(_declared(parts))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(

@@ -51,11 +51,7 @@ def read_summary_dates(collection: str, part: Mapping[str, Any]) -> Dates:
     texts = list(dict.fromkeys([*with_data, *part.get("place", {}), *spans]))
     written = dict(zip(texts, read_dates([Cell(text, where) for text in texts]), strict=True))
     for text, one in written.items():
-        if one.first.year not in YEARS:
-            raise DataError(
-                f'{where}: the date "{text}" is centuries away from any image',
-                "mend it, or leave it out",
-            )
+        _check_year(f'{where}: the date "{text}"', one.first)
     # A month or a year that is written as such is a period too.
     periods = {
         one.first: DateRange(one.first, one.end) for one in written.values() if one.length != "day"
@@ -66,10 +62,17 @@ def read_summary_dates(collection: str, part: Mapping[str, Any]) -> Dates:
     return Dates({text: str(one.first) for text, one in written.items()}, periods)
 
 
+def _check_year(what: str, day: date) -> None:
+    if day.year not in YEARS:
+        raise DataError(f"{what} is centuries away from any image", "mend it, or leave it out")
+
+
 def _period(where: str, day: date, span: Any) -> DateRange:
     if isinstance(span, str) or len(span) != 2:
         raise DataError(f"{where} is {span!r}", "give its first day and the day after its last")
     start, end = read_dates([Cell(str(one), where) for one in span])
+    _check_year(where, start.first)
+    _check_year(where, end.first)
     if not start.first < end.first:
         raise DataError(
             f"{where} ends on {end.first}, and begins on {start.first}",

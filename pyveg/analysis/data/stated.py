@@ -63,13 +63,12 @@ def _read(text: str) -> tuple[str, tuple[str, ...]]:
     """A step as it stands; the older pyveg took "1month" for "1m"."""
     if not text:
         return "", ()
-    try:
-        return Cadence.parse(text).text, ()
-    except ConfigError:
-        pass
     older = _OLDER.match(text)
-    if older is not None and int(older[1]):
-        return older[0], ()
+    for one in (text, older[0] if older else text):
+        try:
+            return Cadence.parse(one).text, ()
+        except ConfigError:
+            continue
     return "", (
         f'the results state a step of "{text}", which is none: what the dates say was taken',
     )

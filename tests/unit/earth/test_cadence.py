@@ -157,6 +157,12 @@ def test_periods_count_where_another_step_is_stated() -> None:
     assert lattice_of_periods(odd) is None
 
 
+def test_years_that_begin_in_different_months_are_no_step() -> None:
+    starts = _days(["2001-02-28", "2003-03-31", "2005-07-31"])
+    years = [DateRange(start, start.replace(year=start.year + 1)) for start in starts]
+    assert lattice_of_periods(years, Cadence.parse("1y")) is None
+
+
 def test_a_date_of_another_century_is_named() -> None:
     check_together(_days(FOLDER))
     check_together(_days(["1972-08-01", "2020-08-01"]))

@@ -46,7 +46,9 @@ def test_an_incomplete_period_is_left_over() -> None:
     assert rest == _range("2020-02-01", "2020-02-20")
 
 
-@pytest.mark.parametrize("step", ["", "m", "0m", "1x", "1month", "-1m", "1.5m", " 1m"])
+@pytest.mark.parametrize(
+    "step", ["", "m", "0m", "1x", "1month", "-1m", "1.5m", " 1m", "101y", "99999d", f"{10**9}d"]
+)
 def test_what_is_no_step_is_refused(step: str) -> None:
     with pytest.raises(ConfigError, match="time_per_point"):
         periods.parse_step(step)

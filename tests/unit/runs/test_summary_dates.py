@@ -89,6 +89,7 @@ def test_periods_are_read_also_of_dates_without_data() -> None:
         (["2005-02-01", "2005-01-01"], "ends on 2005-01-01, and begins on 2005-02-01"),
         (["2005-03-01", "2005-04-01"], "is 2005-03-01 to 2005-04-01, which does not hold it"),
         (["2005-01-01"], "is ['2005-01-01']"),
+        (["0005-01-01", "2005-02-01"], "is centuries away"),
         ("2005-01-01", "is '2005-01-01'"),
         (["2005-01-01", "later"], "'later' is no date"),
     ],
