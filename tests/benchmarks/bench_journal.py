@@ -2,8 +2,8 @@
 
 Run ``python tests/benchmarks/bench_journal.py``. Time is simulated, the Stores are real: a folder,
 and a container of Azurite. Exits with 1 where events and log together are more than 8 times the
-length of the log, where twice the tasks write more than 2.1 times the bytes, or where the memory of
-the journal grows with the tasks.
+length of the log, where twice the tasks write more than 2.1 times the bytes, or where memory is not
+bounded. Of a log that is sent to a container up to 16 MB are in memory, so it may take 20 MB there.
 
 ``--per_second`` says how many tasks end in a (simulated) second; few are the worst case for the
 events, as each segment names its writer, and take longest, as the status is written each second.
@@ -36,7 +36,9 @@ from pyveg.storage.local import LocalStore
 from pyveg.testing.azurite import Azurite
 
 COUNTS = (60_000, 120_000)
-OF_LOG, TWICE, MEMORY = 8.0, 2.1, 1.25
+OF_LOG, TWICE = 8.0, 2.1
+MEMORY = {"folder": 2.0, "azurite": 20.0}
+"""MB at most, whatever the number of tasks."""
 STEP = Step("pyveg.testing.fakes:Start", 1, Scope("demo"), {}, {})
 
 
@@ -145,16 +147,16 @@ def result_of(task: Task, number: int, failing: int) -> TaskResult:
     return TaskResult(task.id, State.SUCCEEDED, seconds=0.5)
 
 
-def judged(name: str, costs: list[Cost], memory: list[float]) -> bool:
+def judged(name: str, costs: list[Cost], memory: list[float], most: float) -> bool:
     """Print them, and whether they keep the limits."""
     for cost in costs:
         print(f"{name}: {cost}")
-    ratio, held = costs[1].told / costs[0].told, memory[1] / memory[0]
+    ratio = costs[1].told / costs[0].told
     worst = max(cost.told / cost.log for cost in costs)
     print(f"{name}: events and log are {worst:.2f} of the log (limit {OF_LOG:g}); twice the tasks")
-    print(f"    write {ratio:.3f} of the bytes (limit {TWICE:g}) and hold {held:.2f} of the")
-    print(f"    memory (limit {MEMORY:g}): {memory[0]:.2f} and {memory[1]:.2f} MB")
-    return worst <= OF_LOG and ratio <= TWICE and held <= MEMORY
+    print(f"    write {ratio:.3f} of the bytes (limit {TWICE:g}); memory {memory[0]:.2f} and")
+    print(f"    {memory[1]:.2f} MB (limit {most:g})")
+    return worst <= OF_LOG and ratio <= TWICE and max(memory) <= most
 
 
 def stores(kind: str) -> Iterator[Any]:
@@ -183,7 +185,7 @@ def main() -> None:
         made = stores(kind)
         costs = [run(next(made), tasks_of(n), rate, given.failing) for n in COUNTS]
         memory = [peak_memory(next(made), n, given.failing) for n in COUNTS]
-        fine &= judged(f"{kind}, {rate:g} a second", costs, memory)
+        fine &= judged(f"{kind}, {rate:g} a second", costs, memory, MEMORY[kind])
         made.close()
         print(f"    ({time.perf_counter() - begin:.0f} s)")
     sys.exit(not fine)
