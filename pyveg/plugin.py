@@ -24,7 +24,7 @@ A Module that measures one number on each chip:
 
 from __future__ import annotations
 
-from pyveg.core.errors import ConfigError, DataError, ServiceError, SkipItem
+from pyveg.core.errors import ConfigError, DataError, ServiceAwayError, ServiceError, SkipItem
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import run_task
 from pyveg.core.module import Job, Module, Planning, SequencePlan, Settings, Shipment
@@ -48,7 +48,7 @@ from pyveg.earth.chips import SIZE, ChipGrid
 from pyveg.earth.metrics import Metric
 from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.earth.periods import item_of, period_of
-from pyveg.earth.source import Request, Scene, Source
+from pyveg.earth.source import Reachable, Request, Scene, Source
 from pyveg.earth.subject import Subject
 from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.formats import Raster
@@ -78,12 +78,14 @@ __all__ = [
     "Place",
     "Planning",
     "Raster",
+    "Reachable",
     "Request",
     "Rights",
     "Runner",
     "Scene",
     "Scope",
     "SequencePlan",
+    "ServiceAwayError",
     "ServiceError",
     "Settings",
     "Shipment",
