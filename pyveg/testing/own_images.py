@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def write(
         In place of a transform.
     """
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
     from rasterio.transform import Affine
 
     stack = np.stack([arrays] if isinstance(arrays, np.ndarray) else list(arrays))
@@ -77,6 +79,7 @@ def write(
         given["transform"] = Affine(*transform)
     count, height, width = stack.shape
     with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=mask_inside),
         rasterio.open(path, "w", count=count, height=height, width=width, **given) as made,
     ):

@@ -91,7 +91,10 @@ def header(path: Path, crs: str = "") -> Header:
             descriptions=tuple(dataset.descriptions[i - 1] or "" for i in bands),
             georeference=how,
             numbers=tuple(_numbers(dataset, i) for i in bands),
-            plain=dataset.driver == "GTiff" and dataset.count == 1 and len(dataset.files) == 1,
+            plain=dataset.driver == "GTiff"
+            and dataset.count == 1
+            and len(dataset.files) == 1
+            and formats.georeference(dataset) == (ground.crs, ground.transform),
         )
 
 
