@@ -36,8 +36,6 @@ SPATIAL_EXPECTED: Mapping[str, str] = {
     "wavelength": "either",
     "patch_mean": "fall",
 }
-IMAGE = "ndvi"
-"""Metric in the rows of spatial signals: they are measured on the NDVI of the images."""
 LEVELS = ("cannot_tell", "no_sign", "mixed", "signs", "strong_signs")
 ENOUGH_POWER = 0.5
 
@@ -160,7 +158,7 @@ def _spatial_rows(snapshots: Snapshots) -> Iterable[dict[str, Any]]:
             "there is no regular pattern"
         )  # fmt: skip
         yield _row(
-            family="spatial", metric=IMAGE, indicator=one["indicator"],
+            family="spatial", metric=snapshots.index.lower(), indicator=one["indicator"],
             expected=SPATIAL_EXPECTED.get(str(one["indicator"]), "either"),
             effect=one["tau"], p=one["p"], valid=usable and math.isfinite(one["p"]),
             reason=rule or one["reason"],

@@ -65,6 +65,10 @@ class TopLevel:
     region: str | None = params.setting(
         None, doc="GeoJSON file; what lies outside of its polygons is left out"
     )
+    index: str | None = params.setting(
+        None, doc="vegetation index that is measured in place of NDVI, such as MSAVI"
+    )
+    index_formula: str | None = params.setting(None, doc="formula of an index of your own")
     date_range: tuple[date, date] | None = params.setting(
         None, doc="first day, and the day after the last"
     )
@@ -353,7 +357,7 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
             f"{where} = {record!r} is no dictionary",
             "write a record as in pyveg.configs.collections",
         )
-    given = {"source": DEFAULT_SOURCE, **record, **_top_time(job.top), **job.special(key)}
+    given = {"source": DEFAULT_SOURCE, **record, **_from_top(job.top), **job.special(key)}
     source = params.convert(given["source"], str, "source", where)
     source_names = set(params.names(registry.load("source", source, where).Settings))
     _check_collection_names(record, job.special(key), source_names, modules, key)
@@ -408,8 +412,11 @@ def _check_ignored(job: _Job, source: str, keys: tuple[str, ...]) -> None:
                 )
 
 
-def _top_time(top: TopLevel) -> dict[str, Any]:
-    return {} if top.time_per_point is None else {"time_per_point": top.time_per_point}
+def _from_top(top: TopLevel) -> dict[str, Any]:
+    """What is said for all collections at once."""
+    names = ("time_per_point", "index", "index_formula")
+    given = {name: getattr(top, name) for name in names}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _check_collection_names(

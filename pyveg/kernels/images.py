@@ -93,6 +93,25 @@ def ndvi_grey(ndvi: Band) -> Grey:
     return values.astype(np.uint8)
 
 
+def index_grey(values: Band, limits: tuple[float, float]) -> Grey:
+    """Grey picture of a vegetation index; see `ndvi_grey`.
+
+    Parameters
+    ----------
+    values : ndarray of numbers, shape (H, W)
+    limits : (float, float)
+        What is black and what is white; -1 and 1 for NDVI. What is not finite becomes their middle.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W)
+    """
+    low, high = limits
+    if (low, high) == (-1, 1):
+        return ndvi_grey(values)
+    return ndvi_grey(2 * (np.asarray(values, np.float64) - low) / (high - low) - 1)
+
+
 def bwndvi(grey: Grey) -> Grey:
     """Black-and-white picture of NDVI: which pixels are greener than the ground around them.
 

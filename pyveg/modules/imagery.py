@@ -18,7 +18,7 @@ from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.kernels import images
 from pyveg.modules import chips
 from pyveg.modules.download import check_rgb
-from pyveg.modules.index import check_shapes, index_grey
+from pyveg.modules.index import check_shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def _pictures(
     settings: VegetationImageProcessorSettings,
 ) -> dict[str, NDArray[np.uint8]]:
     """By their kinds; no RGB where the collection is an index alone."""
-    grey = index_grey(index, settings.index_range)
+    grey = images.index_grey(index, settings.index_range)
     pictures = {settings.index: grey, settings.picture: images.bwndvi(grey)}
     if not bands:
         return pictures

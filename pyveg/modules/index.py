@@ -12,7 +12,7 @@ from pyveg.core.errors import DataError
 from pyveg.earth.indices import NDVI, IndexSettings, bands_of
 from pyveg.formats import Raster
 from pyveg.kernels import formulas
-from pyveg.kernels.images import ndvi_grey, valid_pixels
+from pyveg.kernels.images import valid_pixels
 from pyveg.kernels.ndvi import ndvi
 
 KEPT = 1e4
@@ -108,15 +108,6 @@ def _within(
             "index_range",
         )
     return valid & ~outside, share
-
-
-def index_grey(values: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint8]:
-    """Grey picture of an index: its limits are black and white; NDVI has -1 and 1."""
-    low, high = limits
-    if (low, high) == (-1, 1):
-        return ndvi_grey(values)
-    # Middle grey is what is not known, as for NDVI.
-    return ndvi_grey(2 * (np.asarray(values, np.float64) - low) / (high - low) - 1)
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -13,9 +13,8 @@ from pyveg.earth.chips import SIZE, VALID_FRACTION
 from pyveg.earth.indices import NDVI, IndexSettings, of_index, settled
 from pyveg.earth.metrics import Metric, Support
 from pyveg.earth.module import EarthJob, EarthModule
-from pyveg.kernels.images import cut_chips
+from pyveg.kernels.images import cut_chips, index_grey
 from pyveg.kernels.ndvi import chip_statistics
-from pyveg.modules.index import index_grey
 
 
 @dataclass(frozen=True, kw_only=True)

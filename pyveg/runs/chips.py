@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg.earth.chips import SIZE
+from pyveg.earth.indices import NDVI
 from pyveg.earth.network import Network, nodes
 from pyveg.kernels.images import cut_chips
 
@@ -28,8 +29,12 @@ class Chips:
     numbers: tuple[int, ...]
     """Which chips of the image they are."""
     image: NDArray[np.float64] | None = None
-    """NDVI of the whole image that they were cut from."""
+    """NDVI, or its `index`, of the whole image that they were cut from."""
     network: Network = field(default_factory=Network)
+    index: str = NDVI
+    """The vegetation index that `ndvi` and `image` hold."""
+    limits: tuple[float, float] = (-1.0, 1.0)
+    """Values of it that its grey picture has as black and as white."""
 
     @property
     def nodes(self) -> NDArray[np.bool_]:

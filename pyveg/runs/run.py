@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,13 @@ class Images:
         """The vegetation index that it has images of."""
         names = (step.settings.get("index") for step in self.steps)
         return next((str(name) for name in names if name), NDVI)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Values of the index that its grey picture has as black and as white."""
+        found = (step.settings.get("index_range") for step in self.steps)
+        low, high = next((limits for limits in found if limits), (-1.0, 1.0))
+        return float(low), float(high)
 
     @property
     def picture(self) -> str:
@@ -380,7 +387,8 @@ class Run:
         except KeyMissingError:
             return None
         chosen = grid.chosen(images.n_sub_images)
-        return cut(date, ndvi.astype(np.float64), picture, chosen, images.network)
+        chips = cut(date, ndvi.astype(np.float64), picture, chosen, images.network)
+        return replace(chips, index=images.index, limits=images.limits)
 
     def raster(self, date: pd.Timestamp, band: str, collection: str = "") -> formats.Raster:
         """One band of a date as the Source gave it, or its ``"NDVI"``.

@@ -113,6 +113,35 @@ def test_an_index_takes_the_place_of_ndvi(tmp_path: Path, name: str, by_hand: An
     assert column in series
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_analysis_says_which_index_it_looked_at(tmp_path: Path, alone: bool) -> None:
+    for month in range(1, 13):
+        bands = _bands(month)
+        n, r = bands["B8"] / 1e4, bands["B4"] / 1e4
+        given = {"MSAVI": _msavi(n, r).astype(np.float32)} if alone else bands
+        _write(tmp_path / "in", given, f"2020-{month:02d}-15")
+    _, run = _run(_job(tmp_path, {} if alone else None, index="MSAVI"))
+    analysis = pyveg.analyse(run, settings=pyveg.AnalysisSettings(surrogates=19, n_threads=1))
+    assert analysis.metrics[0] == "msavi_mean"
+    assert analysis.snapshots.index == "MSAVI"
+    assert analysis.snapshots.pictures
+    spatial = analysis.agreement[analysis.agreement["family"] == "spatial"]
+    assert set(spatial["metric"]) == {"msavi"}
+    assert not [one for one in analysis.series.metrics if one.startswith("ndvi")]
+
+
+def test_an_index_at_the_top_is_that_of_all_imagery(tmp_path: Path) -> None:
+    _write(tmp_path / "in", _bands())
+    pipeline = resolve(_job(tmp_path, index="MSAVI"))
+    for one in pipeline.sequences[0].modules:
+        assert one.settings.index == "MSAVI"  # type: ignore[attr-defined]
+    own = resolve(_job(tmp_path, index="Mine", index_formula="N - R"))
+    assert own.sequences[0].modules[-1].settings.index_formula == "N - R"  # type: ignore[attr-defined]
+    special = {"S2": {"index": "EVI2"}}
+    closer = resolve(_job(tmp_path, index="MSAVI", special_config=special))
+    assert closer.sequences[0].modules[0].settings.index == "EVI2"  # type: ignore[attr-defined]
+
+
 def test_results_of_ndvi_are_as_before(tmp_path: Path) -> None:
     bands = _bands()
     _write(tmp_path / "in", bands)

@@ -39,6 +39,7 @@ from pyveg.analysis.spatial.signals import (
 from pyveg.analysis.temporal.level_trends import level_trend
 from pyveg.analysis.temporal.surrogate_tests import stream
 from pyveg.core.errors import KeyMissingError
+from pyveg.earth.indices import NDVI
 from pyveg.earth.metrics import OFFSET50
 from pyveg.runs.chips import Chips
 from pyveg.runs.run import Run
@@ -68,6 +69,8 @@ class Snapshots:
     """Date -> small RGB picture, JPEG."""
     reason: str = ""
     """Why there is nothing, or not everything."""
+    index: str = NDVI
+    """The vegetation index of the images."""
 
     @property
     def periodic(self) -> float:
@@ -100,7 +103,10 @@ def read_snapshots(
     with ThreadPoolExecutor(settings.n_threads) as pool:
         dates_measured = list(pool.map(measure, run.chips(series.collection, dates)))
     if not dates_measured:
-        return no_snapshots("the run kept pictures but no NDVI rasters: spatial signals need them")
+        index = run.images(series.collection).index
+        return no_snapshots(
+            f"the run kept pictures but no {index} rasters: spatial signals need them"
+        )
     values = SPATIAL.joined(one.values for one in dates_measured)
     periodic = float(np.mean([one.periodic for one in dates_measured]))
     laws, reason = _laws(dates_measured, periodic)
@@ -112,6 +118,7 @@ def read_snapshots(
         laws=laws,
         pictures=_pictures(run, dates, series.collection),
         reason=reason,
+        index=run.images(series.collection).index,
     )
 
 
@@ -221,15 +228,25 @@ def _laws(measured: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str
     return PATCH_LAWS.joined(tables), ""
 
 
+def _picture(run: Run, date: pd.Timestamp, collection: str) -> NDArray[np.uint8] | None:
+    """In colour; that of the index where the collection is an index alone."""
+    for kind in ("RGB", run.images(collection).index):
+        try:
+            return run.picture(date, kind, collection)
+        except KeyMissingError:
+            continue
+    return None
+
+
 def _pictures(run: Run, dates: Sequence[pd.Timestamp], collection: str) -> dict[str, bytes]:
     from PIL import Image
 
     small = {}
     for date in _evenly(dates, PICTURES):
-        try:
-            picture = Image.fromarray(run.picture(date, "RGB", collection))
-        except KeyMissingError:
+        array = _picture(run, date, collection)
+        if array is None:
             continue
+        picture = Image.fromarray(array)
         picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
         file = io.BytesIO()
         picture.save(file, format="JPEG", quality=82)

@@ -224,7 +224,7 @@ def _binarisation_null(chips: Chips, usable: Mask, nulls: int, seed: int) -> lis
     null = np.empty((nulls, len(numbers)))
     for row in range(nulls):
         made = spatial.random_phases(image, rng)
-        picture = images.bwndvi(images.ndvi_grey(made))
+        picture = images.bwndvi(images.index_grey(made, chips.limits))
         masks = nodes(images.cut_chips(picture, SIZE)[numbers], chips.network.signal)
         null[row] = offset50(masks, chips.network)
     values = offset50(chips.nodes, chips.network)
