@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError
 from urllib3.util.retry import Retry
 
 from pyveg.core import answers, waiting
@@ -26,6 +27,9 @@ LONGEST_WAIT = 60.0
 """Seconds between two attempts, whatever the service asks for."""
 CONNECT_TIMEOUT = 15.0
 """Seconds until a service that does not answer at all counts as out of reach."""
+LOST_PATIENCE = 30.0
+"""Seconds after its first failure in which a connection is tried again; with the usual waits all
+attempts fit into them, where they fail at once."""
 FIRST_LOOK = 4.0
 """The same when it is looked at for the first time, before a run begins."""
 LONGEST_LOOK = 6.0
@@ -43,12 +47,23 @@ class Patience(Retry):
 
     DEFAULT_BACKOFF_MAX = int(LONGEST_WAIT)
     host = ""
+    failed_at: float | None = None
+    """When the first attempt of a request failed, by the monotonic clock."""
 
     def new(self, **changes: Any) -> Patience:
         """A copy after one more attempt."""
         made = super().new(**changes)
         made.host = self.host
+        made.failed_at = time.monotonic() if self.failed_at is None else self.failed_at
         return made
+
+    def increment(self, *about: Any, **more: Any) -> Patience:
+        """What is left of it after one more attempt; raises where nothing is."""
+        lost, since = more.get("error"), self.failed_at
+        # Where packets are dropped each attempt takes its whole time-out.
+        if lost is not None and since is not None and time.monotonic() - since > LOST_PATIENCE:
+            raise MaxRetryError(more["_pool"], "", lost)
+        return super().increment(*about, **more)
 
     def get_retry_after(self, response: Any) -> float | None:
         """Seconds that the service asks us to wait, a minute at most."""

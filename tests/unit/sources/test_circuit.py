@@ -127,3 +127,26 @@ def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.Monk
         http.reach("https://a.org/v1", "the archive")
     assert time.monotonic() - begin < 5
     asked.set()
+
+
+def test_dropped_packets_are_not_waited_for_with_every_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty attempts of half a second each end once the patience with lost connections does."""
+    monkeypatch.setattr(http, "LOST_PATIENCE", 1.0)
+    begin = time.monotonic()
+    with silent() as url, pytest.raises(ServiceAwayError, match="does not answer"):
+        _ask(url, retries=20, first_wait=0.0, timeout=0.5)
+    assert 1.4 < time.monotonic() - begin < 5
+
+
+def test_answers_that_pass_are_waited_for_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "LOST_PATIENCE", 0.0)
+    lines: list[str] = []
+    with (
+        answering(503, headers={"Retry-After": "1"}) as url,
+        waiting.heard_by(lines.append),
+        pytest.raises(Exception, match="in trouble"),
+    ):
+        _ask(url, retries=3)
+    assert len(lines) == 3
