@@ -53,8 +53,6 @@ class _Wait:
 
     since: float
     looks: int = 0
-    next: float = 0.0
-    """When what keeps them back is looked at again; seconds of waiting."""
 
     @property
     def seconds(self) -> float:
@@ -82,6 +80,8 @@ class Waiting:
     ) -> None:
         self._service, self._settings, self._pool, self._tell = service, settings, pool, tell
         self._waits: dict[str, _Wait] = {}
+        self._due: dict[str, float] = {}
+        """Id of a job -> when what keeps its tasks back may be looked at again."""
         self._told: set[str] = set()
 
     def look(self, watch: JobWatch, *, moved: bool) -> str:
@@ -103,11 +103,13 @@ class Waiting:
             return ""
         wait = self._waits.setdefault(watch.id, _Wait(time.monotonic()))
         wait.looks += 1
-        if wait.looks < 2 or wait.seconds < wait.next:  # between two tasks nodes idle for a moment
+        now = time.monotonic()
+        # Between two tasks nodes idle for a moment; and one that is barred idles all the time.
+        if wait.looks < 2 or now < self._due.get(watch.id, 0.0):
             return ""
         patience = self._settings.waiting_minutes * 60
         thorough = wait.seconds >= patience
-        wait.next = wait.seconds + (patience / 2 if thorough else _SOON)
+        self._due[watch.id] = now + (patience / 2 if thorough else _SOON)
         cause = self._cause(watch, thorough=thorough)
         return self._judge(watch, cause, wait) if cause is not None else ""
 

@@ -191,6 +191,19 @@ def test_preparations_are_looked_at_early(world: Any) -> None:
     assert here.told[0].urgent
 
 
+def test_a_node_that_is_barred_costs_few_requests_while_the_others_work(world: Any) -> None:
+    here = world(
+        {"idle": 1, "running": 1}, prepares=True, node_states=("idle",) * 2, failed=("n0",)
+    )
+    here.watch.counts["running"] = 1
+    for _ in range(100):  # a minute and forty seconds of short tasks
+        for moved in (True, False, False):
+            assert here.waiting.look(here.watch, moved=moved) == ""
+        here.clock[0] += 1
+    assert len(here.told) == 1
+    assert here.service.asked.count("preparations") <= 20
+
+
 def test_a_node_that_comes_up_may_still_be_prepared(world: Any) -> None:
     here = world(prepares=True, node_states=("idle", "starting"), failed=("n0",))
     assert here.after(60) == ""
