@@ -93,7 +93,7 @@ class Status:
     line: str = ""
     """What was last told: nodes that come up, a step at the end."""
     failures: tuple[Failure, ...] = ()
-    """The first ones; `counts` has how many there are."""
+    """The first of each of the first reasons; `counts` has how many there are."""
     exit_code: int | None = None
     """None while it goes on, and where the process is not over."""
     error: str = ""

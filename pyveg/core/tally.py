@@ -60,8 +60,13 @@ class Tally:
         self._done[label] += state is not State.CANCELLED
         if state is State.FAILED:
             self._failed[label] += 1
-            if len(self.failures) < FIRST_FAILURES:
-                self.failures.append(Failure(event.task.id, cut(event.result.reason, _SHORT)))
+            self._keep(Failure(event.task.id, cut(event.result.reason, _SHORT)))
+
+    def _keep(self, failure: Failure) -> None:
+        """Keep the first failure of each of the first reasons."""
+        known = {one.reason for one in self.failures}
+        if len(known) < FIRST_FAILURES and failure.reason not in known:
+            self.failures.append(failure)
 
     def status(self, epoch: int, host: str, pid: int, since: float, at: float) -> Status:
         """How the run is at that moment."""

@@ -113,7 +113,10 @@ class Journal:
         self._over = True
         if self._threaded:
             self._wake.set()
-            self._thread.join(_LONGEST_END)
+            try:
+                self._thread.join(_LONGEST_END)
+            finally:  # who comes next writes a journal of its own
+                self._may_write = False
         else:
             self._finish()
 

@@ -29,7 +29,9 @@ _POLL = 0.5
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run")
 @click.option(
-    "--detach", is_flag=True, help="Let go on what runs elsewhere; end the process of the run only."
+    "--detach",
+    is_flag=True,
+    help="End only the process of the run; leave running what runs elsewhere.",
 )
 @click.option(
     "--wait",
@@ -53,11 +55,11 @@ def main(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Ask a run to stop, as Ctrl-C does where it was started, and wait until it has.
 
-    RUN is the folder, the URL or the container of a run. What is done stays; the run is finished
-    later by --from_cache.
+    RUN is the folder, the URL or the container of a run. What is done stays done; --from_cache
+    does the rest later.
 
-    Exit code 0: it has stopped, or had ended before; 1: it was asked and goes on still; 2: there is
-    no such run, it cannot be reached, or it died and nothing was there to be asked.
+    Exit code 0: it has stopped, or had ended before; 1: it was asked and is still running; 2: there
+    is no such run, it cannot be reached, or it had died, so that nobody could be asked.
     """
     with plain_errors(debug=debug):
         from pyveg.azure_config import use_file

@@ -30,8 +30,8 @@ _LONGEST_LOG = 2_000
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run")
-@click.option("--follow", is_flag=True, help="Go on until the run has ended or died.")
-@click.option("--task", metavar="ID", help="All that there is of one task, as the log names it.")
+@click.option("--follow", is_flag=True, help="Keep printing until the run has ended or died.")
+@click.option("--task", metavar="ID", help="Only this task, by its name in the log.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one on each line.")
 @azure_config_option
 @debug_option
@@ -44,11 +44,11 @@ def main(  # noqa: PLR0917 - click passes options by name
     azure_config: str | None,
     debug: bool,
 ) -> None:
-    """Print the log of a run, while it goes on too.
+    """Print the log of a run, also while it is running.
 
-    RUN is the folder, the URL or the container of a run. With --task all that is known of one task:
-    its events, its traceback, what its program or its machine has said, also while it runs where
-    the service gives that.
+    RUN is the folder, the URL or the container of a run. With --task, print all that is known of
+    one task: its events, its traceback, and what its program or its machine has said; while it
+    runs, too, where the service gives that.
 
     Exit code 0: done; 2: there is no such run or task, or it cannot be reached.
     """

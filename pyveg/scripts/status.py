@@ -39,15 +39,15 @@ def main(
     azure_config: str | None,
     debug: bool,
 ) -> None:
-    """Say how runs are: how far, what failed and why, whether their process lives.
+    """Show how runs are: how far, what failed and why, whether their process lives.
 
     RUN is a folder, a URL or a container of a run. LOCATION is where runs are: a folder that holds
     some, what their names begin with (the output_location of their config), a URL, or azure:// for
     all containers of the account. Without any, the runs in the working directory are listed.
 
-    One RUN is told of in full, and by --json as one object; anything else is a table, and a list.
+    A single RUN is shown in full (--json: one object), anything else as a table (--json: a list).
 
-    Nothing is changed by looking, and no process is asked: only what the run has left is read.
+    Nothing is changed by looking, and no process is asked: only what the runs have written is read.
 
     Exit code 0, however the runs are; 2: there is no run, or it cannot be reached.
     """

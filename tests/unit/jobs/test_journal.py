@@ -153,6 +153,17 @@ def test_tasks_that_were_done_before_are_told_together() -> None:
     assert status_of(store).counts == {"cached": len(graph)}
 
 
+def test_the_status_tells_different_reasons() -> None:
+    store = MemoryStore()
+    reasons = ["away"] * 30 + ["full"] * 5 + ["away"] + ["damaged", "other"]
+    with Journal(store, epoch=1, threaded=False) as journal:
+        for task, reason in zip(graph_of(50), reasons, strict=False):
+            journal(TaskEnded(task, TaskResult(task.id, State.FAILED, reason)))
+    status = status_of(store)
+    assert [one.reason for one in status.failures] == ["away", "full", "damaged"]
+    assert status.counts == {"failed": len(reasons)}
+
+
 def test_the_status_is_written_when_something_changed_and_once_a_second_at_most() -> None:
     store, clock = Counting(), Clock()
     task = next(iter(graph_of(1)))
