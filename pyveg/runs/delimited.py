@@ -178,6 +178,8 @@ def _trimmed(cells: list[str]) -> list[str]:
 
 def _misfit(rows: Rows) -> str:
     """Why cells were not separated so; empty where they may have been."""
+    if not rows:
+        return "all of its cells are empty"
     (_, heading), *others = rows
     if len(heading) < 2:
         return "the heading has one cell"
@@ -191,7 +193,7 @@ def _misfit(rows: Rows) -> str:
 
 
 def _no_separator(tried: dict[str, Rows], name: str) -> DataError:
-    mark, rows = max(tried.items(), key=lambda pair: len(pair[1][0][1]))
+    mark, rows = max(tried.items(), key=lambda pair: len(pair[1][0][1]) if pair[1] else 0)
     why = _misfit(rows)
     cure = "separate cells by commas, semicolons or tabs, and put a heading above them"
     if mark == "," and "cells, and" in why:

@@ -14,6 +14,8 @@ from pyveg.runs.delimited import Cell
 
 Length = Literal["day", "week", "month", "year"]
 CURE = "write dates as 2016-01-31"
+FIRST_YEAR, LAST_YEAR = 1700, 2200
+"""Years that a series can have dates of; tables of time end in 1677 and 2262."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,10 @@ def _one(cell: Cell, order: str) -> WrittenDate:
         raise DataError(f"{cell.where}: {cell.text!r} is no date: {error}", CURE) from None
     if one is None:
         raise DataError(f"{cell.where}: {cell.text!r} is no date that can be told", CURE)
+    if not FIRST_YEAR <= one.first.year <= LAST_YEAR:
+        raise DataError(
+            f"{cell.where}: {cell.text!r} is not between {FIRST_YEAR} and {LAST_YEAR}", CURE
+        )
     return one
 
 
