@@ -246,6 +246,30 @@ def temperature(values: Array) -> Finding:
     return Finding(odd, share, doubts=_counted(odd))
 
 
+def series(rain_: bool, means: Sequence[float], days: float) -> str:
+    """Why a series of weather is in another unit; empty where it need not be.
+
+    Parameters
+    ----------
+    rain_ : bool
+        Whether it is rain, m; else air temperature, K.
+    means : sequence of float
+        Of some dates.
+    days : float
+        From one date to the next.
+    """
+    known = np.array([mean for mean in means if np.isfinite(mean)])
+    if not known.size:
+        return ""
+    if rain_:
+        if float(known.mean()) <= USUAL_RAIN * max(days, 1):
+            return ""
+        return f"rain of {known.mean():.4g} m in {days:g} days on average falls nowhere"
+    if COLDEST <= float(np.median(known)) <= WARMEST:
+        return ""
+    return f"an air temperature of {np.median(known):.4g} K cannot be"
+
+
 def _counted(odd: Mask) -> tuple[str, ...]:
     if not odd.any():
         return ()

@@ -73,9 +73,12 @@ def read(text: str, form: str = "") -> tuple[date, str] | None:
     forms = [form] if form else [known for known, e in FORMS.items() if re.fullmatch(e, text)]
     for known in forms:
         try:
-            return datetime.strptime(text, known).date(), known
+            day = datetime.strptime(text, known).date()
         except ValueError:
             continue
+        # Python takes day 366 of any year, for the first day of the next one.
+        if "%j" not in known or day.strftime("%j") in text:
+            return day, known
     return None
 
 

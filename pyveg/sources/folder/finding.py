@@ -48,10 +48,13 @@ class Finder:
             if self.settings.layout not in KNOWN:
                 raise UnknownNameError("layout", self.settings.layout, KNOWN, "layout")
             return self.settings.layout
-        if next(iter(self.pattern.dated(self.root)), None) is not None:
+        days = dict.fromkeys(name.day for name in self.pattern.dated(self.root))
+        if any(day is not None and self.pattern.files(self.root, day) for day in days):
             return "pattern"
         known = layouts.recognise(self.root)
-        return ANY if known is None else known.name
+        if known is not None:
+            return known.name
+        return ANY if layouts.of_any(self.root) or not days else "pattern"
 
     @property
     def layout(self) -> Layout | None:
@@ -111,7 +114,8 @@ class Finder:
         names = self._files(day, wanted)
         found = {band: self._of_band(names, band) for band in wanted}
         # Names that say nothing of any band are those of files of several bands.
-        return found if any(found.values()) or self.way != ANY else dict.fromkeys(wanted, names)
+        several = self.way == ANY and not any(found.values())
+        return dict.fromkeys(wanted, names) if several else found
 
     def _files(self, day: date, wanted: Sequence[str]) -> list[Name]:
         if self.way == "pattern":
@@ -145,7 +149,7 @@ class Finder:
             if found:
                 tiles = (layouts.tile_of(name, spelling) for name in found)
                 return [replace(n, tile=t, band=band) for n, t in zip(found, tiles, strict=True)]
-        return list(names) if isinstance(self.settings.bands.get(band), int) else []
+        return []
 
     def no_dates(self, where: str, dates_: DateRange) -> ConfigError:
         """Why there is nothing to do: what was looked for, and what there is."""

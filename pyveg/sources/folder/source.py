@@ -130,7 +130,7 @@ class FolderSource:
 
     @property
     def _view(self) -> View:
-        return View(self.settings, self.path, self.finder, self.tiles)
+        return View(self.settings, self.path, self.finder, self.tiles, self.fetch)
 
     def fingerprint(self, request: Request) -> str:
         """Digest of the contents of all files that the request reads, and of what is missing."""

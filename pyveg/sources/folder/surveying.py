@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
+
+import numpy as np
 
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.types import Item
-from pyveg.earth.source import Request
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
+from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Place
+from pyveg.kernels import plausibility
 from pyveg.sources.folder import agreement, grid
 from pyveg.sources.folder.finding import Finder
 from pyveg.sources.folder.grid import Ground, Placed
@@ -18,6 +23,8 @@ from pyveg.sources.folder.opening import Header
 from pyveg.sources.folder.reading import Tile
 from pyveg.sources.folder.settings import FolderSettings
 
+LOOKED_AT = 12
+"""Dates of weather of which the numbers are looked at before a run."""
 LARGE = 3000
 """Pixels along a side from which `crop` is advised."""
 
@@ -31,6 +38,7 @@ class View:
     finder: Finder
     tiles: Callable[[Request], list[Tile]]
     """The files of a date; `DataError` or `SkipItem` where it cannot be used."""
+    fetch: Callable[[Request], Scene]
 
 
 def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None]) -> list[Item]:
@@ -44,6 +52,7 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
     if left_out:
         tell(f"{where}left out, as their names are not read as dates of images: {listed(left_out)}")
     _tell_of_masks(folder, requests, where, tell)
+    _check_weather(folder, [r for r in requests if r.item.name in tiles], where)
     if not tiles:
         return [replace(request.item, details=names) for request in requests]
     days = {day: [tile.placed for tile in of_day] for day, of_day in tiles.items()}
@@ -96,6 +105,37 @@ def _tiles(
         except SkipItem:
             continue
     return tiles, failed
+
+
+def _check_weather(folder: View, requests: Sequence[Request], where: str) -> None:
+    """Refuse rain and heat in other units than a run keeps: all dates would be wrong alike.
+
+    Rain in mm of a dry place is no impossible number of metres on any single date.
+    """
+    if len(requests) == 0 or requests[0].collection.data_type != "weather":
+        return
+    days = np.array([date.fromisoformat(request.item.name).toordinal() for request in requests])
+    gap = float(np.median(np.diff(days))) if len(days) > 1 else 31.0
+    chosen = np.unique(np.linspace(0, len(requests) - 1, LOOKED_AT).astype(int))
+    means: dict[str, dict[str, float]] = {}
+    for request in (requests[index] for index in chosen):
+        try:
+            scene = folder.fetch(request)
+        except (DataError, SkipItem):
+            continue
+        for name, raster in scene.rasters.items():
+            file = str(folder.root / str(scene.record["files"][name]))
+            means.setdefault(name, {})[file] = float(np.nanmean(raster.array))
+    for name, values in means.items():
+        wrong = plausibility.series(name == PRECIPITATION, list(values.values()), gap)
+        if wrong and name in (PRECIPITATION, TEMPERATURE):
+            largest = max(values, key=lambda file: values[file])
+            band = requests[0].bands[name]
+            unit = "mm" if name == PRECIPITATION else "degC"
+            raise ConfigError(
+                f"{where}{wrong}, as in {largest}",
+                f'say in which units they are, such as units = {{"{band}": "{unit}"}}',
+            )
 
 
 def _tell_of_masks(
