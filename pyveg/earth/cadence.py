@@ -166,13 +166,24 @@ def lattice_of_dates(days: Iterable[date], cadence: Cadence | None = None) -> La
     days : iterable of date
         In any order, with gaps and repetitions; not empty.
     cadence : Cadence, optional
-        The step; what the dates say (`find_cadence`) where not given.
+        The step; what the dates say (`find_cadence`) where not given, and where it is a number of
+        days that nearly is one by calendar, and the dates keep to that: "16d" of MODIS.
     """
     known = sorted(set(days))
-    step = cadence or find_cadence(known)
+    step = _by_names(known, cadence) if cadence else find_cadence(known)
     if step.by_calendar:
         return Lattice(step, known[0])
     return Lattice(step, _first_of_months(known, step) if step.months else _first_day(known, step))
+
+
+def _by_names(days: Sequence[date], stated: Cadence) -> Cadence:
+    """A number of days as it is stated, or the periods by calendar that it is about."""
+    if stated.by_calendar or stated.months or len(days) < 3:
+        return stated
+    if np.bincount(_ordinals(days) % round(stated.days)).max() >= NEARLY_ALL * len(days):
+        return stated
+    found = _in_months(days) or _by_calendar(days, _in_days(days)) or stated
+    return found if abs(found.days / stated.days - 1) < 0.05 else stated
 
 
 def _first_of_months(days: Sequence[date], cadence: Cadence) -> date:

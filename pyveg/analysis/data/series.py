@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.axis import Axis, Periods, make_axis
+from pyveg.analysis.data.axis import Axis, Periods, has_spans, make_axis
 from pyveg.analysis.data.columns import SERIES, series_table
 from pyveg.analysis.data.labels import label, metric_of, short_label
 from pyveg.analysis.data.stated import stated_step
@@ -19,6 +19,7 @@ from pyveg.analysis.data.weather import WEATHER, weather_on
 from pyveg.core.errors import DataError
 from pyveg.earth.chips import VALID_FRACTION
 from pyveg.earth.metrics import PRECIPITATION, Metric, installed
+from pyveg.earth.periods import parse_step
 from pyveg.runs.load import load_summary
 from pyveg.runs.results import Results
 
@@ -208,6 +209,9 @@ def tidy(
     dates = pd.concat([one["date"] for one in (chips, region) if len(one)], ignore_index=True)
     spans = periods or {}
     axis, steps = make_axis(dates, time_per_point, spans.get(name))
+    if time_per_point and axis.text != parse_step(time_per_point).words:
+        what = "periods" if has_spans(dates, spans.get(name)) else "dates"
+        notes.append(f'a step of "{time_per_point}" is stated, but the {what} are of {axis.text}')
     table = _on_axis(chips.assign(step=steps[: len(chips)]), axis, notes).assign(collection=name)
     gaps = len(axis) - len(np.unique(steps))
     if gaps:

@@ -151,6 +151,33 @@ def test_periods_count_and_not_a_step_that_they_contradict() -> None:
     assert series.axis.period == 36
 
 
+@pytest.mark.parametrize(
+    ("stated", "step"),
+    [("16d", "16d-from-january"), ("8d", "8d-from-january"), ("10d", "dekad"),
+     ("15d", "half-month"), ("30d", "1m")],
+)  # fmt: skip
+@pytest.mark.parametrize("known", [True, False])
+def test_days_that_are_stated_for_periods_by_calendar(stated: str, step: str, known: bool) -> None:
+    periods = _periods(date(2001, 1, 1), step, 230)
+    values = _red_noise(230)
+    series = _series(periods, values, stated, known=known)
+    assert _is_as_given(series, values)
+    assert series.axis is not None
+    assert series.axis.cadence.text == step
+    assert any(note.startswith(f'a step of "{stated}" is stated, but') for note in series.notes)
+
+
+def test_composites_that_reach_into_the_next_year() -> None:
+    # As those of MODIS: each of 16 days, also the last one, which the next year's first overlaps.
+    starts = [period.start for period in _periods(date(2001, 1, 1), "16d-from-january", 230)]
+    periods = [DateRange(start, start + timedelta(days=16)) for start in starts]
+    values = _red_noise(230)
+    series = _series(periods, values, "16d")
+    assert _is_as_given(series, values)
+    assert series.axis is not None
+    assert series.axis.period == 23
+
+
 def test_months_of_a_year_are_each_once_a_year() -> None:
     for day in (1, 15, 16, 17, 28, 31):
         periods = _periods(date(2010, 1, day), "1m", 36)
