@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from pyveg.core import stop
+from pyveg.core.clock import elapsed
 from pyveg.core.errors import PyvegError, RunLockedError
 from pyveg.core.events import Event, RunEnded, TaskEnded
 from pyveg.core.layout import STATUS_FILE
@@ -58,7 +59,9 @@ class Journal:
     on_stop : callable, optional
         Told once of a request to stop, and who has asked, in the thread of the journal.
     clock : callable
-        Gives the time in seconds since 1970 (UTC).
+        Gives the time in seconds since 1970 (UTC), for those who read it.
+    pace : callable
+        Gives seconds that nobody sets; how often something is written goes by it.
     threaded : bool
         Whether it has a thread; else nothing is written before `tick` is called.
     """
@@ -71,13 +74,15 @@ class Journal:
         warnings: Iterable[str] = (),
         on_stop: Callable[[StopHow, str], object] | None = None,
         clock: Callable[[], float] = time.time,
+        pace: Callable[[], float] = elapsed,
         threaded: bool = True,
     ) -> None:
         self._store = store
         self._on_stop = on_stop
         self._clock = clock
+        self._pace = pace
         self._writer = Writer(epoch, round(clock(), 3))
-        self._segments = SegmentWriter(store, self._writer)
+        self._segments = SegmentWriter(store, self._writer, pace())
         self._log = LogWriter(store, epoch)
         self._log.add([first_line(self._writer)])
         self._guard = threading.Lock()
@@ -143,7 +148,7 @@ class Journal:
 
     def tick(self) -> None:
         """Do what is due; called by the thread."""
-        now = self._clock()
+        now = self._pace()
         if self._may_write:
             try:
                 self._write_what_is_due(now)
@@ -163,7 +168,7 @@ class Journal:
         self._finish()
 
     def _write_what_is_due(self, now: float) -> None:
-        self._take(now)
+        self._take()
         if self._segments.due(now):
             self._segments.write(now)
         if now - self._status_at >= _STATUS_PAUSE:
@@ -173,9 +178,9 @@ class Journal:
 
     def _finish(self) -> None:
         """Write the rest; the status last, so that whoever sees the end finds everything."""
-        now = self._clock()
+        now = self._pace()
         steps: tuple[Callable[[], object], ...] = (
-            lambda: self._take(now),
+            self._take,
             lambda: self._segments.write(now),
             lambda: self._log.write(now, last=True),
             lambda: self._write_status(now),
@@ -190,8 +195,9 @@ class Journal:
                     continue
         self._log.close()
 
-    def _take(self, now: float) -> None:
+    def _take(self) -> None:
         """Draw the log of what has happened, and give it to be written."""
+        now = self._now()
         with self._guard:
             count = len(self._events)
             lost, self._lost = self._lost, 0
@@ -211,7 +217,7 @@ class Journal:
         records += _many(together, now)
         self._segments.add(records)
         if lost:
-            self._segments.lost(lost)
+            self._segments.lost(lost, now)
         for record in records:
             self._log.add(lines_of(record, self._writer))
 
@@ -222,7 +228,7 @@ class Journal:
         if status == self._told:
             return
         self._status_at = now
-        data = replace(status, at=round(now, 3)).to_bytes()
+        data = replace(status, at=self._now()).to_bytes()
         try:
             self._store.write(STATUS_FILE, data)
         except RunLockedError:

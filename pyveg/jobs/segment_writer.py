@@ -32,9 +32,11 @@ class SegmentWriter:
     ----------
     store : Store
     writer : Writer
+    begin : float
+        When the attempt began, in the time of `due` and `write`.
     """
 
-    def __init__(self, store: Store, writer: Writer) -> None:
+    def __init__(self, store: Store, writer: Writer, begin: float) -> None:
         self._store = store
         self._writer = writer
         self._number = 1
@@ -42,6 +44,8 @@ class SegmentWriter:
         self._size = 0
         self._in_hand: bytes | None = None
         self._lost: Counter[str] = Counter()
+        self._lost_at = writer.start
+        self._begin = begin
         self._last = float("-inf")  # the first one at once
         self._retry = 0.0
 
@@ -50,20 +54,22 @@ class SegmentWriter:
         for record in records:
             if self._size > _MOST_WAITING and record.kind is not Kind.CLOSED:
                 self._lost["events"] += 1
+                self._lost_at = record.at
                 continue
             line = plain_bytes(record.to_json())
             self._waiting.append(line)
             self._size += len(line) + 1
 
-    def lost(self, count: int) -> None:
-        """Count records that were lost before they came here."""
+    def lost(self, count: int, at: float) -> None:
+        """Count records that were lost before they came here, the last of them at that time."""
         self._lost["events"] += count
+        self._lost_at = at
 
     def due(self, now: float) -> bool:
         """Whether something should be written now."""
         if not self._waiting and self._in_hand is None:
             return False
-        pause = min(_FIRST_PAUSE + (now - self._writer.start) / _GROWTH, _LONGEST_PAUSE)
+        pause = min(_FIRST_PAUSE + (now - self._begin) / _GROWTH, _LONGEST_PAUSE)
         if self._retry:
             return now - self._last >= self._retry
         return self._size >= _LARGE or now - self._last >= pause
@@ -79,7 +85,7 @@ class SegmentWriter:
         self._last = now
         while self._waiting or self._in_hand is not None:
             if self._in_hand is None:
-                self._in_hand = encoded(self._writer, self._next_lines(now))
+                self._in_hand = encoded(self._writer, self._next_lines())
             if not self._written(self._in_hand):
                 self._retry = min(max(2 * self._retry, _SHORTEST_RETRY), _LONGEST_RETRY)
                 return False
@@ -88,7 +94,7 @@ class SegmentWriter:
             self._retry = 0.0
         return True
 
-    def _next_lines(self, now: float) -> list[bytes]:
+    def _next_lines(self) -> list[bytes]:
         """So many lines as belong into one segment, and how many were lost after them."""
         lines: list[bytes] = []
         size = 0
@@ -98,7 +104,7 @@ class SegmentWriter:
             size += len(line) + 1
         self._size -= size
         if self._lost and not self._waiting:
-            record = Record(Kind.LOST, round(now, 3), counts=dict(self._lost))
+            record = Record(Kind.LOST, self._lost_at, counts=dict(self._lost))
             lines.append(plain_bytes(record.to_json()))
             self._lost.clear()
         return lines

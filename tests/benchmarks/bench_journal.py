@@ -109,7 +109,9 @@ def run(store: Any, tasks: list[Task], per_second: float, failing: int) -> Cost:
     counting = Counting(store)
     now = [1_769_860_800.0]
     graph = TaskGraph(tasks)
-    with Journal(counting, epoch=1, clock=lambda: now[0], threaded=False) as journal:
+    with Journal(
+        counting, epoch=1, clock=lambda: now[0], pace=lambda: now[0], threaded=False
+    ) as journal:
         journal(RunStarted(graph, store.url))
         next_tick = now[0]
         for number, task in enumerate(tasks):
@@ -128,7 +130,9 @@ def peak_memory(store: Any, count: int, failing: int) -> float:
     """MB that a run of so many tasks holds, the tasks themselves left out."""
     tasks = tasks_of(count)
     now = itertools.count(1_769_860_800.0, 0.01)
-    with Journal(store, epoch=1, clock=lambda: next(now), threaded=False) as journal:
+    with Journal(
+        store, epoch=1, clock=lambda: next(now), pace=lambda: next(now), threaded=False
+    ) as journal:
         tracemalloc.start()
         for number, task in enumerate(tasks):
             journal(TaskStarted(task))

@@ -62,7 +62,7 @@ def simulated(
 ) -> tuple[Journal, Clock]:
     """A run of so many Tasks, one after the other."""
     clock = Clock()
-    journal = Journal(store, epoch=epoch, clock=clock, threaded=False)
+    journal = Journal(store, epoch=epoch, clock=clock, pace=clock, threaded=False)
     graph = fake_pipeline(start={"count": count}).plan().graph
     with journal:
         journal(RunStarted(graph, store.url))
@@ -99,7 +99,7 @@ def test_events_status_and_log_of_a_run() -> None:
 
 def test_the_log_while_a_run_goes_on_and_after_it_was_killed() -> None:
     store, clock = MemoryStore(), Clock()
-    journal = Journal(store, epoch=1, clock=clock, warnings=["careful"], threaded=False)
+    journal = Journal(store, epoch=1, clock=clock, pace=clock, warnings=["careful"], threaded=False)
     task, other = list(graph_of(2))[:2]
     journal.tick()
     clock.now += 5
@@ -113,7 +113,7 @@ def test_the_log_while_a_run_goes_on_and_after_it_was_killed() -> None:
     assert f"{task.id} succeeded" in told
     journal._log.close()  # it was killed, and the system has closed its files
     # The next attempt keeps what it has told, and says that it was cut off.
-    second = Journal(store, epoch=2, clock=clock, threaded=False)
+    second = Journal(store, epoch=2, clock=clock, pace=clock, threaded=False)
     with second:
         second.tick()
         second(succeeded(other))
@@ -141,7 +141,7 @@ def test_an_old_log_stays_where_it_was_the_beginning() -> None:
 def test_tasks_that_were_done_before_are_told_together() -> None:
     store, clock = MemoryStore(), Clock()
     graph = graph_of(500)
-    with Journal(store, epoch=1, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=1, clock=clock, pace=clock, threaded=False) as journal:
         journal(RunStarted(graph, "x"))
         for task in graph:
             journal(TaskEnded(task, TaskResult(task.id, State.CACHED)))
@@ -167,7 +167,7 @@ def test_the_status_tells_different_reasons() -> None:
 def test_the_status_is_written_when_something_changed_and_once_a_second_at_most() -> None:
     store, clock = Counting(), Clock()
     task = next(iter(graph_of(1)))
-    with Journal(store, epoch=1, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=1, clock=clock, pace=clock, threaded=False) as journal:
         for _ in range(100):  # ten seconds without a word
             journal.tick()
             clock.now += 0.1
@@ -187,7 +187,7 @@ def test_a_store_that_takes_nothing_for_a_while_loses_nothing() -> None:
     store = Counting(lambda _: StoreError("no network", "wait") if away else None)
     clock = Clock()
     tasks = list(graph_of(300))
-    with Journal(store, epoch=1, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=1, clock=clock, pace=clock, threaded=False) as journal:
         for number, task in enumerate(tasks):
             away = 20 < number < 200
             journal(succeeded(task))
@@ -209,7 +209,7 @@ def test_what_waits_is_bounded_and_what_is_lost_is_counted() -> None:
     clock = Clock()
     task = next(iter(graph_of(1)))
     result = TaskResult(task.id, State.FAILED, "x" * 3000, details="y" * 10**6)
-    with Journal(store, epoch=1, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=1, clock=clock, pace=clock, threaded=False) as journal:
         for _ in range(2000):  # of 2 GB
             journal(TaskEnded(task, result))
             journal.tick()
@@ -229,7 +229,7 @@ def test_who_has_lost_the_run_writes_nothing_more() -> None:
     store = Counting(lambda _: LockLostError("taken over", "look there") if lost else None)
     clock = Clock()
     tasks = list(graph_of(5))
-    with Journal(store, epoch=1, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=1, clock=clock, pace=clock, threaded=False) as journal:
         journal(succeeded(tasks[0]))
         journal.tick()
         before = len(store.written)
@@ -301,7 +301,7 @@ def test_an_error_in_its_thread_harms_nobody(tmp_path: Any, monkeypatch: Any) ->
 def test_segments_grow_rarer() -> None:
     """Ten hours with an event each second."""
     store, clock = Counting(), Clock()
-    with Journal(store, epoch=1, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=1, clock=clock, pace=clock, threaded=False) as journal:
         for _ in range(36_000):
             journal(EngineStatus("nodes: 1 running"))
             journal.tick()
@@ -329,7 +329,7 @@ def test_a_log_without_room_on_this_machine_is_drawn_from_events(
 def test_a_long_history_does_not_keep_the_status_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed attempt whose log must be drawn from its segments, each of which takes a while."""
     store, clock = Counting(), Clock()
-    killed = Journal(store, epoch=1, clock=clock, threaded=False)
+    killed = Journal(store, epoch=1, clock=clock, pace=clock, threaded=False)
     for number in range(200):
         killed(EngineStatus(f"nodes: {number}"))
         clock.now += 2
@@ -342,7 +342,7 @@ def test_a_long_history_does_not_keep_the_status_waiting(monkeypatch: pytest.Mon
         return read(self, key)
 
     monkeypatch.setattr(MemoryStore, "read", slow)
-    with Journal(store, epoch=2, clock=clock, threaded=False) as journal:
+    with Journal(store, epoch=2, clock=clock, pace=clock, threaded=False) as journal:
         begin = time.monotonic()
         journal.tick()
         assert status_of(store).epoch == 2
@@ -350,3 +350,16 @@ def test_a_long_history_does_not_keep_the_status_waiting(monkeypatch: pytest.Mon
     log = store.read(LOG_FILE).decode()
     assert all(f" nodes: {number}\n" in log for number in range(200))
     assert log.splitlines() == list(log_so_far(store))
+
+
+def test_a_clock_that_is_set_back_stops_nothing() -> None:
+    store, clock, pace = MemoryStore(), Clock(), Clock()
+    with Journal(store, epoch=1, clock=clock, pace=pace, threaded=False) as journal:
+        journal.tick()
+        clock.now -= 7200
+        for number in range(3):
+            pace.now += 2
+            journal(EngineStatus(f"nodes: {number}"))
+            journal.tick()
+            assert status_of(store).line == f"nodes: {number}"
+            assert any(f"nodes: {number}" in line for line in log_so_far(store))

@@ -168,7 +168,9 @@ def test_events_are_read_from_where_one_was() -> None:
     seen = []
     for epoch in (1, 2):
         store.said = holder(alive=True, epoch=epoch)
-        with Journal(store, epoch=epoch, clock=lambda: clock[0], threaded=False) as journal:
+        with Journal(
+            store, epoch=epoch, clock=lambda: clock[0], pace=lambda: clock[0], threaded=False
+        ) as journal:
             for task in tasks:
                 journal(TaskEnded(task, TaskResult(task.id, State.SUCCEEDED)))
                 clock[0] += 2
@@ -188,7 +190,7 @@ def test_a_log_is_followed_to_its_end() -> None:
     store.write(RUN_FILE, b"{}")
     graph = fake_pipeline().plan().graph
     clock = [1000.0]
-    journal = Journal(store, epoch=1, clock=lambda: clock[0], threaded=False)
+    journal = Journal(store, epoch=1, clock=lambda: clock[0], pace=lambda: clock[0], threaded=False)
     steps = iter(range(100))
 
     def sleep(_: float) -> None:
