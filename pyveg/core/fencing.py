@@ -15,7 +15,7 @@ from threading import Lock as ThreadLock
 from typing import IO, Any
 
 from pyveg.core.clock import elapsed
-from pyveg.core.errors import LockLostError
+from pyveg.core.errors import LockLostError, StoreGoneError
 from pyveg.core.layout import LOCK
 from pyveg.core.ports import EPOCH_TRUSTED, Grant, Holder, Lock, Rights, Store
 
@@ -155,6 +155,8 @@ class Fence:
         ------
         LockLostError
             If a later attempt has taken over the run, and has not adopted this Task.
+        StoreGoneError
+            If the run is not there any more; writing would make its place anew.
         """
         if self._lost is not None:  # for good, and nobody waits for an adoption twice
             raise self._lost
@@ -162,6 +164,11 @@ class Fence:
             return
         asked = elapsed()  # before the answer, so that no delay of it is trusted
         now = self._store.epoch(LOCK)
+        if now < self._epoch:
+            raise StoreGoneError(
+                f"the run in {self._store.url} is gone: its lock is not there any more",
+                "look who has removed or emptied it, and start a new run",
+            )
         if now > self._epoch and not self._is_adopted(now):
             self._lost = LockLostError(
                 f"the run in {self._store.url} was taken over by another process (attempt {now}; "

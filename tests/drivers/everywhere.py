@@ -170,9 +170,10 @@ def _azure(folder: Path, cloud: LocalCloud) -> list[Kind]:
 
 def left_at_batch() -> list[str]:
     """Jobs and pools that runs have left."""
-    from pyveg.runners.azure_batch.settings import account
+    from pyveg.azure_config import load
+    from pyveg.runners.azure_batch.cleanup import account_of
 
-    return [f"{one.kind} {one.id}" for one in account().leftovers()]
+    return [f"{one.kind} {one.id}" for one in account_of(load()).leftovers()]
 
 
 def _dask(local: str, dask: DaskProcesses) -> Kind:

@@ -68,6 +68,14 @@ def test_a_task_of_no_attempt_always_writes(store: MemoryStore) -> None:
     assert run_task(_task(0), store).state is State.SUCCEEDED
 
 
+def test_a_task_of_a_run_that_was_removed_writes_nothing(store: MemoryStore) -> None:
+    """Or its container would be made anew, with one result in it."""
+    result = run_task(_task(1), store)
+    assert (result.state, result.shared) == (State.FAILED, True)
+    assert "is gone" in result.reason
+    assert list(store.list()) == []
+
+
 def test_a_takeover_in_the_middle_of_a_task(
     store: MemoryStore, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
