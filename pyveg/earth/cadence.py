@@ -158,8 +158,9 @@ def _last_of_month(day: date) -> date:
 def lattice_of_dates(days: Iterable[date], cadence: Cadence | None = None) -> Lattice:
     """The periods that dates stand for, where nothing but the dates is known.
 
-    Months are those of the calendar, unless the dates are the middle days of others, or fewer of
-    them share a period in others. Periods of days are put such that dates lie in their middles.
+    Months are those of the calendar, unless the dates are the middle days of others, or have about
+    one day of the month and fewer of them share a period in others. Periods of days are put such
+    that dates lie in their middles.
 
     Parameters
     ----------
@@ -200,7 +201,8 @@ def _first_of_months(days: Sequence[date], cadence: Cadence) -> date:
             lattice = Lattice(cadence, month.replace(day=day))
             if lattice.share(days, _named(middle_of)):
                 return lattice.anchor
-    if not _sharing(days, usual):
+    # Two images of one month are two values of it; only dates about a month apart are names.
+    if not _sharing(days, usual) or _in_months(days) is None:
         return first
     others = [Lattice(cadence, first.replace(day=day)) for day in range(1, 29)]
     # Of equals the first: that of the calendar.
