@@ -4,6 +4,7 @@
 
     <collection>/analysis.json               verdict, power, settings, seed, versions, config
     <collection>/tables/<name>.csv|.parquet
+    <collection>/tables/columns.csv          what their columns mean, with units
     <collection>/figures/<name>.png|.svg
     <collection>/pictures/<date>.jpg         small RGB pictures
     <collection>/report.html
@@ -43,6 +44,8 @@ from pyveg.earth.periods import Cadence
 from pyveg.runs.run import folders_with
 
 FOLDER = "analysis"
+COLUMNS = "columns.csv"
+"""What the columns of all tables of a folder mean, with their units."""
 RECORD = "analysis.json"
 REPORT = "report.html"
 FORMAT = 1
@@ -64,6 +67,17 @@ def table_files(name: str, table: pd.DataFrame) -> dict[str, bytes]:
     return files
 
 
+def columns_file(tables: Mapping[str, Table]) -> bytes:
+    """What the columns of some tables mean, with their units, as CSV: a row for each of them."""
+    rows = [
+        {"table": name, "column": one.name, "unit": one.unit, "dtype": one.dtype,
+         "meaning": one.meaning}
+        for name, table in tables.items()
+        for one in table.columns
+    ]  # fmt: skip
+    return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode()
+
+
 def write_analysis(analysis: Analysis, store: Store, prefix: str = FOLDER) -> str:
     """Write everything but figures and report; `analysis.json` comes last.
 
@@ -76,6 +90,9 @@ def write_analysis(analysis: Analysis, store: Store, prefix: str = FOLDER) -> st
     for name, table in analysis.tables().items():
         for file, data in table_files(name, table).items():
             store.write(f"{folder}/tables/{file}", data)
+    series = series_table(analysis.series.table.columns, analysis.series.declared)
+    columns = columns_file({**ANALYSIS, "series": series})
+    store.write(f"{folder}/tables/{COLUMNS}", columns)
     for day, picture in analysis.snapshots.pictures.items():
         store.write(f"{folder}/pictures/{day}.jpg", picture)
     store.write(f"{folder}/{RECORD}", _record(analysis))

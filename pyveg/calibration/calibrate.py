@@ -264,7 +264,8 @@ def tests_of_place(series: Series, job: Job) -> pd.DataFrame:
 
 def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
     """Put the rows of all places together, and write table, summary and figure."""
-    from pyveg.analysis.data.columns import CALIBRATION_TESTS
+    from pyveg.analysis.data.columns import CALIBRATION, CALIBRATION_TESTS
+    from pyveg.analysis.folder import columns_file
     from pyveg.calibration.figure import skill_images
     from pyveg.calibration.operating_characteristics import summarise
 
@@ -273,6 +274,7 @@ def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
     written = {
         "calibration.csv": rows.to_csv(index=False, lineterminator="\n").encode(),
         "calibration_summary.csv": summary.to_csv(index=False, lineterminator="\n").encode(),
+        "calibration_columns.csv": columns_file(CALIBRATION),
         **{f"calibration.{kind}": data for kind, data in skill_images(rows, summary).items()},
     }
     for name, data in written.items():

@@ -57,6 +57,10 @@ class Layout:
         """The series as a table: median and quartiles of each date."""
         return f"{self.root}/series.csv"
 
+    def series_columns(self) -> str:
+        """What the columns of that table mean, with their units."""
+        return f"{self.root}/series_columns.csv"
+
     def figure(self) -> str:
         """A picture of the series."""
         return f"{self.root}/series.png"

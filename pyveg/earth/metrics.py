@@ -106,6 +106,11 @@ class Metric:
                 "give another one",
             )
 
+    @property
+    def unit_behind(self) -> str:
+        """Its unit as it stands behind its label: nothing for a number without one."""
+        return "" if self.unit in ("", "1", "?") else f", {self.unit}"
+
     def check(self, value: Any) -> float:
         """A measured value as a float.
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.analysis.analyse import Analysis, Progress, analyse_series
+from pyveg.analysis.data.columns import CAMPAIGN
 from pyveg.analysis.data.inputs import read_input
 from pyveg.analysis.folder import (
+    COLUMNS,
     FOLDER,
     REPORT,
     analyses_in,
+    columns_file,
     read_analysis,
     table_files,
     write_analysis,
 )
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.sites import Sites, compare_sites, read_site
+from pyveg.analysis.sites import Sites, compare_sites, read_site, sites_table
 from pyveg.analysis.verdict import Verdict
 from pyveg.core import registry
 from pyveg.core.errors import DataError, NotARunError
@@ -213,6 +216,8 @@ def summarise(
     for name, table in tables.items():
         for file, data in table_files(name, table).items():
             output.write(file, data)
+    declared = {**CAMPAIGN, "sites": sites_table(sites.means, sites.trends)}
+    output.write(COLUMNS, columns_file(declared))
     for name, figure in site_figures(sites, alpha).items():
         png, svg = save_figure(figure)
         output.write(f"{name}.png", png)

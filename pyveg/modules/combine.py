@@ -23,7 +23,7 @@ from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.earth.periods import middle_of, period_of
 from pyveg.earth.subject import Subject, collection_of
 from pyveg.earth.types import Collection, DateRange
-from pyveg.modules.series_table import row_of, write_table
+from pyveg.modules.series_table import row_of, write_columns, write_table
 
 Record = dict[str, Any]
 
@@ -84,6 +84,8 @@ class Measured:
 class VegAndWeatherJsonCombiner(EarthModule[module.Settings]):
     """Join the records of all collections and dates in `results_summary.json` and `series.csv`.
 
+    `series_columns.csv` says in which unit each column of the table is.
+
     It takes whatever the Modules of the collections declare. It runs on what there is, and the
     summary says what is missing and why.
     """
@@ -107,6 +109,7 @@ class VegAndWeatherJsonCombiner(EarthModule[module.Settings]):
                 stream.write(part.encode())
         shown = [metric for metric in _all_metrics(series).values() if metric.in_series]
         job.store.write(job.layout.series(), write_table(tally.rows, shown))
+        job.store.write(job.layout.series_columns(), write_columns(shown))
         job.notes["missing"] = {name: len(reasons) for name, reasons in tally.missing.items()}
 
 

@@ -1,4 +1,7 @@
-"""`series.csv`: what a run measured on each date, as one row per collection and date."""
+"""`series.csv`: what a run measured on each date, as one row per collection and date.
+
+`series_columns.csv` beside it says what each of its columns means, and in which unit it is.
+"""
 
 from __future__ import annotations
 
@@ -53,14 +56,38 @@ def row_of(
     return row
 
 
+_KEYS = {
+    "date": ("", "the day that stands for the period"),
+    "collection": ("", "name of the collection"),
+    "chips": ("1", "how many chips were measured"),
+}
+_OF_CHIPS = {"": "median over the chips", "_q25": "lower quartile", "_q75": "upper quartile"}
+
+
+def write_columns(metrics: Iterable[Metric]) -> bytes:
+    """Name, unit and meaning of each column of the table with these metrics, as CSV."""
+    rows = [[name, *about] for name, about in _KEYS.items()]
+    for metric in metrics:
+        if metric.support == "place":
+            rows.append([metric.name, metric.unit, metric.meaning])
+            continue
+        rows += [
+            [f"{metric.name}{ending}", metric.unit, f"{what}: {metric.meaning}"]
+            for ending, what in _OF_CHIPS.items()
+        ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["column", "unit", "meaning"], *rows])
+    return text.getvalue().encode()
+
+
 def write_table(rows: Iterable[Mapping[str, Any]], metrics: Iterable[Metric]) -> bytes:
     """The rows as CSV, with a column for every metric of the run, measured or not."""
-    columns = ["date", "collection", "chips"]
+    columns = list(_KEYS)
     for metric in metrics:
         if metric.support == "place":
             columns.append(metric.name)
         else:
-            columns += [f"{metric.name}{ending}" for ending in ("", "_q25", "_q75")]
+            columns += [f"{metric.name}{ending}" for ending in _OF_CHIPS]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

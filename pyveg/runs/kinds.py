@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 KINDS: dict[str, re.Pattern[str]] = {
-    "summary": re.compile(r".*_combine/(results_summary\.json|series\.csv|series\.png)"),
+    "summary": re.compile(r".*_combine/(results_summary\.json|series(_columns)?\.csv|series\.png)"),
     "rgb": re.compile(r".*/PROCESSED/[^/]*_RGB\.png"),
     "ndvi": re.compile(r".*/PROCESSED/[^/]*_(?!RGB\.)[A-Za-z][A-Za-z0-9]*\.png"),
     "all": re.compile(r".*", re.DOTALL),

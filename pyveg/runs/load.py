@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from pyveg.core import registry
 from pyveg.core.errors import NotARunError
 from pyveg.core.layout import COMBINE
 from pyveg.core.ports import Store
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 from pyveg.runs.results import FIRST, Results, read_summary
 from pyveg.runs.run import is_run, open_run
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUMMARY = "results_summary.json"
+WEATHER_UNITS = {PRECIPITATION: "m per period", TEMPERATURE: "K"}
+"""Of the weather in all results, also of those that declare nothing."""
 
 
 def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.DataFrame:
@@ -33,7 +36,8 @@ def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.Data
     -------
     DataFrame
         One row per date and chip: `date` (datetime64), `collection`, `latitude`, `longitude`
-        (degrees) and the metrics; `feature_vec` as tuples. Dates without data have no row.
+        (degrees) and the metrics; `feature_vec` as tuples. Dates without data have no row. Its
+        `attrs["units"]` say in which unit each column is.
 
     Raises
     ------
@@ -42,11 +46,12 @@ def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.Data
     DataError
         If it is no summary of pyveg.
     """
-    chips = load_summary(path).chips
+    results = load_summary(path)
+    chips, known = results.chips, results.metrics
     if swap_coordinates:
         chips = chips.rename(columns={"latitude": "longitude", "longitude": "latitude"})
         chips = chips[[*FIRST, *(name for name in chips.columns if name not in FIRST)]]
-    return chips
+    return _with_units(chips, known)
 
 
 def load_weather(path: str | Path) -> pd.DataFrame:
@@ -56,9 +61,20 @@ def load_weather(path: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         One row per date: `date` (datetime64), `collection`, `total_precipitation` (m per period),
-        `mean_2m_air_temperature` (K). No rows where the run had no weather.
+        `mean_2m_air_temperature` (K). No rows where the run had no weather. Its `attrs["units"]`
+        say in which unit each column is.
     """
-    return load_summary(path).weather
+    results = load_summary(path)
+    return _with_units(results.weather, results.metrics)
+
+
+def _with_units(table: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    """A table that says in which unit its columns are."""
+    known = {"latitude": "degrees north", "longitude": "degrees east", **WEATHER_UNITS}
+    known |= {name: metric.unit for name, metric in metrics.items()}
+    named = table.copy(deep=False)
+    named.attrs["units"] = {name: known[name] for name in table.columns if name in known}
+    return named
 
 
 def load_summary(where: str | Path | Store) -> Results:

@@ -59,6 +59,10 @@ class Series:
         whole = label(self.declared, name)
         return f"{whole}, whole region" if self.of_place(name) else whole
 
+    def label_with_unit(self, name: str) -> str:
+        """A metric in headings of what shows its values."""
+        return f"{self.label(name)}{self.metric(name).unit_behind}"
+
     def short_label(self, name: str) -> str:
         """A metric where there is little room."""
         return short_label(self.declared, name)

@@ -87,7 +87,7 @@ def _draw_metric(axis: Axes, analysis: Analysis, metric: str) -> None:
     flagged = parts[(parts["metric"] == metric) & parts["outlier"].astype(bool)]
     axis.plot(flagged["date"], flagged["value"], "x", color=RED, markersize=4, label="outliers",
               rasterized=len(flagged) > 500)  # fmt: skip
-    axis.set_title(analysis.series.label(metric))
+    axis.set_title(analysis.series.label_with_unit(metric))
 
 
 def _draw_weather(axis: Axes, dates: pd.DatetimeIndex, name: str, analysis: Analysis) -> None:
@@ -130,7 +130,7 @@ def season_cycle(analysis: Analysis) -> Figure | None:
             parts = [("first half", table[~late], False), ("second half", table[late], True)]
         for label, part, whole in parts:
             _draw_year(axis, part, metric_colour(analysis, metric), label, whole=whole)
-        axis.set_title(analysis.series.label(metric))
+        axis.set_title(analysis.series.label_with_unit(metric))
         axis.set_xticks(range(1, 13), list(_LETTERS))
         axis.set_xlabel("month")
     for axis in axes.ravel()[len(metrics) :]:

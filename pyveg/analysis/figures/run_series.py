@@ -74,7 +74,7 @@ def _draw_metric(axis: Axes, rows: pd.DataFrame, metric: Metric, colour: str) ->
         label = str(name) if several else None
         axis.plot(table.index, middle, line, color=colour, markersize=3, label=label)
         axis.fill_between(table.index, low, high, color=colour, alpha=0.25)
-    axis.set_ylabel(metric.label.replace(" (", "\n("))
+    axis.set_ylabel(f"{metric.label}{metric.unit_behind}".replace(" (", "\n("))
     axis.grid(alpha=0.3)
     if several:
         axis.legend(fontsize="small")

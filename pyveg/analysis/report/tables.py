@@ -35,6 +35,7 @@ SAYS: Mapping[str, str] = {
     "no pattern": "the image does not differ from its null",
 }
 _FAMILIES = {"temporal": "Memory", "network": "Network", "spatial": "Images", "state": "Level"}
+_UNITS = {"longitude": "° east", "latitude": "° north", "region_size": "°"}
 _EXPECTED = {"rise": "rises", "fall": "falls", "either": "either way"}
 
 
@@ -201,7 +202,10 @@ def run(analysis: Analysis) -> Table:
         **analysis.series.metadata,
     }
     rows = [
-        [str(name), value if isinstance(value, str) else json.dumps(value, default=str)]
+        [
+            f"{name}, {_UNITS[name]}" if name in _UNITS else str(name),
+            value if isinstance(value, str) else json.dumps(value, default=str),
+        ]
         for name, value in about.items()
     ]
     return Table("The run", ["Of the run", "Value"], rows)
