@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -363,3 +364,26 @@ def test_a_clock_that_is_set_back_stops_nothing() -> None:
             journal.tick()
             assert status_of(store).line == f"nodes: {number}"
             assert any(f"nodes: {number}" in line for line in log_so_far(store))
+
+
+def test_text_that_is_none_is_kept_and_shown_as_escapes() -> None:
+    """Names of files may be any bytes, and programs write what moves a cursor."""
+    store = MemoryStore()
+    odd = "\udcff\x1b[2J\x00\n2026-01-01 00:00:00 attempt 1 ends, ended\u2028"
+    task = next(iter(graph_of(1)))
+    result = TaskResult(task.id, State.FAILED, odd, details=f"Traceback\n{odd}")
+    with Journal(store, epoch=1, threaded=False) as journal:
+        journal(TaskEnded(task, result))
+        journal(EngineStatus(odd))
+    (record,) = [
+        record
+        for part in read_segments(store, segment_keys(store))
+        for record in part.records
+        if record.kind is Kind.ENDED
+    ]
+    assert (record.text, record.details) == (odd, f"Traceback\n{odd}")
+    log = store.read(LOG_FILE).decode()
+    assert log.replace("\n", "").isprintable()
+    assert "\\udcff\\x1b[2J\\x00\\n2026" in log
+    assert len([line for line in log.splitlines() if not re.match(r"\d{4}-| {4}", line)]) == 0
+    assert status_of(store).failures[0].task == task.id
