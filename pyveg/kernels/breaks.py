@@ -1,0 +1,237 @@
+"""Did a series change abruptly? A scan for a step, and for a jump that returns, at every date.
+
+Season and trend are taken from a series before it is looked at, and they take part of a break with
+them. So templates go through the same operator, and what is compared is what such a break leaves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["KINDS", "Scan", "break_templates", "scan_breaks", "without_breaks"]
+
+Values = NDArray[np.float64]
+Places = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+KINDS = ("step", "pulse")
+"""A step that stays, and a jump that returns exponentially."""
+_CLIP = 4.0
+"""Robust SD at which an innovation is cut: one stray value, however far out, is no break."""
+_LEAST = 12
+"""Innovations below which a series is not scanned."""
+_FAINT = 1e-6
+"""Share of the largest template's power below which nothing of a template is left."""
+
+
+class Scan(NamedTuple):
+    """The best template of each series; shape (S,) each."""
+
+    z: Values
+    """Match with its sign: positive where the series jumps up. NaN where it was not scanned."""
+    place: Places
+    """Row of `break_templates`: kind * n + first step after the break; -1 where not scanned."""
+    size: Values
+    """Of the jump, in the unit of the series."""
+    error: Values
+    """Standard error of `size`, at this date."""
+
+
+def break_templates(operator: NDArray[Any], decay: float) -> Values:
+    """What is left of each break by the operator that takes season and trend away.
+
+    Parameters
+    ----------
+    operator : array of float, shape (n, n)
+        Transposed residual operator, as in `pyveg.kernels.decomposition.Prepared`: row i is what a
+        1 at step i leaves.
+    decay : float
+        Steps in which a jump that returns falls to 1/e.
+
+    Returns
+    -------
+    array of float64, shape (2 n, n)
+        Row k: a step of 1 from step k on. Row n + k: a jump of 1 at step k that decays.
+
+    Notes
+    -----
+    The operator is linear, so these are sums over its rows, made from the end backwards.
+    """
+    matrix = np.ascontiguousarray(operator, dtype=np.float64)
+    return _templates(matrix, math.exp(-1.0 / decay))
+
+
+def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float) -> Scan:
+    """Find the break that each series looks most like.
+
+    Parameters
+    ----------
+    residuals : array of float, shape (S, n)
+        What the operator left; NaN where missing.
+    templates : array of float64, shape (2 n, n)
+        `break_templates` of that operator.
+    memory : float
+        AR(1), inside (-1, 1), by which series and templates are whitened.
+
+    Returns
+    -------
+    Scan
+        The template with the largest |z|, z = g.w / (|g| s): w the innovations (across a gap too),
+        cut at 4 s, g those of the template, s 1.4826 times the median of |w|. `size` is by least
+        squares on the innovations as they are. A break at a step without a value is one at the next
+        step that has one.
+    """
+    data = np.ascontiguousarray(residuals, dtype=np.float64)
+    return Scan(*_scan(data, templates, memory))
+
+
+def without_breaks(
+    residuals: NDArray[Any], templates: Values, memory: float, places: NDArray[Any]
+) -> Values:
+    """Take a template from each series, as large as least squares on its innovations say.
+
+    Parameters
+    ----------
+    residuals : array of float, shape (S, n)
+    templates : array of float64, shape (2 n, n)
+    memory : float
+    places : array of int, shape (S,)
+        Row of the template; a series stays as it is where it is -1, or nothing is left of the
+        template where the series has values.
+
+    Returns
+    -------
+    array of float64, shape (S, n)
+    """
+    data = np.array(residuals, dtype=np.float64, order="C")
+    _take_out(data, templates, memory, np.ascontiguousarray(places, dtype=np.int64))
+    return data
+
+
+@njit(cache=True, nogil=True)
+def _templates(operator: Values, kept: float) -> Values:
+    n = operator.shape[0]
+    out = np.zeros((2 * n, n))
+    for k in range(n - 1, -1, -1):
+        for t in range(n):
+            out[k, t] = operator[k, t]
+            out[n + k, t] = operator[k, t]
+            if k + 1 < n:
+                out[k, t] += out[k + 1, t]
+                out[n + k, t] += kept * out[n + k + 1, t]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _whitening(known: Mask, memory: float) -> Any:
+    """Known steps, and for each the weight of the known one before it and 1 / SD of what is new.
+
+    Of an AR(1) process with gaps, exactly: nothing is lost where a value is missing.
+    """
+    steps = np.nonzero(known)[0]
+    weights, scales = np.zeros(steps.size), np.ones(steps.size)
+    for i in range(steps.size):
+        share = 0.0 if i == 0 else memory ** (steps[i] - steps[i - 1])
+        weights[i] = share
+        scales[i] = math.sqrt((1.0 - memory * memory) / (1.0 - share * share))
+    return steps, weights, scales
+
+
+@njit(cache=True, nogil=True)
+def _whitened(row: Values, steps: Places, weights: Values, scales: Values) -> Values:
+    out = np.empty(steps.size)
+    for i in range(steps.size):
+        before = row[steps[i - 1]] if i else 0.0
+        out[i] = (row[steps[i]] - weights[i] * before) * scales[i]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _scale(innovations: Values) -> float:
+    """Robust SD about 0; 0 where there are too few."""
+    if innovations.size < _LEAST:
+        return 0.0
+    known = np.sort(np.abs(innovations))
+    half = known.size // 2
+    middle = known[half] if known.size % 2 else 0.5 * (known[half - 1] + known[half])
+    return 1.4826 * float(middle)
+
+
+@njit(cache=True, nogil=True)
+def _white_templates(templates: Values, steps: Places, weights: Values, scales: Values) -> Any:
+    """Templates (k, known steps) and their powers."""
+    count = templates.shape[0]
+    white, powers = np.empty((count, steps.size)), np.zeros(count)
+    for k in range(count):
+        white[k] = _whitened(templates[k], steps, weights, scales)
+        for value in white[k]:
+            powers[k] += value * value
+    return white, powers
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scan(data: Values, templates: Values, memory: float) -> Any:
+    count = data.shape[0]
+    best, place = np.full(count, np.nan), np.full(count, -1, dtype=np.int64)
+    size, error = np.full(count, np.nan), np.full(count, np.nan)
+    for s in range(count):
+        known = np.isfinite(data[s])
+        # Surrogates share their gaps as a rule, and then the templates too.
+        if s == 0 or not np.array_equal(known, np.isfinite(data[s - 1])):
+            steps, weights, scales = _whitening(known, memory)
+            white, powers = _white_templates(templates, steps, weights, scales)
+            powers[~np.concatenate((known, known))] = 0.0
+        w = _whitened(data[s], steps, weights, scales)
+        scale = _scale(w)
+        if not scale > 0.0:
+            continue
+        cut = np.minimum(np.maximum(w, -_CLIP * scale), _CLIP * scale)
+        k = _best(white, powers, cut)
+        if k >= 0:
+            root = math.sqrt(powers[k])
+            place[s], error[s] = k, scale / root
+            size[s] = _product(white[k], w) / powers[k]
+            best[s] = _product(white[k], cut) / (root * scale)
+    return best, place, size, error
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _best(white: Values, powers: Values, w: Values) -> int:
+    """Template with the largest match of either sign; -1 where nothing of any is left."""
+    place, largest = -1, -1.0
+    least = _FAINT * powers.max()
+    for k in range(powers.size):
+        if powers[k] > least:
+            match = abs(_product(white[k], w)) / math.sqrt(powers[k])
+            if match > largest:
+                place, largest = k, match
+    return place
+
+
+@njit(cache=True, nogil=True)
+def _product(one: Values, other: Values) -> float:
+    total = 0.0
+    for i in range(one.size):
+        total += one[i] * other[i]
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _take_out(data: Values, templates: Values, memory: float, places: Places) -> None:
+    for s in range(data.shape[0]):
+        if places[s] < 0:
+            continue
+        template = templates[places[s]]
+        steps, weights, scales = _whitening(np.isfinite(data[s]), memory)
+        g = _whitened(template, steps, weights, scales)
+        power = _product(g, g)
+        # What rounding leaves of a template that the operator takes whole is no template.
+        if power > 1e-18:
+            share = _product(g, _whitened(data[s], steps, weights, scales)) / power
+            for t in range(data.shape[1]):
+                data[s, t] -= share * template[t]
