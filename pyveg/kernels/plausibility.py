@@ -19,9 +19,10 @@ Mask = NDArray[np.bool_]
 
 MOST_IMPOSSIBLE = 0.05
 """Share of a date's pixels that may be impossible."""
-SPREAD_OF_UNITS, ODD_SPREAD = 60.0, 25.0
-"""How many times as large as another a band may be, in its 95th percentile. Near infrared over
-dense forest is 20 times red; percent are 100 times reflectance."""
+SPREAD_OF_NIR, SPREAD, ODD_SPREAD = 60.0, 30.0, 20.0
+"""How many times as large as another near infrared and any other band may be, in their 95th
+percentiles, and from where it is odd. Near infrared over dense forest is 20 times red; percent are
+100 times reflectance, and reflectance x 10,000 is 100 times percent."""
 HUGE = 1e6
 """No unit of reflectance has numbers of this size."""
 HAZY, HOT_LIMIT = 0.8, 0.08
@@ -84,7 +85,7 @@ def image(
     if not rest.any():
         return Finding(impossible, share)
     sizes = {name: float(np.percentile(np.abs(band[rest]), 95)) for name, band in bands.items()}
-    wrong = _units(sizes)
+    wrong = _units(sizes, nir)
     if wrong:
         return Finding(impossible, share, wrong, "state scale and units of each band")
     doubts = [*_odd_sizes(sizes), *_empty(bands, ndvi, rest, red, nir)]
@@ -137,13 +138,13 @@ def _many(bands: Mapping[str, Array], ndvi: Array, valid: Mask, share: float) ->
     )
 
 
-def _units(sizes: Mapping[str, float]) -> str:
+def _units(sizes: Mapping[str, float], nir: str) -> str:
     """Why two bands cannot be in one unit; empty where they can."""
     known = {name: size for name, size in sizes.items() if size > 0}
     if len(known) < 2:
         return ""
     least, most = min(known, key=lambda n: known[n]), max(known, key=lambda n: known[n])
-    if known[most] < SPREAD_OF_UNITS * known[least]:
+    if known[most] < (SPREAD_OF_NIR if most == nir else SPREAD) * known[least]:
         return ""
     return (
         f"the bands are not in one unit: {most} has numbers up to {known[most]:.4g} and {least} "

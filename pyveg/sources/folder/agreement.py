@@ -102,10 +102,13 @@ def _by_place(days: Days, made: Agreement, *, regrid: bool) -> None:
     boxes: dict[str, Box] = {}
     for day, tiles in days.items():
         wrong = _misfit(tiles, like, regrid=regrid)
+        if not wrong:
+            try:
+                boxes[day] = grid.around([_box(tile, like) for tile in tiles])
+            except DataError as error:
+                wrong = error.wrong
         if wrong:
             made.troubles[day] = wrong
-        else:
-            boxes[day] = grid.around([_box(tile, like) for tile in tiles])
     window = _window(boxes, days, like, made)
     made.ground = grid.part(grid.north_up(like.ground), window)
     _tell_of_windows(days, made, window)
@@ -155,8 +158,12 @@ def _covered(one: Placed, target: Ground) -> Box:
     turned = grid.north_up(one.ground)
     if grid.times_as_large(turned, target):
         return grid.box_of(turned, target)
-    # A mask of finer pixels, or an image that will be warped.
-    return grid.extent(turned, target)
+    try:  # a mask of finer pixels, or an image that will be warped
+        return grid.extent(turned, target)
+    except formats.FormatError as error:
+        raise DataError(
+            f"{one.path} cannot be used: {error}", "check its georeferencing"
+        ) from error
 
 
 def _finest(tile: Tile) -> Placed:

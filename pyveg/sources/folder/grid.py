@@ -198,6 +198,8 @@ def extent(ground: Ground, box: Ground) -> Box:
         )
     there = np.array([(west, north), (east, north), (west, south), (east, south)])
     columns, rows = np.asarray(np.linalg.solve(box.linear, (there - box.origin).T))
+    if not (np.isfinite(columns).all() and np.isfinite(rows).all()):
+        raise formats.FormatError("an image cannot be placed in another reference system")
     low, high = SAME, 1 - SAME  # a pixel that is only touched is none
     return (
         int(np.floor(columns.min() + low)),
