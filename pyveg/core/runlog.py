@@ -42,9 +42,11 @@ def last_line_unsaid(writer: Writer, at: float) -> str:
 
 def lines_of(record: Record, writer: Writer) -> list[str]:
     """What the log says of an event; nothing of the beginning of a Task."""
-    text = _text(record, writer)
-    if not text:
+    if record.kind is Kind.STARTED:
         return []
+    text = _text(record, writer)
+    if not record.details:
+        return [_stamped(record.at, writer.offset, text)]
     details = [f"    {shown(line)}" for line in record.details.splitlines()]
     return [_stamped(record.at, writer.offset, text), *details]
 
@@ -52,10 +54,10 @@ def lines_of(record: Record, writer: Writer) -> list[str]:
 def _text(record: Record, writer: Writer) -> str:
     reason = f": {shown(record.text)}" if record.text else ""
     match record.kind:
-        case Kind.RUN:
-            text = f"run {shown(record.text)}: {sum(record.counts.values())} tasks"
         case Kind.ENDED:
             text = f"{shown(record.task)} {record.state} in {record.seconds:.2f} s{reason}"
+        case Kind.RUN:
+            text = f"run {shown(record.text)}: {sum(record.counts.values())} tasks"
         case Kind.MANY:
             text = f"{_many(record)}{reason}"
         case Kind.ENGINE | Kind.STEP | Kind.NOTE:

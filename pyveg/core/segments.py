@@ -96,7 +96,7 @@ class Segment:
 
 
 def encoded(writer: Writer, lines: Iterable[bytes]) -> bytes:
-    """A segment; each line is a record as `plain_bytes` of its JSON."""
+    """A segment; each line is a record as `Record.to_line` gives it."""
     return b"\n".join([plain_bytes(writer.header()), *lines, b""])
 
 

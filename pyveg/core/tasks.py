@@ -55,12 +55,12 @@ class Step:
     listed: bool = False
     """Whether the ledger of the run tells how each of its Items ended."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The Module's class name."""
         return self.module.rpartition(":")[2]
 
-    @property
+    @cached_property
     def label(self) -> str:
         """``<sequence>/<module>``, how people see it."""
         return f"{self.scope.sequence}/{self.name}"

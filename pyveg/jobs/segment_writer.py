@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pyveg.core.errors import PyvegError, RunLockedError
 from pyveg.core.ports import Store
-from pyveg.core.records import Kind, Record, plain_bytes
+from pyveg.core.records import Kind, Record
 from pyveg.core.segments import Writer, encoded
 
 _FIRST_PAUSE = 1.0
@@ -56,7 +56,7 @@ class SegmentWriter:
                 self._lost["events"] += 1
                 self._lost_at = record.at
                 continue
-            line = plain_bytes(record.to_json())
+            line = record.to_line()
             self._waiting.append(line)
             self._size += len(line) + 1
 
@@ -105,7 +105,7 @@ class SegmentWriter:
         self._size -= size
         if self._lost and not self._waiting:
             record = Record(Kind.LOST, self._lost_at, counts=dict(self._lost))
-            lines.append(plain_bytes(record.to_json()))
+            lines.append(record.to_line())
             self._lost.clear()
         return lines
 

@@ -42,7 +42,8 @@ def records() -> st.SearchStrategy[Record]:
 
 @given(records())
 def test_a_record_is_read_back(record: Record) -> None:
-    line = plain_bytes(record.to_json())
+    line = record.to_line()
+    assert line == plain_bytes(record.to_json())
     assert b"\n" not in line
     assert Record.from_json(json.loads(line.decode())) == record
 
