@@ -50,12 +50,20 @@ def of_images(records: Mapping[str, Mapping[str, Any]], tell: Callable[[str], No
 
 
 def size_of_images(records: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """Side of what images cover, degrees, where all collections are images that are at hand."""
+    """Side of what images cover, degrees, where all collections are files that are at hand."""
     located = _located(records)
     if not located or len(located) < len(records):
         return None
-    places = (source.place() for _, source in located)
-    return next((place.region_size for place in places if place is not None), None)
+    for key, source in located:
+        if records[key].get("data_type") != "vegetation":
+            continue
+        try:
+            place = source.place()
+        except ConfigError:
+            return None  # what is wrong with the images is told where all of them are looked at
+        if place is not None:
+            return place.region_size
+    return None
 
 
 def _located(records: Mapping[str, Mapping[str, Any]]) -> Sequence[tuple[str, Located]]:

@@ -61,7 +61,10 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
         tell(where + text)
     if made.ground is None or made.like is None:
         return [replace(request.item, details=names) for request in requests]
-    pixels = _at_the_place(folder, made.ground, requests[0].place, where, tell)
+    place = requests[0].place
+    if requests[0].collection.data_type == "weather":  # its pixels are larger than most places
+        place = replace(place, region_size=max(place.region_size, Place.region_size))
+    pixels = _at_the_place(folder, made.ground, place, where, tell)
     agreed = {
         "pixels": pixels.to_json(),
         "like": str(made.like.path.relative_to(folder.root)),
