@@ -38,7 +38,7 @@ from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
-from pyveg.earth.cadence import Lattice
+from pyveg.earth.lattice import Lattice
 from pyveg.earth.metrics import Metric, installed, metrics_for
 from pyveg.earth.periods import Cadence
 from pyveg.runs.run import folders_with

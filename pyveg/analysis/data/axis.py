@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.earth.cadence import Lattice, check_together, lattice_of_dates, lattice_of_periods
+from pyveg.earth.cadence import lattice_of_dates
+from pyveg.earth.lattice import Lattice, check_together, lattice_of_periods
 from pyveg.earth.periods import Cadence, middle_of, parse_step
 from pyveg.earth.types import DateRange
 

@@ -7,7 +7,8 @@ import re
 import pandas as pd
 
 from pyveg.core.errors import ConfigError
-from pyveg.earth.cadence import NEARLY_ALL, find_cadence, lattice_of_dates
+from pyveg.earth.cadence import find_cadence, lattice_of_dates
+from pyveg.earth.lattice import NEARLY_ALL
 from pyveg.earth.periods import Cadence, parse_step
 from pyveg.runs.results import Results
 

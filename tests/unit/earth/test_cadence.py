@@ -8,13 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyveg.core.errors import DataError
-from pyveg.earth.cadence import (
-    check_together,
-    find_cadence,
-    lattice_of_dates,
-    lattice_of_periods,
-    told,
-)
+from pyveg.earth.cadence import find_cadence, lattice_of_dates, told
+from pyveg.earth.lattice import check_together, lattice_of_periods
 from pyveg.earth.periods import Cadence, middle_of, split
 from pyveg.earth.types import DateRange
 

@@ -20,7 +20,7 @@ from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import no_snapshots
 from pyveg.analysis.verdict import LEVELS
 from pyveg.core.errors import DataError
-from pyveg.earth.cadence import Lattice
+from pyveg.earth.lattice import Lattice
 from pyveg.earth.periods import Cadence
 from pyveg.testing.analyses import made_analysis, made_series
 
