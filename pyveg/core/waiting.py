@@ -18,11 +18,12 @@ LEAST = 1.0
 """Waits of fewer seconds are nobody's concern."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Wait:
     whom: str
     why: str
     until: float
+    over_by_itself: bool = False
 
 
 _lock = threading.Lock()
@@ -46,14 +47,7 @@ def told(whom: str, why: str, seconds: float) -> Iterator[None]:
     if seconds < LEAST:
         yield
         return
-    wait = _Wait(whom, why, time.monotonic() + seconds)
-    with _lock:
-        _waits.append(wait)
-        listeners = list(_listeners)
-    text = line()
-    for listener in listeners:
-        with suppress(Exception):  # who shows progress is not worth a request
-            listener(text)
+    wait = _add(_Wait(whom, why, time.monotonic() + seconds))
     try:
         yield
     finally:
@@ -61,17 +55,41 @@ def told(whom: str, why: str, seconds: float) -> Iterator[None]:
             _waits.remove(wait)
 
 
+def heard_of(whom: str, why: str, seconds: float) -> None:
+    """Say that a library waits, which tells when it begins to, and not when it is done.
+
+    Parameters
+    ----------
+    whom, why, seconds
+        As of `told`.
+    """
+    if seconds >= LEAST:
+        _add(_Wait(whom, why, time.monotonic() + seconds, over_by_itself=True))
+
+
+def _add(wait: _Wait) -> _Wait:
+    with _lock:
+        _waits.append(wait)
+        listeners = list(_listeners)
+    text = line()
+    for listener in listeners:
+        with suppress(Exception):  # who shows progress is not worth a request
+            listener(text)
+    return wait
+
+
 def line() -> str:
     """Whom this process waits for, in one line; empty where it waits for nobody.
 
     Several that wait for one service are one, with the time until the first asks again.
     """
+    moment = time.monotonic()
     with _lock:
+        _waits[:] = [wait for wait in _waits if not wait.over_by_itself or wait.until > moment]
         waits = sorted(_waits, key=lambda wait: wait.until)
     first: dict[tuple[str, str], float] = {}
     for wait in waits:
         first.setdefault((wait.whom, wait.why), wait.until)
-    moment = time.monotonic()
     parts = [
         f"{whom} ({why}, again in {max(0.0, until - moment):.0f} s)"
         for (whom, why), until in first.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from odc.geo.geobox import GeoBox
 from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from pyveg.core import answers
+from pyveg.core import answers, waiting
 from pyveg.core.errors import DataError, PyvegError, ServiceError
 from pyveg.sources import http
 from pyveg.sources.circuit import CIRCUIT, host_of
@@ -39,8 +40,24 @@ def _without_tokens(record: logging.LogRecord) -> bool:
     return True
 
 
+_WAITS = re.compile(r"HTTP error code: (\d+) - (\S+?)\. Retrying again in ([\d.]+) secs")
+"""GDAL's words before it waits; 0 where there was no answer."""
+
+
+def _tell_waits(record: logging.LogRecord) -> bool:
+    """Let progress bars know whom GDAL waits for; it says so in its log alone."""
+    if found := _WAITS.search(record.getMessage()):
+        why = f"HTTP {found[1]}" if found[1] != "0" else "no connection"
+        waiting.heard_of(host_of(found[2]), why, float(found[3]))
+    return True
+
+
 for _name in ("odc.loader._rio", "rasterio._env"):
     logging.getLogger(_name).addFilter(_without_tokens)
+    # Whoever listens hears of each band; nobody who has not asked for it finds it on the terminal,
+    # where the reason of the date says the same.
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+    logging.getLogger(_name).addFilter(_tell_waits)
 
 _failed: set[str] = set()
 """Scenes that could not be read. GDAL remembers a file that it once could not have as one that is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -195,3 +196,10 @@ def test_waits_are_told_while_they_last() -> None:
     assert len(lines) == 3, "short waits are nobody's concern"
     with waiting.told("a.org", "HTTP 429", 12.2):
         assert len(lines) == 3
+
+
+def test_waits_of_libraries_end_by_themselves() -> None:
+    waiting.heard_of("a.org", "HTTP 503", 1.05)
+    assert waiting.line().startswith("waiting for a.org (HTTP 503, again in 1 s)")
+    time.sleep(1.1)
+    assert waiting.line() == ""

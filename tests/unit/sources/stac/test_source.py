@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
+from pyveg.core import waiting
 from pyveg.core.errors import (
     ConfigError,
     DataError,
@@ -390,6 +391,22 @@ def test_refused_links_are_told_without_their_token(
             asker(server.url, sign_url=f"{server.url}/token").month("2021-01")
     assert "Failed to load" in caplog.text
     assert "sig=" not in f"{caught.value}{again.value}{caplog.text}"
+
+
+def test_waits_of_gdal_are_told(world: StacWorld, asker: Any) -> None:
+    world.add("2021-01-05")
+    lines: list[str] = []
+
+    def fault(number: int, path: str) -> int | None:
+        del number
+        return 503 if path.endswith("nir.tif") and not lines else None
+
+    with world.serve(fault) as server, waiting.heard_by(lines.append):
+        scene = asker(server.url, retry_wait=1.0).month("2021-01")
+    assert scene.record["n_scenes"] == 1
+    host = server.url.removeprefix("http://")
+    assert lines
+    assert all(line.startswith(f"waiting for {host} (HTTP 503, again in ") for line in lines)
 
 
 def test_truth_is_made_of_whole_counts() -> None:
