@@ -12,9 +12,6 @@ from pyveg.earth.types import DateRange
 from pyveg.runs.delimited import Cell
 from pyveg.runs.written_dates import read_dates
 
-YEARS = range(1700, 2201)
-"""What a table can hold, and more than anybody has looked at vegetation."""
-
 
 @dataclass(frozen=True)
 class Dates:
@@ -39,8 +36,8 @@ def read_summary_dates(collection: str, part: Mapping[str, Any]) -> Dates:
     Raises
     ------
     DataError
-        For a date with data that is none, or can be read in two ways, or is no date of the last
-        centuries; for a period that does not hold its date.
+        For a date with data that is none, can be read in two ways or is of another age; for a
+        period that does not hold its date.
     """
     where = f'the results of "{collection}"'
     # Older programs listed whatever lay in a folder among the dates, such as README.txt: null.
@@ -50,8 +47,6 @@ def read_summary_dates(collection: str, part: Mapping[str, Any]) -> Dates:
     spans = part.get("periods", {})
     texts = list(dict.fromkeys([*with_data, *part.get("place", {}), *spans]))
     written = dict(zip(texts, read_dates([Cell(text, where) for text in texts]), strict=True))
-    for text, one in written.items():
-        _check_year(f'{where}: the date "{text}"', one.first)
     # A month or a year that is written as such is a period too.
     periods = {
         one.first: DateRange(one.first, one.end) for one in written.values() if one.length != "day"
@@ -62,17 +57,10 @@ def read_summary_dates(collection: str, part: Mapping[str, Any]) -> Dates:
     return Dates({text: str(one.first) for text, one in written.items()}, periods)
 
 
-def _check_year(what: str, day: date) -> None:
-    if day.year not in YEARS:
-        raise DataError(f"{what} is centuries away from any image", "mend it, or leave it out")
-
-
 def _period(where: str, day: date, span: Any) -> DateRange:
     if isinstance(span, str) or len(span) != 2:
         raise DataError(f"{where} is {span!r}", "give its first day and the day after its last")
     start, end = read_dates([Cell(str(one), where) for one in span])
-    _check_year(where, start.first)
-    _check_year(where, end.first)
     if not start.first < end.first:
         raise DataError(
             f"{where} ends on {end.first}, and begins on {start.first}",
