@@ -115,7 +115,19 @@ def decoded(key: str, data: bytes) -> Segment:
 def segment_keys(store: Store, epoch: int | None = None) -> list[str]:
     """Keys of all segments, or of those of one attempt, in order."""
     prefix = f"{EVENTS}/" if epoch is None else f"{EVENTS}/{epoch:05}-"
-    return [key for key in store.list(prefix) if _is_segment(key)]
+    return [key for key in store.list(prefix) if is_segment(key)]
+
+
+def is_segment(key: str) -> bool:
+    """Whether a key is that of a segment, there or not."""
+    parts = key.removeprefix(f"{EVENTS}/").split("/")
+    return (
+        key.startswith(f"{EVENTS}/")
+        and len(parts) == 2
+        and parts[0].partition("-")[0].isdecimal()
+        and parts[1].endswith(".jsonl")
+        and parts[1].removesuffix(".jsonl").isdecimal()
+    )
 
 
 def read_segments(store: Store, keys: Iterable[str]) -> Iterator[Segment]:
@@ -144,16 +156,6 @@ def epoch_of(key: str) -> int:
 
 def _epoch(folder: str) -> int:
     return int(folder.partition("-")[0])
-
-
-def _is_segment(key: str) -> bool:
-    parts = key.removeprefix(f"{EVENTS}/").split("/")
-    return (
-        len(parts) == 2
-        and parts[0].partition("-")[0].isdecimal()
-        and parts[1].endswith(".jsonl")
-        and parts[1].removesuffix(".jsonl").isdecimal()
-    )
 
 
 def _parsed(line: str) -> Any:

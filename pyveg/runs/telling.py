@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyveg.core import segments
+from pyveg.core.errors import ConfigError
 from pyveg.core.layout import LOCK
 from pyveg.core.ports import Store
 from pyveg.core.records import Record
@@ -69,12 +70,27 @@ def events_of(store: Store, after: str = "") -> Iterator[Told]:
     Yields
     ------
     Told
+
+    Raises
+    ------
+    ConfigError
+        If `after` is no such place.
     """
-    key, _, line = after.partition("#")
+    key, line = _place(after)
     for segment in _segments_from(store, key):
         for number, record in enumerate(segment.records):
-            if segment.key != key or number > int(line or -1):
+            if segment.key != key or number > line:
                 yield Told(record, segment.writer, f"{segment.key}#{number}")
+
+
+def _place(after: str) -> tuple[str, int]:
+    """The segment and the number of an event in it."""
+    if not after:
+        return "", -1
+    key, _, line = after.partition("#")
+    if not (segments.is_segment(key) and line.isdecimal()):
+        raise ConfigError(f"{after!r} is no place of an event", "give the place of one as it was")
+    return key, int(line)
 
 
 def _segments_from(store: Store, key: str) -> Iterator[Segment]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pyveg.core import stop
-from pyveg.core.errors import RunError
+from pyveg.core.errors import ConfigError, RunError
 from pyveg.core.events import EngineStatus, RunStarted, TaskEnded
 from pyveg.core.layout import LOCK, LOG_FILE, RUN_FILE, STATUS_FILE
 from pyveg.core.ports import Holder, Lock
@@ -183,6 +183,12 @@ def test_events_are_read_from_where_one_was() -> None:
     assert [one.record.task for one in seen if one.record.task] == 2 * [task.id for task in tasks]
     assert {one.attempt for one in seen} == {1, 2}
     json.dumps([one.to_json() for one in seen])
+
+
+@pytest.mark.parametrize("after", ["x", "_pyveg/run.json#1", "../x#1", "_pyveg/events/1-a/1.jsonl"])
+def test_what_is_no_place_of_an_event_is_refused(after: str) -> None:
+    with pytest.raises(ConfigError, match="no place of an event"):
+        list(Run(Held(None)).events(after))
 
 
 def test_a_log_is_followed_to_its_end() -> None:
