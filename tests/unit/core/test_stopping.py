@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,7 @@ def test_shared_failures_end_a_real_run_early(
     def away(name: str, settings: Any) -> None:
         del settings
         asked.append(name)
+        time.sleep(0.05)  # as a service takes
         raise ServiceAwayError("service X cannot be reached", "look at the network")
 
     monkeypatch.setattr(fakes, "_take_time", away)
