@@ -125,7 +125,7 @@ def config_text(choices: Choices) -> str:
         **({"pattern_type": place.pattern} if place.pattern else {}),
         "special_config": _special(choices),
     }
-    lines = [f"{key} = {_pretty(value)}\n" for key, value in settings.items()]
+    lines = [f"{key} = {pretty(value)}\n" for key, value in settings.items()]
     head = (
         f'"""{choices.collection} at {place.latitude} N, {place.longitude} E.\n\n'
         f'pyveg_run_pipeline --config_file {file_name(choices)}\n"""\n\n'
@@ -144,12 +144,21 @@ def write(choices: Choices, folder: Path, *, force: bool = False) -> Path:
     ConfigError
         If the choices do not go together, or the file is there already.
     """
-    text = config_text(choices)
-    path = folder / file_name(choices)
+    return save(config_text(choices), folder / file_name(choices), force=force)
+
+
+def save(text: str, path: Path, *, force: bool = False) -> Path:
+    """Write the text of a config.
+
+    Raises
+    ------
+    ConfigError
+        If the file is there already, or cannot be written.
+    """
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already", "replace it with --force")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
@@ -211,25 +220,25 @@ def _special(choices: Choices) -> dict[str, dict[str, Any]]:
     return special
 
 
-def _pretty(value: Any) -> str:
-    """A value as people write it: one line if it is short, else one per entry."""
-    text = _quoted(value)
+def pretty(value: Any) -> str:
+    """A value of a config as people write it: one line if it is short, else one per entry."""
+    text = quoted(value)
     if len(text) <= 80 or not isinstance(value, (dict, list)):
         return text
     if isinstance(value, dict):
-        inner = "".join(f"    {_quoted(k)}: {_quoted(v)},\n" for k, v in value.items())
+        inner = "".join(f"    {quoted(k)}: {quoted(v)},\n" for k, v in value.items())
         return f"{{\n{inner}}}"
-    return "[\n" + "".join(f"    {_quoted(part)},\n" for part in value) + "]"
+    return "[\n" + "".join(f"    {quoted(part)},\n" for part in value) + "]"
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
     """Python's text of plain data, in double quotes."""
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_quoted(k)}: {_quoted(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in value.items()) + "}"
     if isinstance(value, tuple):
-        return "(" + ", ".join(map(_quoted, value)) + ")"
+        return "(" + ", ".join(map(quoted, value)) + ")"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_quoted, value)) + "]"
+        return "[" + ", ".join(map(quoted, value)) + "]"
     return repr(value)

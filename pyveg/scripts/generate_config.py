@@ -20,6 +20,8 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--collection_name", help="Imagery, such as Sentinel2; see --list_collections.")
+@click.option("--source", type=click.Choice(["folder"]), help="Images of your own, with --path.")
+@click.option("--path", help="The folder of the images; it is looked at.")
 @click.option("--latitude", type=float, help="Latitude of the centre, degrees north.")
 @click.option("--longitude", type=float, help="Longitude of the centre, degrees east.")
 @click.option("--place", help="Id of a place of the study, or of a row of --coordinates_file.")
@@ -48,7 +50,8 @@ DAY = click.DateTime(["%Y-%m-%d"])
 def main(**options: Any) -> None:
     """Write a config from a collection, a place and dates; it asks for what is missing.
 
-    The file is named after what is in it, and runs with pyveg_run_pipeline --config_file.
+    With --source folder --path DIR it looks at the images in a folder instead, and needs nothing
+    else. The file is named after what is in it, and runs with pyveg_run_pipeline --config_file.
 
     Exit code 0: written; 2: something is wrong or missing.
     """
@@ -57,8 +60,31 @@ def main(**options: Any) -> None:
             _list_collections()
         elif options["list_places"]:
             _list_places()
+        elif options["source"] or options["path"]:
+            _look_at_folder(options)
         else:
             _generate(options)
+
+
+def _look_at_folder(options: dict[str, Any]) -> None:
+    from pyveg.jobs.generate_folder import write
+
+    if not (options["source"] and options["path"]):
+        raise ConfigError(
+            "--source and --path go together", "write --source folder --path DIR for own images"
+        )
+    named = ("latitude", "place", "coordinates_file", "geojson")
+    place = _place(options) if any(options[name] is not None for name in named) else None
+    made = write(
+        Path(options["path"]),
+        place,
+        Path(options["configs_dir"]),
+        output_dir=options["output_dir"],
+        force=options["force"],
+    )
+    for sentence in made.found:
+        click.echo(f"found: {sentence}")
+    _tell_next(made.path)
 
 
 def _generate(options: dict[str, Any]) -> None:
@@ -83,7 +109,11 @@ def _generate(options: dict[str, Any]) -> None:
         test=options["test_mode"],
         n_threads=options["n_threads"],
     )
-    path = write(choices, Path(options["configs_dir"]), force=options["force"])
+    _tell_next(write(choices, Path(options["configs_dir"]), force=options["force"]))
+
+
+def _tell_next(path: Path) -> None:
+    """Say where the config is, and how it is used."""
     click.echo(f"written: {path}")
     click.echo(f"look at the plan: pyveg_run_pipeline --config_file {path} --dry_run")
     click.echo(f"run it:           pyveg_run_pipeline --config_file {path}")

@@ -132,7 +132,8 @@ def updated(text: str) -> str:
         "tables_of_a_calibration": partial(columns, CALIBRATION),
     }
     makers |= {
-        name: partial(source, name) for name in ("simulated", "earth_engine", "stac", "open_meteo")
+        name: partial(source, name)
+        for name in ("folder", "simulated", "earth_engine", "stac", "open_meteo")
     }
     makers |= {f"engine_{name}": partial(engine, name) for name in registry.known("runner")}
     return MARK.sub(lambda match: match[1] + makers[match[2]]() + match[3], text)

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pyveg
+from pyveg.scripts.generate_config import main as generate
 from pyveg.scripts.run_pipeline import main
 from pyveg.testing.own_images import BANDS, HERE, bands, ndvi_of, write, write_date
 
@@ -277,3 +278,60 @@ def test_weather_in_other_units() -> None:
     assert folder is not None
     rain = pyveg.load_weather(str(folder))["total_precipitation"]
     assert rain.tolist() == pytest.approx([0, 0.009, 0.018, 0.027, 0.036])
+
+
+@pytest.mark.parametrize(
+    "form", [plain, compact_dates, jpeg_2000, masked], ids=lambda f: f.__name__
+)
+def test_a_config_is_written_by_looking(form: Callable[[], dict[str, Any]]) -> None:
+    """It runs as it is, and gives the same numbers as one by hand."""
+    form()
+    made = CliRunner().invoke(generate, ["--source", "folder", "--path", "in"])
+    assert made.exit_code == 0, made.output
+    assert "found: 5 dates from 2015-07-11 to 2015-09-09" in made.output
+    text = Path("config_in.py").read_text()
+    assert ("SCL" in text) is (form is masked)
+    shorter = text.replace('        "NetworkCentralityCalculator",\n', "")
+    Path("config_in.py").write_text(f'{shorter}\nrunner = "serial"\n')
+    result = CliRunner().invoke(main, ["--config_file", "config_in.py"])
+    assert result.exit_code == 0, result.output
+    (folder,) = Path().glob("config_in_20*")
+    found = chips(folder)
+    for seed, day in enumerate(DAYS):
+        if form is not masked or day not in CLOUDY:
+            assert found.loc[day].tolist() == pytest.approx(expected(seed), abs=1e-3)
+    again = CliRunner().invoke(generate, ["--source", "folder", "--path", "in"])
+    assert again.exit_code == 2
+    assert "is there already" in again.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--path", "in"], "--source and --path go together"),
+        (["--source", "folder"], "--source and --path go together"),
+        (["--source", "folder", "--path", "nowhere"], "nowhere does not exist"),
+        (
+            ["--source", "folder", "--path", "in"],
+            "cannot be told from names such as 2015-07-11.tif",
+        ),
+    ],
+)
+def test_what_a_folder_does_not_say(arguments: list[str], words: str) -> None:
+    for day in DAYS:
+        write(Path("in") / f"{day}.tif", list(bands().values()))
+    made = CliRunner().invoke(generate, arguments)
+    assert made.exit_code == 2
+    assert words in made.output
+    assert not list(Path().glob("config*"))
+
+
+def test_images_that_do_not_say_where_they_are_need_coordinates() -> None:
+    write_date(Path("in"), DAYS[0], bands(), crs=None, transform=None)
+    arguments = ["--source", "folder", "--path", "in"]
+    made = CliRunner().invoke(generate, arguments)
+    assert made.exit_code == 2
+    assert "no georeferencing; give --latitude and --longitude" in made.output
+    made = CliRunner().invoke(generate, [*arguments, "--latitude", "45.87", "--longitude", "14.56"])
+    assert made.exit_code == 0
+    assert "coordinates = (14.56, 45.87)" in Path("config_in.py").read_text()

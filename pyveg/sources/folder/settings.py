@@ -37,7 +37,9 @@ class FolderSettings:
     )
     offset: dict[str, Any] | float | None = setting(None, doc="see scale")
     nodata: dict[str, Any] | float | None = setting(
-        None, doc="number that marks missing pixels; one for all bands or by band"
+        None,
+        doc="number that marks missing pixels; one for all bands or by band",
+        finite=False,
     )
     units: dict[str, Any] | str | None = setting(
         None,
