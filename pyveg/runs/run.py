@@ -41,13 +41,17 @@ from pyveg.earth.network import Network
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Place
 from pyveg.runs import older, telling, watch
+from pyveg.runs.chip_shapes import ChipShape, shapes_of
 from pyveg.runs.chips import Chips, cut
+from pyveg.runs.geo import chip_frame, data_cube
 from pyveg.runs.results import Results, read_series, read_summary
 from pyveg.runs.telling import Told
 from pyveg.runs.watch import RunStatus
 
 if TYPE_CHECKING:
+    import geopandas
     import pandas as pd
+    import xarray
 
 
 @dataclass(frozen=True)
@@ -417,6 +421,75 @@ class Run:
         """
         layout = self.images(collection).layout
         return formats.decode_png(self.store.read(layout.processed(f"{date:%Y-%m-%d}", kind)))
+
+    def rasters(
+        self,
+        bands: Iterable[str] = (),
+        collection: str = "",
+        dates: Iterable[pd.Timestamp] | None = None,
+    ) -> xarray.Dataset:
+        """Rasters of several dates as one Dataset, (time, y, x); needs ``pyveg[geo]``.
+
+        Parameters
+        ----------
+        bands : iterable of str
+            Names as in `raster`; the vegetation index where empty.
+        collection : str
+            Its name in results; the first one where empty.
+        dates : iterable of Timestamp, optional
+            Those to read; all where not given.
+
+        Raises
+        ------
+        MissingPackageError
+            If xarray is not installed.
+        NotARunError
+            If there is no date with images.
+        DataError
+            If they have no georeferencing, or do not lie on one grid.
+        KeyMissingError
+            If the run has no such band.
+        """
+        images = self.images(collection)
+        wanted = tuple(bands) or (images.index,)
+        chosen = self.dates(images.name) if dates is None else sorted(dates)
+        if not chosen:
+            raise NotARunError(
+                f"{self.url} has no images of {images.name} on these dates",
+                "ask for dates that Run.dates() has",
+            )
+        read = {
+            date: {band: self.raster(date, band, images.name) for band in wanted} for date in chosen
+        }
+        return data_cube(read, images.name)
+
+    def chip_shapes(self, collection: str = "") -> Iterator[ChipShape]:
+        """The measured chips of each date as polygons, with what was measured on them.
+
+        Parameters
+        ----------
+        collection : str
+            Its name in results; the first one where empty.
+        """
+        images = self.images(collection)
+        table = self.results().chips
+        table = table[table["collection"] == images.name]
+        for date, rows in table.groupby("date", sort=True):
+            item = f"{date:%Y-%m-%d}"
+            raster = formats.decode_geotiff(self.store.read(images.layout.raw(item, images.index)))
+            grid = ChipGrid.decode(self.store.read(images.layout.chips(item)))
+            records = rows.to_dict("records")
+            yield from shapes_of(item, records, raster, grid, images.layout.place)
+
+    def chip_frame(self, collection: str = "") -> geopandas.GeoDataFrame:
+        """`chip_shapes` as a GeoDataFrame in WGS 84; needs ``pyveg[geo]``.
+
+        Raises
+        ------
+        MissingPackageError
+            If GeoPandas is not installed.
+        """
+        return chip_frame(list(self.chip_shapes(collection)))
 
     # -- results ---------------------------------------------------------------------------------
 
