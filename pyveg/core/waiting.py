@@ -91,7 +91,7 @@ def line() -> str:
     for wait in waits:
         first.setdefault((wait.whom, wait.why), wait.until)
     parts = [
-        f"{whom} ({why}, again in {max(0.0, until - moment):.0f} s)"
+        f"{whom} ({why}, again in {max(1.0, until - moment):.0f} s)"
         for (whom, why), until in first.items()
     ]
     return f"waiting for {', '.join(parts)}" if parts else ""
