@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 
 from pyveg.core.errors import ConfigError
 
@@ -61,6 +62,7 @@ def expression(form: str) -> str:
     return "".join(_DIRECTIVES.get(part) or re.escape(part) for part in parts)
 
 
+@lru_cache(maxsize=65_536)  # a folder's names are read anew for each of its dates
 def read(text: str, form: str = "") -> tuple[date, str] | None:
     """The day that a text states and the form that it has; None where there is no such day.
 

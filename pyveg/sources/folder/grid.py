@@ -107,6 +107,8 @@ def same_crs(one: str, other: str) -> bool:
 
 def difference(one: Ground, other: Ground) -> str:
     """In what two placed images differ so that their pixels do not coincide; empty for nothing."""
+    if one == other:
+        return ""
     if not same_crs(str(one.crs), str(other.crs)):
         return f"they are in {_short(one.crs)} and {_short(other.crs)}"
     if np.any(np.sign(np.diag(one.linear)) != np.sign(np.diag(other.linear))):
@@ -124,6 +126,8 @@ def difference(one: Ground, other: Ground) -> str:
 
 def times_as_large(one: Ground, other: Ground) -> int:
     """How many pixels of `other` a side of a pixel of `one` has; 0 where they do not fit."""
+    if one == other:
+        return 1
     if not same_crs(str(one.crs), str(other.crs)):
         return 0
     steps = np.linalg.solve(other.linear, one.linear)

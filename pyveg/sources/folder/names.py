@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from pyveg.core.errors import ConfigError
@@ -97,6 +98,7 @@ class Pattern:
         return sorted(p for name in folders for p in name.path.rglob("*") if p.is_file())
 
 
+@lru_cache(maxsize=1024)
 def _matcher(part: str, bands: tuple[str, ...]) -> str | re.Pattern[str]:
     """One part of the pattern: a name, or an expression for many."""
     tokens = _TOKENS.split(part)
@@ -139,8 +141,7 @@ def _walk(
             if entry.is_dir():
                 yield from _walk(entry, parts, day, bands)
         return
-    matcher = _matcher(first, bands)
-    for entry, match in _entries(folder, matcher):
+    for entry, match in _entries(folder, first, day, bands):
         said = _said(match, _form(first), day)
         if said is None:
             continue
@@ -175,14 +176,21 @@ def _said(
 
 
 def _entries(
-    folder: Path, part: str | re.Pattern[str]
+    folder: Path, part: str, day: date | None, bands: tuple[str, ...]
 ) -> Iterator[tuple[Path, re.Match[str] | None]]:
-    if isinstance(part, str):
-        if (folder / part).exists():
-            yield folder / part, None
+    matcher = _matcher(part, bands)
+    if isinstance(matcher, str):
+        if (folder / matcher).exists():
+            yield folder / matcher, None
         return
-    for entry in _listed(folder):
-        match = part.fullmatch(entry.name)
+    if part == DATE and day is not None:
+        # Not listed: a folder of thousands of dates is asked for each of them.
+        entries = [folder / day.strftime(form) for form in dates.FORMS]
+        entries = sorted(entry for entry in entries if entry.exists())
+    else:
+        entries = _listed(folder)
+    for entry in entries:
+        match = matcher.fullmatch(entry.name)
         if match is not None:
             yield entry, match
 

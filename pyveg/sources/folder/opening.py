@@ -84,7 +84,8 @@ def header(path: Path, crs: str = "") -> Header:
     complaint = "its georeferencing or another part of its head is damaged"
     with _opened(path) as dataset, _readable(path, complaint):
         bands = _bands(dataset)
-        ground, how = _ground(dataset, path, crs)
+        found = formats.georeference(dataset)
+        ground, how = _ground(dataset, found, path, crs)
         return Header(
             path=path,
             ground=ground,
@@ -94,7 +95,7 @@ def header(path: Path, crs: str = "") -> Header:
             plain=dataset.driver == "GTiff"
             and dataset.count == 1
             and len(dataset.files) == 1
-            and formats.georeference(dataset) == (ground.crs, ground.transform),
+            and found == (ground.crs, ground.transform),
         )
 
 
@@ -203,9 +204,11 @@ def _number(tags: dict[str, str], name: str, default: float) -> float:
         return default
 
 
-def _ground(dataset: DatasetReader, path: Path, crs: str) -> tuple[Ground, str]:
+def _ground(
+    dataset: DatasetReader, georeference: tuple[str | None, Any], path: Path, crs: str
+) -> tuple[Ground, str]:
     """Where it is on the ground, and what says so."""
-    found, transform = formats.georeference(dataset)
+    found, transform = georeference
     size = dataset.width, dataset.height
     if transform is None and dataset.gcps[0]:
         points, points_crs = dataset.gcps
