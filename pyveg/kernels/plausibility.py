@@ -95,11 +95,29 @@ def image(
     return Finding(impossible, share, doubts=tuple(doubts))
 
 
+def index(values: Array) -> Finding:
+    """Look at NDVI alone; shape (H, W)."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        odd = known & (np.abs(values) > 1 + 1e-6)
+    share = float(odd.sum() / max(known.sum(), 1))
+    if share > MOST_IMPOSSIBLE:
+        least, most = float(values[known].min()), float(values[known].max())
+        return Finding(
+            odd, share,
+            f"NDVI of {least:.4g} to {most:.4g} cannot be: it is -1 to 1",
+            'state its scale and nodata, such as scale = {"NDVI": 0.0001}',
+        )  # fmt: skip
+    return Finding(odd, share, doubts=_counted(odd))
+
+
 def _impossible(bands: Mapping[str, Array], ndvi: Array, red: str, nir: str) -> Mask:
     with np.errstate(invalid="ignore"):
         odd = np.asarray(np.abs(ndvi) > 1 + 1e-6)
         for name in (red, nir):
             odd |= bands[name] < 0
+            if bands[name].dtype.kind in "iu" and bands[name].dtype.itemsize == 2:
+                odd |= bands[name] == np.iinfo(bands[name].dtype).max  # saturated, or no data
         for band in bands.values():
             if band.dtype.kind == "f" or band.dtype.itemsize > 2:
                 odd |= np.abs(band) > HUGE

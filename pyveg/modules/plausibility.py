@@ -64,8 +64,8 @@ def check_image(
         If many pixels are impossible, or bands contradict each other.
     """
     names = [name for name in dict.fromkeys((*rgb, nir)) if name in rasters]
-    if not rgb or rgb[0] not in names or nir not in names:  # such as an index alone
-        return Checked(dict(rasters))
+    if not rgb or rgb[0] not in names or nir not in names:
+        return _check_index(rasters, record)
     bands = {name: rasters[name].array for name in names}
     given = rasters.get(INDEX)
     index = ndvi(bands[nir], bands[rgb[0]]) if given is None else given.array
@@ -80,6 +80,18 @@ def check_image(
         name: without(raster, found.impossible, zero=name in names)
         for name, raster in rasters.items()
     }
+    return Checked(kept, int(found.impossible.sum()), list(found.doubts))
+
+
+def _check_index(rasters: Mapping[str, Raster], record: Mapping[str, Any]) -> Checked:
+    """NDVI without bands; the range of other indices is not known."""
+    if INDEX not in rasters:
+        return Checked(dict(rasters))
+    found = plausibility.index(rasters[INDEX].array)
+    _refuse(found, record, [INDEX])
+    if not found.impossible.any():
+        return Checked(dict(rasters))
+    kept = {**rasters, INDEX: without(rasters[INDEX], found.impossible, zero=False)}
     return Checked(kept, int(found.impossible.sum()), list(found.doubts))
 
 

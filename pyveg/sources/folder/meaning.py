@@ -22,9 +22,15 @@ from pyveg.sources.folder.settings import FolderSettings, of_band
 
 REFLECTANCE = {"reflectance": 1.0, "percent": 0.01, "reflectance x 10000": 1e-4}
 """Unit -> reflectance of one."""
-RAIN = {"m": 1.0, "mm": 1e-3, "cm": 1e-2, "kg m-2": 1e-3, "kg/m2": 1e-3, "kg m**-2": 1e-3}
+RAIN = {
+    **dict.fromkeys(("m", "metre", "meter"), 1.0),
+    **dict.fromkeys(("mm", "millimetre", "millimeter"), 1e-3),
+    **dict.fromkeys(("kg m-2", "kg/m2", "kg/m^2", "kg m**-2"), 1e-3),
+    "cm": 1e-2,
+}
 """Unit -> metres of water of one."""
-WARMTH = {"K": 0.0, "kelvin": 0.0, "degC": 273.15, "C": 273.15, "Celsius": 273.15, "°C": 273.15}
+WARMTH = {"K": 0.0, "kelvin": 0.0, "degC": 273.15, "deg C": 273.15, "C": 273.15,
+          "Celsius": 273.15, "degrees Celsius": 273.15, "\u00b0C": 273.15}  # fmt: skip
 """Unit -> kelvin to add."""
 PER_RUN = 1e4
 """Runs keep reflectance x 10,000."""
@@ -130,6 +136,12 @@ def _unit(path: Path, file: str, settings: FolderSettings, kind: Kind) -> str:
     by_file = _spelled(file, known)
     given = settings.units
     config = of_band(given, kind.band, kind.name)
+    if config is None and kind.weather and file.strip("[] -1") and not by_file:
+        raise DataError(
+            f'{path}: the file says that "{kind.band}" is in {file}, which is not known here',
+            f'bring it to {" or ".join(list(known)[:2])}, and say so by units = {{"{kind.band}": '
+            "...}",
+        )
     if config is None or (kind.index and not isinstance(given, dict)):
         return by_file
     unit = _spelled(str(config), known)
@@ -157,8 +169,9 @@ def _known_units(kind: Kind) -> dict[str, float]:
 
 def _spelled(text: str, known: dict[str, float]) -> str:
     """A unit as it stands in a table; empty where it is not in it."""
-    wanted = text.strip().lower().replace("\u00d7", "x").replace("10,000", "10000")
-    return next((unit for unit in known if unit.lower() == wanted), "")
+    wanted = text.strip("[] ").lower().replace("\u00d7", "x").replace("10,000", "10000")
+    spelled = (unit for unit in known if wanted in {unit.lower(), f"{unit.lower()}s"})
+    return next(spelled, "")
 
 
 def _of_weather(name: str, unit: str, stated: Meaning) -> Meaning:

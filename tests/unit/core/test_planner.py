@@ -27,6 +27,7 @@ class Teller(Module[Settings]):
         return [Item("2020-01-16")]
 
     def run(self, job: Any) -> None:
+        del job
         raise AssertionError("planning runs nothing")
 
 

@@ -55,6 +55,24 @@ def test_an_index_alone_is_let_pass() -> None:
     assert check_image(alone, {}, RGB, "B8").rasters == alone
 
 
+def test_an_index_alone_is_within_its_range() -> None:
+    values = np.full((100, 100), 0.4, "float32")
+    values[0] = -9999
+    checked = check_image(rasters({"NDVI": values}), {}, (), "")
+    assert np.isnan(checked.rasters["NDVI"].array[0]).all()
+    assert checked.notes["impossible_pixels"] == 100
+    with pytest.raises(DataError, match=r"NDVI of 4000 to 4000 cannot be") as caught:
+        check_image(rasters({"NDVI": np.full((100, 100), 4000, "int16")}), {}, (), "")
+    assert "scale" in caught.value.cure
+
+
+def test_saturated_pixels() -> None:
+    images = bands()
+    images["B4"][:2] = 65535
+    checked = check_image(rasters(images), RECORD, RGB, "B8")
+    assert checked.impossible == 200
+
+
 def test_weather() -> None:
     rain, heat = np.full((10, 10), 0.05, "float32"), np.full((10, 10), 300.0, "float32")
     rain[0, 0] = heat[0, :2] = -9999

@@ -205,6 +205,25 @@ def test_units_of_weather(tmp_path: Path, by: str) -> None:
             fetch(tmp_path, WEATHER, "weather", units={"rain": "m"})
 
 
+@pytest.mark.parametrize(
+    ("unit", "metres"), [("[m]", 86.0), ("mm", 0.086), ("Millimeters", 0.086), ("kg m-2", 0.086)]
+)
+def test_spellings_of_units(tmp_path: Path, unit: str, metres: float) -> None:
+    write(tmp_path / DAY / "RAW/download.rain.tif", np.full((2, 3), 86.0, "float32"), unit=unit)
+    scene = fetch(tmp_path, {PRECIPITATION: "rain"}, "weather")
+    assert np.allclose(scene.rasters[PRECIPITATION].array, metres)
+
+
+def test_a_unit_of_weather_that_is_not_known(tmp_path: Path) -> None:
+    """A rate is no rain of a period; who knows better says so."""
+    path = tmp_path / DAY / "RAW/download.rain.tif"
+    write(path, np.full((2, 3), 1e-5, "float32"), unit="kg m-2 s-1")
+    with pytest.raises(DataError, match=r'"rain" is in kg m-2 s-1, which is not known') as caught:
+        fetch(tmp_path, {PRECIPITATION: "rain"}, "weather")
+    assert "units" in caught.value.cure
+    assert fetch(tmp_path, {PRECIPITATION: "rain"}, "weather", units={"rain": "m"}).rasters
+
+
 def test_scaled_weather(tmp_path: Path) -> None:
     raw = tmp_path / DAY / "RAW"
     write(raw / "download.rain.tif", np.full((2, 3), 860, "int16"), scale=0.1, unit="mm", nodata=-1)
