@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import params, registry
+from pyveg.core import bulk, params, registry
 from pyveg.core.errors import (
     ConfigError,
     DataError,
@@ -29,6 +29,7 @@ from pyveg.core.layout import COMBINE, CONFIG_FILE, PRIVATE, RUN_FILE
 from pyveg.core.module import Settings
 from pyveg.core.pipeline import FORMAT, Pipeline
 from pyveg.core.ports import Store
+from pyveg.core.report import DOUBTS
 from pyveg.core.runlog import log_so_far
 from pyveg.core.tasks import scope_from_json
 from pyveg.core.types import Scope, StopHow
@@ -358,6 +359,18 @@ class Run:
         # A date that was skipped or has failed has no picture.
         seen = [name for name in names if layout.processed(name, images.picture) in keys]
         return sorted(pd.Timestamp(name) for name in seen)
+
+    def doubts(self, collection: str = "") -> dict[str, tuple[str, ...]]:
+        """What may be wrong with the images of a collection: date -> sentences."""
+        layout = self.images(collection).layout
+        found = {}
+        listed = ((key.split("/")[1], key) for key in self.store.list(f"{layout.root}/"))
+        dates = {key: date for date, key in listed if key == layout.download_record(date)}
+        for key, data in bulk.read_many(self.store, dates).items():
+            doubts = formats.decode_json(data).get(DOUBTS, ())
+            if doubts:
+                found[dates[key]] = tuple(map(str, doubts))
+        return found
 
     def chips(
         self, collection: str = "", dates: Iterable[pd.Timestamp] | None = None

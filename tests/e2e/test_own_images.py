@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import pyveg
+from pyveg.analysis.data.inputs import read_input
 from pyveg.scripts.generate_config import main as generate
 from pyveg.scripts.run_pipeline import main
 from pyveg.testing.own_images import BANDS, HERE, bands, ndvi_of, write, write_date
@@ -167,6 +168,11 @@ def test_doubts_are_told_and_kept() -> None:
     assert folder is not None
     (record,) = folder.glob(f"gee_*_Mine/{CLOUDY[0]}/RAW/download.json")
     assert len(json.loads(record.read_text())["doubts"]) == 2
+    found = pyveg.open_run(folder).doubts()
+    assert list(found) == list(CLOUDY)
+    assert "all chips are equal" in found[CLOUDY[0]][0]
+    (note,) = (n for n in read_input(folder).series[0].notes if "doubtful" in n)
+    assert note.startswith("2 dates are doubtful, such as 2015-07-31: NDVI is 0.012 in all pixels")
 
 
 def two_units() -> dict[str, Any]:

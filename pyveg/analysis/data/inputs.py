@@ -79,7 +79,21 @@ def read_input(
     if swap_coordinates:
         swap = {"latitude": "longitude", "longitude": "latitude"}
         tables = replace(tables, chips=tables.chips.rename(columns=swap))
-    return AnalysisInput(tuple(make_series(tables, min_valid=min_valid)), run, source)
+    series = make_series(tables, min_valid=min_valid)
+    return AnalysisInput(tuple(_with_doubts(one, run) for one in series), run, source)
+
+
+def _with_doubts(series: Series, run: Run | None) -> Series:
+    """With what the run found doubtful about its images."""
+    if run is None or series.collection not in run.collections:
+        return series
+    doubts = run.doubts(series.collection)
+    if not doubts:
+        return series
+    day, (first, *_) = next(iter(doubts.items()))
+    dates = "date is" if len(doubts) == 1 else "dates are"
+    told = f"{len(doubts)} {dates} doubtful, such as {day}: {first}"
+    return replace(series, notes=(*series.notes, told))
 
 
 def _of_tables(given: list[GivenSeries], source: str) -> AnalysisInput:
