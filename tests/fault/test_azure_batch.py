@@ -62,7 +62,8 @@ def test_a_wrong_key(make_cloud: Any) -> None:
 
 def test_an_account_that_does_not_answer(make_cloud: Any) -> None:
     make_cloud(batch_account_url="http://127.0.0.1:9")
-    with pytest.raises(EngineError, match=r"cannot be reached: it refuses connections; check batch"):
+    expected = "cannot be reached: it refuses connections; check batch"
+    with pytest.raises(EngineError, match=expected):
         _run()
 
 
