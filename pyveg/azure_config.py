@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyveg.core import params
+from pyveg.core import params, secrets
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.params import setting
 
@@ -158,7 +158,8 @@ def load(given: str | Path | None = None) -> AzureConfig:
             raise ConfigError(
                 f"{where}: {name} is no text (its value is not shown here)", "write it in quotes"
             )
-    config = params.build(AzureConfig, {**given_or_set, "source": where}, where)
+    config = params.build(AzureConfig, {**given_or_set, "source": where}, where, kept=False)
+    secrets.know(*(getattr(config, name) for name in _SECRETS))
     _check(config, where)
     return config
 

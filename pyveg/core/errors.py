@@ -28,8 +28,13 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from pyveg.core.secrets import redacted
+from pyveg.core.texts import LONGEST_MESSAGE, brief, cut, shown_lines
+
 _SHOWN = 100
 """Known names that a message lists before it only counts them."""
+_LONGEST_NAME = 120
+"""Characters of a name that a message shows."""
 
 
 class PyvegError(Exception):
@@ -54,7 +59,12 @@ class PyvegError(Exception):
     shared: ClassVar[bool] = False
     """True: never the fault of one Item; all Tasks that do the same would meet it."""
 
+    longest: ClassVar[int] = 4_000
+    """Characters of either part that are kept; from the middle some are left out."""
+
     def __init__(self, wrong: str, cure: str = "") -> None:
+        # Whatever users and libraries put into it: no secret, no escapes, no more than is read.
+        wrong, cure = (cut(shown_lines(redacted(text)), self.longest) for text in (wrong, cure))
         super().__init__(wrong, cure)
         self.wrong = wrong
         self.cure = cure
@@ -65,6 +75,8 @@ class PyvegError(Exception):
 
 class ConfigError(PyvegError):
     """The config or the command line is wrong; nothing was started."""
+
+    longest = LONGEST_MESSAGE
 
 
 class UnknownNameError(ConfigError):
@@ -82,19 +94,30 @@ class UnknownNameError(ConfigError):
         The place it was given at, to begin the message with; may be empty.
     """
 
-    def __init__(self, what: str, name: str, known: Iterable[str], where: str = "") -> None:
+    def __init__(self, what: str, name: object, known: Iterable[str], where: str = "") -> None:
         known = sorted(known)
+        if not isinstance(name, str):
+            name, known = brief(name), []
+        name = cut(name, _LONGEST_NAME)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         if not near:  # a difference in case alone counts as near, however short the name
             near = [other for other in known if other.lower() == name.lower()]
-        more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-        listed = f"{', '.join(known[:_SHOWN]) or 'none'}{more}"
-        hint = f'did you mean "{near[0]}"?' if near else f"known: {listed}"
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {_listed(known)}"
         super().__init__(f'{where}{": " if where else ""}unknown {what} "{name}"', hint)
         self._given = (what, name, tuple(known), where)
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[Any, ...]]:
         return type(self), self._given
+
+
+def _listed(known: list[str]) -> str:
+    """The first names, as many as a message has room for, and how many more there are."""
+    listed, length = 0, 0
+    while listed < min(len(known), _SHOWN) and length + len(known[listed]) < LONGEST_MESSAGE - 40:
+        length += len(known[listed]) + 2
+        listed += 1
+    more = f" and {len(known) - listed} more" if len(known) > listed else ""
+    return f"{', '.join(known[:listed]) or 'none'}{more}"
 
 
 class MissingPackageError(ConfigError):

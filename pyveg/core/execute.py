@@ -18,7 +18,9 @@ from pyveg.core.layout import failed_task_key, manifest_key
 from pyveg.core.manifest import Manifest
 from pyveg.core.module import Module, Settings, settings_of
 from pyveg.core.ports import Store
+from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State, Step, Task, TaskResult
+from pyveg.core.texts import said
 
 TASK_FORMAT = 2
 """Version of the JSON that `task_file` writes. The first one, without a number, had a Step in each
@@ -114,7 +116,15 @@ class _End(NamedTuple):
 
 def _failure(error: Exception) -> _End:
     shared = isinstance(error, PyvegError) and error.shared
-    return _End(State.FAILED, describe(error), traceback.format_exc(), shared)
+    return _End(State.FAILED, describe(error), redacted(_trace()), shared)
+
+
+def _trace() -> str:
+    """The traceback of the error in hand, even of one whose text cannot be had."""
+    try:
+        return traceback.format_exc()
+    except Exception:  # noqa: BLE001 - anyone's code
+        return ""
 
 
 def _result(task: Task, end: _End, begin: float, notes: Mapping[str, Any]) -> TaskResult:
@@ -128,7 +138,7 @@ def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> _End:
         job = cls.job_class(task.step.scope, task.item, settings, store, task.missing, notes, cls)
         cls().run(job)
     except SkipItem as reason:
-        return _End(State.SKIPPED, str(reason))
+        return _End(State.SKIPPED, redacted(str(reason)))
     except Exception as error:  # noqa: BLE001 - see run_task
         return _failure(error)
     return _End(State.SUCCEEDED)
@@ -156,11 +166,10 @@ def _module_of(ref: _StepRef) -> tuple[type[Module[Any]], Settings]:
 
 def describe(error: BaseException) -> str:
     """An error in one line: our own as they are written, others with their kind before them."""
+    if not isinstance(error, PyvegError):
+        return redacted(said(error))
     text = " ".join(str(error).split())
-    text = text.encode("utf-8", "backslashreplace").decode()  # names of files may be any bytes
-    if isinstance(error, PyvegError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text.encode("utf-8", "backslashreplace").decode()  # names of files may be any bytes
 
 
 def _inherited(task: Task, store: Store) -> _End | None:

@@ -41,10 +41,11 @@ class Settings:
         -1,
         doc="how many tasks of the batch service its dates are dealt to; -1: one per date",
         low=-1,
+        but=0,
         results=False,
     )
     timeout: float | None = setting(
-        None, doc="wall-clock limit of one Task, minutes", low=0.001, results=False
+        None, doc="wall-clock limit of one Task, minutes", low=0.001, high=5_256_000, results=False
     )
 
 

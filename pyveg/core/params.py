@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Hashable, Mapping
@@ -15,6 +16,8 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.texts import brief
+from pyveg.core.values import not_finite, tidied
 
 T = TypeVar("T")
 
@@ -25,9 +28,11 @@ def setting(
     doc: str,
     low: float | None = None,
     high: float | None = None,
+    but: int | None = None,
     results: bool = True,
     shared: bool = False,
     secret: bool = False,
+    finite: bool = True,
 ) -> Any:
     """Declare one setting of a Module, a Source or an engine.
 
@@ -39,15 +44,19 @@ def setting(
         One sentence for the user, with the unit.
     low, high : float
         Limits, both allowed.
+    but : int
+        A number between them that means nothing.
     results : bool
         Whether it can change results; only such settings are part of a Task's fingerprint.
     shared : bool
         Given to one Module of a Sequence, it holds for all of them that have it.
     secret : bool
         No text shows its value, and no config may hold it, as configs are kept with results.
+    finite : bool
+        Whether NaN and infinity are refused, as they are by nearly all.
     """
     metadata = {"doc": doc, "low": low, "high": high, "results": results, "shared": shared}
-    metadata["secret"] = secret
+    metadata |= {"secret": secret, "finite": finite, "but": but}
     if isinstance(default, list | dict):
         return dataclasses.field(
             default_factory=lambda: default, metadata=metadata, repr=not secret
@@ -74,8 +83,17 @@ def _hints(cls: Hashable) -> Mapping[str, Any]:
     return MappingProxyType(typing.get_type_hints(cls))
 
 
-def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:
+def build(cls: type[T], given: Mapping[str, Any], where: str, *, kept: bool = True) -> T:
     """Make an instance of `cls` from what the user gave.
+
+    Parameters
+    ----------
+    cls : type
+    given : mapping
+    where : str
+        Begins the messages of errors.
+    kept : bool
+        Whether it is kept with results, and so may hold no secret.
 
     Raises
     ------
@@ -86,9 +104,11 @@ def build(cls: type[T], given: Mapping[str, Any], where: str) -> T:
     """
     known, hints = names(cls), _hints(cast("Hashable", cls))
     for name in given:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise UnknownNameError("setting", name, known, where)
-    values = {name: convert(value, hints[name], name, where) for name, value in given.items()}
+    values = {
+        name: convert(value, hints[name], name, where, kept=kept) for name, value in given.items()
+    }
     for name, spec in known.items():
         if name in values:
             _check_limits(values[name], spec, where)
@@ -123,7 +143,8 @@ def from_text(cls: type, name: str, text: str, where: str) -> Any:
     hint = _hints(cast("Hashable", cls))[name]
     value = _read(text, hint)
     if value is _WRONG:
-        raise ConfigError(f"{where}: {name} = {text!r} is not right", f"give {describe(hint)}")
+        wrong = f"{where}: {name} = {brief(text)} is not right"
+        raise ConfigError(wrong, f"give {describe(hint)}")
     return value
 
 
@@ -150,25 +171,36 @@ def _doc(spec: dataclasses.Field[Any]) -> str:
 
 
 def _check_limits(value: Any, spec: dataclasses.Field[Any], where: str) -> None:
-    low, high = spec.metadata.get("low"), spec.metadata.get("high")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
         return
-    if not ((low is None or value >= low) and (high is None or value <= high)):
-        limits = " and ".join(
-            f"{word} {limit:g}"
-            for word, limit in (("at least", low), ("at most", high))
-            if limit is not None
-        )
+    low, high = spec.metadata.get("low"), spec.metadata.get("high")
+    words = [
+        f"{word} {limit:g}"
+        for word, limit in (("at least", low), ("at most", high))
+        if limit is not None
+    ]
+    if spec.metadata.get("but") is not None:
+        words.append(f"not {spec.metadata['but']}")
+    finite = spec.metadata.get("finite", True)
+    if finite and high is None and not isinstance(value, int):
+        words.append("finite")
+    wrong = finite and not_finite(value)
+    if isinstance(value, int | float):
+        within = (low is None or value >= low) and (high is None or value <= high)
+        wrong = wrong or not within or value == spec.metadata.get("but", math.nan)
+    if wrong:
         raise ConfigError(
-            f"{where}: {spec.name} = {value!r} is out of range", f"it must be {limits}"
+            f"{where}: {spec.name} = {brief(value)} is out of range",
+            f"it must be {' and '.join(words)}",
         )
 
 
-def convert(value: Any, hint: Any, name: str, where: str) -> Any:
+def convert(value: Any, hint: Any, name: str, where: str, *, kept: bool = True) -> Any:
     """Check `value` against a type; lists become tuples, text becomes dates, ints floats."""
-    converted = _convert(value, hint)
+    converted = _convert(tidied(value, name, where, kept=kept), hint)
     if converted is _WRONG:
-        raise ConfigError(f"{where}: {name} = {value!r} is not right", f"give {describe(hint)}")
+        wrong = f"{where}: {name} = {brief(value)} is not right"
+        raise ConfigError(wrong, f"give {describe(hint)}")
     return converted
 
 
@@ -181,7 +213,7 @@ def _convert(value: Any, hint: Any) -> Any:
         attempts = (_convert(value, arg) for arg in args)
         return next((converted for converted in attempts if converted is not _WRONG), _WRONG)
     if origin is Literal:
-        return value if value in args and isinstance(value, str) else _WRONG
+        return value if isinstance(value, str) and value in args else _WRONG
     if origin is tuple:
         return _convert_tuple(value, args)
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -190,8 +222,6 @@ def _convert(value: Any, hint: Any) -> Any:
 
 
 def _convert_tuple(value: Any, args: tuple[Any, ...]) -> Any:
-    if hasattr(value, "tolist") and hasattr(value, "ndim"):  # an array, as NumPy and others have
-        value = list(value) if value.ndim else value
     if not isinstance(value, list | tuple):
         return _WRONG
     hints = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
@@ -202,8 +232,6 @@ def _convert_tuple(value: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _convert_scalar(value: Any, hint: Any) -> Any:
-    if type(value).__name__ in ("bool_", "bool") and hasattr(value, "item"):  # NumPy's
-        value = value.item()
     if hint is type(None):
         return None if value is None else _WRONG
     if hint is bool or isinstance(value, bool):
@@ -234,10 +262,18 @@ def _convert_float(value: Any) -> Any:
 def _convert_date(value: Any) -> Any:
     if isinstance(value, date):
         return date(value.year, value.month, value.day)
+    if not isinstance(value, str):
+        return _WRONG
     try:
-        return date.fromisoformat(value) if len(value) == len("2016-01-31") else _WRONG
+        return date.fromisoformat(value[:10]) if _is_day(value) else _WRONG
     except (ValueError, TypeError):
         return _WRONG
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is a day; one at midnight is, as NumPy and pandas write it."""
+    day, _, time = text.partition("T")
+    return len(day) == len("2016-01-31") and not time.strip("0:.")
 
 
 def _read(text: str, hint: Any) -> Any:

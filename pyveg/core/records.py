@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pyveg.core import secrets, texts
 from pyveg.core.events import (
     ClosingStep,
     EngineStatus,
@@ -166,8 +167,8 @@ def record_of(event: Event, at: float) -> Record:
                 task=result.task_id,
                 state=str(result.state),
                 seconds=round(result.seconds, 3),
-                text=cut(result.reason),
-                details=cut(result.details, LONGEST_DETAILS),
+                text=kept(result.reason),
+                details=kept(result.details, LONGEST_DETAILS),
                 flag=result.shared,
             )
         case TaskStarted(task=task):
@@ -176,21 +177,18 @@ def record_of(event: Event, at: float) -> Record:
             counts: dict[str, int] = {}
             for task in graph:
                 counts[task.step.label] = counts.get(task.step.label, 0) + 1
-            return Record(Kind.RUN, at, text=url, counts=counts)
+            return Record(Kind.RUN, at, text=secrets.redacted(url), counts=counts)
         case EngineStatus(text=text, urgent=urgent):
-            return Record(Kind.ENGINE, at, text=cut(text), flag=urgent)
+            return Record(Kind.ENGINE, at, text=kept(text), flag=urgent)
         case ClosingStep(text=text):
-            return Record(Kind.STEP, at, text=cut(text))
+            return Record(Kind.STEP, at, text=kept(text))
         case RunEnded(interrupted=interrupted):
             return Record(Kind.OVER, at, flag=interrupted)
 
 
-def cut(text: str, most: int = LONGEST_TEXT) -> str:
-    """The beginning and the end of a text that is too long, with what was left out counted."""
-    if len(text) <= most:
-        return text
-    begin, end = most // 4, most - most // 4
-    return f"{text[:begin]} ... {len(text) - most} characters left out ... {text[-end:]}"
+def kept(text: str, most: int = LONGEST_TEXT) -> str:
+    """A text as it is kept: without secrets, and cut where it is too long."""
+    return texts.cut(secrets.redacted(text), most)
 
 
 def plain_bytes(data: Any) -> bytes:

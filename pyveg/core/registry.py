@@ -22,6 +22,10 @@ from typing import Any, cast
 
 from pyveg.core.errors import ConfigError, MissingPackageError, UnknownNameError
 from pyveg.core.ports import Inputs, Runner, Store
+from pyveg.core.texts import cut, said
+
+_LONGEST_PATH = 120
+"""Characters of a name that a message shows."""
 
 GROUPS = {
     "module": "pyveg.modules",
@@ -73,10 +77,12 @@ def load(kind: str, name: str, where: str = "") -> Any:
         if not all(map(is_installed, packages_of(package, extra))):
             raise MissingPackageError(f'{prefix}the {kind} "{name}"', f"{package}[{extra}]")
     try:
-        return point.load()
-    except ImportError as error:
+        return _checked(kind, point.load(), f'{prefix}the {kind} "{name}"')
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:  # importing runs anyone's code
         raise ConfigError(
-            f'{prefix}the {kind} "{name}" cannot be imported: {error}',
+            f'{prefix}the {kind} "{name}" cannot be imported: {said(error)}',
             "install what its package needs, or another version of it",
         ) from error
 
@@ -159,13 +165,47 @@ def _import_name(package: str) -> str:
 
 def _import_path(kind: str, path: str, prefix: str) -> Any:
     module_name, _, attribute = path.partition(":")
+    named = f'{prefix}the {kind} "{cut(path, _LONGEST_PATH)}"'
+    cure = 'write it as "package.module:Class" and install its package beside pyveg'
+    # Nothing is imported that is no name: "os.path:../x", ":x", ".a:B".
+    if not all(map(str.isidentifier, [*module_name.split("."), attribute])):
+        raise ConfigError(f"{named} cannot be imported: it is no name of a class", cure)
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{named} cannot be imported: {error}", cure) from error
+    except (Exception, SystemExit) as error:  # importing runs anyone's code
         raise ConfigError(
-            f'{prefix}the {kind} "{path}" cannot be imported: {error}',
-            'write it as "package.module:Class" and install its package beside pyveg',
+            f"{named} cannot be imported: {said(error)}", "mend that, or leave it out"
         ) from error
+    return _checked(kind, found, named)
+
+
+_HAS: Mapping[str, tuple[str, ...]] = {
+    "module": ("Settings", "job_class", "role", "settled", "run"),
+    "source": ("Settings", "by_period", "must_agree", "ignores", "items", "fetch"),
+    "runner": ("Settings", "old_names", "check", "start", "submit", "close"),
+}
+"""What a class must have to be a part of its kind."""
+
+
+_MAY_BE_MADE = ("store", "inputs")
+"""Kinds of which a function that makes one will do."""
+
+
+def _checked(kind: str, found: Any, named: str) -> Any:
+    """A part, if it is one."""
+    if kind in _MAY_BE_MADE and callable(found):
+        return found
+    if not isinstance(found, type):
+        raise ConfigError(f"{named} is no class", f"name a class that is a {kind} of pyveg")
+    lacks = [name for name in _HAS[kind] if not hasattr(found, name)]
+    if lacks:
+        raise ConfigError(
+            f"{named} is a class, but no {kind} of pyveg: it has no {lacks[0]}",
+            f"name a {kind}; docs/architecture.md has an example of one",
+        )
+    return found
 
 
 def open_store(spec: Mapping[str, Any]) -> Store:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult
+from pyveg.core.texts import shown
 
 EXIT_FINE = 0
 EXIT_FAILED = 1
@@ -119,13 +120,6 @@ class RunReport:
             ModuleRow(label, counts[label], _first(reasons[label], most_reasons))
             for label in counts
         ]
-
-
-def shown(text: str) -> str:
-    """A text on one line: what would not show, such as a line break in a name, as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _some(names: list[str]) -> str:

@@ -19,8 +19,8 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import LOG_FILE
 from pyveg.core.ports import Store
 from pyveg.core.records import Kind, Record
-from pyveg.core.report import shown
 from pyveg.core.segments import Segment, Writer
+from pyveg.core.texts import shown
 
 _MARK = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d attempt (\d+) (begins|ends)\b")
 _TOLD = {

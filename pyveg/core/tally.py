@@ -14,7 +14,7 @@ from pyveg.core.events import (
     TaskEnded,
     TaskStarted,
 )
-from pyveg.core.records import cut
+from pyveg.core.records import kept
 from pyveg.core.status import FIRST_FAILURES, Failure, Phase, Row, Status
 from pyveg.core.tasks import State
 
@@ -48,7 +48,7 @@ class Tally:
                 self.url, self.phase = url, Phase.RUNNING
                 self._total.update(task.step.label for task in graph)
             case EngineStatus(text=text) | ClosingStep(text=text):
-                self.line = cut(text, _SHORT)
+                self.line = kept(text, _SHORT)
             case RunEnded(interrupted=interrupted):
                 self._running.clear()
                 self.line = "interrupted" if interrupted else "all tasks have ended"
@@ -60,7 +60,7 @@ class Tally:
         self._done[label] += state is not State.CANCELLED
         if state is State.FAILED:
             self._failed[label] += 1
-            self._keep(Failure(event.task.id, cut(event.result.reason, _SHORT)))
+            self._keep(Failure(event.task.id, kept(event.result.reason, _SHORT)))
 
     def _keep(self, failure: Failure) -> None:
         """Keep the first failure of each of the first reasons."""

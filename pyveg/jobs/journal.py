@@ -16,13 +16,14 @@ from pyveg.core.errors import PyvegError, RunLockedError
 from pyveg.core.events import Event, RunEnded, TaskEnded
 from pyveg.core.layout import STATUS_FILE
 from pyveg.core.ports import Store
-from pyveg.core.records import Kind, Record, cut, record_of
+from pyveg.core.records import Kind, Record, kept, record_of
 from pyveg.core.report import EXIT_INTERRUPTED, EXIT_WRONG, RunReport
 from pyveg.core.runlog import first_line, lines_of
 from pyveg.core.segments import Writer
 from pyveg.core.status import Phase, Status
 from pyveg.core.tally import Tally
 from pyveg.core.tasks import State
+from pyveg.core.texts import said
 from pyveg.core.types import StopHow
 from pyveg.jobs.log_writer import LogWriter
 from pyveg.jobs.segment_writer import SegmentWriter
@@ -210,7 +211,7 @@ class Journal:
                 together.clear()
                 records.append(event if isinstance(event, Record) else record_of(event, at))
             elif isinstance(event, TaskEnded) and event.result.state in _TOGETHER:
-                why = str(event.result.state), cut(event.result.reason)
+                why = str(event.result.state), kept(event.result.reason)
                 together.setdefault(why, Counter())[event.task.step.label] += 1
             else:
                 records.append(record_of(event, at))
@@ -251,7 +252,7 @@ class Journal:
     # -- how it ends -----------------------------------------------------------------------------
 
     def _note(self, text: str) -> None:
-        self._put(Record(Kind.NOTE, self._now(), text=cut(text)))
+        self._put(Record(Kind.NOTE, self._now(), text=kept(text)))
 
     def _put(self, record: Record) -> None:
         with self._guard:
@@ -264,14 +265,14 @@ class Journal:
         if isinstance(error, KeyboardInterrupt):
             self._close(Phase.INTERRUPTED, code=EXIT_INTERRUPTED)
             return
-        text = f"{type(error).__name__}: {error}"
+        text = kept(said(error))
         self._note(f"the run ended with an error: {text}")
         self._close(Phase.FAILED, text, EXIT_WRONG if isinstance(error, PyvegError) else None)
 
     def _close(self, phase: Phase, error: str = "", code: int | None = None) -> None:
         with self._guard:
             self._tally.phase, self._tally.error, self._tally.exit_code = phase, error, code
-        self._put(Record(Kind.CLOSED, self._now(), state=str(phase), text=cut(error)))
+        self._put(Record(Kind.CLOSED, self._now(), state=str(phase), text=kept(error)))
 
 
 def _many(together: dict[tuple[str, str], Counter[str]], at: float) -> list[Record]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date
 from numbers import Number
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import Any
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
-from pyveg.jobs.resolve import resolve
+from pyveg.core.texts import cut, said
+from pyveg.jobs.resolve import is_known, resolve
 
-_PLAIN = (str, Number, bool, type(None), list, tuple, dict, date)
+_DATA = (str, bytes, Number, bool, type(None), list, tuple, range, Set, Mapping, date, os.PathLike)
+"""What is meant as a setting by whatever name; other objects are a config's own tools."""
+_SHOWN_LINE = 120
 
 
 def load_pipeline(path: str | Path, **overrides: Any) -> Pipeline:
@@ -46,50 +50,62 @@ def read_config(path: str | Path) -> dict[str, Any]:
     Modules, functions, classes, tables and names that begin with "_" are no settings.
     """
     path = Path(path)
+    source = config_text(path)
+    names: dict[str, Any] = {"__file__": str(path.absolute()), "__name__": "pyveg_config"}
     try:
-        source = path.read_text(encoding="utf-8")
+        exec(compile(source, str(path), "exec"), names)  # a config is a program, by contract
+    except SyntaxError as error:
+        line = cut((error.text or "").strip(), _SHOWN_LINE)
+        raise ConfigError(
+            f"{path}, line {error.lineno}: {error.msg}: {line}", "mend that line"
+        ) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ConfigError(_where(error, path, source), "mend that line") from error
+    return settings_in(names)
+
+
+def config_text(path: str | Path) -> str:
+    """What stands in a config file; editors of Windows put a mark before it.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing or cannot be read.
+    """
+    path = Path(path)
+    try:
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             f"there is no config file {path.absolute()}",
             "check its path, or write one with pyveg_generate_config",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # a name with a NUL, or another encoding
         raise ConfigError(
             f"the config file {path} cannot be read: {error}",
             "give yourself permission to read it, and save it as UTF-8",
         ) from error
-    names: dict[str, Any] = {"__file__": str(path.absolute()), "__name__": "pyveg_config"}
-    try:
-        exec(compile(source, str(path), "exec"), names)  # a config is a program, by contract
-    except SyntaxError as error:
-        line = (error.text or "").strip()
-        raise ConfigError(
-            f"{path}, line {error.lineno}: {error.msg}: {line}", "mend that line"
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise ConfigError(_where(error, path, source), "mend that line") from error
-    return settings_in(names)
 
 
 def settings_in(names: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings among the names of a config file."""
-    settings = {}
-    for name, value in names.items():
-        plain = _without_numpy(value)
-        if not name.startswith("_") and isinstance(plain, _PLAIN):
-            settings[name] = plain
-    return settings
+    """The settings among the names of a config file.
+
+    A name that a config has is one whatever its value, so that a wrong one is refused and never
+    left out in silence.
+    """
+    return {
+        name: value
+        for name, value in names.items()
+        if not name.startswith("_") and (is_known(name) or _is_data(value))
+    }
 
 
-def _without_numpy(value: Any) -> Any:
-    """A number or array of NumPy is one, but would not go into JSON."""
-    if type(value).__module__ != "numpy":
-        return value
-    if getattr(value, "ndim", 0):
-        return [_without_numpy(part) for part in value]
-    if getattr(value, "dtype", None) is not None and value.dtype.kind == "f":
-        return float(str(value))  # 27.95 of few digits stays 27.95
-    return value.item() if hasattr(value, "item") else value
+def _is_data(value: Any) -> bool:
+    """Whether it can be meant as a setting; arrays are, and tables, functions and files are not."""
+    array = type(value).__module__ == "numpy" and hasattr(value, "dtype")
+    return not isinstance(value, type) and (array or isinstance(value, _DATA))
 
 
 def _where(error: BaseException, path: Path, source: str) -> str:
@@ -99,4 +115,4 @@ def _where(error: BaseException, path: Path, source: str) -> str:
     number = own[-1].lineno if own and own[-1].lineno else 0
     lines = source.splitlines()
     line = lines[number - 1].strip() if 0 < number <= len(lines) else ""
-    return f"{path}, line {number}: {line} ({type(error).__name__}: {error})"
+    return f"{path}, line {number}: {cut(line, _SHOWN_LINE)} ({said(error)})"

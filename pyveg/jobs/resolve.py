@@ -6,6 +6,8 @@ the top of the config, the collection's record, the Module's own default.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -16,18 +18,20 @@ from typing import Any
 from pyveg.core import engines as engine_settings
 from pyveg.core import params, registry
 from pyveg.core.errors import ConfigError, UnknownNameError
-from pyveg.core.layout import COMBINE, LEDGER, PRIVATE
+from pyveg.core.layout import COMBINE
 from pyveg.core.module import MOVED, RETIRED, Module, Settings
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import Runner
 from pyveg.core.sequence import ModuleSpec, Sequence
+from pyveg.core.texts import brief
 from pyveg.core.types import Scope
 from pyveg.earth import metrics, periods
 from pyveg.earth.module import EarthModule
 from pyveg.earth.source import open_source
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Collection, DateRange, Place
-from pyveg.jobs import engines, image_places, regions
+from pyveg.jobs import engines, image_places, names, regions
+from pyveg.runs.written_dates import FIRST_YEAR, LAST_YEAR
 from pyveg.sources.products import life, product_of
 
 COLLECTION_FIELDS = (
@@ -43,6 +47,8 @@ COLLECTION_FIELDS = (
 DEFAULT_SOURCE = "earth_engine"
 """Where records that name no source come from, those of the older pyveg."""
 
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
 REGION = "region_size"
 """A setting of the place, which may be given to any Module that once had it."""
 
@@ -57,7 +63,7 @@ class TopLevel:
         "local", doc='"local", "azure" or a protocol of fsspec, such as "s3"'
     )
     coordinates: tuple[float, float] | None = params.setting(
-        None, doc="(longitude, latitude), degrees"
+        None, doc="(longitude, latitude), degrees", finite=False
     )
     region_size: float | None = params.setting(
         None, doc="side of the square region, degrees", low=1e-6, high=20
@@ -74,21 +80,25 @@ class TopLevel:
     )
     time_per_point: str | None = params.setting(None, doc='length of a period, such as "1m"')
     data_collections: dict[str, Any] | None = params.setting(
-        None, doc="records of the known collections"
+        None, doc="records of the known collections", finite=False
     )
     collections_to_use: tuple[str, ...] | None = params.setting(
         None, doc="keys in data_collections"
     )
     modules_to_use: dict[str, Any] = params.setting(doc="collection -> names of its Modules")
-    special_config: dict[str, Any] = params.setting({}, doc="Module or collection -> settings")
+    special_config: dict[str, Any] = params.setting(
+        {}, doc="Module or collection -> settings", finite=False
+    )
     coords_id: str | None = params.setting(None, doc="your name of the place")
     coordinate_id: str | None = params.setting(None, doc="your name of the place")
     pattern_type: str | None = params.setting(None, doc="your name of its pattern")
     runner: str = params.setting(
         "processes", doc='engine of Modules with run_mode = "local": "processes", "threads" ...'
     )
-    n_workers: int | None = params.setting(None, doc="Tasks that may run at once", low=1)
-    engines: dict[str, Any] = params.setting({}, doc="engine -> settings of it")
+    n_workers: int | None = params.setting(
+        None, doc="Tasks that may run at once", low=1, high=100_000
+    )
+    engines: dict[str, Any] = params.setting({}, doc="engine -> settings of it", finite=False)
     analysis: bool | dict[str, Any] = params.setting(
         False, doc="analyse the results at the end of the run; or settings of that analysis"
     )
@@ -176,23 +186,42 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     )
 
 
+def is_known(name: str) -> bool:
+    """Whether a config may have a name at its top, older names of engines' settings included."""
+    return name in params.names(TopLevel) or bool(engines.given_in({name: None}, ()))
+
+
 def _top_level(settings: Mapping[str, Any]) -> TopLevel:
     """The names at the top, with older names of engines' settings where they are now."""
+    odd = next((name for name in settings if not isinstance(name, str)), None)
+    if odd is not None:
+        raise UnknownNameError("setting", odd, params.names(TopLevel), "config")
     older = engines.given_in(settings, tuple(params.names(TopLevel)))
     known = {name: value for name, value in settings.items() if name not in older}
     for name in known:
         if name not in params.names(TopLevel):
             raise _unknown(name)
     top = params.build(TopLevel, known, "config")
+    _check_output(top.output_location)
     engine_settings.check(top.engines, ())
     merged = engine_settings.with_old(top.engines, older, "config")
     engine_settings.check(merged, ())
     return replace(top, engines=merged)
 
 
+def _check_output(location: str) -> None:
+    if not location.strip():
+        raise ConfigError("config: output_location is empty", "name a folder or container")
+    if os.name != "nt" and _OF_WINDOWS.match(location):
+        raise ConfigError(
+            f"config: output_location = {brief(location)} is a path of Windows, and this is none",
+            "write it as it is here, such as /mnt/c/results",
+        )
+
+
 def _unknown(name: str) -> ConfigError:
-    names = (*params.names(TopLevel), *engine_settings.old_names())
-    error = UnknownNameError("setting", name, names, "config")
+    known = (*params.names(TopLevel), *engine_settings.old_names())
+    error = UnknownNameError("setting", name, known, "config")
     return ConfigError(error.wrong, f'{error.cure} (names of your own begin with "_")')
 
 
@@ -254,6 +283,11 @@ def _place(job: _Job) -> Place:
 
 def _dates(top: TopLevel) -> DateRange:
     dates = DateRange(*(top.date_range or ()))
+    if not FIRST_YEAR <= dates.start.year <= dates.end.year <= LAST_YEAR and not dates.empty:
+        raise ConfigError(
+            f"config: the date_range {dates} is not between {FIRST_YEAR} and {LAST_YEAR}",
+            "give (first day, day after last)",
+        )
     if dates.empty:
         what = "is empty" if dates.start == dates.end else "ends before it starts"
         raise ConfigError(
@@ -266,7 +300,8 @@ def _check_special_shape(top: TopLevel) -> None:
     for key, special in top.special_config.items():
         if not isinstance(special, Mapping):
             raise ConfigError(
-                f'special_config["{key}"] = {special!r} is no dictionary', "write {setting: value}"
+                f'special_config["{key}"] = {brief(special)} is no dictionary',
+                "write {setting: value}",
             )
 
 
@@ -276,7 +311,8 @@ def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
     Where one needs a collection, all that belongs to collections is checked and settled.
     """
     top = job.top
-    modules = {key: _classes(key, names) for key, names in top.modules_to_use.items()}
+    names.check_sequences(top.modules_to_use)
+    modules = {key: _classes(key, chosen) for key, chosen in top.modules_to_use.items()}
     others = _others(top, modules)
     combiners = modules.get(COMBINE, ())
     elsewhere = not any(_needs_place(cls) for _, cls in combiners)
@@ -291,9 +327,9 @@ def _modules(job: _Job) -> dict[str, list[ModuleClass]]:
     return modules
 
 
-def _classes(key: str, names: Any) -> list[ModuleClass]:
+def _classes(key: str, given: Any) -> list[ModuleClass]:
     where = f'modules_to_use["{key}"]'
-    chosen = params.convert(names, tuple[str, ...], where, "config")
+    chosen = params.convert(given, tuple[str, ...], where, "config")
     if not chosen:
         raise ConfigError(f"{where} is empty", "name at least one Module")
     return [(name, registry.load("module", name, where)) for name in chosen]
@@ -354,7 +390,7 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
     record = (job.top.data_collections or {})[key]
     if not isinstance(record, Mapping):
         raise ConfigError(
-            f"{where} = {record!r} is no dictionary",
+            f"{where} = {brief(record)} is no dictionary",
             "write a record as in pyveg.configs.collections",
         )
     given = {"source": DEFAULT_SOURCE, **record, **_from_top(job.top), **job.special(key)}
@@ -392,8 +428,6 @@ def _sequence(job: _Job, key: str, modules: list[tuple[str, type[Module[Any]]]])
 
 def _other_sequence(job: _Job, key: str, modules: list[ModuleClass]) -> Sequence:
     """Modules that work without a collection; what is said for the Sequence holds for all."""
-    if key in (LEDGER, PRIVATE) or key.startswith("."):
-        raise ConfigError(f'modules_to_use["{key}"]: this name is kept for pyveg', "take another")
     given = job.special(key)
     specs = [ModuleSpec(name, _settings(job, cls, given, modules, key)) for name, cls in modules]
     return Sequence(Scope(key), tuple(specs))
@@ -414,8 +448,8 @@ def _check_ignored(job: _Job, source: str, keys: tuple[str, ...]) -> None:
 
 def _from_top(top: TopLevel) -> dict[str, Any]:
     """What is said for all collections at once."""
-    names = ("time_per_point", "index", "index_formula")
-    given = {name: getattr(top, name) for name in names}
+    shared = ("time_per_point", "index", "index_formula")
+    given = {name: getattr(top, name) for name in shared}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -584,6 +618,7 @@ def _check_summary_names(sequences: Iterable[Sequence]) -> None:
         collection = collection_of(sequence.scope)
         if collection is None:
             continue
+        names.check_collection_name(collection.collection_name, f'"{collection.key}"')
         other = seen.setdefault(collection.collection_name, collection.key)
         if other != collection.key:
             raise ConfigError(
@@ -608,6 +643,6 @@ def _check_agreement(sequences: Iterable[Sequence]) -> None:
             if value != first:
                 raise ConfigError(
                     f'special_config: "{other}" and "{collection.key}" differ in "{name}" '
-                    f"({first!r} and {value!r}), but they show one place",
+                    f"({brief(first)} and {brief(value)}), but they show one place",
                     "give both the same",
                 )

@@ -24,7 +24,7 @@ from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.engines import check, cores, far_modes, make
 from pyveg.jobs.journal import Journal
-from pyveg.jobs.load import load_pipeline
+from pyveg.jobs.load import config_text, load_pipeline
 from pyveg.jobs.locations import find_run, open_location
 from pyveg.jobs.observers import Observers
 from pyveg.jobs.stopping import ASKED, StopSwitch
@@ -112,7 +112,7 @@ def prepare(
         pipeline = config
     elif config is not None:
         pipeline = load_pipeline(config)
-        text = Path(config).read_text(encoding="utf-8")
+        text = config_text(config)
     elif resumed is not None:
         pipeline = _to_finish(resumed)
     pipeline = replace(

@@ -21,8 +21,10 @@ from pyveg.kernels import images
 class NetworkCentralityCalculatorSettings(IndexSettings):
     """Settings of `NetworkCentralityCalculator`."""
 
-    n_sub_images: int = setting(-1, doc="only the first n chips of each date; -1: all", low=-1)
-    n_threads: int = setting(1, doc="threads inside one Task", low=1, results=False)
+    n_sub_images: int = setting(
+        -1, doc="only the first n chips of each date; -1: all", low=-1, but=0
+    )
+    n_threads: int = setting(1, doc="threads inside one Task", low=1, high=4096, results=False)
     signal: Literal["bare_soil", "vegetation"] = setting(
         "bare_soil", doc="which pixels are the nodes of the network"
     )

@@ -34,7 +34,7 @@ LONGEST_PERIOD = 366
 class VegetationDownloaderSettings(IndexSettings):
     """Settings of `VegetationDownloader`."""
 
-    scale: float = setting(10.0, doc="length of a pixel's side, metres", low=0.01)
+    scale: float = setting(10.0, doc="length of a pixel's side, metres", low=0.01, high=1e6)
     mask_cloud: bool = setting(True, doc="mask cloudy pixels where the source can")
     cloudy_pix_frac: float = setting(
         50.0, doc="leave out scenes with this share of cloud or more, percent", low=0, high=100

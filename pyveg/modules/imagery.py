@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyveg import formats
 from pyveg.core import bulk
+from pyveg.core.errors import ConfigError
 from pyveg.core.params import setting
 from pyveg.earth.chips import SIZE, ChipGrid
 from pyveg.earth.indices import IndexSettings, settled
@@ -54,6 +55,11 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
     ) -> VegetationImageProcessorSettings:
         """With the formula of the index, as results tell it."""
         del warn
+        if settings.RGB_limits is not None and settings.RGB_limits[0] >= settings.RGB_limits[1]:
+            raise ConfigError(
+                f"{where}: RGB_limits = {settings.RGB_limits} do not rise",
+                "give the value shown as black, and a larger one shown as white",
+            )
         if settings.RGB_bands:
             check_rgb(settings.RGB_bands, where)
         return settled(settings, where)

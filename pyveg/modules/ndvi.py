@@ -21,7 +21,9 @@ from pyveg.kernels.ndvi import chip_statistics
 class NDVICalculatorSettings(IndexSettings):
     """Settings of `NDVICalculator`."""
 
-    n_sub_images: int = setting(-1, doc="only the first n chips of each date; -1: all", low=-1)
+    n_sub_images: int = setting(
+        -1, doc="only the first n chips of each date; -1: all", low=-1, but=0
+    )
 
 
 _GREEN = "#117733"

@@ -21,7 +21,9 @@ from pyveg.runs.summary_dates import Dates, read_summary_dates
 if TYPE_CHECKING:
     import pandas as pd
 
-_KEYS = ("metadata", "missing")
+SUMMARY_KEYS = ("metadata", "missing")
+"""Names in `results_summary.json` that are of no collection."""
+
 FIRST = ["date", "collection", "latitude", "longitude"]
 """Columns that say where and when a chip was measured."""
 
@@ -61,7 +63,7 @@ def read_summary(data: bytes) -> Results:
 
     try:
         summary = formats.decode_json(data)
-        parts = {name: part for name, part in summary.items() if name not in _KEYS}
+        parts = {name: part for name, part in summary.items() if name not in SUMMARY_KEYS}
         dates = {name: read_summary_dates(name, part) for name, part in parts.items()}
         chips = pd.DataFrame(_rows(parts, dates, "vegetation"))
         weather = pd.DataFrame(_rows(parts, dates, "weather"))

@@ -110,7 +110,7 @@ def _code(status: RunStatus, *, asked: bool) -> int:
 
 
 def _tell(run: Run, status: RunStatus, *, asked: bool, as_json: bool) -> None:
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
     from pyveg.scripts.status import finishing
 
     command = finishing(run, status)

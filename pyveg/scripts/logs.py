@@ -56,7 +56,7 @@ def main(  # noqa: PLR0917 - click passes options by name
         raise click.UsageError("--follow is for the whole log; leave out --task")
     with plain_errors(debug=debug), whether_heard_or_not():
         from pyveg.azure_config import use_file
-        from pyveg.core.report import shown
+        from pyveg.core.texts import shown
         from pyveg.jobs.locations import find_run
 
         use_file(azure_config)
@@ -104,7 +104,7 @@ def _tell_of_task(run: Run, task_id: str, *, as_json: bool) -> None:
 
 
 def _in_words(run: Run, view: TaskView) -> Iterator[str]:
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
 
     yield f"task: {shown(view.task_id)}"
     yield f"state: {view.state}"
@@ -127,7 +127,7 @@ def _end_of(run: Run, key: str) -> str:
 
 def _printable(text: str) -> str:
     """Lines as they are, without what would move the cursor or change colours."""
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
 
     return "\n".join(shown(line) for line in text.splitlines())
 

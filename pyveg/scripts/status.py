@@ -84,7 +84,7 @@ def finishing(run: Run, status: RunStatus) -> str:
 
 def _table(found: Sequence[RunStatus]) -> str:
     """A line for each run."""
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
     from pyveg.scripts.progress import aligned
 
     rows = [["run", "state", "done", "tasks", "failed", "last sign of life"]]
@@ -104,7 +104,7 @@ def _table(found: Sequence[RunStatus]) -> str:
 
 
 def _in_full(run: Run, status: RunStatus) -> list[str]:
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
 
     lines = [f"run: {shown(status.url)}", f"state: {_state(status)}"]
     if status.note:
@@ -128,7 +128,7 @@ def _state(status: RunStatus) -> str:
 
 def _progress(status: RunStatus) -> list[str]:
     """How far it is, and what has failed."""
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
     from pyveg.scripts.progress import aligned
 
     told = status.told
@@ -157,7 +157,7 @@ def _progress(status: RunStatus) -> list[str]:
 def _elsewhere(run: Run) -> list[str]:
     """What works for it on other machines."""
     from pyveg.core.errors import PyvegError
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
     from pyveg.jobs.watching import engine_views
 
     lines: list[str] = []
@@ -171,7 +171,7 @@ def _elsewhere(run: Run) -> list[str]:
 
 
 def _nodes(view: EngineView) -> list[str]:
-    from pyveg.core.report import shown
+    from pyveg.core.texts import shown
 
     work: dict[str, list[str]] = {}
     for one in view.running():

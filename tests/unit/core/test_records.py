@@ -15,7 +15,8 @@ from pyveg.core.events import (
     TaskEnded,
     TaskStarted,
 )
-from pyveg.core.records import Kind, Record, cut, plain_bytes, record_of
+from pyveg.core.records import Kind, Record, plain_bytes, record_of
+from pyveg.core.texts import cut
 from pyveg.core.segments import Writer, decoded, encoded, segment_keys
 from pyveg.core.tasks import State, TaskResult
 from pyveg.storage.memory import MemoryStore

@@ -1,0 +1,73 @@
+"""Names of collections and of other Sequences: folders and results are named after them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from pyveg.core.errors import ConfigError
+from pyveg.core.layout import LEDGER, PRIVATE
+from pyveg.runs.results import SUMMARY_KEYS
+
+LONGEST = 100
+"""Characters of a name; file systems end at 255 bytes, and more stands in the name of a folder."""
+
+
+def check_sequences(keys: Iterable[str]) -> None:
+    """Refuse keys of ``modules_to_use`` that can be no folder, or would be one and the same.
+
+    Raises
+    ------
+    ConfigError
+    """
+    seen: dict[str, str] = {}
+    for key in keys:
+        where = f'modules_to_use["{key}"]'
+        if key in (LEDGER, PRIVATE):
+            raise ConfigError(f"{where}: this name is kept for pyveg", "take another")
+        _check(key, where)
+        other = seen.setdefault(_on_disk(key), key)
+        if other != key:
+            raise ConfigError(
+                f'modules_to_use: "{other}" and "{key}" would be one folder on some systems',
+                "take names that differ in more than case",
+            )
+
+
+def check_collection_name(name: str, where: str) -> None:
+    """Refuse a name that results cannot have, or have for something else.
+
+    Raises
+    ------
+    ConfigError
+    """
+    where = f'{where}: the collection_name "{name}"'
+    if name in SUMMARY_KEYS:
+        raise ConfigError(
+            f"{where} is kept for pyveg, which has it for something else in results", "take another"
+        )
+    _check(name, where)
+
+
+def _check(name: str, where: str) -> None:
+    fault = _fault(name)
+    if fault:
+        raise ConfigError(f"{where} {fault}", "take another name")
+
+
+def _fault(name: str) -> str:
+    """Why a name can be no name of a folder; empty where it can."""
+    if not name.strip():
+        return "is empty"
+    if len(name) > LONGEST:
+        return f"is longer than {LONGEST} characters"
+    if not name.isprintable():
+        return "has a character that does not show"
+    if "\\" in name or name.startswith((".", "/")):
+        return "cannot be a folder: it has a backslash, or begins with a dot or slash"
+    return ""
+
+
+def _on_disk(key: str) -> str:
+    """What is the same for names that meet, on a system that knows no difference in case."""
+    return unicodedata.normalize("NFC", key).casefold().replace("/", "-")
