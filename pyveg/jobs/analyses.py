@@ -15,6 +15,7 @@ from pyveg.analysis.folder import (
     REPORT,
     analyses_in,
     columns_file,
+    folder_name,
     read_analysis,
     table_files,
     write_analysis,
@@ -23,7 +24,7 @@ from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.sites import Sites, compare_sites, read_site, sites_table
 from pyveg.analysis.verdict import Verdict
 from pyveg.core import registry
-from pyveg.core.errors import DataError, NotARunError
+from pyveg.core.errors import ConfigError, DataError, NotARunError
 from pyveg.core.ports import Store
 from pyveg.jobs.locations import find_store
 from pyveg.runs.series_file import is_series_file
@@ -101,8 +102,10 @@ def run_analysis(
             f"there is no vegetation in {given.source}",
             "give the results of a job with a vegetation collection",
         )
+    chosen = [given.choose(name) for name in collections] or list(given.series)
+    _check_folders([series.collection for series in chosen])
     done = []
-    for series in [given.choose(name) for name in collections] or given.series:
+    for series in chosen:
         say = _line(tell, series.collection)
         analysis = analyse_series(
             series,
@@ -122,6 +125,19 @@ def run_analysis(
         url = f"{place.output.url}/{folder}"
         done.append(Written(series.collection, analysis.verdict, url, made))
     return done
+
+
+def _check_folders(names: Sequence[str]) -> None:
+    """Two analyses must not be written to one folder."""
+    seen: dict[str, str] = {}
+    for name in names:
+        # Some file systems take capitals for small letters.
+        other = seen.setdefault(folder_name(name).lower(), name)
+        if other != name:
+            raise ConfigError(
+                f'"{other}" and "{name}" would be written to one folder',
+                "rename one of them, or name one with --collection",
+            )
 
 
 def report_again(where: str | Path, tell: Tell | None = None) -> list[Written]:

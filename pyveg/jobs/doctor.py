@@ -21,7 +21,7 @@ from pyveg import azure_config
 from pyveg.core import registry
 from pyveg.core.errors import PyvegError
 
-FURTHER_EXTRAS = ("emulator",)
+FURTHER_EXTRAS = ("emulator", "geo", "indices")
 """Extras of pyveg that no part needs, and people do."""
 LEAST_DISK = 2.0
 """GiB below which a run is likely to fill the disk."""

@@ -92,6 +92,30 @@ def check_pixels(place: Place, collection: Collection, specs: Iterable[ModuleSpe
     for scale in (getattr(spec.settings, "scale", None) for spec in specs):
         if scale is not None and any("images" in spec.cls.provides for spec in specs):
             check_chip(place, scale, where)
+            masked = (getattr(spec.settings, "max_masked_fraction", None) for spec in specs)
+            allowed = next((share for share in masked if share is not None), 0.0)
+            _check_outline(place, scale, allowed, where)
+
+
+def _check_outline(place: Place, scale: float, allowed: float, where: str) -> None:
+    """Refuse an outline that leaves no chip enough pixels."""
+    if not place.outline:
+        return
+    import numpy as np
+
+    from pyveg.kernels.images import cut_chips
+    from pyveg.modules.outline import inside
+    from pyveg.sources.grid import grid_of
+
+    grid = grid_of(place, scale)
+    mask = inside(grid.raster(np.zeros(grid.shape, np.uint8), 0), place.outline)
+    most = float(cut_chips(mask, SIZE).mean(axis=(1, 2)).max())
+    if 1 - most >= allowed:
+        raise ConfigError(
+            f"{where}: no chip of {SIZE} x {SIZE} pixels at {scale:g} m lies in the region; the "
+            f"best one has {most:.0%} of its pixels there, and {allowed:.0%} may be masked",
+            "give a larger region or a smaller scale, or raise max_masked_fraction",
+        )
 
 
 def check_chip(place: Place, scale: float, where: str) -> None:

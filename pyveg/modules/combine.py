@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -278,6 +279,7 @@ def _metadata(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Rec
         "longitude": job.place.longitude,
         "latitude": job.place.latitude,
         "region_size": job.place.region_size,
+        **({"outline": json.loads(job.place.outline)} if job.place.outline else {}),
         "collection": main.name,
         "num_data_points": _data_points(series, tally),
         **about,

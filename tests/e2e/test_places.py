@@ -160,7 +160,7 @@ def test_numbers_of_any_kind_are_coordinates(coordinates: Any) -> None:
 
 def test_numbers_are_kept_as_they_were_written() -> None:
     assert _place(coordinates=(27, 11.0)).label == "27_11.0"
-    assert _place(coordinates=(np.int64(27), np.float32(11))).label == "27.0_11.0"
+    assert _place(coordinates=(np.int64(27), np.float32(11))).label == "27_11.0"
 
 
 @pytest.mark.parametrize("value", ["Decimal('0.05')", "Fraction(1, 20)", "np.float32(0.05)"])

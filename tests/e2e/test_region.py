@@ -177,6 +177,32 @@ def test_a_region_that_cannot_be_is_told_in_the_plan(
         resolve(_job(tmp_path, region=str(tmp_path / "missing.geojson")))
 
 
+def test_an_outline_without_room_for_a_chip_is_told_in_the_plan(tmp_path: Path) -> None:
+    ring = [[27.94, 11.56], [27.96, 11.56], [27.95, 11.562], [27.94, 11.56]]
+    path = tmp_path / "site.geojson"
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    job = _job(
+        tmp_path,
+        data_collections=dict(data_collections),
+        collections_to_use=["SimulatedSentinel2"],
+        modules_to_use={"SimulatedSentinel2": VEGETATION},
+        region=str(path),
+    )
+    with pytest.raises(ConfigError, match="no chip of 50 x 50 pixels at 10 m lies in the region"):
+        resolve(job)
+    special = {"VegetationImageProcessor": {"max_masked_fraction": 0.9}}
+    assert resolve({**job, "special_config": special})
+
+
+def test_results_say_what_they_are_about(tmp_path: Path) -> None:
+    _images(tmp_path / "in", ["2020-01-16"])
+    region = _polygon(tmp_path / "site.geojson", [(-1, -1), (60, -1), (60, 101), (-1, 101)])
+    _, run = _run(_job(tmp_path, region=region))
+    outline = run.results().metadata["outline"]
+    assert outline["type"] == "MultiPolygon"
+    assert len(outline["coordinates"][0][0]) == 5
+
+
 def test_jobs_without_one_are_the_same_as_before(tmp_path: Path) -> None:
     _images(tmp_path / "in", ["2020-01-16"])
     pipeline = resolve(_job(tmp_path, coordinates=(15, 45)))

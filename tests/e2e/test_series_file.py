@@ -87,6 +87,16 @@ def test_places_are_analysed_one_by_one(tmp_path: Path) -> None:
     assert pyveg.analyse(path, collection="B", settings=QUICK).series.collection == "B"
 
 
+def test_two_places_are_not_written_to_one_folder(tmp_path: Path) -> None:
+    frame = pd.concat([_frame(24).assign(place=name) for name in ("A/B", "A-B")])
+    path = tmp_path / "two.csv"
+    frame.to_csv(path, index=False)
+    result = _command("--input_file", str(path), "--output_dir", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert '"A-B" and "A/B" would be written to one folder' in result.output
+    assert not list((tmp_path / "out").rglob("*.csv"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
