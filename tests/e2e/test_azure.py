@@ -135,7 +135,7 @@ def test_what_is_missing_is_done_again(finished: SimpleNamespace, form: str) -> 
     result = _run("--from_cache", form.format(store.container), "--runner", "threads")
     assert result.exit_code == 0, result.output
     assert store.read(lost) == data
-    rewritten = {blob.key for blob in store.inventory() if before[blob.key] != blob.etag}
+    rewritten = {blob.key for blob in store.inventory() if before.get(blob.key) != blob.etag}
     assert not [key for key in rewritten if "/RAW/" in key or "/PROCESSED/" in key]
 
 
@@ -178,20 +178,20 @@ def test_two_runs_never_share_a_container(
     azure_text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when they begin in the same second."""
-    from pyveg.jobs import run
+    from pyveg.jobs import claim, run
 
-    class Frozen(run.datetime):
+    class Frozen(claim.datetime):
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return cls(2026, 11, 21, 10, 0, 0, tzinfo=tz)
 
-    monkeypatch.setattr(run, "datetime", Frozen)
+    monkeypatch.setattr(claim, "datetime", Frozen)
     prepared = run.prepare(azure_text)
-    with run._locked_store(prepared) as first, run._locked_store(prepared) as second:
-        assert first.url != second.url
-    with run._locked_store(prepared) as third:
-        assert third.url not in (first.url, second.url)
-    assert first.url.rpartition("-")[0] == third.url.rpartition("-")[0]
+    with run._claimed(prepared) as first, run._claimed(prepared) as second:
+        assert first.store.url == prepared.url != second.store.url
+    with run._claimed(prepared) as third:
+        assert third.store.url not in (first.store.url, second.store.url)
+    assert first.store.url.rpartition("-")[0] == third.store.url.rpartition("-")[0]
 
 
 @pytest.mark.usefixtures("azure_config")
