@@ -131,6 +131,8 @@ def times_as_large(one: Ground, other: Ground) -> int:
     if not same_crs(str(one.crs), str(other.crs)):
         return 0
     steps = np.linalg.solve(other.linear, one.linear)
+    if not 0.5 <= steps[0, 0] <= max(other.width, other.height):
+        return 0
     count = int(np.rint(steps[0, 0]))
     reach = max(other.width, other.height) / max(count, 1)
     shift = _shift(one, other)

@@ -169,7 +169,12 @@ def has_band(name: Name, spelling: str) -> bool:
     return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(spelling)}(?![A-Za-z0-9])", name.path.stem))
 
 
+def _alone(spelling: str) -> str:
+    """Expression for a name that is no part of a longer word."""
+    return rf"(?i:(?<![A-Za-z0-9]){re.escape(spelling)}(?![A-Za-z0-9]))"
+
+
 def tile_of(name: Name, spelling: str) -> str:
     """What else is in a file's name than its band, and its resolution."""
-    text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(spelling)}(?![A-Za-z0-9])", "", name.path.stem)
+    text = re.sub(_alone(spelling), "", name.path.stem)
     return re.sub(r"_\d\dm\b", "", text)

@@ -33,6 +33,9 @@ DRIVERS = {
 VRT does, whatever its name ends in."""
 GCP_TOLERANCE = 0.5
 """How far ground control points may be from an affine transform that stands for them, pixels."""
+SMALLEST, LARGEST, FARTHEST = 1e-8, 1e7, 1e9
+"""Sides of a pixel, and coordinates, of anything on earth: a millimetre in degrees and a quarter of
+the earth in metres, far beyond it in feet."""
 
 
 @dataclass(frozen=True)
@@ -215,14 +218,24 @@ def _ground(
         return _by_points(points, points_crs, path, size), "ground control points"
     if transform is None:
         return Ground(None, None, *size), ""
-    # An origin and sides of pixels that no image can have make no sense anywhere behind this.
-    if (
-        not np.isfinite(transform).all()
-        or transform[0] * transform[4] == transform[1] * transform[3]
-    ):
+    if not _possible(transform):
         raise _unusable(path, "its georeferencing is damaged", "write it anew")
     crs_of_all = found or _beside(path) or crs or None
     return Ground(crs_of_all, transform, *size), "transform" if crs_of_all else ""
+
+
+def _possible(transform: tuple[float, ...]) -> bool:
+    """Whether an image of the earth can have a transform, in metres, feet or degrees."""
+    a, b, c, d, e, f = transform
+    if not np.isfinite(transform).all() or max(abs(c), abs(f)) > FARTHEST:
+        return False
+    sides = np.hypot([a, b], [d, e])
+    # Rows and columns that are nearly parallel make no image either.
+    return bool(
+        sides.min() > SMALLEST
+        and sides.max() < LARGEST
+        and abs(a * e - b * d) > 1e-3 * sides[0] * sides[1]
+    )
 
 
 def _beside(path: Path) -> str | None:

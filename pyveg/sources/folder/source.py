@@ -21,7 +21,7 @@ from pyveg.kernels.images import valid_pixels
 from pyveg.sources.folder import agreement, beside, masks, opening, reading, settings
 from pyveg.sources.folder.bands import number_of
 from pyveg.sources.folder.finding import Finder, by_tile
-from pyveg.sources.folder.grid import Ground, Placed
+from pyveg.sources.folder.grid import Ground, Placed, north_up
 from pyveg.sources.folder.meaning import Kind, Meaning, meaning
 from pyveg.sources.folder.names import BAND, Name, Pattern, listed
 from pyveg.sources.folder.opening import Header
@@ -159,7 +159,10 @@ class FolderSource:
         tiles = self.tiles(request)
         target, like = self._target(request, tiles)
         weather = request.collection.data_type == "weather"
-        agreement.check([tile.placed for tile in tiles], like, regrid=self.settings.regrid)
+        placed = [tile.placed for tile in tiles]
+        if like.path == self.path:  # the grid itself, whose rows run south whatever files' do
+            placed = [[replace(one, ground=north_up(one.ground)) for one in of] for of in placed]
+        agreement.check(placed, like, regrid=self.settings.regrid)
         how = Reading(target, weather, self.settings.regrid, self.rule, self.settings.join)
         rasters, masked = reading.read(tiles, how)
         needed = {name: r for name, r in rasters.items() if name not in request.optional}
@@ -198,8 +201,10 @@ class FolderSource:
         """The grid that was agreed on when the run was planned, or that of the date alone."""
         agreed = request.item.details.get("grid")
         if agreed is not None:
-            like = Placed(self.path / agreed["like"], Ground.from_json(agreed["file"]))
-            return Ground.from_json(agreed["pixels"]), like
+            pixels = Ground.from_json(agreed["pixels"])
+            if "like" not in agreed:
+                return pixels, Placed(self.path, pixels)
+            return pixels, Placed(self.path / agreed["like"], Ground.from_json(agreed["file"]))
         day = request.item.name
         try:
             made = agreement.agree(

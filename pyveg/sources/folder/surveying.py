@@ -55,6 +55,7 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
     _check_weather(folder, [r for r in requests if r.item.name in tiles], where)
     if not tiles:
         return [replace(request.item, details=names) for request in requests]
+    _tell_of_tiles(list(tiles.values()), folder.settings.join, where, tell)
     days = {day: [tile.placed for tile in of_day] for day, of_day in tiles.items()}
     made = agreement.agree(days, regrid=folder.settings.regrid)
     for text in made.told:
@@ -65,12 +66,17 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
     if requests[0].collection.data_type == "weather":  # its pixels are larger than most places
         place = replace(place, region_size=max(place.region_size, Place.region_size))
     pixels = _at_the_place(folder, made.ground, place, where, tell)
-    agreed = {
-        "pixels": pixels.to_json(),
+    agreed = {"pixels": pixels.to_json()}
+    # The file that a date is compared with is named only where the date will fail by it: all others
+    # need not be done again when another date comes to the folder.
+    like = {
         "like": str(made.like.path.relative_to(folder.root)),
         "file": made.like.ground.to_json(),
     }
-    return [replace(r.item, details={**names, "grid": agreed}) for r in requests]
+    sound, odd = {**names, "grid": agreed}, {**names, "grid": {**agreed, **like}}
+    return [
+        replace(r.item, details=odd if r.item.name in made.troubles else sound) for r in requests
+    ]
 
 
 def whereabouts(folder: View, headers: Callable[[Path], Header]) -> Place | None:
@@ -139,6 +145,16 @@ def _check_weather(folder: View, requests: Sequence[Request], where: str) -> Non
                 f"{where}{wrong}, as in {largest}",
                 f'say in which units they are, such as units = {{"{band}": "{unit}"}}',
             )
+
+
+def _tell_of_tiles(
+    tiles: Sequence[Sequence[Tile]], join: str, where: str, tell: Callable[[str], None]
+) -> None:
+    """Say that days have several images, and how one is made of them."""
+    several = sum(len(of_day) > 1 for of_day in tiles)
+    if several:
+        how = "their median" if join == "median" else "the first valid pixel of them"
+        tell(f"{where}several tiles of one day, on {several} dates: {how} is taken")
 
 
 def _tell_of_masks(

@@ -78,6 +78,38 @@ def test_the_common_window(tmp_path: Path) -> None:
     assert "2015-07-11" in told
 
 
+def test_another_date_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    """What is done already need not be done again, unless the window changes."""
+    for day in DAYS[1:]:
+        write_date(tmp_path, day, bands())
+    before = [request.item for request in survey(tmp_path, DAYS[1:])[1]]
+    write_date(tmp_path, DAYS[0], bands())
+    assert [request.item for request in survey(tmp_path)[1]][1:] == before
+    write_date(tmp_path, DAYS[0], {b: a[:90] for b, a in bands().items()})
+    assert [request.item for request in survey(tmp_path)[1]][1:] != before
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        (1e-300, 0, 0, 0, -1e-300, 0),
+        (1e300, 0, HERE[2], 0, -1e300, HERE[5]),
+        (10, 0, 1e12, 0, -10, 1e12),
+        (10, 10, HERE[2], 10, 10, HERE[5]),
+        (float("nan"), 0, HERE[2], 0, -10, HERE[5]),
+    ],
+)
+@pytest.mark.parametrize("regrid", [True, False])
+def test_georeferencing_that_cannot_be(tmp_path: Path, transform: Any, regrid: bool) -> None:
+    for day in DAYS:
+        write_date(tmp_path, day, bands())
+    write_date(tmp_path, DAYS[0], {"B4": bands()["B4"]}, transform=transform)
+    source, requests, _ = survey(tmp_path, regrid=regrid)
+    with pytest.raises(DataError, match=r"B4\.tif cannot be used: its georeferencing"):
+        source.fetch(requests[0])
+    assert source.fetch(requests[1]).rasters
+
+
 def test_a_band_that_covers_other_ground(tmp_path: Path) -> None:
     images = bands()
     for band, array in images.items():
@@ -342,7 +374,8 @@ def test_tiles_of_one_day_are_joined(tmp_path: Path) -> None:
     pattern = "{date}/{tile}_{band}.tif"
     images = halves(tmp_path, pattern)
     how = {"pattern": "{date}/*_{band}.tif"}
-    (scene,), _ = scenes(tmp_path, DAYS[:1], **how)
+    (scene,), told = scenes(tmp_path, DAYS[:1], **how)
+    assert "several tiles of one day, on 1 dates: the first valid pixel" in told
     joined = scene.rasters["B8"].array
     assert joined.shape == (100, 160)
     assert np.array_equal(joined[:, :90], images["B8"][:, :90])
