@@ -22,6 +22,7 @@ from pyveg.calibration.simulated_places import FALLS, VERSION, SimulatedPlace, W
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, RunError, UnknownNameError
 from pyveg.core.ports import Store
+from pyveg.core.values import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,7 +160,7 @@ def _settle(store: Store, world: World) -> None:
         store.write(ABOUT, (json.dumps(now, indent=1) + "\n").encode())
         return
     try:
-        earlier = dict(json.loads(store.read(ABOUT)))
+        earlier = dict(read_json(store.read(ABOUT)))
     except ValueError as error:
         raise ConfigError(f"{store.url}/{ABOUT} is damaged: {error}") from error
     other = [name for name in now if earlier.get(name) != now[name]]

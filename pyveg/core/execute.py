@@ -21,6 +21,7 @@ from pyveg.core.ports import Store
 from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State, Step, Task, TaskResult
 from pyveg.core.texts import said
+from pyveg.core.values import read_json
 
 TASK_FORMAT = 2
 """Version of the JSON that `task_file` writes. The first one, without a number, had a Step in each
@@ -250,7 +251,7 @@ def read_task_file(data: bytes) -> tuple[list[Task], Store]:
     ConfigError
         If another version of pyveg wrote it.
     """
-    document = json.loads(data)
+    document = read_json(data)
     return tasks_in(document), registry.open_store(document["store"])
 
 
@@ -261,11 +262,16 @@ def tasks_in(document: Mapping[str, Any]) -> list[Task]:
     ------
     ConfigError
         If another version of pyveg wrote it.
+    ValueError, TypeError, LookupError
+        If it is damaged.
     """
     tasks = document["tasks"]
     if document.get("format") != TASK_FORMAT:
         raise ConfigError(
             "this task file was written by another version of pyveg", "run it with that version"
         )
-    steps = [Step.from_json(step) for step in document["steps"]]
-    return [Task.from_json(task, steps) for task in tasks]
+    try:
+        steps = [Step.from_json(step) for step in document["steps"]]
+        return [Task.from_json(task, steps) for task in tasks]
+    except (AttributeError, ConfigError) as error:
+        raise ValueError(f"it is damaged: {error}") from error

@@ -15,6 +15,7 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import manifest_key
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task
+from pyveg.core.values import read_json
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,27 @@ def _value(value: Any) -> str:
 def read(store: Store, task_id: str) -> Manifest | None:
     """The manifest of a Task, or None where there is none that can be read."""
     try:
-        data = json.loads(store.read(manifest_key(task_id)))
-        return Manifest(**{**data, "state": State(data["state"]), "inputs": tuple(data["inputs"])})
+        data = read_json(store.read(manifest_key(task_id)))
+        given = {**data, "state": State(data["state"]), "inputs": tuple(data["inputs"])}
+        return _checked(Manifest(**given))
     except KeyMissingError:
         return None
     except (ValueError, TypeError, KeyError):  # damaged: the Task is done again
         return None
+
+
+def _checked(made: Manifest) -> Manifest:
+    """A manifest whose values are of their types; by hand, as each Task reads some."""
+    texts = (made.task_id, made.fingerprint, made.reason, *made.inputs)
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(made.outputs, Mapping)
+        and all(isinstance(size, int) for size in made.outputs.values())
+        and isinstance(made.notes, Mapping)
+        and isinstance(made.seconds, int | float)
+    ):
+        raise TypeError("a value is of another type")
+    return made
 
 
 def valid(store: Store, task: Task) -> Manifest | None:

@@ -41,7 +41,6 @@ class Settings:
         -1,
         doc="how many tasks of the batch service its dates are dealt to; -1: one per date",
         low=-1,
-        but=0,
         results=False,
     )
     timeout: float | None = setting(

@@ -102,6 +102,9 @@ def build(cls: type[T], given: Mapping[str, Any], where: str, *, kept: bool = Tr
     ConfigError
         For a value of the wrong type or beyond its limits, or one that must be given and is not.
     """
+    if not isinstance(given, Mapping):
+        wrong = f"{where} = {brief(given)} is no dictionary"
+        raise ConfigError(wrong, "write {setting: value}")
     known, hints = names(cls), _hints(cast("Hashable", cls))
     for name in given:
         if not isinstance(name, str) or name not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -78,6 +79,27 @@ class Pipeline:
         older = {key: data[key] for key in data if key not in (*names, "format")}
         if older:
             rest["engines"] = engine_settings.from_record(data.get("engines", {}), older)
-        rest["sequences"] = tuple(Sequence.from_json(part) for part in data["sequences"])
-        rest["warnings"] = tuple(data["warnings"])
-        return cls(**rest)
+        sequences = tuple(Sequence.from_json(part) for part in rest.pop("sequences"))
+        hints = typing.get_type_hints(cls)
+        checked = {
+            name: params.convert(value, hints[name], name, "run.json", kept=False)
+            for name, value in rest.items()
+        }
+        made = cls(sequences=sequences, **checked)
+        _check_record(made)
+        return made
+
+
+def _check_record(made: Pipeline) -> None:
+    """Refuse what no config could have said.
+
+    Raises
+    ------
+    ValueError
+    """
+    if made.n_workers is not None and made.n_workers < 1:
+        raise ValueError(f"n_workers = {made.n_workers}")
+    if not all(isinstance(given, Mapping) for given in made.engines.values()):
+        raise ValueError("engines are no dictionaries")
+    if not all(value is None or isinstance(value, str) for value in made.about.values()):
+        raise ValueError("about is no dictionary of texts")

@@ -55,4 +55,5 @@ class Sequence:
         for name, given in data["modules"]:
             module = registry.load("module", name)
             specs.append(ModuleSpec(name, settings_of(module, given)))
-        return cls(scope_from_json(data["scope"]), tuple(specs), tuple(data["depends_on"]))
+        before = params.convert(data["depends_on"], tuple[str, ...], "depends_on", "run.json")
+        return cls(scope_from_json(data["scope"]), tuple(specs), before)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from pyveg.core import params
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import item_folder
 from pyveg.core.types import Item, Scope
@@ -272,5 +273,11 @@ def plain_scope(scope: Scope) -> dict[str, Any]:
 
 
 def scope_from_json(data: Mapping[str, Any]) -> Scope:
-    """Read a Scope as it stands in a Task's JSON."""
-    return Scope(**data)
+    """Read a Scope as it stands in a Task's JSON.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    return params.build(Scope, data, "scope", kept=False)

@@ -6,6 +6,7 @@ generator, a list within itself. What can be plain data becomes it; all else is 
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import ItemsView, KeysView, Mapping, Set, ValuesView
@@ -147,6 +148,20 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def read_json(data: bytes | str) -> Any:
+    """JSON that anyone may have written or damaged.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or has too many brackets within each other.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("too many brackets within each other") from None
 
 
 def not_finite(value: Any) -> bool:

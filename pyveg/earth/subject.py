@@ -54,8 +54,8 @@ class Subject:
             )
         about, collection = scope.subject, scope.subject.get("collection")
         return cls(
-            # Not converted: folder names repeat the numbers as they were written, 27 or 27.0.
-            place=Place(**about["place"]),
+            # Numbers stay as they are: folder names repeat them as they were written, 27 or 27.0.
+            place=_read(Place, about["place"]),
             date_range=_read(DateRange, scope.extent),
             collection=None if collection is None else _read(Collection, collection),
         )
@@ -72,4 +72,4 @@ def collection_of(scope: Scope) -> Collection | None:
 
 
 def _read(cls: type[T], data: Mapping[str, Any]) -> T:
-    return params.build(cls, data, cls.__name__)
+    return params.build(cls, data, cls.__name__, kept=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.values import read_json
 from pyveg.kernels.patterns import (
     RietkerkParameters,
     State,
@@ -218,7 +218,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check its path") from error
     except ValueError as error:

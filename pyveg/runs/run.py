@@ -6,7 +6,6 @@ ask a `Run`, and never list its Store or put together a path of it.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from pyveg.core.report import DOUBTS
 from pyveg.core.runlog import log_so_far
 from pyveg.core.tasks import scope_from_json
 from pyveg.core.types import Scope, StopHow
+from pyveg.core.values import read_json
 from pyveg.earth.chips import ChipGrid
 from pyveg.earth.indices import NDVI
 from pyveg.earth.layout import Layout
@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     import geopandas
     import pandas as pd
     import xarray
+
+
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
+"""What reading a document raises that is not as it was written."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,15 @@ class RecordedStep:
             return merged([(cls.__name__, cls.measures(settings))])
         except ConfigError:
             return {}
+
+
+def _recorded_step(scope: Scope, module: Any, settings: Any) -> RecordedStep:
+    """Raises TypeError for what is none, and ConfigError for a subject that is none."""
+    if not isinstance(module, str) or not isinstance(settings, Mapping):
+        raise TypeError("a Module is no name with settings")
+    if has_subject(scope):
+        Subject.of(scope)
+    return RecordedStep(scope, module, settings)
 
 
 @dataclass(frozen=True)
@@ -150,10 +163,11 @@ class Run:
             If it is damaged.
         """
         try:
-            record: dict[str, Any] = json.loads(self.store.read(RUN_FILE))
+            record: dict[str, Any] = read_json(self.store.read(RUN_FILE))
             # JSON alone would take any document; this is what every reader needs of it.
             int(record["pipeline"]["format"])
-        except (ValueError, KeyError, TypeError) as error:
+            dict(record.get("versions", {}))
+        except _DAMAGED as error:
             raise self._damaged(RUN_FILE, error) from error
         return record
 
@@ -171,13 +185,16 @@ class Run:
         """
         try:
             return Pipeline.from_json(self._recorded)
-        except (ValueError, KeyError, TypeError) as error:
+        except _DAMAGED as error:
             raise self._damaged(RUN_FILE, error) from error
 
     @cached_property
     def _recorded(self) -> Mapping[str, Any]:
         """The Pipeline as plain data in today's form."""
-        pipeline = older.readable(self.record["pipeline"])
+        try:
+            pipeline = older.readable(self.record["pipeline"])
+        except _DAMAGED as error:
+            raise self._damaged(RUN_FILE, error) from error
         if pipeline["format"] != FORMAT:
             made_by = self.record.get("versions", {}).get("pyveg")
             raise NotARunError(
@@ -197,11 +214,11 @@ class Run:
         """
         try:
             return tuple(
-                RecordedStep(scope_from_json(sequence["scope"]), module, settings)
+                _recorded_step(scope_from_json(sequence["scope"]), module, settings)
                 for sequence in self._recorded["sequences"]
                 for module, settings in sequence["modules"]
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (*_DAMAGED, ConfigError) as error:
             raise self._damaged(RUN_FILE, error) from error
 
     def _damaged(self, key: str, error: Exception) -> NotARunError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from pyveg.core.errors import ConfigError, KeyMissingError, RunError
 from pyveg.core.execute import tasks_in
 from pyveg.core.layout import TASK_FILES, TASK_LOGS, failed_task_key, manifest_key
 from pyveg.core.records import Kind
+from pyveg.core.values import read_json
 from pyveg.runs.run import Run
 from pyveg.runs.telling import Told
 
@@ -134,6 +134,6 @@ def _machine_logs(run: Run, task_id: str) -> list[str]:
 
 def _holds(run: Run, key: str, task_id: str) -> bool:
     try:
-        return any(task.id == task_id for task in tasks_in(json.loads(run.store.read(key))))
+        return any(task.id == task_id for task in tasks_in(read_json(run.store.read(key))))
     except (KeyMissingError, ConfigError, ValueError, KeyError, TypeError):
         return False

@@ -21,6 +21,7 @@ from pyveg import formats
 from pyveg.core import params
 from pyveg.core.errors import SkipItem
 from pyveg.core.tasks import digest
+from pyveg.core.values import read_json
 from pyveg.earth.periods import period_of
 from pyveg.earth.source import Request, Scene
 from pyveg.sources.file_cache import FileCache
@@ -94,7 +95,7 @@ class Answers:
             return False
         try:
             with zipfile.ZipFile(path) as file:
-                head = json.loads(file.read("answer.json"))
+                head = read_json(file.read("answer.json"))
                 return self._settled(head["asked"], period_of(request.item).end)
         except (*_DAMAGED, OSError):
             return False
@@ -106,7 +107,7 @@ class Answers:
             return None
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as file:
-                head = json.loads(file.read("answer.json"))
+                head = read_json(file.read("answer.json"))
                 if not self._settled(head["asked"], end):
                     return None
                 if head["empty"] is not None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from pyveg.core.errors import LockLostError, RunLockedError
 from pyveg.core.ports import Holder
+from pyveg.core.values import read_json
 from pyveg.storage.process_marks import mark_of
 
 _SINCE = "%Y-%m-%d %H:%M:%S UTC"
@@ -48,7 +49,7 @@ class LockOwner:
     def from_json(cls, text: str) -> LockOwner | None:
         """Read it again; None where the text is empty or half written."""
         try:
-            document = json.loads(text)
+            document = read_json(text)
             return cls(
                 host=str(document["host"]),
                 pid=int(document["pid"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.core.errors import CommandError
+from pyveg.core.values import read_json
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _WAIT = 30.0
@@ -113,7 +113,7 @@ def run(
 
 def _ended(status: Path, seconds: float) -> Ended:
     try:
-        document = json.loads(status.read_text(encoding="utf-8"))
+        document = read_json(status.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise CommandError(
             "the process that watched over the program was killed, perhaps for want of memory",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pyveg.azure_config import AzureConfig
 from pyveg.core.errors import ConfigError, StoreError
 from pyveg.core.execute import tasks_in
 from pyveg.core.ports import NodeSeen, Store, WorkSeen
+from pyveg.core.values import read_json
 from pyveg.runners.azure_batch import advice, models
 from pyveg.runners.azure_batch.account import check_account, credential
 from pyveg.runners.azure_batch.bundles import task_file_key
@@ -133,7 +133,7 @@ class BatchView:
         if not name.endswith(_SEVERAL):
             return (name,)
         try:
-            described = tasks_in(json.loads(self._store.read(task_file_key(job, task.id))))
+            described = tasks_in(read_json(self._store.read(task_file_key(job, task.id))))
         except (StoreError, ConfigError, ValueError, LookupError, TypeError):
             return (name,)  # gone or damaged; its name tells the first and the last
         return tuple(one.id for one in described)

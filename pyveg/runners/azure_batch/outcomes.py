@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from pyveg.core.layout import LOCK, failed_task_key
 from pyveg.core.manifest import Manifest
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.values import read_json
 from pyveg.runners.azure_batch import advice
 from pyveg.runners.azure_batch.bundles import Bundle
 from pyveg.runners.azure_batch.models import EXIT_TASK_FAILED
@@ -72,7 +72,7 @@ def _done(store: Store, task: Task) -> Manifest | None:
 def _failed(store: Store, task: Task) -> TaskResult | None:
     """What a Task that failed in this attempt has left behind."""
     try:
-        document = json.loads(store.read(failed_task_key(task.id)))
+        document = read_json(store.read(failed_task_key(task.id)))
         if document["tasks"][0].get("epoch", 0) != task.epoch:
             return None
         result = document["result"]

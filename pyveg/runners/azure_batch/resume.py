@@ -6,7 +6,6 @@ or ended before anything else is submitted, so that no two tasks do the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from pyveg.core.errors import ConfigError, KeyMissingError
 from pyveg.core.execute import task_file, tasks_in
 from pyveg.core.ports import Store
 from pyveg.core.tasks import Task
+from pyveg.core.values import read_json
 from pyveg.runners.azure_batch import models
 from pyveg.runners.azure_batch.bundles import Bundle, task_file_key
 from pyveg.runners.azure_batch.service import state_of
@@ -169,7 +169,7 @@ def _lost(id_: str, old: OldJob, going_on: set[str]) -> bool:
 def _bundle(store: Store, job: str, old: Change, wanted: dict[str, Task]) -> Bundle | None:
     """The Tasks of a task of the service; None where it does others than are wanted."""
     try:
-        described = tasks_in(json.loads(store.read(task_file_key(job, old.id))))
+        described = tasks_in(read_json(store.read(task_file_key(job, old.id))))
     except (KeyMissingError, ConfigError, ValueError, LookupError, TypeError):
         return None  # gone, of another version, damaged
     now = [wanted[task.id] for task in described if task.id in wanted]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyveg.core.values import read_json
 from pyveg.sources.file_cache import FileCache
 
 
@@ -42,7 +43,7 @@ class Cache:
         """What is stored under a key, or None."""
         data = self._files.read(f"{key}.json")
         try:
-            return None if data is None else json.loads(data)
+            return None if data is None else read_json(data)
         except ValueError:
             return None
 

@@ -231,7 +231,6 @@ def test_a_module_whose_import_fails(
         ({"VegetationDownloader": {"scale": 1e300}}, "scale"),
         ({"NDVICalculator": {"n_sub_images": 0}}, "not 0"),
         ({"NetworkCentralityCalculator": {"n_sub_images": 0}}, "not 0"),
-        ({"NDVICalculator": {"n_batch_tasks": 0}}, "not 0"),
         ({"NetworkCentralityCalculator": {"n_threads": 10**19}}, "n_threads"),
         ({"SimulatedSentinel2": {"collection_name": "metadata"}}, "kept for pyveg"),
         ({"SimulatedWeather": {"collection_name": "missing"}}, "kept for pyveg"),
