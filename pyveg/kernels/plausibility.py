@@ -146,6 +146,10 @@ def _many(bands: Mapping[str, Array], ndvi: Array, valid: Mask, share: float) ->
             f"if it marks missing pixels, state nodata = {marker:g}",
         )
     low = {name: float(np.nanmin(band[valid])) for name, band in bands.items()}
+    if min(low.values()) >= 0:
+        found = index(np.where(valid, ndvi, np.nan))
+        if found.wrong:
+            return found.wrong, found.cure
     lowest = min(low, key=lambda name: low[name])
     known = ndvi[valid & np.isfinite(ndvi)]
     reach = f"{known.min():.4g} to {known.max():.4g}" if known.size else "nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,7 +134,9 @@ def without(raster: Raster, pixels: NDArray[np.bool_], *, zero: bool) -> Raster:
 def _refuse(found: Finding, record: Mapping[str, Any], names: Sequence[str]) -> None:
     if not found.wrong:
         return
-    files = record.get("files")
-    told = [str(files[name]) for name in names if name in files] if files else []
+    files = record.get("files") or {}
+    # The bands that it is about, where it names some.
+    named = [name for name in (*names, INDEX) if re.search(rf"\b{re.escape(name)}\b", found.wrong)]
+    told = [str(files[name]) for name in (named or names) if name in files]
     where = f" ({', '.join(told[:_FILES])})" if told else ""
     raise DataError(f"{found.wrong}{where}", found.cure)

@@ -76,7 +76,8 @@ def test_ndvi_out_of_range() -> None:
     images = bands()
     index = np.rint(ndvi(images["B8"], images["B4"]) * 1e4)
     found = look(images, index)
-    assert "of the pixels are impossible: NDVI is " in found.wrong
+    assert "cannot be: it is -1 to 1" in found.wrong
+    assert "NDVI" in found.cure
     index = ndvi(images["B8"], images["B4"])
     index[:2] = -9999
     assert look(images, index).impossible.sum() == 200

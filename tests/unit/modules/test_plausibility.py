@@ -44,9 +44,10 @@ def test_impossible_pixels_are_missing_in_all_bands() -> None:
 
 def test_a_refusal_names_files() -> None:
     images: dict[str, Any] = {**bands(), "B8": bands()["B8"] / 1e4}
-    with pytest.raises(DataError, match=r"not in one unit: .*2015-08-30/B4\.tif") as caught:
+    with pytest.raises(DataError, match=r"not in one unit: .*2015-08-30/B8\.tif") as caught:
         check_image(rasters(images), RECORD, RGB, "B8")
     assert caught.value.cure
+    assert caught.value.wrong.count(".tif") == 2  # of the two bands that differ
 
 
 def test_an_index_alone_is_let_pass() -> None:
