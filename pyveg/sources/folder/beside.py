@@ -15,6 +15,7 @@ WORLD = (".tfw", ".tifw", ".wld", ".j2w", ".jgw", ".pgw", ".prj", ".hdr")
 """In place of the ending of a file."""
 SENTINEL2 = ("MTD_MSIL2A.xml", "MTD_MSIL1C.xml")
 _LEVEL2 = "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS"
+_NEWER = re.compile(r"^S2[A-D]_MSI.*_N(?:0[4-9]|[1-9]\d)\d\d_")
 _UP = 4
 """Folders above a Sentinel-2 band in which the metadata of its product lie."""
 
@@ -67,6 +68,15 @@ def product_numbers(path: Path, band: str) -> ProductNumbers | None:
         # Published for all of Collection 2 Level 2 (Science Product Guide, table 6-1).
         return ProductNumbers(2.75e-5, -0.2, 0.0)
     return None
+
+
+def lacks_offset(path: Path) -> bool:
+    """Whether a Sentinel-2 file is of a baseline that has an offset, and nothing states it.
+
+    Since baseline 04.00 numbers are 1000 too large; the name of the product has the baseline.
+    """
+    newer = any(_NEWER.search(part) for part in path.parts)
+    return newer and not _metadata(path)
 
 
 def _metadata(path: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Place
 from pyveg.kernels import plausibility
-from pyveg.sources.folder import agreement, grid
+from pyveg.sources.folder import agreement, beside, grid
 from pyveg.sources.folder.finding import Finder
 from pyveg.sources.folder.grid import Ground, Placed
 from pyveg.sources.folder.names import listed
@@ -56,6 +56,7 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
     if not tiles:
         return [replace(request.item, details=names) for request in requests]
     _tell_of_tiles(list(tiles.values()), folder.settings.join, where, tell)
+    _tell_of_offsets(list(tiles.values()), folder, where, tell)
     days = {day: [tile.placed for tile in of_day] for day, of_day in tiles.items()}
     made = agreement.agree(days, regrid=folder.settings.regrid)
     for text in made.told:
@@ -155,6 +156,22 @@ def _tell_of_tiles(
     if several:
         how = "their median" if join == "median" else "the first valid pixel of them"
         tell(f"{where}several tiles of one day, on {several} dates: {how} is taken")
+
+
+def _tell_of_offsets(
+    tiles: Sequence[Sequence[Tile]], folder: View, where: str, tell: Callable[[str], None]
+) -> None:
+    """Say that the metadata are missing that state the offset of newer Sentinel-2 products."""
+    if folder.settings.offset is not None:
+        return
+    paths = (f.path for of_day in tiles for tile in of_day for f in tile.bands.values())
+    lacking = next((path for path in paths if beside.lacks_offset(path)), None)
+    if lacking is not None:
+        tell(
+            f"{where}{lacking} is of baseline 04.00 or later, whose numbers are 1000 too large, "
+            "and its MTD_MSIL2A.xml, which says so, is not there: put it back, or set "
+            "scale = 0.0001 and offset = -0.1 (0 if the numbers are right)"
+        )
 
 
 def _tell_of_masks(

@@ -171,6 +171,16 @@ def test_the_offset_of_newer_sentinel2_products(tmp_path: Path) -> None:
     assert before != after
 
 
+def test_newer_products_without_metadata_are_told(tmp_path: Path) -> None:
+    """Their numbers are taken as they stand, and the run says what that may mean."""
+    product = safe(tmp_path, DAYS[1], bands())
+    assert not any("baseline" in text for text in survey(source(tmp_path)))
+    product.rename(product.with_name(product.name.replace("N0204", "N0511")))
+    (told,) = (text for text in survey(source(tmp_path)) if "baseline 04.00" in text)
+    assert "offset = -0.1" in told
+    assert not any("baseline" in text for text in survey(source(tmp_path, offset=0.0)))
+
+
 def landsat(root: Path, images: Any, *, text: str = "", level: str = "L2SP") -> None:
     for day in DAYS:
         name = f"LC08_{level}_190028_{day:%Y%m%d}_20200908_02_T1"
