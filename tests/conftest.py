@@ -445,9 +445,9 @@ def random_bands(rng: np.random.Generator, shape: tuple[int, int]) -> dict[str, 
 
 
 def write_bands(folder: Path, bands: dict[str, Any], georeferenced: bool = True) -> None:
-    """Write each band as ``download.<BAND>.tif`` on a 10 m UTM grid."""
+    """Write each band as ``download.<BAND>.tif`` on a 10 m UTM grid at (27.95, 11.57)."""
     folder.mkdir(parents=True, exist_ok=True)
-    transform = (10.0, 0.0, 500_000.0, 0.0, -10.0, 1_280_000.0) if georeferenced else None
+    transform = (10.0, 0.0, 603_200.0, 0.0, -10.0, 1_279_500.0) if georeferenced else None
     for band, values in bands.items():
         raster = formats.Raster(values, "EPSG:32635" if georeferenced else None, transform, None)
         (folder / f"download.{band}.tif").write_bytes(formats.encode_geotiff(raster))

@@ -20,6 +20,14 @@ class Located(Protocol):
         ...
 
 
+def may_tell(records: Mapping[str, Any]) -> bool:
+    """Whether a collection is of a kind of images that say where they are."""
+    names = [one.get("source") for one in records.values() if isinstance(one, Mapping)]
+    known = registry.known("source")
+    sources = [name for name in names if isinstance(name, str) and (":" in name or name in known)]
+    return any(hasattr(registry.load("source", name), "place") for name in sources)
+
+
 def of_images(records: Mapping[str, Mapping[str, Any]], tell: Callable[[str], None]) -> Place:
     """The place of the first collection whose images say where they are.
 
@@ -44,7 +52,8 @@ def of_images(records: Mapping[str, Mapping[str, Any]], tell: Callable[[str], No
             )
             return place
     raise ConfigError(
-        "config: there are no coordinates, and no images that say where they are",
+        'config: the setting "coordinates" must be given, as there are no images that say where '
+        "they are",
         "give coordinates = (longitude, latitude), degrees",
     )
 

@@ -10,10 +10,13 @@ from pathlib import Path
 from pyveg.core.errors import ConfigError, DataError
 from pyveg.earth import geojson
 from pyveg.runs.delimited import Cell, TextTable, decimal_mark, is_number, number, read_table
+from pyveg.runs.headings import name_and_unit
 
 _LONGITUDE = ("longitude", "lon", "long", "x")
 _LATITUDE = ("latitude", "lat", "y")
 _SIZE = ("region_size",)
+_DEGREES = ("°", "deg", "decimal deg", "dd", "wgs")
+"""Beginnings of the units in headings that are degrees."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,21 @@ def _place_in(table: TextTable, row: int, name: str) -> GivenPlace:
 
 def _one(table: TextTable, names: Sequence[str]) -> str | None:
     """The column that goes by the first of some names; None where there is none."""
+    headings = {column: name_and_unit(column) for column in table.columns}
     for name in names:
-        for column in table.columns:
-            if column.strip().lower() == name:
+        for column, (heading, unit) in headings.items():
+            if heading == name:
+                _check_degrees(table, column, unit)
                 return column
     return None
+
+
+def _check_degrees(table: TextTable, column: str, unit: str) -> None:
+    """Refuse a unit that is not degrees, where the heading has one."""
+    if unit and not unit.lower().startswith(_DEGREES):
+        raise ConfigError(
+            f'{table.name}: column "{column}" is in {unit}', "give degrees, such as 11.57"
+        )
 
 
 def _readable(table: TextTable, columns: Sequence[str], row: int) -> list[Cell]:

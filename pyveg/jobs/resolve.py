@@ -127,7 +127,7 @@ class _Job:
     @cached_property
     def region(self) -> tuple[Place, DateRange]:
         """What a job about a place looks at, and when."""
-        _check_given(self.top)
+        _check_given(self.top, self.records())
         return _place(self), _dates(self.top)
 
     def records(self) -> dict[str, Mapping[str, Any]]:
@@ -254,10 +254,11 @@ def _needs_place(cls: type[Module[Any]]) -> bool:
     return issubclass(cls, EarthModule)
 
 
-def _check_given(top: TopLevel) -> None:
+def _check_given(top: TopLevel, records: Mapping[str, Mapping[str, Any]]) -> None:
     for name in _OF_COLLECTIONS:
-        # Where there are no coordinates the region or the images say where they are.
-        if getattr(top, name) is None and name != "coordinates":
+        if name == "coordinates" and (top.region or image_places.may_tell(records)):
+            continue  # the region or the images say where they are
+        if getattr(top, name) is None:
             doc = params.names(TopLevel)[name].metadata["doc"]
             raise ConfigError(f'config: the setting "{name}" must be given ({doc})')
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pyveg import formats
 from pyveg.core import bulk
 from pyveg.core.errors import ConfigError
+from pyveg.core.module import Planning
 from pyveg.core.params import setting
+from pyveg.core.types import Item
 from pyveg.earth.chips import SIZE, ChipGrid
 from pyveg.earth.indices import IndexSettings, settled
 from pyveg.earth.module import EarthJob, EarthModule
@@ -63,6 +65,23 @@ class VegetationImageProcessor(EarthModule[VegetationImageProcessorSettings]):
         if settings.RGB_bands:
             check_rgb(settings.RGB_bands, where)
         return settled(settings, where)
+
+    def items(
+        self, planning: Planning, settings: VegetationImageProcessorSettings
+    ) -> Sequence[Item]:
+        """Those of the downloader; images that are known to have no chip are refused now."""
+        del settings
+        for item in planning.before:
+            _, _, width, height = item.details.get("grid", {}).get(
+                "pixels", (None, None, SIZE, SIZE)
+            )
+            if min(width, height) < SIZE:
+                raise ConfigError(
+                    f'"{planning.scope.sequence}": the images are {width} x {height} pixels, '
+                    f"smaller than a chip, {SIZE} x {SIZE}",
+                    "give larger images, or leave out the Modules that measure chips",
+                )
+        return planning.before
 
     def run(self, job: EarthJob[VegetationImageProcessorSettings]) -> None:
         """Process one date."""

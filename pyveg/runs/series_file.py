@@ -7,9 +7,8 @@ place, the rain and the temperature. A unit stands in the heading, as in ``rain 
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,57 +25,19 @@ from pyveg.runs.delimited import (
     number,
     read_table,
 )
+from pyveg.runs.headings import ROLES, name_and_unit
 from pyveg.runs.results import Results
+from pyveg.runs.series_weather import UNITS, in_units_of_results
 from pyveg.runs.written_dates import WrittenDate, is_date, read_dates
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROLES: Mapping[str, tuple[str, ...]] = {
-    "date": (
-        *("date", "dates", "day", "datetime", "time", "timestamp", "system:time_start", "period"),
-        *("start_date", "end_date", "date_start", "date_end", "start", "end", "month", "year"),
-        *("week", "doy", "acquired", "acquisition_date", "sensing_date"),
-    ),
-    "place": ("place", "site", "station", "location", "plot"),
-    "rain": ("rain", "rainfall", "precipitation", "precip", PRECIPITATION),
-    "temperature": ("temperature", "temp", "air_temperature", TEMPERATURE),
-}
-"""What a column says -> headings that it goes by."""
 RESERVED = frozenset({"step", "chip", "collection", "latitude", "longitude", "valid_fraction"})
 """Columns of the tables of an analysis that no value can be called."""
 ENDINGS = (".csv", ".tsv", ".txt")
-_UNIT = re.compile(r"(?P<name>.*?)\s*(?:\((?P<a>[^()]*)\)|\[(?P<b>[^\[\]]*)\])\s*")
 _THOUSANDS = re.compile(r"-?\d{1,3}\.\d{3}")
-_SUFFIX = re.compile(r"(?P<name>.+)_(?P<unit>mm|cm|m|c|k|degc|celsius|kelvin)", re.IGNORECASE)
 
-
-@dataclass(frozen=True)
-class _Unit:
-    """How numbers of a unit become those of results, and what they can be there."""
-
-    convert: Callable[[float], float]
-    low: float
-    high: float
-
-
-# Most rain that was ever measured: 1.8 m in a day, 9.3 m in a month, 26.5 m in a year.
-_METRES = _Unit(lambda x: x, 0, 27)
-_KELVIN = _Unit(lambda x: x, 150, 350)
-UNITS: Mapping[str, Mapping[str, _Unit]] = {
-    "rain": {
-        "m": _METRES,
-        "cm": _Unit(lambda x: x / 100, 0, 27),
-        "mm": _Unit(lambda x: x / 1000, 0, 27),
-    },
-    "temperature": {
-        "K": _KELVIN,
-        "°C": _Unit(lambda x: x + 273.15, 150, 350),
-    },
-}
-"""Role -> unit -> how to read it. Results have rain in m per period, and temperature in K."""
-_SPELLINGS = {"c": "°C", "degc": "°C", "celsius": "°C", "deg c": "°C", "ºc": "°C", "kelvin": "K"}
-_OWN_UNITS = {PRECIPITATION: "m", TEMPERATURE: "K"}
 
 _WEATHER = "weather"
 """What the collection of rain and temperature is called."""
@@ -187,7 +148,7 @@ def series_of(table: TextTable, name: str) -> list[GivenSeries]:
         _check_values(table, column, numbers[column])
     notes = [f"columns that are not used: {listed(left_out)}"] if left_out else []
     for role, column in weather.items():
-        numbers[column], note = _weather(table, role, column, numbers[column])
+        numbers[column], note = in_units_of_results(table, role, column, numbers[column])
         notes += [note] if note else []
     read = _Read(dates, numbers, _metrics(table, values), weather)
     places = _places(table, roles, name)
@@ -219,24 +180,11 @@ def _text(value: Any) -> str:
     return f"{text}0" if _THOUSANDS.fullmatch(text) else text
 
 
-def _plain(heading: str) -> tuple[str, str]:
-    """Name and unit in a heading: ``"Rain (mm)"`` -> ``("rain", "mm")``."""
-    match = _UNIT.fullmatch(heading.strip())
-    if match is not None:
-        return match["name"].strip().lower(), (match["a"] or match["b"] or "").strip()
-    small = heading.strip().lower()
-    suffix = _SUFFIX.fullmatch(small)
-    weather = (*ROLES["rain"], *ROLES["temperature"])
-    if suffix is not None and suffix["name"] in weather:
-        return suffix["name"], suffix["unit"]
-    return small, ""
-
-
 def _roles(table: TextTable) -> dict[str, list[str]]:
     """Role -> the columns that have it; each at most one, and the date exactly one."""
     roles: dict[str, list[str]] = {}
     for column in table.columns:
-        name, _ = _plain(column)
+        name, _ = name_and_unit(column)
         role = next((role for role, names in ROLES.items() if name in names), "")
         if not role and _all_dates(table.cells(column)):
             role = "date"
@@ -267,7 +215,7 @@ def _values(table: TextTable, roles: Mapping[str, list[str]]) -> tuple[list[str]
     taken = {column for columns in roles.values() for column in columns}
     rest = [c for c in table.columns if c not in taken and not _is_index(table, c)]
     shares = {column: _share_of_numbers(table.cells(column)) for column in rest}
-    names = {column: _plain(column)[0] for column in rest}
+    names = {column: name_and_unit(column)[0] for column in rest}
     values = [
         column
         for column in rest
@@ -301,7 +249,7 @@ def _share_of_numbers(cells: Sequence[Cell]) -> float:
 
 def _check_values(table: TextTable, column: str, numbers: Sequence[float]) -> None:
     """Refuse numbers that stand for none, and indices in another scale."""
-    index = _plain(column)[0] in INDICES
+    index = name_and_unit(column)[0] in INDICES
     for cell, value in zip(table.cells(column), numbers, strict=True):
         if value in MARKERS:
             raise DataError(
@@ -313,49 +261,6 @@ def _check_values(table: TextTable, column: str, numbers: Sequence[float]) -> No
                 f"{cell.where}: {cell.text} cannot be, since such an index lies between -1 and 1",
                 "divide by the scale of the product, such as 10,000",
             )
-
-
-def _weather(
-    table: TextTable, role: str, column: str, numbers: Sequence[float]
-) -> tuple[list[float], str]:
-    """Weather in the units of results, and a note where its unit was told by its numbers."""
-    name, said = _plain(column)
-    said = said or _OWN_UNITS.get(name, "")
-    unit = _SPELLINGS.get(said.lower(), said)
-    known = UNITS[role]
-    if unit and unit not in known:
-        raise DataError(
-            f'{table.name}, column "{column}": the unit {unit} of {role} is not known',
-            f"give {role} in {' or '.join(known)}, in sum or mean over each period",
-        )
-    note = ""
-    if not unit:
-        unit = _unit_by_numbers(table, role, column, [x for x in numbers if math.isfinite(x)])
-        note = f'{role} was taken as {unit} by its range; write "{role} ({unit})" to say so'
-    converted = [known[unit].convert(value) for value in numbers]
-    for cell, value in zip(table.cells(column), converted, strict=True):
-        if math.isfinite(value) and not known[unit].low <= value <= known[unit].high:
-            raise DataError(
-                f"{cell.where}: {role} of {cell.text} {unit} cannot be",
-                f"say its unit in the heading, as in {role} ({next(iter(known))})",
-            )
-    return converted, note
-
-
-def _unit_by_numbers(table: TextTable, role: str, column: str, numbers: Sequence[float]) -> str:
-    """The unit that numbers can only be in."""
-    low, high = min(numbers, default=0.0), max(numbers, default=0.0)
-    if role == "temperature":
-        units = ["K"] if low > 150 else ["°C"] if high < 70 else []
-    else:  # 1 mm as the most of all periods is no rain at all, and 5 m more than falls in dry lands
-        units = ["m"] if high <= 1 else ["mm"] if high > 5 else []
-    if not units:
-        raise DataError(
-            f'{table.name}, column "{column}": its numbers, {low:g} to {high:g}, do not tell in '
-            "which unit they are",
-            f'write the unit into the heading, as in "{role} ({list(UNITS[role])[-1]})"',
-        )
-    return units[0]
 
 
 def _metrics(table: TextTable, columns: Sequence[str]) -> dict[str, Metric]:
@@ -373,7 +278,7 @@ def _metrics(table: TextTable, columns: Sequence[str]) -> dict[str, Metric]:
 
 def _metric(column: str, name: str) -> Metric:
     """What is known of a column of values."""
-    plain, unit = _plain(column)
+    plain, unit = name_and_unit(column)
     identifier = re.sub(r"\W+", "_", plain).strip("_") or "value"
     label = column.partition("(")[0].partition("[")[0].strip() or "value"
     return Metric(

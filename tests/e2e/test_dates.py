@@ -28,7 +28,7 @@ def _job(folder: Path, **more: Any) -> dict[str, Any]:
     return {
         "name": "dates",
         "output_location": str(folder.parent / "job"),
-        "coordinates": (27.002, 11.577),
+        "coordinates": (27.95, 11.57),
         "date_range": ["2015-07-01", "2015-10-01"],
         "data_collections": {"S2": record},
         "collections_to_use": ["S2"],

@@ -89,6 +89,8 @@ def test_a_geojson_that_is_none(tmp_path: Path, text: str, words: str) -> None:
         "id\tLatitude\tLongitude\nA\t11.57\t27.95\n",
         '\ufeffsep=|\nid|lat|lon|region_size\nA|"11.57"|27.95|\n',
         "id,latitude,longitude,note\nA,11.57,27.95,ok\nB,x,y,bad\n",
+        "id,Latitude (°N),Longitude [deg]\nA,11.57,27.95\n",
+        'id,latitude,longitude\nA,"11,57","27,95"\n',
     ],
 )
 def test_a_row_of_a_table_however_it_is_separated(tmp_path: Path, text: str) -> None:
@@ -114,6 +116,10 @@ def test_a_row_of_a_table_however_it_is_separated(tmp_path: Path, text: str) -> 
         ("id,latitude,longitude,region_size\nA,11.57,27.95,-1\n", "is no size"),
         ("id;latitude;longitude\nA;11,570;27,950\n", "can be read in two ways"),
         ("id,longitude\nA,27.95\n", 'row "A" has no latitude'),
+        ("id,lat,lon,region_size (km)\nA,11.57,27.95,8\n", '"region_size (km)" is in km'),
+        ("id,x (m),y (m)\nA,500000,5000000\n", '"x (m)" is in m'),
+        ("id,latitude,longitude\nA,11.57N,27.95E\n", "'27.95E' is no number"),
+        ("id,latitude,longitude\nA,11°34',27°57'\n", "is no number"),
         ("latitude,longitude\n", "has a heading and no rows"),
     ],
 )
