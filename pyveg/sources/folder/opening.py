@@ -256,6 +256,8 @@ def _by_points(points: Any, crs: Any, path: Path, size: tuple[int, int]) -> Grou
 
     with _readable(path, "its ground control points cannot be used"):
         fit = from_gcps(points)
+        if not _possible(tuple(map(float, fit[:6]))):
+            raise formats.FormatError("its ground control points cannot be used")
         there = [~fit @ (point.x, point.y) for point in points]
     off = max(max(abs(c - p.col), abs(r - p.row)) for (c, r), p in zip(there, points, strict=True))
     if off > GCP_TOLERANCE:

@@ -316,6 +316,14 @@ def test_points_that_no_affine_transform_fits(tmp_path: Path) -> None:
         survey(tmp_path, DAYS[:1])
 
 
+def test_points_that_lie_on_one_another(tmp_path: Path) -> None:
+    gcps = [GroundControlPoint(r, c, HERE[2], HERE[5]) for r, c in ((0, 0), (0, 9), (9, 0), (9, 9))]
+    for band, array in bands().items():
+        write(tmp_path / DAYS[0] / f"RAW/download.{band}.tif", array, transform=None, gcps=gcps)
+    with pytest.raises(ConfigError, match="ground control points cannot be used"):
+        survey(tmp_path, DAYS[:1])
+
+
 FAR = {
     "southern hemisphere": ("EPSG:32721", (10.0, 0.0, 300_000.0, 0.0, -10.0, 8_600_000.0)),
     "across 180 degrees": ("EPSG:32660", (10.0, 0.0, 833_500.0, 0.0, -10.0, 200_000.0)),
