@@ -139,6 +139,25 @@ def test_five_scenes_in_six_forms(form: Callable[[], dict[str, Any]]) -> None:
         assert f"{CLOUDY[0]} and 1 more skipped: no clear pixel" in result.output
 
 
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_real_scenes_in_six_forms(
+    form: Callable[[], dict[str, Any]], shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sentinel-2 over Slovenia, of which two dates are cloud."""
+    import rasterio
+
+    def real(seed: int = 0) -> dict[str, Any]:
+        images = {}
+        for band in BANDS:
+            name = shared_data / f"sentinel2_slovenia/{DAYS[seed]}/RAW/download.{band}.tif"
+            with rasterio.open(name) as file:
+                images[band] = file.read(1)[:100]
+        return images
+
+    monkeypatch.setitem(globals(), "bands", real)
+    test_five_scenes_in_six_forms(form)
+
+
 def test_the_same_chip_is_the_same_ground() -> None:
     for seed, day in enumerate(DAYS):
         images = bands(seed=seed)
