@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, PyvegError, ServiceAwayError
-from pyveg.core.layout import manifest_key
 from pyveg.core.module import settings_of
 from pyveg.core.ports import Store
 from pyveg.core.tasks import Step, Task, TaskGraph
+from pyveg.runs.run import open_run
 
 LIMIT = 12.0
 """Seconds after which a look that has not ended counts for nothing: the service is slow."""
@@ -70,7 +70,7 @@ def check(graph: TaskGraph, resumed: Store | None, far_modes: Collection[str]) -
         If nothing can be done: no service that is needed is there or lets this user in, and
         nothing is stored, or was done before.
     """
-    done = set() if resumed is None else set(resumed.list(manifest_key("").removesuffix(".json")))
+    done = set() if resumed is None else open_run(resumed).proven_tasks()
     outlooks = [_outlook(tasks, done, far_modes) for tasks in _first(graph)]
     _look(outlook for outlook in outlooks if outlook.lacking)
     away = [outlook for outlook in outlooks if outlook.error is not None]
@@ -96,7 +96,7 @@ def _outlook(tasks: list[Task], done: Collection[str], far_modes: Collection[str
     if step.run_mode in far_modes:
         return _Outlook(step, some=True, lacking=False)
     cls = registry.load("module", step.module)
-    items = [task.item for task in tasks if manifest_key(task.id) not in done]
+    items = [task.item for task in tasks if task.id not in done]
     some, lacking = len(items) < len(tasks), len(items) > MOST_ITEMS
     some |= lacking
     for at_hand in cls().at_hand(step.scope, items[:MOST_ITEMS], settings_of(cls, step.settings)):

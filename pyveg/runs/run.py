@@ -293,6 +293,12 @@ class Run:
         """
         return self.pipeline.plan().states(self.store)
 
+    def proven_tasks(self) -> set[str]:
+        """Ids of Tasks that have left a manifest, whether it is still valid or not."""
+        folder = f"{PRIVATE}/manifests/"
+        keys = self.store.list(folder)
+        return {key.removeprefix(folder).removesuffix(".json") for key in keys}
+
     def failed_tasks(self) -> set[str]:
         """Keys under which it keeps Tasks that have failed."""
         return set(self.store.list(f"{PRIVATE}/failed/"))
