@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, PyvegError, ServiceAwayError
 from pyveg.core.module import settings_of
-from pyveg.core.ports import Store
 from pyveg.core.tasks import Step, Task, TaskGraph
-from pyveg.runs.run import open_run
 
 LIMIT = 12.0
 """Seconds after which a look that has not ended counts for nothing: the service is slow."""
@@ -48,14 +46,14 @@ class _Outlook:
             self.error = error
 
 
-def check(graph: TaskGraph, resumed: Store | None, far_modes: Collection[str]) -> list[str]:
+def check(graph: TaskGraph, done: Collection[str], far_modes: Collection[str]) -> list[str]:
     """Look at each service that will be asked, at all of them at once.
 
     Parameters
     ----------
     graph : TaskGraph
-    resumed : Store or None
-        The Store of the run that is to be finished; None for a new one.
+    done : collection of str
+        Ids of Tasks that an earlier attempt has done.
     far_modes : collection of str
         Run modes of which Tasks may run on other machines; these may reach what this one does not.
 
@@ -70,7 +68,6 @@ def check(graph: TaskGraph, resumed: Store | None, far_modes: Collection[str]) -
         If nothing can be done: no service that is needed is there or lets this user in, and
         nothing is stored, or was done before.
     """
-    done = set() if resumed is None else open_run(resumed).proven_tasks()
     outlooks = [_outlook(tasks, done, far_modes) for tasks in _first(graph)]
     _look(outlook for outlook in outlooks if outlook.lacking)
     away = [outlook for outlook in outlooks if outlook.error is not None]

@@ -225,7 +225,8 @@ def start(
     begin = time.perf_counter()
     pipeline, graph = prepared.pipeline, prepared.plan.graph
     far = far_modes(pipeline, graph)
-    away = reachable.check(graph, prepared.resumed, far)
+    done = open_run(prepared.resumed).proven_tasks() if prepared.resumed else set()
+    away = reachable.check(graph, done, far)
     warnings = (*prepared.plan.warnings, *away)
     with _claimed(prepared) as claimed, ExitStack() as stack:
         store, lock = claimed

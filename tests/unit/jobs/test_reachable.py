@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from pyveg.core.errors import ConfigError, ServiceAwayError
-from pyveg.core.layout import manifest_key
 from pyveg.core.tasks import TaskGraph
 from pyveg.earth.periods import period_of
 from pyveg.earth.source import Reachable
@@ -23,7 +22,6 @@ from pyveg.sources.earth_engine import credentials
 from pyveg.sources.earth_engine.source import EarthEngineSource
 from pyveg.sources.open_meteo import OpenMeteoSource
 from pyveg.sources.stac.source import StacSource
-from pyveg.storage.memory import MemoryStore
 from pyveg.testing.earth_engine import StandIn
 from pyveg.testing.http_answers import answering, silent
 
@@ -65,7 +63,7 @@ def test_no_network(graph_of: Any) -> None:
         graph = graph_of(stack.enter_context(silent()), stack.enter_context(silent()))
         begin = time.monotonic()
         with pytest.raises(ServiceAwayError) as error:
-            reachable.check(graph, None, ())
+            reachable.check(graph, (), ())
         assert time.monotonic() - begin < 8
     text = str(error.value)
     assert text.count("cannot be reached: it does not answer") == 2
@@ -74,9 +72,9 @@ def test_no_network(graph_of: Any) -> None:
 
 def test_one_service_of_two(graph_of: Any) -> None:
     with answering(200, {}) as url:
-        (note,) = reachable.check(graph_of(imagery=url), None, ())
+        (note,) = reachable.check(graph_of(imagery=url), (), ())
         assert "the weather archive 127.0.0.1:9 cannot be reached: it refuses" in note
-        assert reachable.check(graph_of(url, url), None, ()) == []
+        assert reachable.check(graph_of(url, url), (), ()) == []
 
 
 def test_an_answer_that_is_stored(graph_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,40 +82,37 @@ def test_an_answer_that_is_stored(graph_of: Any, monkeypatch: pytest.MonkeyPatch
     graph, asked = graph_of(), []
     months = {"2021-01-16"}
     monkeypatch.setattr(StacSource, "has", lambda _, request: request.item.name in months)
-    (note,) = reachable.check(graph, None, ())
+    (note,) = reachable.check(graph, (), ())
     assert note.endswith("what needs no service is done")
     months |= {task.item.name for task in graph}
     monkeypatch.setattr(OpenMeteoSource, "has", lambda *_: True)
     for source in (StacSource, OpenMeteoSource):
         monkeypatch.setattr(source, "reach", lambda *_: asked.append(1))
-    assert reachable.check(graph, None, ()) == []
+    assert reachable.check(graph, (), ()) == []
     assert asked == []
 
 
 def test_a_run_of_which_a_part_is_done(graph_of: Any) -> None:
-    graph, store = graph_of(), MemoryStore()
+    graph = graph_of()
     with pytest.raises(ServiceAwayError):
-        reachable.check(graph, store, ())
-    tasks = [task for task in graph if not task.after]
-    store.write(manifest_key(tasks[0].id), b"{}")
-    assert len(reachable.check(graph, store, ())) == 1
-    for task in tasks:
-        store.write(manifest_key(task.id), b"{}")
-    assert reachable.check(graph, store, ()) == []
+        reachable.check(graph, (), ())
+    ids = {task.id for task in graph if not task.after}
+    assert len(reachable.check(graph, {min(ids)}, ())) == 1
+    assert reachable.check(graph, ids, ()) == []
 
 
 def test_other_machines_may_reach_what_this_one_does_not(graph_of: Any) -> None:
     graph = TaskGraph(
         replace(task, step=replace(task.step, run_mode="batch")) for task in graph_of()
     )
-    assert reachable.check(graph, None, {"batch"}) == []
+    assert reachable.check(graph, (), {"batch"}) == []
 
 
 def test_very_many_items_are_not_all_looked_at(
     graph_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reachable, "MOST_ITEMS", 2)
-    (note,) = reachable.check(graph_of(), None, ())
+    (note,) = reachable.check(graph_of(), (), ())
     assert "cannot be reached" in note, "a look at some is no reason to refuse the others"
 
 
@@ -128,7 +123,7 @@ def test_a_service_that_is_slow_is_no_reason(
     monkeypatch.setattr(StacSource, "reach", lambda _: time.sleep(2))
     monkeypatch.setattr(OpenMeteoSource, "reach", lambda _: time.sleep(2))
     begin = time.monotonic()
-    assert reachable.check(graph_of(), None, ()) == []
+    assert reachable.check(graph_of(), (), ()) == []
     assert time.monotonic() - begin < 1.5
 
 
@@ -140,7 +135,7 @@ def test_what_a_look_breaks_of_is_not_hidden(
 
     monkeypatch.setattr(StacSource, "reach", broken)
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        reachable.check(graph_of(), None, ())
+        reachable.check(graph_of(), (), ())
 
 
 @pytest.fixture
@@ -164,7 +159,7 @@ def test_no_sign_in(earth_engine: TaskGraph, monkeypatch: pytest.MonkeyPatch) ->
     for variable in (credentials.TOKEN, credentials.KEY_FILE):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(ServiceAwayError, match="no sign-in was found; run `earthengine auth"):
-        reachable.check(earth_engine, None, ())
+        reachable.check(earth_engine, (), ())
 
 
 def test_a_sign_in_that_is_refused(earth_engine: TaskGraph) -> None:
@@ -174,9 +169,9 @@ def test_a_sign_in_that_is_refused(earth_engine: TaskGraph) -> None:
             return self._respond(403, b'{"error": {"message": "not registered", "code": 403}}')
 
     with Closed().instead(fresh=True), pytest.raises(ServiceAwayError, match="register the proj"):
-        reachable.check(earth_engine, None, ())
+        reachable.check(earth_engine, (), ())
     with StandIn().instead():
-        assert reachable.check(earth_engine, None, ()) == []
+        assert reachable.check(earth_engine, (), ()) == []
 
 
 def test_a_key_file_that_is_none(write_config: Any, tmp_path: Path) -> None:
@@ -188,7 +183,7 @@ def test_a_key_file_that_is_none(write_config: Any, tmp_path: Path) -> None:
         special_config={"Sentinel2": key},
     )
     with pytest.raises(ConfigError, match=r"the key file .* cannot be used"):
-        reachable.check(load_pipeline(path).plan().graph, None, ())
+        reachable.check(load_pipeline(path).plan().graph, (), ())
 
 
 @pytest.mark.parametrize("source", [StacSource, OpenMeteoSource, EarthEngineSource])
