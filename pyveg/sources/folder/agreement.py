@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,6 +20,7 @@ Tile = Sequence[Placed]
 Days = Mapping[str, Sequence[Tile]]
 
 WARP = "set regrid = True to warp all images to one grid, or take the file out"
+PLACE = "keep the images of each place in a folder of its own"
 MOST_TROUBLED = 1 / 3
 """Share of the dates that may lie on another grid; with more there is no grid that most have."""
 
@@ -32,7 +34,9 @@ class Agreement:
     like: Placed | None = None
     """A file that lies on it."""
     troubles: dict[str, str] = field(default_factory=dict)
-    """Date -> what is wrong with it."""
+    """Date -> why it cannot be laid on the grid."""
+    apart: dict[str, str] = field(default_factory=dict)
+    """Date -> that it shows little of the ground of the others; the rest of it is missing."""
     told: list[str] = field(default_factory=list)
     """What the user should know."""
 
@@ -57,10 +61,12 @@ def agree(days: Days, *, regrid: bool = False) -> Agreement:
         _by_size(days, made)
     else:
         _by_place(days, made, regrid=regrid)
-    if made.troubles and len(made.troubles) > MOST_TROUBLED * len(days):
-        day, wrong = next(iter(made.troubles.items()))
-        raise ConfigError(f"{day}: {wrong}", WARP)
+    odd = made.troubles | made.apart
+    if len(odd) > MOST_TROUBLED * len(days):
+        day, wrong = next(iter(odd.items()))
+        raise ConfigError(f"{day}: {wrong}", WARP if made.troubles else PLACE)
     made.told += [f"{day} will fail: {wrong}" for day, wrong in made.troubles.items()]
+    made.told += [f"{day}: {text}: the rest of it is missing" for day, text in made.apart.items()]
     return made
 
 
@@ -122,24 +128,38 @@ def _by_place(days: Days, made: Agreement, *, regrid: bool) -> None:
 
 
 def _window(boxes: Mapping[str, Box], days: Days, like: Placed, made: Agreement) -> Box:
-    """What all dates cover; those that leave less than a chip of it are in trouble."""
-    turned = grid.north_up(like.ground)
-    first = next(
-        (box for day, box in boxes.items() if like in chain.from_iterable(days[day])),
-        (0, 0, turned.width, turned.height),
-    )
-    window = first
+    """What all dates cover; those that would leave less than a chip of it are apart."""
+    if not boxes:
+        return 0, 0, like.ground.width, like.ground.height
+    window = first = _usual(list(boxes.values()))
+    usual = next(day for day, box in boxes.items() if box == first)
     for day, box in boxes.items():
         shared = grid.common([window, box])
-        least = 1 if min(_sides(window)) < SIZE else SIZE
-        if min(_sides(shared)) >= least:
+        if _share(window, box):
             window = shared
         else:
-            made.troubles[day] = (
-                f"{days[day][0][0].path} and {like.path} share less ground than a chip of "
-                f"{SIZE} x {SIZE} pixels"
+            made.apart[day] = (
+                f"{days[day][0][0].path} and {days[usual][0][0].path} share less ground than a "
+                f"chip of {SIZE} x {SIZE} pixels"
             )
     return window
+
+
+def _usual(boxes: Sequence[Box]) -> Box:
+    """The box that shares ground with most of the others, the first of equals."""
+    counts = Counter(boxes)
+
+    def shared_by(box: Box) -> int:
+        # Both ways, or a strip that is narrower than a chip would do for all.
+        return sum(n for one, n in counts.items() if _share(box, one) and _share(one, box))
+
+    return max(counts, key=shared_by)
+
+
+def _share(window: Box, box: Box) -> bool:
+    """Whether two boxes share a chip, or any pixel where one of them is smaller than that."""
+    least = 1 if min(*_sides(window)) < SIZE else SIZE
+    return min(_sides(grid.common([window, box]))) >= least
 
 
 def _sides(box: Box) -> tuple[int, int]:

@@ -135,13 +135,27 @@ class Finder:
             return self._anywhere(names, band)
         called = self._called(band)
         found = bands.of_band(names, called)
-        if not found and self.layout is not None:
-            more = self.layout.spellings
-            found = [n for n in names if n.band.upper() in more(called, n.tile)]
+        if self.layout is not None:
+            self._check_sensors(self.layout, called)
+            tiles, more = {name.tile for name in found}, self.layout.spellings
+            found += [
+                n for n in names if n.tile not in tiles and n.band.upper() in more(called, n.tile)
+            ]
         if self.way == "pattern" and self.pattern.has_bands:
             return found
         # A file of several bands is without a band in its name.
         return found or [name for name in names if not name.band]
+
+    def _check_sensors(self, layout: Layout, band: str) -> None:
+        """Refuse a name that means different bands in files of different satellites."""
+        sensors = {name.tile.split(".")[0] for name in self._of_one_form}
+        clashing = layout.clashing.get(bands.spellings(band)[-1])
+        if clashing and len(sensors) > 1:
+            raise DataError(
+                f'"{band}" is {clashing} in files of {" and ".join(sorted(sensors))}, which '
+                f"{self.root} both has",
+                "name a band that both have; near infrared is B8A of both",
+            )
 
     def _anywhere(self, names: Sequence[Name], band: str) -> list[Name]:
         for spelling in bands.spellings(self._called(band)):

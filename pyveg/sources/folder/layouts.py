@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Layout:
     """Name of a file -> its bands, where it has several."""
     spellings: Callable[[str, str], tuple[str, ...]] = lambda _band, _tile: ()
     """More names of a band in files of a tile."""
+    clashing: Mapping[str, str] = field(default_factory=dict)
+    """Names by the last of their spellings that are different bands of different satellites."""
 
     def read(self, path: Path) -> Name | None:
         """What a file's name says; None for one of another kind."""
@@ -104,6 +106,14 @@ HLS = Layout(
     "%Y%j",
     "Fmask",
     spellings=_hls,
+    clashing={
+        "band5": "near infrared (L30) and red edge (S30)",
+        "band6": "short-wave infrared (L30) and red edge (S30)",
+        "band7": "short-wave infrared (L30) and red edge (S30)",
+        "band9": "cirrus (L30) and water vapour (S30)",
+        "band10": "thermal (L30) and cirrus (S30)",
+        "band11": "thermal (L30) and short-wave infrared (S30)",
+    },
 )
 PLANET = Layout(
     "planet",

@@ -110,6 +110,22 @@ def test_georeferencing_that_cannot_be(tmp_path: Path, transform: Any, regrid: b
     assert source.fetch(requests[1]).rasters
 
 
+def test_a_date_of_little_common_ground(tmp_path: Path) -> None:
+    """It shrinks no window: what it does not show is missing. Two places are refused."""
+    for day in DAYS[1:]:
+        write_date(tmp_path, day, bands())
+    write_date(tmp_path, DAYS[0], {b: a[:, 70:] for b, a in bands().items()}, transform=moved(70))
+    made, told = scenes(tmp_path)
+    assert "share less ground than a chip of 50 x 50 pixels: the rest of it is missing" in told
+    assert grids(made) == {(UTM33, HERE, (100, 100))}
+    assert not made[0].rasters["B8"].array[:, :70].any()
+    assert np.array_equal(made[0].rasters["B8"].array[:, 70:], bands()["B8"][:, 70:])
+    write_date(tmp_path, DAYS[0], bands(), transform=moved(5000))
+    with pytest.raises(ConfigError, match="share less ground than a chip") as caught:
+        survey(tmp_path, DAYS[:2])
+    assert "folder of its own" in caught.value.cure
+
+
 def test_a_band_that_covers_other_ground(tmp_path: Path) -> None:
     images = bands()
     for band, array in images.items():

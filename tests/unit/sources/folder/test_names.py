@@ -250,6 +250,27 @@ def test_a_hls_folder(tmp_path: Path) -> None:
         assert scene.record["mask"]["masked_fraction"] == pytest.approx(1 - clear.mean())
 
 
+def test_both_satellites_of_hls_on_one_day(tmp_path: Path) -> None:
+    """The first valid pixel of them; names that mean two bands are refused."""
+    images = bands()
+    for product, nir in (("L30", "B05"), ("S30", "B8A")):
+        for band, name in {"B4": "B04", "B8": nir, "x": "B06"}.items():
+            array = images.get(band, images["B4"]).astype("int16")
+            if product == "L30":
+                array[:, :40] = -9999
+            path = tmp_path / f"HLS.{product}.T33TVL.2015242T100016.v2.0.{name}.tif"
+            write(path, array, nodata=-9999)
+    made = source(tmp_path)
+    scene = fetch(made, ("B4", "B8A"))
+    assert np.array_equal(scene.rasters["B8A"].array, images["B8"])
+    assert scene.record["joined"] == "2 tiles, first valid pixel"
+    with pytest.raises(DataError, match=r'"B05" is near infrared \(L30\) and red edge \(S30\)'):
+        fetch(made, ("B4", "B05"))
+    for path in tmp_path.glob("*S30*"):
+        path.unlink()
+    assert fetch(source(tmp_path), ("B4", "B05")).rasters
+
+
 @pytest.mark.parametrize(
     ("kind", "order"),
     [
