@@ -11,6 +11,7 @@ import os
 import re
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,8 @@ def load(given: str | Path | None = None) -> AzureConfig:
     path = find(given)
     where = str(path) if path else "environment"
     settings = _run(path) if path else {}
+    if path:
+        secrets.know_file(path)
     for name in settings:
         if name not in SETTINGS:
             raise UnknownNameError("setting", name, SETTINGS, where)
@@ -162,6 +165,15 @@ def load(given: str | Path | None = None) -> AzureConfig:
     secrets.know(*(getattr(config, name) for name in _SECRETS))
     _check(config, where)
     return config
+
+
+def learn() -> None:
+    """Have this process know the file and its keys, if there are any, so that none gets out."""
+    with suppress(ConfigError):  # whoever needs it says what is wrong with it
+        path = find()
+        if path is not None:
+            secrets.know_file(path)
+        load()
 
 
 def with_given(config: AzureConfig, given: Mapping[str, Any], where: str) -> AzureConfig:

@@ -58,12 +58,23 @@ _FRESH = 1.0
 """Seconds that a look at the environment holds for; each message asks."""
 
 _known: set[str] = set()
+_files: set[str] = set()
 _seen: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
 
 
 def know(*secrets: str) -> None:
     """Tell this process secrets that it must not show, such as the key of an account."""
     _known.update(secret for secret in secrets if len(secret) >= SHORTEST)
+
+
+def know_file(path: str | os.PathLike[str]) -> None:
+    """Tell this process a file that holds secrets, and that nobody else may be given."""
+    _files.add(os.path.realpath(path))
+
+
+def is_secret_file(path: str | os.PathLike[str]) -> bool:
+    """Whether it is such a file, by whatever path."""
+    return bool(_files) and os.path.realpath(path) in _files
 
 
 def known() -> frozenset[str]:

@@ -53,6 +53,9 @@ class CommandAfterDashes(TakesOlderOptions):
 @click.option(
     "--allow_no_output", is_flag=True, default=None, help="An item without output has not failed."
 )
+@click.option(
+    "--link_inputs", is_flag=True, default=None, help="Give links to large inputs, not copies."
+)
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Set a variable of the program.")
 @click.option("--pass_env", multiple=True, metavar="NAME", help="Pass on a variable of yours.")
 @click.option("--timeout", type=float, help="Limit for one item, minutes.")

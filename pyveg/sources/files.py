@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import os
 import posixpath
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import IO
 from urllib.parse import quote_from_bytes
 
@@ -34,6 +35,20 @@ from pyveg.sources import remote_files
 
 LIST = "@"
 """Begins the name of a file that lists inputs."""
+_NO_FILES = (
+    (S_ISDIR, "a folder"),
+    (S_ISFIFO, "a pipe"),
+    (S_ISSOCK, "a socket"),
+    (S_ISCHR, "a device"),
+    (S_ISBLK, "a device"),
+)
+_MARKS = (
+    (BOM_UTF32_LE, "utf-32"),
+    (BOM_UTF32_BE, "utf-32"),
+    (BOM_UTF16_LE, "utf-16"),
+    (BOM_UTF16_BE, "utf-16"),
+)
+"""What a text begins with that is no UTF-8; the longer ones first."""
 _LOOKS = 32
 """Files of a list that are looked for at the same time."""
 
@@ -136,13 +151,28 @@ class FileInputs:
                     "give yourself permission to read it, and finish the run with --from_cache",
                 ) from error
             yield stream
+            if path is not None:
+                self.path(item)  # once more: it may have changed while it was read
 
 
 def _missing(where: str) -> DataError:
+    what = _what_it_is(where) if _is_local(where) else ""
     return DataError(
-        f"the input {where} is not there",
-        "put it there and finish the run with --from_cache, or leave it out",
+        f"the input {where} {what or 'is not there'}",
+        f"put {'a file' if what else 'it'} there and finish the run with --from_cache, or leave it "
+        "out",
     )
+
+
+def _what_it_is(path: str) -> str:
+    """Why what is at a path is no file; empty where nothing is."""
+    try:
+        if not Path(path).exists():
+            return "is a link to nothing" if Path(path).is_symlink() else ""
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+    return next((f"is no file: it is {what}" for is_one, what in _NO_FILES if is_one(mode)), "")
 
 
 def _is_local(where: str) -> bool:
@@ -158,7 +188,7 @@ def _pattern(text: str) -> _Pattern:
         return _Pattern(LIST + path, posixpath.dirname(path))
     text = text.removeprefix("file://")
     if not _is_local(text):
-        remote_files.refuse_password(text)
+        remote_files.refuse_secret(text)
         return _Pattern(text, _root(text))
     path = _absolute(text)
     if Path(path).is_dir():
@@ -266,20 +296,39 @@ def _look(path: str) -> InputFile:
 def _listed(path: str) -> Iterator[InputFile]:
     """What a list names. Paths in it are relative to its own folder."""
     try:
-        # Names need not be UTF-8, and editors of Windows put a mark before the first.
-        text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
-    except OSError as error:
+        text = _decoded(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"inputs: the list {path} cannot be read: {error.strerror}",
+            f"inputs: the list {path} cannot be read: {getattr(error, 'strerror', '') or error}",
             f"give {LIST} and the path of a text file with one input per line",
         ) from error
-    names = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    # Not splitlines, which takes characters for ends of lines that names may have.
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    names = [line for line in lines if line.strip() and not line.startswith("#")]
     # A list may name thousands of URLs, and a look at each is a request.
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
         yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), names)
 
 
+def _decoded(data: bytes) -> str:
+    """A list as text, in the encoding that its first bytes say.
+
+    Raises
+    ------
+    ValueError
+        If it is no text of lines.
+    """
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    if encoding is not None:
+        return data.decode(encoding)
+    if b"\0" in data:
+        raise ValueError("it has NULs in it, so it is no text, or one in UTF-16 without its mark")
+    # Names need not be UTF-8, and editors of Windows put a mark before the first.
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
 def _entry(name: str, folder: str) -> InputFile:
     if _is_local(name):
         return _look(_absolute(name, folder))
+    remote_files.refuse_secret(name)
     return InputFile(name, *remote_files.look(name))

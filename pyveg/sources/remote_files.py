@@ -26,6 +26,7 @@ from pyveg.core.errors import (
     UnknownNameError,
 )
 from pyveg.core.ports import Store
+from pyveg.core.secrets import has_secret, redacted
 
 _VERSIONS = (
     "ETag",
@@ -41,14 +42,13 @@ _VERSIONS = (
     "created",
 )
 """Where file systems keep what changes with a file, the surest first."""
-_PASSWORD = re.compile("//[^/@]*:[^/@]*@")
 
 
-def refuse_password(url: str) -> None:
-    """Raise `ConfigError` for an address with a password, without showing it."""
-    if _PASSWORD.search(url):
+def refuse_secret(url: str) -> None:
+    """Raise `ConfigError` for an address with a password or token, without showing it."""
+    if has_secret(url):
         raise ConfigError(
-            f"inputs: {_PASSWORD.sub('//', url)} was given with a password, and addresses are kept "
+            f"inputs: {redacted(url)} was given with a password or token, and addresses are kept "
             "with the run",
             "leave the password out of the address, and give it by the environment of fsspec",
         )
@@ -214,7 +214,7 @@ def _version(info: Mapping[str, Any]) -> str:
 def _file_system(url: str) -> tuple[Any, str]:
     import fsspec
 
-    refuse_password(url)
+    refuse_secret(url)
     protocol = url.partition("://")[0]
     try:
         fsspec.get_filesystem_class(protocol)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 import uuid
@@ -24,6 +23,7 @@ from pyveg.core.errors import (
     StoreError,
     UnknownNameError,
 )
+from pyveg.core.secrets import HIDDEN, has_secret, redacted
 from pyveg.storage.keys import PARTIAL, RESERVED
 from pyveg.storage.no_room import full, is_full, room_for_temporary_files
 
@@ -33,8 +33,6 @@ _FILE_LIKE = frozenset(
 """Protocols where others see a file grow; elsewhere an object is put whole."""
 
 _NOTHING_THERE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-
-_PASSWORD = re.compile("//[^/@]*:[^/@]*@")
 
 
 class Objects:
@@ -218,10 +216,10 @@ def _protocol(url: str) -> str:
         raise ConfigError(
             f"{url}: a Store cannot be a chain of file systems", 'write it without "::"'
         )
-    if _PASSWORD.search(url):
+    if has_secret(url):
+        address = redacted(url).replace(f"{HIDDEN}@", "")
         raise ConfigError(
-            f"{_PASSWORD.sub('//', url)} was given with a password, and addresses are written to "
-            "logs",
+            f"{address} was given with a password, and addresses are written to logs",
             "leave the password out of the address, and give it by the environment, such as "
             "FSSPEC_SFTP_PASSWORD",
         )

@@ -5,16 +5,19 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from pyveg.caches import VARIABLE
+from pyveg.core import secrets
 from pyveg.core.errors import CommandError, ConfigError
 from pyveg.core.layout import PRIVATE, RUN_FILE
 from pyveg.core.ports import Store
@@ -40,8 +43,44 @@ _LEFT_OUT = (
     ".DS_Store",
     "node_modules",
     "*.egg-info",
-    "azure_config.py",  # it holds keys
 )
+_SECRET = (
+    "azure_config.py",
+    ".env",
+    ".env.*",
+    "*.env",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.kdbx",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    ".netrc",
+    "_netrc",
+    ".pypirc",
+    ".npmrc",
+    ".pgpass",
+    ".git-credentials",
+    ".htpasswd",
+    ".ssh",
+    ".aws",
+    ".azure",
+    ".kube",
+    ".docker",
+    ".gnupg",
+    ".boto",
+    ".s3cfg",
+)
+"""Names of files and folders that hold secrets; never a part of an application."""
+_CONFIG = re.compile(rb"^modules_to_use\s*=", re.MULTILINE)
+"""Stands in every config of pyveg."""
+_PIECE = 2**20
+_LONGEST_SECRET = 4096
+"""Bytes that a secret may have and be found where two pieces of a file meet."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -58,8 +97,8 @@ class Member:
 def in_folder(folder: Path, ignore: Sequence[str], job_files: Iterable[str] = ()) -> list[Member]:
     """Files of an application in a folder of this machine, sorted by name.
 
-    What can be made again, hidden folders of tools, environments, runs of pyveg and its
-    azure_config.py are no part of it; nor are files that belong to the job, such as inputs.
+    What can be made again, hidden folders of tools, environments and runs of pyveg are no part of
+    it; nor are files that belong to the job, such as inputs and the config, or that hold secrets.
 
     Parameters
     ----------
@@ -80,8 +119,8 @@ def in_folder(folder: Path, ignore: Sequence[str], job_files: Iterable[str] = ()
     others = set(job_files)
     members = [
         Member(name, os.access(path, os.X_OK), partial(_read, path))
-        for name, path in _walk(folder, (*_LEFT_OUT, *ignore))
-        if str(path) not in others
+        for name, path in _walk(folder, (*_LEFT_OUT, *_SECRET, *ignore))
+        if str(path) not in others and not _is_private(path)
     ]
     odd = next((m.name for m in members if not _is_text(m.name)), None)
     if odd is not None:
@@ -95,9 +134,47 @@ def in_folder(folder: Path, ignore: Sequence[str], job_files: Iterable[str] = ()
     return sorted(members, key=lambda member: member.name)
 
 
+def secrets_in(folder: Path, ignore: Sequence[str]) -> list[str]:
+    """Names of files that are left out since they hold secrets, or their names say so."""
+    packed = {name for name, _ in _walk(folder, (*_LEFT_OUT, *_SECRET, *ignore))}
+    every = list(_walk(folder, (*_LEFT_OUT, *ignore)))
+    return sorted(name for name, path in every if name not in packed or _has_secret(path))
+
+
+def is_secret(name: str, data: bytes) -> bool:
+    """Whether a file of a repository holds a secret, or its name or folder says so."""
+    parts = name.split("/")
+    return any(_ignored("", part, _SECRET) for part in parts) or secrets.holds_secret(data)
+
+
+def _is_private(path: Path) -> bool:
+    """Whether a file is a config of pyveg, or holds a secret."""
+    return _has_secret(path) or (path.suffix == ".py" and _is_config(path))
+
+
+def _has_secret(path: Path) -> bool:
+    if secrets.is_secret_file(path):
+        return True
+    # One that cannot be read is told when it is packed.
+    with suppress(OSError), path.open("rb") as stream:
+        before = b""
+        while data := stream.read(_PIECE):
+            if secrets.holds_secret(before + data):
+                return True
+            before = data[-_LONGEST_SECRET:]
+    return False
+
+
+def _is_config(path: Path) -> bool:
+    with suppress(OSError):
+        return _CONFIG.search(path.read_bytes()) is not None
+    return False
+
+
 def size_of(folder: Path, ignore: Sequence[str]) -> int:
     """Bytes of all files that would be packed."""
-    return sum(path.stat().st_size for _, path in _walk(folder, (*_LEFT_OUT, *ignore)))
+    files = _walk(folder, (*_LEFT_OUT, *_SECRET, *ignore))
+    return sum(path.stat().st_size for _, path in files)
 
 
 def digest_of(members: Iterable[Member]) -> str:
@@ -168,6 +245,20 @@ def _unpack(store: Store, digest: str, folder: Path) -> None:
             f"free some space, or set {VARIABLE} to another folder",
         ) from error
     readable_by_all(folder)
+
+
+def copied(application: Path, folder: Path) -> None:
+    """A fresh copy of an application, so that no item finds what another one has left in it.
+
+    Parameters
+    ----------
+    application : Path
+        Its folder on this machine, which nobody writes to.
+    folder : Path
+        Where the copy goes; what is there is removed.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(application, folder)
 
 
 def _walk(folder: Path, left_out: Sequence[str]) -> Iterator[tuple[str, Path]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +16,8 @@ from pyveg.core.errors import CommandError
 from pyveg.core.values import read_json
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_NO_ROOM = 75
+"""Exit code of a supervisor that has no room to tell how it went."""
 _WAIT = 30.0
 """How long a supervisor may take to end what it has in hand, seconds."""
 
@@ -108,20 +112,55 @@ def run(
                 if process.stdin is not None:
                     process.stdin.close()  # lets the supervisor end the program
             process.wait(_WAIT)
-    return _ended(status, time.monotonic() - begin)
+    if process.returncode == _NO_ROOM:
+        raise no_room(work)
+    return _ended(status, work, time.monotonic() - begin)
 
 
-def _ended(status: Path, seconds: float) -> Ended:
+def no_room(work: Path) -> CommandError:
+    """The error of a program for whose files there is no room."""
+    return CommandError(
+        f"no space is left in {work.parent}, where programs keep their temporary files",
+        "set TMPDIR to a folder with more, or take machines with larger disks",
+    )
+
+
+def _ended(status: Path, work: Path, seconds: float) -> Ended:
     try:
         document = read_json(status.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        document = {"begun": True}
+    if "error" in document:
+        return Ended(None, seconds, f"it cannot be started: {document['error']}")
+    if "code" not in document:
+        _end_all_of(work)
         raise CommandError(
             "the process that watched over the program was killed, perhaps for want of memory",
             "run fewer at once (n_workers), and finish the run with --from_cache",
-        ) from None
-    if "error" in document:
-        return Ended(None, seconds, f"it cannot be started: {document['error']}")
+        )
     return Ended(document["code"], seconds, document["ended"])
+
+
+def _end_all_of(work: Path) -> None:
+    """End what a program has started and its supervisor, which was killed, could not end.
+
+    They are known by the folder of their item, where they are or keep temporary files.
+    """
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        if pid != os.getpid() and _is_of(folder, f"{work}/"):
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _is_of(process: Path, work: str) -> bool:
+    """Whether a process, by its folder below /proc, is of the item with that folder."""
+    # Others' processes cannot be looked at, and some end at this moment.
+    with suppress(OSError):
+        if f"{(process / 'cwd').readlink()}/".startswith(work):
+            return True
+        return f"={work}".encode() in (process / "environ").read_bytes()
+    return False
 
 
 def passed_on(environment: Mapping[str, str], more: Sequence[str] = ()) -> dict[str, str]:

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from dataclasses import dataclass
@@ -136,7 +137,11 @@ def _make(folder: Path, application: Path, needs: str) -> None:
         _run([sys.executable, "-m", "venv", str(folder)], application, "venv")
         what = ["."] if needs == PROJECT else ["-r", needs]
         pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-        _run([*pip, "install", "-q", "--no-input", *what], application, f"pip, for {needs}")
+        # In a copy: what builds leave there is no part of the application.
+        with tempfile.TemporaryDirectory(prefix="pyveg-", ignore_cleanup_errors=True) as name:
+            copy = Path(name, application.name)
+            shutil.copytree(application, copy)
+            _run([*pip, "install", "-q", "--no-input", *what], copy, f"pip, for {needs}")
     except PyvegError as error:
         shutil.rmtree(folder, ignore_errors=True)
         failed.write_text(error.wrong, encoding="utf-8")

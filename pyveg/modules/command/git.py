@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from pyveg.core.errors import ConfigError
+from pyveg.core.secrets import HIDDEN, has_secret, redacted
 from pyveg.modules.command.places import machine_folder, only_one
 
 _FULL = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_PASSWORD = re.compile("//[^/@]*:[^/@]*@")
 _OF_ANOTHER = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
 """Set where pyveg is run by a hook of another repository."""
 _WAIT = 600.0
@@ -45,9 +45,10 @@ def resolve(repository: str, commit: str, where: str) -> str:
             f"{where}: neither repository nor commit may begin with a hyphen",
             "give an address, and an id, a tag or a branch",
         )
-    if _PASSWORD.search(repository):
+    if has_secret(repository):
+        address = redacted(repository).replace(f"{HIDDEN}@", "")
         raise ConfigError(
-            f"{where}: {_PASSWORD.sub('//', repository)} was given with a password",
+            f"{where}: {address} was given with a password",
             "leave it out; git has credential helpers and ssh keys for it",
         )
     clone = _mirror(repository, commit, where)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +28,8 @@ from pyveg.modules.command.settings import CommandSettings, settled
 
 _PYTHON = ("python", "python3")
 _LAST_LINES = 3
+_LEAST_FREE = 4096
+"""Bytes that are free on a disk which is not full."""
 _LONGEST_LINE = 300
 _MOST_OUTPUTS = 100
 """Names of outputs that the ledger lists for one item."""
@@ -88,10 +92,12 @@ class CommandModule(module.Module[CommandSettings]):
         CommandError
             If the environment cannot be made, the command fails or makes nothing.
         """
-        with _workplace() as work:
-            values = _values(job, work)
-            python = self._environment(job, values)
-            ended = self._try(job, work, values, python)
+        with _workplace() as work, _room_in(work):
+            application = _application(job)
+            values = _values(job, work, application)
+            python = self._environment(job, application)
+            ended = self._try(job, work, application, values, python)
+            _check_unchanged(job)
             made = _check(ended, job, work)
             # Also after a failure, of which stdout and stderr are the first thing to read.
             _keep(job, work, made)
@@ -99,17 +105,20 @@ class CommandModule(module.Module[CommandSettings]):
                 raise made
 
     @staticmethod
-    def _environment(job: Job[CommandSettings], values: Mapping[str, str]) -> Environment:
-        folder = values["application"]
-        if not folder:
+    def _environment(job: Job[CommandSettings], folder: Path | None) -> Environment:
+        if folder is None:
             return environment.environment_for(None, "", "")
-        needs = environment.what_to_install(Path(folder), job.settings.requirements)
+        needs = environment.what_to_install(folder, job.settings.requirements)
         digest = job.item.details["application"]
-        return environment.environment_for(Path(folder), digest, needs)
+        return environment.environment_for(folder, digest, needs)
 
     @staticmethod
     def _try(
-        job: Job[CommandSettings], work: Path, values: Mapping[str, str], python: Environment
+        job: Job[CommandSettings],
+        work: Path,
+        application: Path | None,
+        values: Mapping[str, str],
+        python: Environment,
     ) -> Ended:
         """Run the command until it does well, as often as it may."""
         settings = job.settings
@@ -121,6 +130,8 @@ class CommandModule(module.Module[CommandSettings]):
         for attempt in range(1, settings.retries + 2):
             # What an earlier try has half written must not count as an output.
             _empty(Path(values["output_dir"]))
+            if application is not None:
+                app.copied(application, Path(values["application"]))
             ended = child.run(command, folder, variables, work, limit)
             job.notes["attempts"] = attempt
             if ended.well:
@@ -142,7 +153,8 @@ def _members(
     """Files of the application, without the job's own inputs, lists and config among them."""
     if settings.repository:
         files = git.files_of(settings.repository, settings.commit, "repository")
-        return [Member(name, run, partial(bytes, data)) for name, run, data in files]
+        fine = (file for file in files if not app.is_secret(file[0], file[2]))
+        return [Member(name, run, partial(bytes, data)) for name, run, data in fine]
     folder = Path(settings.application)
     job_files = [item.details["input"] for item in inputs]
     job_files += [pattern[1:] for pattern in settings.inputs if pattern.startswith("@")]
@@ -162,11 +174,35 @@ def _workplace() -> Iterator[Path]:
         yield work
 
 
-def _values(job: Job[CommandSettings], work: Path) -> dict[str, str]:
+@contextmanager
+def _room_in(work: Path) -> Iterator[None]:
+    """Tell a full disk as what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise child.no_room(work) from error
+        raise
+
+
+def _application(job: Job[CommandSettings]) -> Path | None:
+    """Its folder on this machine, which items get a copy of."""
+    digest = job.item.details["application"]
+    return app.unpacked(job.store, digest) if digest else None
+
+
+def _check_unchanged(job: Job[CommandSettings]) -> None:
+    """Fail where an input of this machine has changed while its program ran; `DataError`."""
+    where = job.item.details["input"]
+    if "://" not in where and Path(where).exists():  # else it came by the Store
+        _inputs().path(job.item)
+
+
+def _values(job: Job[CommandSettings], work: Path, application: Path | None) -> dict[str, str]:
     """What stands in the place of placeholders."""
     sent = sending.key_of(sending.folder_of(job.scope), job.item)
-    path = sending.fetch(_inputs(), job.item, job.store, sent, work / "in")
-    digest = job.item.details["application"]
+    link = job.settings.link_inputs
+    path = sending.fetch(_inputs(), job.item, job.store, sent, work / "in", link=link)
     return {
         "input": str(path),
         "output_dir": str(work / "out"),
@@ -174,7 +210,7 @@ def _values(job: Job[CommandSettings], work: Path) -> dict[str, str]:
         "name": path.name,
         "stem": path.stem,
         "url": job.item.details["input"],
-        "application": str(app.unpacked(job.store, digest)) if digest else "",
+        "application": "" if application is None else str(work / "app" / application.name),
     }
 
 
@@ -207,6 +243,9 @@ def _check(ended: Ended, job: Job[CommandSettings], work: Path) -> dict[str, Pat
     if not ended.well:
         tries = f" at the last of {settings.retries + 1} tries" if settings.retries else ""
         wrong, cure = _why(ended, settings)
+        if _is_full(work):
+            full = child.no_room(work)
+            wrong, cure = f"{wrong}; {full.wrong}", full.cure
         return CommandError(f"{wrong}{tries}{_said(work)}", cure)
     try:
         made = outputs.collect(work / "out", settings.outputs)
@@ -235,9 +274,19 @@ def _why(ended: Ended, settings: CommandSettings) -> tuple[str, str]:
         )
     if ended.code is None:
         return f'"{settings.command[0]}": {ended.why}', ""
+    if ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        how = "killed by signal 9" if ended.code < 0 else f"exit code {ended.code}"
+        return f"{how}, often for want of memory", "run fewer at once (n_workers), or less in each"
     if ended.code < 0:
         return f"killed by signal {-ended.code}", ""
     return f"exit code {ended.code}", ""
+
+
+def _is_full(work: Path) -> bool:
+    """Whether there is no room left where programs keep their files."""
+    with suppress(OSError):
+        return shutil.disk_usage(work).free < _LEAST_FREE
+    return False
 
 
 def _said(work: Path) -> str:

@@ -87,8 +87,10 @@ def keep_only(items: Sequence[Item], store: Store, folder: str) -> None:
     bulk.each(store, store.delete, [key for key in store.list(f"{folder}/") if key not in needed])
 
 
-def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> Path:
-    """An input under its own name in a folder: a link where it is on this machine, else a copy.
+def fetch(
+    inputs: Inputs, item: Item, store: Store, sent: str, folder: Path, *, link: bool = False
+) -> Path:
+    """An input under its own name in a folder: a copy, which the program may write to.
 
     Parameters
     ----------
@@ -98,11 +100,13 @@ def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> 
     sent : str
         Its key, if it was sent.
     folder : Path
+    link : bool
+        Whether a link will do where the input is on this machine.
 
     Raises
     ------
     DataError
-        If it is not there.
+        If it is not there, or changes while it is read.
     """
     target = folder / name_of(item)
     try:
@@ -111,12 +115,25 @@ def fetch(inputs: Inputs, item: Item, store: Store, sent: str, folder: Path) -> 
             _copy(source, copy)
     except KeyMissingError:
         path = inputs.path(item)
-        # A link, so that many large inputs need no second place on the disk.
-        if path is not None and _linked(target, path):
+        # A link needs no second place on the disk, but what is written to it is written to the
+        # file of the user.
+        if link and path is not None and _linked(target, path):
             return target
         with inputs.open(item) as source, target.open("wb") as copy:
             _copy(source, copy)
+        _check_length(item, target)
     return target
+
+
+def _check_length(item: Item, copy: Path) -> None:
+    """Where a file is elsewhere its length tells that it is another one than was planned."""
+    planned, now = item.details["size"], copy.stat().st_size
+    if planned is not None and planned != now:
+        raise DataError(
+            f"the input {item.details['input']} has changed since the run was planned: it had "
+            f"{planned} bytes, and now {now}",
+            "finish the run with --from_cache, which looks again",
+        )
 
 
 def _linked(target: Path, path: Path) -> bool:

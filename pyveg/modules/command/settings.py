@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pyveg import azure_config
 from pyveg.core import module, registry
 from pyveg.core.errors import ConfigError
 from pyveg.core.params import setting
 from pyveg.modules.command import application, environment, git, outputs, placeholders
 
+_SHOWN = 5
+"""Names of files that a warning lists."""
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -51,6 +54,12 @@ class CommandSettings(module.Settings):
     env: dict[str, str] = setting({}, doc="variables of each item; values may have placeholders")
     pass_env: tuple[str, ...] = setting(
         (), doc="names of your own variables that the command gets too", results=False
+    )
+    link_inputs: bool = setting(
+        False,
+        doc="give a link to inputs of this machine rather than a copy, for large ones that the "
+        "program leaves alone",
+        results=False,
     )
     retries: int = setting(
         0, doc="tries after the first that failed", low=0, high=100, results=False
@@ -156,6 +165,14 @@ def _settled_folder(settings: CommandSettings, where: str, warn: Warn) -> Comman
             f"{where}: the application {folder} {what}", "name the folder of your program"
         )
     environment.what_to_install(folder, settings.requirements)
+    azure_config.learn()
+    left_out = application.secrets_in(folder, settings.ignore)
+    if left_out:
+        more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
+        warn(
+            f"no part of the application, since they hold secrets or their names say so: "
+            f"{', '.join(left_out[:_SHOWN])}{more}"
+        )
     size = application.size_of(folder, settings.ignore)
     if size > application.LARGE:
         warn(

@@ -2,7 +2,9 @@
 
 ``python supervisor.py STATUS LIMIT PROGRAM ...``: the program gets a process group of its own,
 which ends as a whole: after LIMIT seconds (0: none), when the standard input of this process ends,
-which it does when whoever started it is gone, and when the program itself has ended. How it ended
+which it does when whoever started it is gone, and when the program itself has ended. On Linux the
+same goes for what has left the group, such as daemons: whatever the program has started is handed
+to this process when its parent ends, and the program ends when this process is killed. How it ended
 is written to the file STATUS as JSON; its folder, where all the files of the program are, is
 removed where nobody is left to read it. It needs the standard library only and is never imported.
 """
@@ -20,6 +22,14 @@ from contextlib import suppress
 
 GRACE = 3.0
 """Seconds between the request to end and the end."""
+NO_ROOM = 75
+"""Exit code of this process where there is no room for the status; `child` knows it too."""
+_RESERVED = 512
+"""Bytes that the status may have, written before the program may fill the disk."""
+_PATIENCE = 5.0
+"""Seconds in which what the program has left behind is ended, again while it starts more."""
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(status: str, limit: float, command: list[str]) -> None:
@@ -30,10 +40,19 @@ def main(status: str, limit: float, command: list[str]) -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _note)
+    _tell(status, {"begun": True})
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    mine = os.getpid()
     try:
-        program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    except OSError as error:
-        _tell(status, {"error": f"{error.strerror or error}"})
+        # This process has one thread, so code between fork and exec is safe.
+        program = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=lambda: _end_with(mine),  # noqa: PLW1509
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        _tell(status, {"error": f"{getattr(error, 'strerror', '') or error}"})
         return
     why = _watch(program, reader, limit)
     if why:
@@ -43,6 +62,7 @@ def main(status: str, limit: float, command: list[str]) -> None:
     # Also where the program has ended by itself: what it has started may still run.
     _end_group(program.pid, signal.SIGKILL)
     code = program.wait()
+    _end_the_rest()
     if why == "stopped":  # nobody is left to tidy up
         import shutil
 
@@ -75,9 +95,80 @@ def _end_group(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
+def _prctl(option: int, value: int) -> None:
+    """Ask something of Linux; other systems have nothing like it."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _end_with(parent: int) -> None:
+    """In the program, before it begins: have it killed when this process is."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # which has happened in between
+        os._exit(1)
+
+
+def _end_the_rest() -> None:
+    """Kill what was handed to this process, until nothing is; a daemon may still start others."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        left = _descendants(os.getpid())
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        _reap()
+        if not left:
+            return
+        time.sleep(0.005)
+
+
+def _descendants(top: int) -> list[int]:
+    """Processes below one; none where the system does not tell."""
+    children: dict[int, list[int]] = {}
+    with suppress(OSError):
+        for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes time to load
+            if name.isdigit():
+                children.setdefault(_parent(name), []).append(int(name))
+    found, waiting = [], [top]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def _parent(pid: str) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - see above
+            # Its name stands in brackets, and may have any bytes in it.
+            state, parent = file.read().rpartition(b")")[2].split()[:2]
+    except (OSError, ValueError):
+        return 0
+    return 0 if state == b"Z" else int(parent)
+
+
+def _reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _tell(status: str, how: dict[str, object]) -> None:
-    with open(status, "w", encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes time to load
-        json.dump(how, file)
+    """Write how it is, over what was written before, so that there is room for it."""
+    text = json.dumps(how)[:_RESERVED].ljust(_RESERVED).encode("ascii", "replace")
+    try:
+        file = os.open(status, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            if os.write(file, text) < len(text):
+                raise OSError
+        finally:
+            os.close(file)
+    except OSError:
+        sys.exit(NO_ROOM)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,84 @@ def test_items_are_named_below_the_folder_that_all_share(
     assert _names(*settled) == names
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lists_of_any_encoding_that_says_so(desk: Path, encoding: str, end: str) -> None:
+    for name in ("Ümlaut.csv", "日本.csv", "a\u2028b.csv"):
+        (desk / "data" / name).write_text("x")
+    text = end.join(["# names", "Ümlaut.csv", "", "日本.csv", "a\u2028b.csv"])
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (desk / "data/list").write_bytes((mark + text).encode(encoding))
+    items = FileInputs(["@data/list"]).items()
+    assert [item.name for item in items] == ["Ümlaut.csv", "日本.csv", "a\u2028b.csv"]
+    assert all(item.details["version"] for item in items)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a.csv\0b.csv\0",  # find -print0
+        "a.csv\nb.csv".encode("utf-16-le"),  # without a mark
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"\xff\xfea",  # half of a character
+        b"\xff\xfe\x00\xd8",
+        b"\0" * 100,
+    ],
+)
+def test_what_is_no_list_is_one_sentence(desk: Path, data: bytes) -> None:
+    (desk / "list").write_bytes(data)
+    with pytest.raises(ConfigError, match=r"the list .*list cannot be read") as caught:
+        FileInputs(["@list"]).items()
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_what_is_no_file_is_named_as_what_it_is(desk: Path) -> None:
+    os.mkfifo(desk / "pipe")
+    (desk / "link").symlink_to(desk / "nothing")
+    (desk / "circle").symlink_to(desk / "circle")
+    names = ["data", "pipe", "link", "circle", "/dev/null", "none", "data/a.csv", "x" * 300]
+    (desk / "list").write_text("\n".join(names))
+    inputs = FileInputs(["@list"])
+    words = ["it is a folder", "it is a pipe", "is a link to nothing", "link", "it is a device"]
+    words += ["is not there", "", "cannot be looked at"]
+    for item, said in zip(inputs.items(), words, strict=True):
+        if said:
+            with pytest.raises(DataError, match=said):
+                inputs.path(item)
+        else:
+            assert inputs.path(item)
+
+
+def test_a_file_that_changes_while_it_is_read_fails_by_name(desk: Path) -> None:
+    inputs = FileInputs(["data/a.csv"])
+    (item,) = inputs.items()
+    opened = inputs.open(item)
+    opened.__enter__().read()
+    (desk / "data/a.csv").write_text("other")
+    with pytest.raises(DataError, match=r"a\.csv has changed"):
+        opened.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:pw@host/x.csv",
+        "https://ghp_token@host/x.csv",
+        "https://account.blob.core.windows.net/c/x.csv?sv=2021&sig=abcdefgh",
+        "s3://key:secret@bucket/x.csv",
+        "https://host/x.csv?access_token=abcdefgh",
+    ],
+)
+def test_no_address_may_hold_a_secret(url: str, desk: Path) -> None:
+    (desk / "list").write_text(url)
+    for pattern in (url, "@list"):
+        with pytest.raises(ConfigError, match="with a password or token") as caught:
+            FileInputs([pattern]).items()
+        for secret in ("pw", "ghp_token", "abcdefgh", "key:secret"):
+            assert secret not in str(caught.value)
+
+
 def test_names_do_not_depend_on_what_is_there(desk: Path) -> None:
     before = _names("data/**/*.csv", "other/*.csv")
     for name in ("data/b.csv", "data/a.csv", "other/a.csv"):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pyveg import azure_config
+from pyveg.core import secrets
 from pyveg.core.errors import ConfigError
 from pyveg.modules.command import application, git
+from pyveg.modules.command.settings import CommandSettings, settled
 from pyveg.storage.memory import MemoryStore
 
 
@@ -201,3 +204,73 @@ def test_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="needs the program git"):
         git.resolve(str(repository), "main", "here")
+
+
+KEY = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----\n"
+OWN = ["app.py", "lib/größe.py", "run.sh"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env", ".env.local", "prod.env", "lib/.env", "server.pem", "lib/tls.key", "id_rsa",
+        "id_rsa.old", "id_ed25519", "lib/id_ecdsa", ".netrc", "_netrc", ".pypirc", ".npmrc",
+        ".git-credentials", ".ssh/config", ".aws/credentials", "lib/.azure/token", "store.p12",
+        "azure_config.py", "lib/azure_config.py",
+    ],
+)  # fmt: skip
+def test_what_holds_secrets_by_its_name_is_left_out_and_named(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("x")
+    assert _names(folder) == OWN
+    assert application.secrets_in(folder, ()) == [name]
+
+
+def test_what_holds_secrets_by_its_contents_is_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "_known", {KEY})
+    monkeypatch.setattr(secrets, "_files", set())
+    (folder / "mine.txt").write_text(PEM)
+    (folder / "lib/keys.py").write_text(f"account_key = '{KEY}'")
+    (folder / "large.bin").write_bytes(bytes(2**20 - 10) + KEY.encode() + bytes(100))
+    (tmp_path / "accounts.py").write_text("no key at all")
+    secrets.know_file(tmp_path / "accounts.py")
+    (folder / "link.py").symlink_to(tmp_path / "accounts.py")
+    assert _names(folder) == OWN
+    assert application.secrets_in(folder, ()) == [
+        "large.bin", "lib/keys.py", "link.py", "mine.txt",
+    ]  # fmt: skip
+
+
+def test_configs_of_jobs_are_no_part_of_an_application(folder: Path) -> None:
+    (folder / "lib/job.py").write_text("name = 'x'\nmodules_to_use = {'a': ['CommandModule']}\n")
+    (folder / "lib/code.py").write_text("def f():\n    modules_to_use = {}\n")
+    assert _names(folder) == [*OWN[:1], "lib/code.py", *OWN[1:]]
+
+
+@pytest.mark.parametrize("by", ["variable", "file here"])
+def test_keys_of_azure_are_never_packed(
+    folder: Path, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the file is called, and wherever its key was copied to."""
+    monkeypatch.setattr(secrets, "_known", set())
+    monkeypatch.setattr(secrets, "_files", set())
+    monkeypatch.setattr(azure_config, "FILE_NAME", "accounts.py")
+    monkeypatch.chdir(folder)
+    (folder / "accounts.py").write_text(
+        f"storage_account_name = 'mine'\nstorage_account_key = '{KEY}'\n"
+    )
+    if by == "variable":
+        monkeypatch.setenv("PYVEG_AZURE_CONFIG", str(folder / "accounts.py"))
+    (folder / "notes.txt").write_text(f"the key is {KEY}")
+    (folder / "wrong_azure.py").write_text("x")
+    told: list[str] = []
+    given = {"command": ("python", "app.py", "{input}"), "inputs": (str(tmp_path),)}
+    settled(CommandSettings(application=str(folder), **given), "here", told.append)
+    assert _names(folder) == [*OWN, "wrong_azure.py"]
+    assert told == [
+        "no part of the application, since they hold secrets or their names say so: "
+        "accounts.py, notes.txt"
+    ]

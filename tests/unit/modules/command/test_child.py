@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyveg.core.errors import CommandError
 from pyveg.modules.command import child
 from pyveg.modules.command.child import Ended
 
@@ -159,3 +161,98 @@ def test_only_harmless_variables_are_passed_on() -> None:
     }
     found: dict[str, Any] = child.passed_on(given_, ["MINE", "ABSENT"])
     assert set(found) == {"PATH", "HOME", "LC_ALL", "https_proxy", "MINE"}
+
+
+ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
+
+DAEMON = """
+import os, sys, time
+def daemon(depth):
+    if os.fork():
+        return
+    os.setsid()
+    if depth:
+        daemon(depth - 1)
+    with open(sys.argv[1], "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    time.sleep(60)
+    os._exit(0)
+daemon(int(sys.argv[2]))
+time.sleep(float(sys.argv[3]))
+os._exit(int(sys.argv[4]))
+"""
+"""Leaves daemons in sessions of their own; path, how many more, seconds, exit code."""
+
+
+def _pids(path: Path, count: int) -> list[int]:
+    end = time.monotonic() + 10
+    while not path.exists() or len(path.read_text().split()) < count:
+        assert time.monotonic() < end, "they did not begin"
+        time.sleep(0.02)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+@ON_LINUX
+@pytest.mark.parametrize(
+    ("seconds", "code", "limit"), [(0.3, 0, None), (0.3, 3, None), (60, 0, 0.5)]
+)
+def test_daemons_end_with_their_program(
+    seconds: float, code: int, limit: float | None, work: Path, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    arguments = (str(pids), "2", str(seconds), str(code))
+    ended = _run(work, sys.executable, "-c", DAEMON, *arguments, limit=limit)
+    assert ended.why == ("late" if limit else "")
+    assert limit or ended.code == code
+    _until_gone(*_pids(pids, 3))
+
+
+@ON_LINUX
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_program_that_kills_its_supervisor_ends_too(
+    daemon: bool, work: Path, tmp_path: Path
+) -> None:
+    """As the killer of the system does that frees memory."""
+    pids = tmp_path / "pids"
+    code = f"""
+import os, signal, sys, time
+parent = os.getppid()
+open({str(pids)!r}, "a").write(f"{{os.getpid()}}\\n")
+if os.fork() == 0:
+    if {daemon}:
+        os.setsid()
+    open({str(pids)!r}, "a").write(f"{{os.getpid()}}\\n")
+    time.sleep(60)
+time.sleep(0.3)
+os.kill(parent, signal.SIGKILL)
+time.sleep(60)
+"""
+    with pytest.raises(CommandError, match="watched over the program was killed"):
+        _run(work, sys.executable, "-c", code)
+    _until_gone(*_pids(pids, 2))
+
+
+def _mounted(folder: Path, size: str) -> bool:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    return subprocess.run(mount, capture_output=True, check=False).returncode == 0
+
+
+@ON_LINUX
+def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if not _mounted(folder, "1m"):
+        pytest.skip("no file system can be mounted here")
+    try:
+        work = folder / "work"
+        work.mkdir()
+        code = f"open({str(work / 'big')!r}, 'wb').write(bytes(1_500_000))"
+        ended = _run(work, sys.executable, "-c", code)
+        assert ended.code, "how it ended can be told though there is no room"
+        (work / "status.json").unlink()
+        with suppress(OSError):
+            (work / "more").write_bytes(bytes(2_000_000))
+        with pytest.raises(CommandError, match=r"no space is left in .*small"):
+            _run(work, sys.executable, "-c", "pass")
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -176,9 +176,84 @@ def test_where_there_are_no_links_it_is_a_copy(run: Any, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Path, "symlink_to", refused)
     code = "import os, sys; assert not os.path.islink(sys.argv[1]); print(open(sys.argv[1]).read())"
-    (result,) = run(**_python(code, "{input}"), allow_no_output=True)
+    changes = {**_python(code, "{input}"), "allow_no_output": True, "link_inputs": True}
+    (result,) = run(**changes)
     assert result.state is State.SUCCEEDED, result
     assert run.store.read(f"{KEY}/stdout.txt") == b"1\n\n"
+
+
+def test_a_link_is_given_where_it_is_asked_for(run: Any, tmp_path: Path) -> None:
+    code = "import os, sys; print(os.readlink(sys.argv[1]))"
+    run(**_python(code, "{input}"), allow_no_output=True, link_inputs=True)
+    assert run.store.read(f"{KEY}/stdout.txt").decode() == f"{tmp_path}/data/a b.csv\n"
+
+
+WRITES_EVERYWHERE = """
+import os, sys
+open(sys.argv[1], "a").write("more")
+os.chmod(sys.argv[1], 0o777)
+with open("counter", "a+") as file:
+    file.write("x")
+    file.seek(0)
+    open(sys.argv[2] + "/seen.txt", "w").write(file.read())
+open("show.py", "w").write("raise SystemExit(1)")
+open(os.path.join(sys.argv[3], "helper.py"), "w").write("x")
+"""
+
+
+def test_no_item_sees_what_another_one_did_and_no_input_is_changed(
+    run: Any, tmp_path: Path
+) -> None:
+    original = tmp_path / "data/a b.csv"
+    (tmp_path / "data/c.csv").write_text("2\n")
+    before, mode = original.read_bytes(), original.stat().st_mode
+    for _ in range(2):
+        results = run(**_python(WRITES_EVERYWHERE, "{input}", "{output_dir}", "{application}"))
+        assert [result.state for result in results] == [State.SUCCEEDED] * 2, results
+        seen = [key for key in run.store.list("job/") if key.endswith("seen.txt")]
+        assert [run.store.read(key) for key in seen] == [b"x", b"x"]
+    assert original.read_bytes() == before
+    assert original.stat().st_mode == mode
+    (folder,) = [path for path in (tmp_path / "cache/applications").iterdir() if path.is_dir()]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "show.py": (tmp_path / "app/show.py").read_bytes()
+    }
+
+
+def test_a_retry_has_the_application_as_it_was(run: Any) -> None:
+    code = """
+import os, sys
+assert not os.path.exists("left")
+open("left", "w").close()
+sys.exit(1)
+"""
+    (result,) = run(**_python(code, "{input}"), retries=2)
+    assert "exit code 1" in result.reason
+    assert "AssertionError" not in result.reason
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_an_input_that_changes_while_its_program_runs_fails_by_name(
+    link: bool, run: Any, tmp_path: Path
+) -> None:
+    original = tmp_path / "data/a b.csv"
+    code = f"open({str(original)!r}, 'a').write('more'); open('x', 'w')"
+    (result,) = run(**_python(code, "{input}"), allow_no_output=True, link_inputs=link)
+    assert result.state is State.FAILED
+    assert f"the input {original} has changed" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "killed by signal 9, often for want of memory"),
+        ("raise SystemExit(137)", "exit code 137, often for want of memory"),
+        ("import os; os.kill(os.getpid(), 11)", "killed by signal 11"),
+    ],
+)
+def test_what_a_kill_often_means_is_said(code: str, said: str, run: Any) -> None:
+    (result,) = run(**_python(code, "{input}"))
+    assert said in result.reason
 
 
 # Fingerprints
