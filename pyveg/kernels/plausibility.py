@@ -30,6 +30,8 @@ HAZY, HOT_LIMIT = 0.8, 0.08
 Woodcock (2012), doi:10.1016/j.rse.2011.10.028, equation 3: blue - 0.5 red - 0.08 > 0."""
 WHITE = 1.6
 """Reflectance that even clouds and snow seldom have."""
+LOOKED_AT = 50_000
+"""About how many pixels, evenly spread, tell how large numbers are and how bright a scene is."""
 NO_CHANGE = 1e-4
 """Standard deviation of NDVI below which an image shows nothing."""
 FILLED = (65535.0, -9999.0, -32768.0, 32767.0, -99999.0)
@@ -82,14 +84,17 @@ def image(
     rest = valid & ~impossible
     if share > MOST_IMPOSSIBLE:
         return Finding(impossible, share, *_many(bands, ndvi, valid, share))
-    if not rest.any():
+    chosen = np.flatnonzero(rest)
+    if not chosen.size:
         return Finding(impossible, share)
-    sizes = {name: float(np.percentile(np.abs(band[rest]), 95)) for name, band in bands.items()}
+    chosen = chosen[:: max(1, chosen.size // LOOKED_AT)]
+    some = {name: band.ravel()[chosen] for name, band in bands.items()}
+    sizes = {name: float(np.percentile(np.abs(band), 95)) for name, band in some.items()}
     wrong = _units(sizes, nir)
     if wrong:
         return Finding(impossible, share, wrong, "state scale and units of each band")
-    doubts = [*_odd_sizes(sizes), *_empty(bands, ndvi, rest, red, nir)]
-    doubts += _brightness(bands, rest, sizes, rgb)
+    doubts = [*_odd_sizes(sizes), *_empty(bands, ndvi.ravel()[chosen], red, nir)]
+    doubts += _brightness(some, sizes, rgb)
     if impossible.any():
         doubts.insert(0, f"{int(impossible.sum())} pixels have impossible values and are invalid")
     return Finding(impossible, share, doubts=tuple(doubts))
@@ -185,11 +190,11 @@ def _odd_sizes(sizes: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _empty(bands: Mapping[str, Array], ndvi: Array, rest: Mask, red: str, nir: str) -> list[str]:
-    """Images that show nothing."""
+def _empty(bands: Mapping[str, Array], ndvi: Array, red: str, nir: str) -> list[str]:
+    """Images that show nothing; of NDVI some pixels."""
     if np.array_equal(bands[red], bands[nir], equal_nan=bands[red].dtype.kind == "f"):
         return [f"{red} and {nir} hold the same numbers"]
-    known = ndvi[rest & np.isfinite(ndvi)]
+    known = ndvi[np.isfinite(ndvi)]
     if known.size > 1 and float(known.std()) < NO_CHANGE:
         return [f"NDVI is {float(known.mean()):.3f} in all pixels, so all chips are equal"]
     if known.size > 1 and abs(float(np.median(known))) > 0.98:
@@ -198,14 +203,14 @@ def _empty(bands: Mapping[str, Array], ndvi: Array, rest: Mask, red: str, nir: s
 
 
 def _brightness(
-    bands: Mapping[str, Array], rest: Mask, sizes: Mapping[str, float], rgb: Sequence[str]
+    some: Mapping[str, Array], sizes: Mapping[str, float], rgb: Sequence[str]
 ) -> list[str]:
     """Scenes that are cloud, haze or snow almost everywhere, as far as units can be guessed."""
     red, _, blue = rgb
     unit = _guessed_unit(max(sizes.values()))
-    if unit is None or blue not in bands or red not in bands:
+    if unit is None or blue not in some or red not in some:
         return []
-    seen_red, seen_blue = bands[red][rest] / unit, bands[blue][rest] / unit
+    seen_red, seen_blue = some[red] / unit, some[blue] / unit
     hazy = float((seen_blue - 0.5 * seen_red > HOT_LIMIT).mean())
     if max(sizes.values()) / unit > WHITE:
         return [

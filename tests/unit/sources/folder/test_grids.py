@@ -208,6 +208,29 @@ def test_other_pixels_are_warped_when_asked_for(tmp_path: Path) -> None:
     assert np.nanpercentile(np.abs(first - last), 99) < 3
 
 
+def test_masks_are_warped_with_their_images(tmp_path: Path) -> None:
+    """By nearest neighbour: what is hidden on one date is hidden where it is on the other."""
+    for day in DAYS[:2]:
+        write_date(tmp_path, day, {**bands((200, 200)), "SCL": np.full((200, 200), 4, "uint8")})
+    (x,), (y,) = reproject(UTM33, "EPSG:32634", [HERE[2]], [HERE[5]])
+    other = (10.0, 0.0, round(x) - 300.0, 0.0, -10.0, round(y) + 300.0)
+    classes = np.full((300, 300), 4, "uint8")
+    classes[100:200, 100:200] = 9
+    write_date(tmp_path, DAYS[2], {**bands((300, 300)), "SCL": classes},
+               crs="EPSG:32634", transform=other)  # fmt: skip
+    made, _ = scenes(tmp_path, regrid=True, mask_band="SCL")
+    raster = made[2].rasters["B8"]
+    hidden = ~(raster.array > 0)
+    rows, columns = np.nonzero(hidden)
+    assert raster.transform
+    xs, ys = Affine(*raster.transform) * (columns + 0.5, rows + 0.5)
+    there = np.array(reproject(UTM33, "EPSG:32634", xs.tolist(), ys.tolist()))
+    inside = ~Affine(*other) * (there[0], there[1])
+    assert hidden.sum() == pytest.approx(100 * 100, rel=0.02)
+    assert np.abs(inside[0] - 150).max() < 51.5
+    assert np.abs(inside[1] - 150).max() < 51.5
+
+
 def test_flipped_rows(tmp_path: Path) -> None:
     """South-up files among others are refused, or turned exactly; alone they are turned."""
     images = bands()
