@@ -258,7 +258,7 @@ class FolderSource:
             for folder in list(name.path.parents)[:4]:
                 there = sorted((folder / "QI_DATA").glob(f"{mask}_*m.jp2"))
                 if there:
-                    tiles.setdefault(name.tile, replace(name, path=there[-1], band=mask))
+                    tiles.setdefault(name.tile, replace(name, path=there[0], band=mask))
         return list(tiles.values())
 
     def _finder(self, request: Request) -> Finder:

@@ -141,6 +141,23 @@ def test_a_safe_folder(tmp_path: Path) -> None:
     assert all("R10m" in path for path in scene.record["files"].values())
 
 
+def test_the_cloud_probability_of_a_safe_folder(tmp_path: Path) -> None:
+    """Its name has neither date nor tile; below 40 % is clear."""
+    images = bands((120, 120))
+    for day in DAYS:
+        product = safe(tmp_path, day, images)
+        (granule,) = (product / "GRANULE").iterdir()
+        for metres, step in ((20, 2), (60, 6)):
+            percent = np.zeros((120 // step, 120 // step), "uint8")
+            if metres == 20:
+                percent[:10] = 40
+            path = granule / f"QI_DATA/MSK_CLDPRB_{metres}m.jp2"
+            write(path, percent, transform=(metres, 0, HERE[2], 0, -metres, HERE[5]), **jp2())
+    scene = fetch(source(tmp_path, mask_band="MSK_CLDPRB"))
+    assert not scene.rasters["B8"].array[:20].any()
+    assert np.array_equal(scene.rasters["B8"].array[20:], images["B8"][20:])
+
+
 METADATA = """<?xml version="1.0"?>
 <n1:Level-2A_User_Product xmlns:n1="x"><Image>
 <QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>
