@@ -82,8 +82,9 @@ def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float) -> Sc
     -------
     Scan
         The template with the largest |z|, z = g.w / (|g| s): w the innovations (across a gap too),
-        cut at 4 s, g those of the template, s 1.4826 times the median of |w|. `size` is by least
-        squares on the innovations as they are. A break at a step without a value is one at the next
+        cut at 4 s, g those of the template, s 1.4826 times the median of |w|. `size`, and which of
+        the two kinds of break it is at that date, are by least squares on the innovations as they
+        are. A break at a step without a value is one at the next
         step that has one.
     """
     data = np.ascontiguousarray(residuals, dtype=np.float64)
@@ -193,10 +194,10 @@ def _scan(data: Values, templates: Values, memory: float) -> Any:
         cut = np.minimum(np.maximum(w, -_CLIP * scale), _CLIP * scale)
         k = _best(white, powers, cut)
         if k >= 0:
-            root = math.sqrt(powers[k])
-            place[s], error[s] = k, scale / root
+            best[s] = _product(white[k], cut) / (math.sqrt(powers[k]) * scale)
+            k = _kind(white, powers, w, k)
+            place[s], error[s] = k, scale / math.sqrt(powers[k])
             size[s] = _product(white[k], w) / powers[k]
-            best[s] = _product(white[k], cut) / (root * scale)
     return best, place, size, error
 
 
@@ -211,6 +212,20 @@ def _best(white: Values, powers: Values, w: Values) -> int:
             if match > largest:
                 place, largest = k, match
     return place
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _kind(white: Values, powers: Values, w: Values, place: int) -> int:
+    """The kind of break at the date of a template that fits innovations as they are best.
+
+    The cut takes most of what a large step and a large pulse differ in.
+    """
+    other = (place + powers.size // 2) % powers.size
+    if powers[other] <= _FAINT * powers.max():
+        return place
+    one = abs(_product(white[place], w)) / math.sqrt(powers[place])
+    two = abs(_product(white[other], w)) / math.sqrt(powers[other])
+    return other if two > one else place
 
 
 @njit(cache=True, nogil=True)

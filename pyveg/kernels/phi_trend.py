@@ -19,7 +19,7 @@ __all__ = ["LEAST_PAIRS", "PhiTrends", "phi_trends"]
 Values = NDArray[np.float64]
 
 LEAST_PAIRS = 20
-"""Pairs of neighbours for each two coefficients below which nothing is fitted."""
+"""Pairs of neighbours below which nothing is fitted."""
 _PASSES = 3
 _STEEPEST = 8.0  # of the log variance over the record: a factor of 3000, beyond any real noise
 _FIELDS = 5
@@ -45,7 +45,12 @@ class PhiTrends(NamedTuple):
         return self.change / self.error
 
 
-def phi_trends(residuals: NDArray[Any], regressors: NDArray[Any] | None = None) -> PhiTrends:
+def phi_trends(
+    residuals: NDArray[Any],
+    regressors: NDArray[Any] | None = None,
+    *,
+    where: NDArray[Any] | None = None,
+) -> PhiTrends:
     """Fit r[t+1] = (a + b u) r[t] + e with log var e = c + d u to each series.
 
     Parameters
@@ -56,11 +61,13 @@ def phi_trends(residuals: NDArray[Any], regressors: NDArray[Any] | None = None) 
     regressors : array of float, shape (k, n), optional
         What acts on r[t+1] besides its past, such as the rain of step t+1 (an ARX model). A pair
         whose second step lacks one of them does not count.
+    where : array of bool, shape (n,), optional
+        Second steps of the pairs that count; all where not given.
 
     Returns
     -------
     PhiTrends
-        NaN where there are fewer than 20 pairs, and 10 for each regressor beyond them, where the
+        NaN where there are fewer than 20 pairs, and 5 for each regressor beyond them, where the
         pairs do not determine the coefficients, or where nothing is left to be noise.
 
     Notes
@@ -87,32 +94,33 @@ def phi_trends(residuals: NDArray[Any], regressors: NDArray[Any] | None = None) 
         beside = np.ascontiguousarray(regressors, dtype=np.float64)
     if beside.ndim != 2 or beside.shape[1] != data.shape[1]:
         raise ValueError(f"regressors must have shape (k, {data.shape[1]}), got {beside.shape}")
-    return PhiTrends(*np.ascontiguousarray(_fit_all(data, beside).T))
+    use = np.ones(data.shape[1], dtype=np.bool_)
+    if where is not None:
+        use &= np.asarray(where, dtype=np.bool_)
+    use &= np.isfinite(beside).all(axis=0)
+    return PhiTrends(*np.ascontiguousarray(_fit_all(data, beside, use).T))
 
 
 @njit(cache=True, nogil=True)
-def _fit_all(data: Values, beside: Values) -> Values:
+def _fit_all(data: Values, beside: Values, use: NDArray[np.bool_]) -> Values:
     out = np.full((data.shape[0], _FIELDS), np.nan)
     for s in range(data.shape[0]):
-        design, target, u = _pairs(data[s], beside)
+        design, target, u = _pairs(data[s], beside, use)
         out[s, 4] = target.size
-        if target.size >= LEAST_PAIRS + 10 * beside.shape[0]:
+        if target.size >= LEAST_PAIRS + 5 * beside.shape[0]:
             _fit(design, target, u, out[s])
     return out
 
 
 @njit(cache=True, nogil=True)
-def _pairs(row: Values, beside: Values) -> Any:
+def _pairs(row: Values, beside: Values, use: NDArray[np.bool_]) -> Any:
     """Design (q, m), target (m,) and time (m,) of a series' pairs of neighbours."""
     n, k = row.size, beside.shape[0]
     design = np.empty((2 + k, max(n - 1, 0)))
     target, u = np.empty(max(n - 1, 0)), np.empty(max(n - 1, 0))
     m = 0
     for t in range(n - 1):
-        usable = math.isfinite(row[t]) and math.isfinite(row[t + 1])
-        for j in range(k):
-            usable = usable and math.isfinite(beside[j, t + 1])
-        if not usable:
+        if not (use[t + 1] and math.isfinite(row[t]) and math.isfinite(row[t + 1])):
             continue
         u[m] = (t + 0.5) / n - 0.5
         design[0, m], design[1, m], target[m] = row[t], u[m] * row[t], row[t + 1]

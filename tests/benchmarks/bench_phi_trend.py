@@ -79,8 +79,10 @@ def main() -> int:
         scan = seconds(lambda rest=rest, made=templates: scan_breaks(rest, made, 0.5), 5)
         ratios.append(slow / fit)
         scans.append(scan)
-        print(f"{n} steps x {args.surrogates}: trend of phi {1000 * fit:6.1f} ms, by SciPy "
-              f"{1000 * slow:7.0f} ms, ratio {slow / fit:.0f}; scan {1000 * scan:.0f} ms")  # fmt: skip
+        print(
+            f"{n} steps x {args.surrogates}: trend of phi {1000 * fit:6.1f} ms, by SciPy "
+            f"{1000 * slow:7.0f} ms, ratio {slow / fit:.0f}; scan {1000 * scan:.0f} ms"
+        )
     return int(min(ratios) < args.least_ratio or scans[-1] > args.most_scan)
 
 

@@ -43,7 +43,9 @@ def _slowly(residual: Any, templates: Any, memory: float) -> tuple[float, int, f
     used = power > 1e-6 * power.max()
     z = np.where(used, inner @ cut / np.sqrt(np.where(used, power, 1.0)) / scale, 0.0)
     best = int(np.argmax(np.abs(z)))
-    return z[best], best, inner[best] @ w / power[best]
+    kinds = [k for k in (best, (best + len(z) // 2) % len(z)) if used[k]]
+    kind = max(kinds, key=lambda k: abs(inner[k] @ w) / np.sqrt(power[k]))
+    return z[best], kind, inner[kind] @ w / power[kind]
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.3])

@@ -79,6 +79,16 @@ def test_regressors_are_fitted_beside_the_memory(k: int) -> None:
     )
 
 
+def test_pairs_can_be_left_out() -> None:
+    x = _series(200)
+    where = np.arange(200) >= 50
+    some = phi_trends(x[np.newaxis], where=where)
+    marker = np.where(where, np.random.default_rng(1).normal(size=200), np.nan)
+    beside = phi_trends(x[np.newaxis], marker[np.newaxis])
+    assert some.pairs[0] == beside.pairs[0] == 150
+    assert some.t[0] == pytest.approx(beside.t[0], abs=0.3)  # a regressor that means nothing
+
+
 def test_a_rise_of_memory_and_one_of_noise_are_told_apart() -> None:
     n, count = 400, 40
     rising = np.stack([_series(n, memory=np.linspace(0.2, 0.8, n), seed=s) for s in range(count)])
