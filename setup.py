@@ -153,7 +153,13 @@ setup(
         exclude=["*.tests"],
     ),
     package_data={
-        "pyveg": ["py.typed", "scripts/*.sh", "analysis/report/*.j2", "analysis/report/*.css"],
+        "pyveg": [
+            "py.typed",
+            "scripts/*.sh",
+            "analysis/report/*.j2",
+            "analysis/report/*.css",
+            "analysis/temporal/*.csv",
+        ],
         "azure_batch_emulator": ["py.typed"],
     },
     install_requires=RUNTIME,

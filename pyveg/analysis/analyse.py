@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyveg.analysis.agreement import agreement_table
 from pyveg.analysis.data.columns import (
+    CHANGES,
     DROUGHT_RECOVERY,
     INDICATORS,
     RAIN_RESPONSE,
@@ -23,15 +25,18 @@ from pyveg.analysis.data.inputs import Given, read_input
 from pyveg.analysis.data.series import Series, site_table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots, read_snapshots
+from pyveg.analysis.statement import Statement, make_statement
+from pyveg.analysis.temporal.changes import changes_table
 from pyveg.analysis.temporal.climate import Climate, climate_control, describe
 from pyveg.analysis.temporal.indicators import Temporal, default_metrics, temporal_indicators
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.power import Power, power_statement
 from pyveg.analysis.temporal.rain import drought_recovery, rain_response
-from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
+from pyveg.analysis.temporal.sensitivity import sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
-from pyveg.analysis.verdict import Verdict, agreement_table, verdict
-from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
+from pyveg.analysis.temporal.verdict_power import VerdictPower, shared_noise, verdict_power
+from pyveg.analysis.verdict import Verdict, verdict
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, metrics_for
 from pyveg.runs.run import Run
 
 Progress = Callable[[str, int, int], None]
@@ -63,9 +68,13 @@ class Analysis:
     power: tuple[Power, ...]
     snapshots: Snapshots
     agreement: pd.DataFrame
-    """`pyveg.analysis.verdict.agreement_table`."""
+    """`pyveg.analysis.agreement.agreement_table`."""
     verdict: Verdict
     settings: AnalysisSettings
+    changes: pd.DataFrame = field(default_factory=CHANGES.frame)
+    """`pyveg.analysis.temporal.changes.changes_table`."""
+    statement: Statement = field(default_factory=Statement)
+    """What happened, first; each sentence with the row of a table that it rests on."""
     config: str = ""
     """The config of the run, where it keeps one."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -109,6 +118,9 @@ class Analysis:
             "parts": self.temporal.parts,
             "indicators": self.temporal.indicators,
             "trends": self.temporal.trends,
+            "changes": self.changes,
+            "memory": self.temporal.memory,
+            "breaks": self.temporal.breaks,
             "levels": self.levels,
             "climate": self.climate.table,
             "climate_trends": TRENDS.frame() if climate is None else climate.trends,
@@ -131,6 +143,7 @@ class Analysis:
             "collection": self.series.collection,
             "overview": self.overview(),
             "verdict": self.verdict.record(),
+            "statement": self.statement.record(),
             "power": [{**vars(one), "text": one.text} for one in self.power],
             "metrics": [metric.to_json() for metric in self.series.declared.values()],
             "notes": list(self.series.notes),
@@ -227,7 +240,9 @@ def analyse_series(
     fewer = min(settings.surrogates, CONTROLLED_SURROGATES)
     climate = climate_control(series, temporal, settings, surrogates=fewer)
     tell("levels")
-    levels = level_trends(series, names, settings)
+    every = level_trends(series, told_metrics(series, names), settings)
+    levels = every[every["metric"].isin(names)].reset_index(drop=True)
+    changes = changes_table(series, every, settings)
     tell("sensitivity")
     surface = SENSITIVITY.joined(sensitivity(series, name, settings) for name in names)
     tell("rain")
@@ -241,7 +256,7 @@ def analyse_series(
     snapshots = read_snapshots(run if spatial else None, series, settings)
     tell("verdict")
     table = agreement_table(temporal, levels, climate, snapshots, series.declared)
-    summary = summarise_sensitivity(surface, settings.alpha)
+    found = power_of_verdict(series, temporal)
     notes = conditions(series, temporal, climate, snapshots)
     return Analysis(
         source=source,
@@ -255,10 +270,10 @@ def analyse_series(
         power=power,
         snapshots=snapshots,
         agreement=table,
-        verdict=verdict(
-            table, power, climate, summary, notes, alpha=settings.alpha, declared=series.declared
-        ),
+        verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
+        changes=changes,
+        statement=make_statement(temporal, changes, found, series.declared),
         config=run.config if run else "",
         versions=_versions(),
     )
@@ -296,6 +311,31 @@ def conditions(
         lines.append(f"{snapshots.reason[0].upper()}{snapshots.reason[1:]}.")
     lines.append("Changes of land use are not looked for: exclude them before you believe a sign.")
     return lines
+
+
+def told_metrics(series: Series, tested: Sequence[str]) -> list[str]:
+    """Metrics whose level is told of: those that are tested, and those declared for that alone."""
+    more = metrics_for(series.declared, series.metrics, ("level",))
+    return list(dict.fromkeys([*tested, *(metric.name for metric in more)]))
+
+
+def power_of_verdict(series: Series, temporal: Temporal) -> VerdictPower | None:
+    """How often a rise of memory would be found in such a record; of its best metric."""
+    if series.axis is None:
+        return None
+    years, best = len(series.axis) / series.axis.period, None
+    for metric, rows in temporal.trends[temporal.trends["chip"] == SITE].groupby("metric"):
+        first = rows.iloc[0]
+        if not (first["n"] and np.isfinite(first["n_valid"]) and first["chips"]):
+            continue
+        parts = temporal.parts[temporal.parts["metric"] == metric]
+        wide = parts.pivot_table(index="chip", columns="step", values="residual")
+        shared = shared_noise(wide.to_numpy(np.float64))
+        gaps = 1 - first["n_valid"] / first["n"]
+        found = verdict_power(years, gaps, int(first["chips"]), shared, temporal.settings)
+        if found is not None and (best is None or found.power > best.power):
+            best = found
+    return best
 
 
 def _share_lines(series: Series, temporal: Temporal) -> list[str]:

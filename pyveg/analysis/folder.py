@@ -32,6 +32,7 @@ from pyveg.analysis.data.series import Series
 from pyveg.analysis.data.table import Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots
+from pyveg.analysis.statement import Statement
 from pyveg.analysis.temporal.climate import Climate
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.power import Power
@@ -220,7 +221,10 @@ def _analysis(
     return Analysis(
         source=record["source"],
         series=_series(record, tables["series"], declared),
-        temporal=Temporal(tables["trends"], tables["indicators"], tables["parts"], settings),
+        temporal=Temporal(
+            tables["trends"], tables["indicators"], tables["parts"], settings,
+            tables["memory"], tables["breaks"],
+        ),
         climate=Climate(
             tables["climate"], controlled, tuple(climate["drivers"]), climate["reason"]
         ),
@@ -235,6 +239,8 @@ def _analysis(
         ),
         agreement=tables["agreement"],
         verdict=_verdict(record, tested, declared),
+        changes=tables["changes"],
+        statement=Statement.from_record(record.get("statement", ())),
         settings=settings,
         config=record["config"],
         versions=record["versions"],

@@ -37,6 +37,9 @@ INDICATOR_NAMES: Mapping[str, str] = {
 }
 """Indicators as people write them."""
 
+TWINS: Mapping[str, str] = {"restoring_rate": "ar1", "sd": "variance"}
+"""Indicator -> the one that says the same thing; it is shown, and not counted as another test."""
+
 _LIMIT = 2**63
 """Of numbers that tables can hold."""
 _SHARES = ("window", "bandwidth", "alpha")

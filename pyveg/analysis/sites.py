@@ -20,8 +20,8 @@ from pyveg.analysis.data.columns import AGREEMENT, SHARES, SITE_TESTS, SITES
 from pyveg.analysis.data.labels import metric_of
 from pyveg.analysis.data.table import Column, Table
 from pyveg.analysis.folder import RECORD, metrics_of
+from pyveg.analysis.settings import TWINS
 from pyveg.analysis.temporal.significance import q_values
-from pyveg.analysis.verdict import TWINS
 from pyveg.core.errors import DataError
 from pyveg.core.ports import Store
 from pyveg.earth.metrics import Metric, metrics_for

@@ -20,8 +20,8 @@ Test = Literal["memory", "level", "none"]
 """How the analysis looks at a metric unless its settings say otherwise: its indicators of
 resilience and its level, its level alone, or not at all."""
 
-OWN_FAMILIES = ("spatial", "state")
-"""Groups of the verdict that the analysis makes itself: of images, and of levels."""
+OWN_FAMILIES = ("spatial", "state", "memory", "spread", "break")
+"""Groups of tests that the analysis makes itself: of images, levels, memory, noise and breaks."""
 
 OFFSET50 = "offset50"
 """The number that stands for the network centrality of a chip (Mander et al. 2017)."""

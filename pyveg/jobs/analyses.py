@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyveg.analysis.analyse import Analysis, Progress, analyse_series
@@ -22,6 +22,7 @@ from pyveg.analysis.folder import (
 )
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.sites import Sites, compare_sites, read_site, sites_table
+from pyveg.analysis.statement import Statement
 from pyveg.analysis.verdict import Verdict
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, DataError, NotARunError
@@ -41,6 +42,8 @@ class Written:
     folder: str
     """Where it is: path or URL."""
     report: str | None
+    statement: Statement = field(default_factory=Statement)
+    """What happened, first; then what the verdict rests on."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def run_analysis(
             say("figures and report")
             made = write_report(analysis, place.output, folder)
         url = f"{place.output.url}/{folder}"
-        done.append(Written(series.collection, analysis.verdict, url, made))
+        done.append(Written(series.collection, analysis.verdict, url, made, analysis.statement))
     return done
 
 
@@ -155,7 +158,9 @@ def report_again(where: str | Path, tell: Tell | None = None) -> list[Written]:
         _line(tell, analysis.series.collection)("figures and report")
         made = write_report(analysis, store, folder)
         url = f"{store.url}/{folder}" if folder else store.url
-        done.append(Written(analysis.series.collection, analysis.verdict, url, made))
+        done.append(
+            Written(analysis.series.collection, analysis.verdict, url, made, analysis.statement)
+        )
     return done
 
 

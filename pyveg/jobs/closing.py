@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyveg.core import params
 from pyveg.core.errors import LockLostError, PyvegError
@@ -13,6 +13,9 @@ from pyveg.core.ledger import make_ledger
 from pyveg.core.ports import Store
 from pyveg.core.tasks import TaskGraph, TaskResult
 from pyveg.runs.run import Run
+
+if TYPE_CHECKING:
+    from pyveg.jobs.analyses import Written
 
 
 def draw(run: Run, *, picture: bool) -> tuple[str | None, str | None]:
@@ -57,7 +60,15 @@ def analyse(
         return (), str(error)
     except Exception as error:  # noqa: BLE001 - the run itself is done, and must be reported
         return (), describe(error)
-    return tuple(f"{one.collection}: {one.verdict.headline} {one.report}" for one in done), ""
+    return tuple(_told(one) for one in done), ""
+
+
+def _told(one: Written) -> str:
+    """What happened, the verdict, and where the report is."""
+    happened = " ".join(one.statement.happened)
+    return " ".join(
+        part for part in (f"{one.collection}:", happened, one.verdict.headline, one.report) if part
+    )
 
 
 def write_ledger(store: Store, graph: TaskGraph, results: Mapping[str, TaskResult]) -> str | None:

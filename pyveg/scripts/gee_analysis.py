@@ -121,11 +121,14 @@ def main(  # noqa: PLR0917 - click passes options by name
 
 
 def print_verdicts(done: Iterable[Written]) -> None:
-    """Print the verdicts of analyses, and where they are."""
+    """Print what happened at each place, the verdict, and where its report is."""
     for one in done:
         click.echo("")
+        click.echo(f"{one.collection}:")
+        for line in one.statement.happened:
+            click.echo(f"  {line}")
         click.echo(f"{one.collection}: {one.verdict.headline}")
-        for line in one.verdict.because:
+        for line in one.statement.resilience or one.verdict.because:
             click.echo(f"  {line}")
         click.echo(f"tables: {one.folder}/tables")
         if one.report:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.analyse import Analysis, conditions
+from pyveg.analysis.agreement import SPATIAL_EXPECTED, agreement_table
+from pyveg.analysis.analyse import Analysis, conditions, power_of_verdict, told_metrics
 from pyveg.analysis.data.columns import (
     DROUGHT_RECOVERY,
     PATCH_LAWS,
@@ -25,13 +26,15 @@ from pyveg.analysis.data.series import Series, tidy
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots, no_snapshots
 from pyveg.analysis.spatial.patches import LAWS
+from pyveg.analysis.statement import make_statement
+from pyveg.analysis.temporal.changes import changes_table
 from pyveg.analysis.temporal.climate import climate_control
 from pyveg.analysis.temporal.indicators import default_metrics, temporal_indicators
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.power import power_statement
 from pyveg.analysis.temporal.rain import drought_recovery, rain_response
-from pyveg.analysis.temporal.sensitivity import sensitivity, summarise_sensitivity
-from pyveg.analysis.verdict import SPATIAL_EXPECTED, agreement_table, verdict
+from pyveg.analysis.temporal.sensitivity import sensitivity
+from pyveg.analysis.verdict import verdict
 from pyveg.earth.metrics import OFFSET50, Metric, installed
 from pyveg.kernels.spectrum import radial_spectrum
 
@@ -192,7 +195,9 @@ def made_analysis(
     metrics = default_metrics(series)
     temporal = temporal_indicators(series, metrics, settings)
     climate = climate_control(series, temporal, settings, surrogates=19)
-    levels = level_trends(series, metrics, settings)
+    every = level_trends(series, told_metrics(series, metrics), settings)
+    levels = every[every["metric"].isin(metrics)].reset_index(drop=True)
+    changes = changes_table(series, every, settings)
     seen = snapshots or no_snapshots("there are no images beside the summary")
     surfaces = SENSITIVITY.joined(
         sensitivity(
@@ -205,7 +210,7 @@ def made_analysis(
         valid = np.isfinite(series.matrix(metrics[0])[0])
         power = [power_statement(valid, series.axis.period, settings, simulations=50)]
     table = agreement_table(temporal, levels, climate, seen, series.declared)
-    summary = summarise_sensitivity(surfaces)
+    found = power_of_verdict(series, temporal)
     notes = conditions(series, temporal, climate, seen)
     return Analysis(
         source="memory://made",
@@ -221,10 +226,10 @@ def made_analysis(
         power=tuple(power),
         snapshots=seen,
         agreement=table,
-        verdict=verdict(
-            table, power, climate, summary, notes, alpha=settings.alpha, declared=series.declared
-        ),
+        verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
+        changes=changes,
+        statement=make_statement(temporal, changes, found, series.declared),
         config=config,
         versions={"pyveg": "2.0"},
     )

@@ -152,6 +152,69 @@ INDICATORS = Table(
         ),
     ),
 )
+MEMORY = Table(
+    "metric and chip",
+    "the trend of memory itself and of the noise, tested, alone and beside the weather",
+    (
+        _COLLECTION,
+        _METRIC,
+        Column("chip", "int64", "number of the chip; -1 for the site, the mean over its chips"),
+        *_floats(
+            first="AR(1) of the residual at the beginning of the record, by a straight line",
+            last="at its end",
+            change="of AR(1) over the record",
+            change_low="its 95 % confidence interval",
+            change_high="its upper end",
+            t="change in units of its standard error; for the site the mean over its chips",
+            p="share of surrogates with t at least as large, the series counted as one",
+            q="p corrected for false discoveries: over the metrics of the site, or over the chips",
+            variance_tau="Kendall's tau of the rolling variance; only its sign is used",
+            noise="SD of the noise at the end of the record over that at its beginning",
+            noise_low="its 95 % confidence interval",
+            noise_high="its upper end",
+            noise_p="share of surrogates whose noise grows as much",
+            noise_q="the same corrected, as q is",
+            pairs="pairs of neighbours; for the site the median over its chips",
+            weather_pairs="of these, pairs with weather",
+            t_same="t of these pairs, weather not looked at",
+            p_same="share of surrogates with that at least as large",
+            t_beside="t of these pairs, fitted beside rain and temperature",
+            p_beside="share of surrogates with that at least as large",
+            p_difference="share of surrogates whose t falls as much when the weather comes in",
+        ),
+        *_counts(
+            chips="series that the row is made of",
+            surrogates="how many it was compared with",
+        ),
+        _SEED,
+        _REASON,
+        *_texts(weather_reason="why there is no comparison with and without the weather"),
+    ),
+)
+BREAKS = Table(
+    "metric",
+    "the most likely abrupt change, and whether it is one",
+    (
+        _COLLECTION,
+        _METRIC,
+        Column("date", "datetime64[ns]", "first step after the change"),
+        *_counts(step="its number on the axis of time; -1 where there is none"),
+        *_texts(kind='"step" for a change that stays, "pulse" for one that returns'),
+        *_floats(
+            _OF_METRIC,
+            size="of the jump of the mean over the chips",
+            size_low="its 95 % confidence interval, the date being right",
+            size_high="its upper end",
+        ),
+        *_floats(
+            z="match with the template, in units of the noise",
+            p="share of surrogates that match some template at some date as well",
+        ),
+        Column("found", "bool", "whether it is a break: p at most 0.01"),
+        *_counts(chips="series that the mean is made of"),
+        _REASON,
+    ),
+)
 LEVELS = Table(
     "metric and chip",
     "the trend of the level itself, tested",
@@ -164,10 +227,12 @@ LEVELS = Table(
             slope="Theil-Sen slope, season removed",
             slope_low="lower quartile of the slopes of the chips; the site only",
             slope_high="upper quartile",
+            interval_low="95 % confidence interval of the slope",
+            interval_high="its upper end",
         ),
         _TAU,
         Column("p", "float64", "two-sided share of surrogates at least as extreme"),
-        *_floats(q="p corrected over the chips of the metric; none for the site"),
+        *_floats(q="p corrected over the metrics of the site, or the chips of the metric"),
         *_counts(
             n="steps of the series",
             n_valid="steps with a value",
@@ -175,6 +240,32 @@ LEVELS = Table(
             surrogates="how many it was compared with",
         ),
         _SEED,
+        _REASON,
+    ),
+)
+CHANGES = Table(
+    "metric, and rain and temperature",
+    "what happened: levels at the beginning and the end of the record, tested",
+    (
+        _COLLECTION,
+        _METRIC,
+        *_texts(unit="of the levels: that of the metric; mm / year of rain, °C of temperature"),
+        *_floats(
+            "see unit",
+            first="mean of the first year, its season taken away; of the median over the chips",
+            last="mean of the last year",
+            slope="Theil-Sen slope per year",
+            slope_low="its 95 % confidence interval",
+            slope_high="its upper end",
+        ),
+        Column("p", "float64", "two-sided share of surrogates at least as extreme"),
+        *_floats(q="p corrected over the metrics, or over rain and temperature"),
+        *_counts(
+            "Int64",
+            chips="chips that could be tested; none for the whole region and the weather",
+            chips_falling="of these, chips whose level falls (q at most alpha)",
+            chips_rising="chips whose level rises",
+        ),
         _REASON,
     ),
 )
@@ -328,19 +419,22 @@ AGREEMENT = Table(
     "everything that was tested, side by side; the verdict is read off it",
     (
         *_texts(
-            family='"temporal", "network" or another group that a metric declares, "spatial", or '
-                   '"state" for the level itself',
+            family='"memory", "spread" and "break", on which the verdict rests; "temporal", '
+                   '"network" or another group that a metric declares, for rolling indicators; '
+                   '"spatial"; "state" for the level itself',
             metric="name of what was measured",
             indicator="name of the indicator",
-            statistic='what the effect is: "tau", or "z" of a pattern against its null',
+            statistic='what the effect is: "tau", "t" of a change of AR(1), "factor" of the noise, '
+                      '"z" of a break or of a pattern against its null',
             expected='change that is feared: "rise", "fall" or "either"',
         ),
         *_floats(
-            effect="tau, or the median z of the chips",
+            effect="as `statistic` says; of a pattern the median over the chips",
             low="lower quartile over the chips",
             high="upper quartile",
             p="of the test by itself",
-            q="p corrected over all valid tests",
+            q="p corrected over the valid tests of its kind: memory, spread, levels, images, or "
+              "rolling indicators; none of a break",
             p_without_weather="p without the part of the weather",
         ),
         Column("valid", "bool", "whether the test may be used"),
@@ -358,6 +452,9 @@ ANALYSIS: Mapping[str, Table] = {
     "parts": PARTS,
     "indicators": INDICATORS,
     "trends": TRENDS,
+    "changes": CHANGES,
+    "memory": MEMORY,
+    "breaks": BREAKS,
     "levels": LEVELS,
     "climate": CLIMATE,
     "climate_trends": replace(TRENDS, holds="trends without the part of the weather"),
@@ -488,6 +585,61 @@ CALIBRATION_SUMMARY = Table(
         ),
     ),
 )  # fmt: skip
+_OF_RECORD = (
+    *_texts(situation="what the simulated vegetation does"),
+    *_floats("years", years="length of the record"),
+    *_floats(gaps="share of the values missing at random"),
+    *_counts(chips="of the place, half of whose noise is shared"),
+)
+ZOO = Table(
+    "simulated record",
+    "what the verdict says of records of known fate",
+    (
+        *_OF_RECORD,
+        _SEED,
+        *_texts(state="what moves, on which the verdict on one metric rests"),
+        *_floats(
+            t="change of AR(1) in units of its standard error",
+            p="share of surrogates with t at least as large",
+            variance_tau="Kendall's tau of the rolling variance",
+            noise_p="share of surrogates whose noise grows as much",
+            break_p="share of surrogates that match some break as well",
+        ),
+        *_counts(break_step="first step after the most likely break"),
+    ),
+)
+ZOO_RATES = Table(
+    "situation and kind of record",
+    "how often the verdict says what",
+    (
+        *_OF_RECORD,
+        Column("losing", "bool", "whether memory rises in this situation"),
+        *_counts(
+            series="records",
+            memory_rises="called a rise of memory",
+            spread_grows="called growing noise",
+            abrupt_change="called an abrupt change",
+            clearer_view="called a better sensor",
+            nothing="in which nothing was found",
+            untested="that could not be tested",
+        ),
+        *_floats(
+            rises_low="exact 95 % confidence interval of the share called a rise of memory",
+            rises_high="its upper end",
+        ),
+    ),
+)
+VERDICT_POWER = Table(
+    "kind of record and rise of memory",
+    "how often the verdict finds a rise of memory; shipped with the package",
+    (
+        *_floats("years", years="length of the record"),
+        *_floats(gaps="share of the values missing at random"),
+        *_counts(chips="of the place, half of whose noise is shared"),
+        *_texts(rise="of AR(1) over the record"),
+        *_counts(series="simulated records", found="of these, called a rise of memory"),
+    ),
+)
 CALIBRATION: Mapping[str, Table] = {
     "calibration": CALIBRATION_TESTS,
     "calibration_summary": CALIBRATION_SUMMARY,

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from pyveg.analysis.agreement import counts_as_warning
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import (
     DARK,
@@ -28,9 +29,9 @@ from pyveg.analysis.figures.style import (
     signed,
     styled,
 )
+from pyveg.analysis.settings import TWINS
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import SITE
-from pyveg.analysis.verdict import TWINS, counts_as_warning
 
 UNITS = {"restoring_rate": " (per year)", "valid_share": "", "outliers": " (in a window)"}
 CONTROLLED = ("ar1", "variance")

@@ -21,9 +21,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pyveg.analysis.agreement import NAMES
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.colours import colours_of
-from pyveg.analysis.verdict import NAMES
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")

@@ -23,7 +23,12 @@ __all__ = ["report_html"]
 VERDICTS = {
     "cannot_tell": ("?", "Cannot tell"),
     "no_sign": ("○", "No sign"),
+    "abrupt_change": ("◆", "Abrupt change"),
+    "spread_grows": ("◇", "Spread grows"),
+    "clearer_view": ("◈", "Clearer view"),
+    "follows_weather": ("◑", "Follows the weather"),
     "mixed": ("◐", "Mixed"),
+    "memory_rises": ("↑", "Memory rises"),
     "signs": ("▲", "Signs"),
     "strong_signs": ("▲▲", "Strong signs"),
 }
@@ -69,7 +74,8 @@ def report_html(analysis: Analysis, *, figures: Mapping[str, Figure] | None = No
         collection=analysis.series.collection or "no collection",
         record=record_text(analysis),
         verdict=analysis.verdict,
-        because=[plain(line) for line in analysis.verdict.because],
+        happened=analysis.statement.happened,
+        because=analysis.statement.resilience or [plain(line) for line in analysis.verdict.because],
         conditions=[plain(line) for line in dict.fromkeys(analysis.verdict.conditions)],
         mark=mark,
         label=label,

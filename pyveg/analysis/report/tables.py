@@ -34,7 +34,17 @@ SAYS: Mapping[str, str] = {
     "pattern": "the image differs from its null; no change over time",
     "no pattern": "the image does not differ from its null",
 }
-_FAMILIES = {"temporal": "Memory", "network": "Network", "spatial": "Images", "state": "Level"}
+_FAMILIES = {
+    "memory": "Memory",
+    "spread": "Noise",
+    "break": "Breaks",
+    "temporal": "Rolling windows",
+    "network": "Network",
+    "spatial": "Images",
+    "state": "Level",
+}
+_EFFECTS = {"t": "t {:+.1f}", "factor": "x {:.2f}", "z": "z {:+.1f}"}
+"""Statistic -> how its effect is written, but tau."""
 _UNITS = {"longitude": "° east", "latitude": "° north", "region_size": "°"}
 _EXPECTED = {"rise": "rises", "fall": "falls", "either": "either way"}
 
@@ -62,27 +72,43 @@ def agreement(analysis: Analysis) -> Table | None:
         tau = row["statistic"] == "tau"
         effect = row["effect"]
         known = math.isfinite(effect)
-        spread = (
-            f"{signed(row['low'])} to {signed(row['high'])}" if math.isfinite(row["low"]) else ""
-        )
+        spread = _spread(row)
         rows.append(
             [
                 _row_name(analysis, row),
                 _looks_at(analysis, row),
                 f"{MARKS.get(says, '')} {says}".strip(),
-                (f"{signed(effect)}" if tau else f"z {effect:+.1f}") if known else "",
-                spread if tau else (f"{row['low']:+.1f} to {row['high']:+.1f}" if known else ""),
+                _effect(row) if known else "",
+                spread if known else "",
                 *(p_text(row[name]) if math.isfinite(row[name]) else ""
                   for name in ("p", "q", "p_without_weather")),
-                _EXPECTED.get(str(row["expected"]), "") if tau else "",
+                _EXPECTED.get(str(row["expected"]), "") if tau or row["family"] == "memory" else "",
                 sentence(plain(str(row["reason"]))),
             ]
         )  # fmt: skip
         kinds.append(says.replace(" ", "-"))
     _shorten_notes(rows)
-    columns = ["Indicator", "Looks at", "Says", "Effect (tau)", "Middle half of the chips", "p",
+    columns = ["Indicator", "Looks at", "Says", "Effect", "Middle half of the chips", "p",
                "q (corrected p)", "p without weather", "Feared", "Note"]  # fmt: skip
     return Table("All indicators side by side", columns, rows, kinds)
+
+
+def _effect(row: Mapping[Any, Any]) -> str:
+    if row["statistic"] == "tau":
+        return signed(row["effect"])
+    return _EFFECTS[str(row["statistic"])].format(row["effect"])
+
+
+def _spread(row: Mapping[Any, Any]) -> str:
+    """Quartiles over the chips, or of the noise its confidence interval."""
+    if not math.isfinite(row["low"]):
+        return ""
+    ends = row["low"], row["high"]
+    if row["statistic"] == "tau":
+        return " to ".join(map(signed, ends))
+    if row["statistic"] == "factor":
+        return f"{ends[0]:.2f} to {ends[1]:.2f} (95 % interval)"
+    return f"{ends[0]:+.1f} to {ends[1]:+.1f}"
 
 
 def _shorten_notes(rows: list[list[str]]) -> None:
@@ -101,7 +127,7 @@ def _looks_at(analysis: Analysis, row: Mapping[Any, Any]) -> str:
 
 def _row_name(analysis: Analysis, row: Mapping[Any, Any]) -> str:
     name = indicator_name(str(row["indicator"]))
-    if row["family"] == "spatial" or row["statistic"] != "tau":
+    if row["family"] == "spatial" or str(row["indicator"]).startswith("pattern "):
         return f"{name[0].upper()}{name[1:]}"
     return f"{name} of {analysis.series.short_label(str(row['metric']))}"
 

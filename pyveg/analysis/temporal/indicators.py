@@ -8,16 +8,19 @@ share of those surrogate sites whose Kendall tau is at least as extreme.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.data.columns import INDICATORS, PARTS, TRENDS
+from pyveg.analysis.data.columns import BREAKS, INDICATORS, MEMORY, PARTS, TRENDS
 from pyveg.analysis.data.series import Series
-from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.settings import TWINS, AnalysisSettings
+from pyveg.analysis.temporal.breaks import Break, break_row, find_break
+from pyveg.analysis.temporal.drivers import weather_anomalies
+from pyveg.analysis.temporal.memory import MemoryTrends, memory_rows, rain_row
 from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
@@ -25,10 +28,11 @@ from pyveg.analysis.temporal.surrogate_tests import (
     measure,
     prepare_chips,
     stream,
+    untested,
     window_steps,
 )
 from pyveg.analysis.temporal.tables import blank, indicator_tables, parts_tables, trend_rows
-from pyveg.earth.metrics import metrics_for
+from pyveg.earth.metrics import PRECIPITATION, metrics_for
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,21 @@ class Temporal:
     """One row per metric, chip and step, `PARTS`: the series and what it was taken apart into;
     `weather` is the part of the drivers, 0 without them. A flagged value is still in `value`."""
     settings: AnalysisSettings
+    memory: pd.DataFrame = field(default_factory=MEMORY.frame)
+    """One row per metric and chip, `MEMORY`: the trend of AR(1) and that of the noise, alone and
+    beside the weather. Rain itself has a row too, where it is known."""
+    breaks: pd.DataFrame = field(default_factory=BREAKS.frame)
+    """One row per metric, `BREAKS`: the most likely abrupt change of the mean of its chips."""
+
+
+class _Parts(NamedTuple):
+    """What is known of one metric."""
+
+    trends: list[dict[str, Any]]
+    indicators: pd.DataFrame
+    parts: pd.DataFrame
+    memory: list[dict[str, Any]]
+    breaks: list[dict[str, Any]]
 
 
 def temporal_indicators(
@@ -81,17 +100,62 @@ def temporal_indicators(
     settings = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
     parts = [_one_metric(series, name, settings, drivers) for name in names]
-    trends = TRENDS.frame(row for one in parts for row in one[0])
+    trends = TRENDS.frame(row for one in parts for row in one.trends)
+    _correct_site(trends, settings.fdr)
     site = trends["chip"] == SITE
-    trends.loc[site, "q"] = q_values(trends.loc[site, "p"].to_numpy(np.float64), settings.fdr)
     for _, rows in trends[~site].groupby(["metric", "indicator"]):
         trends.loc[rows.index, "q"] = q_values(rows["p"].to_numpy(np.float64), settings.fdr)
     return Temporal(
         trends,
-        INDICATORS.joined(one[1] for one in parts),
-        PARTS.joined(one[2] for one in parts),
+        INDICATORS.joined(one.indicators for one in parts),
+        PARTS.joined(one.parts for one in parts),
         settings,
+        corrected_memory([*_rain(series, settings, drivers), *_memory(parts)], settings),
+        BREAKS.frame(row for one in parts for row in one.breaks),
     )
+
+
+def _correct_site(trends: pd.DataFrame, fdr: str) -> None:
+    """Q of the site, over all tests but twins; a twin has that of the indicator it repeats."""
+    site = trends[trends["chip"] == SITE]
+    counted = site[~site["indicator"].isin(TWINS) | ~_has_other(site)]
+    trends.loc[counted.index, "q"] = q_values(counted["p"].to_numpy(np.float64), fdr)
+    known = trends.loc[counted.index].set_index(["metric", "indicator"])["q"].to_dict()
+    for row in site.drop(counted.index).itertuples():
+        trends.loc[row.Index, "q"] = known[row.metric, TWINS[str(row.indicator)]]
+
+
+def _has_other(site: pd.DataFrame) -> pd.Series:
+    """Rows of twins whose other indicator was looked at too."""
+    there = set(site["indicator"])
+    return site["indicator"].isin([twin for twin, other in TWINS.items() if other in there])
+
+
+def _memory(parts: Iterable[_Parts]) -> Iterable[dict[str, Any]]:
+    for one in parts:
+        yield from one.memory
+
+
+def _rain(
+    series: Series, settings: AnalysisSettings, drivers: Values | None
+) -> Iterable[dict[str, Any]]:
+    """The row of the rain, where there is some."""
+    rain = series.weather(PRECIPITATION)
+    if drivers is None and rain is not None and series.axis is not None:
+        common = {"collection": series.collection, "metric": PRECIPITATION}
+        yield rain_row(rain, series.axis.period, settings, common)
+
+
+def corrected_memory(rows: Iterable[dict[str, Any]], settings: AnalysisSettings) -> pd.DataFrame:
+    """The table of memory with its q: of memory and of noise, each a family of its own."""
+    table = MEMORY.frame(rows)
+    site = (table["chip"] == SITE) & (table["metric"] != PRECIPITATION)
+    chips = table["chip"] != SITE
+    families = [table[site], *(part for _, part in table[chips].groupby("metric"))]
+    for part in families:
+        for p, q in (("p", "q"), ("noise_p", "noise_q")):
+            table.loc[part.index, q] = q_values(part[p].to_numpy(np.float64), settings.fdr)
+    return table
 
 
 def default_metrics(series: Series) -> list[str]:
@@ -101,20 +165,43 @@ def default_metrics(series: Series) -> list[str]:
 
 def _one_metric(
     series: Series, metric: str, settings: AnalysisSettings, drivers: Values | None
-) -> tuple[list[dict[str, Any]], pd.DataFrame, pd.DataFrame]:
+) -> _Parts:
     matrix = series.matrix(metric)
     common = {"collection": series.collection, "metric": metric}
     if series.axis is None or not matrix.size:
         row = {**blank(common, SITE, settings), "reason": "there are no dates", "n": 0}
         rows = [{**row, "indicator": name} for name in settings.indicators]
-        return rows, INDICATORS.frame(), PARTS.frame()
-    chips = prepare_chips(matrix, series.axis.period, settings, drivers)
+        memory = memory_rows(None, [], [], settings, common)
+        return _Parts(rows, INDICATORS.frame(), PARTS.frame(), list(memory), [])
+    period = series.axis.period
+    chips = prepare_chips(matrix, period, settings, drivers)
     usable = [chip.ready for chip in chips if chip.ready]
     window = window_steps(matrix.shape[1], settings.window)
     seed = stream(settings.seed, "temporal", series.collection, metric)
-    tested = next(iter(measure(usable, [window], settings, seed)), None)
     numbers = series.numbers(metric)
+    memory, breaks, watched = [], [], None
+    if drivers is None:  # memory beside the weather is fitted with it, not after it
+        broken = Break()
+        if not usable:
+            broken = Break(reason=untested(chips, of_chips=SITE not in numbers))
+        else:
+            of_break = stream(settings.seed, "break", series.collection, metric)
+            broken = find_break(usable, period, settings, of_break)
+        breaks = [break_row(broken, series.axis, {**common, "chips": len(usable)})]
+        weather, why = weather_anomalies(series, settings)
+        if usable:
+            watched = MemoryTrends(usable, broken, period, weather, settings.n_threads)
+    watch = watched.add if watched else None
+    tested = next(iter(measure(usable, [window], settings, seed, watch)), None)
+    if drivers is None:
+        memory = list(memory_rows(watched, chips, numbers, settings, common, weather_reason=why))
     rows = list(trend_rows(chips, tested, numbers, settings, window=window, common=common))
     values = indicator_tables(chips, tested, numbers, series.axis, settings)
     parts = parts_tables(chips, numbers, series.axis)
-    return rows, INDICATORS.joined(values, **common), PARTS.joined(parts, **common)
+    return _Parts(
+        rows,
+        INDICATORS.joined(values, **common),
+        PARTS.joined(parts, **common),
+        memory,
+        breaks,
+    )

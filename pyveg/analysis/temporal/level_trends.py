@@ -44,6 +44,9 @@ class Trend(NamedTuple):
     p: float
     reason: str
     """Why there are none."""
+    interval_low: float = math.nan
+    """95 % confidence interval of the slope, for noise of this memory."""
+    interval_high: float = math.nan
 
 
 def level_trends(
@@ -70,8 +73,8 @@ def level_trends(
     DataFrame
         A row per metric and chip, `LEVELS`; chip -1 is the site, the median over its chips:
         `slope` per year (for the site with the quartiles over chips), Kendall's `tau`, its
-        two-sided `p`, `q` over the chips of a metric, and `reason` where there is no number. A
-        metric of the whole region has the site's row only.
+        two-sided `p`, `q` over the metrics of the site or the chips of a metric, and `reason`
+        where there is no number. A metric of the whole region has the site's row only.
     """
     settings = settings or AnalysisSettings()
     table = LEVELS.frame(
@@ -79,7 +82,8 @@ def level_trends(
         for metric in metrics
         for row in _of_metric(series, metric, settings, chips=chips and not series.of_place(metric))
     )
-    for _, part in table[table["chip"] != SITE].groupby("metric"):
+    chips_of = [part for _, part in table[table["chip"] != SITE].groupby("metric")]
+    for part in [table[table["chip"] == SITE], *chips_of]:
         table.loc[part.index, "q"] = q_values(part["p"].to_numpy(np.float64), settings.fdr)
     return table
 
@@ -124,11 +128,21 @@ def level_trend(
         series.size, settings.surrogates, seed, common_steps(noise.innovations[np.newaxis])
     )
     made = surrogates(rest.residual, noise, draws)
-    null = _in_own_spread(rolling.kendall_taus(level.residuals(made)), rest.residuals(made))
+    levels = level.residuals(made)
+    null = _in_own_spread(rolling.kendall_taus(levels), rest.residuals(made))
     tau = rolling.kendall_tau(level.residual)
     scaled = _in_own_spread(np.array([tau]), rest.residual[np.newaxis])
     slope = theil_sen(level.residual, 1 / period)
-    return Trend(slope, tau, p_value(float(scaled[0]), null, "either"), "")
+    wide = 1.96 * float(_slopes(levels).std()) * period
+    p = p_value(float(scaled[0]), null, "either")
+    return Trend(slope, tau, p, "", slope - wide, slope + wide)
+
+
+def _slopes(rows: Values) -> Values:
+    """Least-squares slopes per step of series (S, n) that share their gaps."""
+    known = np.flatnonzero(np.isfinite(rows[0]))
+    off = known - known.mean()
+    return np.asarray((rows[:, known] * off).sum(axis=1) / np.sum(off**2), dtype=np.float64)
 
 
 def theil_sen(values: NDArray[Any], step: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from pyveg.kernels.surrogates import Draws, draw, surrogates
 Values = NDArray[np.float64]
 Given = TypeVar("Given")
 Got = TypeVar("Got")
+
+Watch = Callable[[Sequence[Values]], None]
 
 SITE = -1
 """In the place of a chip's number: the median over all chips."""
@@ -104,8 +107,12 @@ def measure(
     windows: Sequence[int],
     settings: AnalysisSettings,
     seed: Sequence[int],
+    watch: Watch | None = None,
 ) -> list[Tested]:
-    """Indicators of prepared chips and of their surrogates, for each window length."""
+    """Indicators of prepared chips and of their surrogates, for each window length.
+
+    `watch` is given the residuals of the surrogates as they are made, one array for each chip.
+    """
     if not chips:
         return []
     n = chips[0].series.size
@@ -116,11 +123,11 @@ def measure(
     for place, window in enumerate(windows):
         values = np.stack([one[place][0] for one in observed])
         site = site_median(values[:, np.newaxis])[0]
-        least = _least_taus(n, window)
+        least = least_taus(n, window)
         taus = _signed(rolling.kendall_taus(values, least=least), settings)
         site_taus = _signed(rolling.kendall_taus(site, least=least), settings)
         tested.append(Tested(window, values, taus, site, site_taus))
-    _add_surrogates(tested, chips, settings, seed)
+    _add_surrogates(tested, chips, settings, seed, watch)
     return tested
 
 
@@ -161,6 +168,14 @@ def too_little(row: Values) -> str:
     return ""
 
 
+def untested(chips: Sequence[Chip], *, of_chips: bool) -> str:
+    """Why none of some series can be tested; the commonest reason."""
+    reasons = Counter(chip.reason for chip in chips)
+    most = max(reasons.values())
+    reason = min(text for text, count in reasons.items() if count == most)
+    return f"no chip can be tested; most often: {reason}" if of_chips else reason
+
+
 def _indicators(
     chip: Ready, residuals: Values, windows: Sequence[int], settings: AnalysisSettings
 ) -> list[Values]:
@@ -178,41 +193,67 @@ def _signed(taus: Values, settings: AnalysisSettings) -> Values:
     return taus
 
 
+def draw_residuals(
+    chips: Sequence[Ready], settings: AnalysisSettings, seed: Sequence[int], kinds: int = 1
+) -> Iterable[list[Values]]:
+    """Residuals (surrogates, n) of each chip's surrogates, drawn together, some after others.
+
+    Parameters
+    ----------
+    chips : sequence of Ready
+    settings : AnalysisSettings
+    seed : sequence of int
+    kinds : int
+        Numbers that will be kept of each value; the more, the fewer surrogates come at once.
+    """
+    n = chips[0].series.size
+    chips, steps = _together(chips, seed)
+    draws = draw(n, settings.surrogates, seed, steps)
+    size = max(1, _CELLS // (len(chips) * kinds * n))
+    for first in range(0, settings.surrogates, size):
+        some = draws.part(first, min(first + size, settings.surrogates))
+        of_chip = partial(_surrogate_residuals, draws=some, settings=settings)
+        yield spread(of_chip, chips, settings.n_threads)
+
+
 def _add_surrogates(
     tested: Sequence[Tested],
     chips: Sequence[Ready],
     settings: AnalysisSettings,
     seed: Sequence[int],
+    watch: Watch | None,
 ) -> None:
     n, kinds = chips[0].series.size, len(settings.indicators)
-    chips, steps = _together(chips, seed)
-    draws = draw(n, settings.surrogates, seed, steps)
-    size = max(1, _CELLS // (len(chips) * len(tested) * kinds * n))
     parts: list[list[tuple[Values, Values, Values]]] = [[] for _ in tested]
-    for first in range(0, settings.surrogates, size):
-        some = draws.part(first, min(first + size, settings.surrogates))
-        made = spread(
-            partial(
-                _surrogate_indicators,
-                draws=some,
-                tested=tested,
-                settings=settings,
-                judged=max(0, settings.chip_surrogates - first),
-            ),
-            chips,
-            settings.n_threads,
+    first = 0
+    for residuals in draw_residuals(chips, settings, seed, len(tested) * kinds):
+        if watch is not None:
+            watch(residuals)
+        of_chip = partial(
+            _surrogate_indicators,
+            tested=tested,
+            settings=settings,
+            judged=max(0, settings.chip_surrogates - first),
         )
+        made = spread(of_chip, zip(chips, residuals, strict=True), settings.n_threads)
+        first += len(residuals[0])
         for place, one in enumerate(tested):
             values = np.stack([found[0][place] for found in made])
             taus = np.stack([found[1][place] for found in made], axis=1)
             sites = site_median(values, settings.n_threads)
-            site_taus = rolling.kendall_taus(sites, least=_least_taus(n, one.window))
+            site_taus = rolling.kendall_taus(sites, least=least_taus(n, one.window))
             site_taus = _signed(site_taus, settings)
             parts[place].append((taus, site_taus, sites))
     for place, one in enumerate(tested):
         one.null_taus, one.null_site_taus, one.null_sites = (
             np.concatenate(group) for group in zip(*parts[place], strict=True)
         )
+
+
+def _surrogate_residuals(chip: Ready, draws: Draws, settings: AnalysisSettings) -> Values:
+    """What season, trend and the outlier rule leave of a chip's surrogates."""
+    made = surrogates(chip.prepared.residual, chip.noise, draws, settings.null)
+    return chip.prepared.residuals(made)
 
 
 def _together(chips: Sequence[Ready], seed: Sequence[int]) -> tuple[list[Ready], NDArray[np.int64]]:
@@ -227,26 +268,24 @@ def _together(chips: Sequence[Ready], seed: Sequence[int]) -> tuple[list[Ready],
 
 
 def _surrogate_indicators(
-    chip: Ready,
-    draws: Draws,
+    given: tuple[Ready, Values],
     tested: Sequence[Tested],
     settings: AnalysisSettings,
     judged: int,
 ) -> tuple[list[Values], list[Values]]:
     """Indicators of one chip's surrogates, and taus of the first of them, for each window."""
-    made = surrogates(chip.prepared.residual, chip.noise, draws, settings.null)
-    residuals = chip.prepared.residuals(made)
+    chip, residuals = given
     windows = [one.window for one in tested]
     values = _indicators(chip, residuals, windows, settings)
     n = chip.series.size
     taus = [
-        _signed(rolling.kendall_taus(found[:judged], least=_least_taus(n, window)), settings)
+        _signed(rolling.kendall_taus(found[:judged], least=least_taus(n, window)), settings)
         for found, window in zip(values, windows, strict=True)
     ]
     return values, taus
 
 
-def _least_taus(n: int, window: int) -> int:
+def least_taus(n: int, window: int) -> int:
     """Windows with a value below which an indicator's trend is not judged: half of them."""
     return max(6, math.ceil((n - window + 1) / 2))
 

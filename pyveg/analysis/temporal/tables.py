@@ -14,7 +14,16 @@ from pyveg.analysis.data.axis import Axis
 from pyveg.analysis.data.columns import TRENDS
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
 from pyveg.analysis.temporal.significance import p_value
-from pyveg.analysis.temporal.surrogate_tests import RATE, SITE, Chip, Ready, Tested, Values, spread
+from pyveg.analysis.temporal.surrogate_tests import (
+    RATE,
+    SITE,
+    Chip,
+    Ready,
+    Tested,
+    Values,
+    spread,
+    untested,
+)
 from pyveg.kernels import rolling
 from pyveg.kernels.decomposition import Prepared
 from pyveg.kernels.noise import corrected_ar1
@@ -157,8 +166,7 @@ def _of_site(
     chips: Sequence[Chip], tested: Tested | None, kind: int, name: str, *, of_chips: bool
 ) -> dict[str, Any]:
     if tested is None:
-        reason = pd.Series([chip.reason for chip in chips]).mode().iloc[0]
-        return {"reason": f"no chip can be tested; most often: {reason}" if of_chips else reason}
+        return {"reason": untested(chips, of_chips=of_chips)}
     row = _judged(float(tested.site_taus[kind]), tested.null_site_taus[:, kind], name)
     if not of_chips:
         return row

@@ -14,6 +14,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from pyveg.analysis.agreement import agreement_table
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.data.columns import ANALYSIS
 from pyveg.analysis.data.labels import metric_of, short_label
@@ -26,7 +27,7 @@ from pyveg.analysis.report import report_html
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.indicators import default_metrics
 from pyveg.analysis.temporal.surrogate_tests import SITE
-from pyveg.analysis.verdict import agreement_table, verdict
+from pyveg.analysis.verdict import verdict
 from pyveg.calibration.false_alarms import stable_places
 from pyveg.core.errors import ConfigError
 from pyveg.earth.metrics import Metric, installed
@@ -79,8 +80,11 @@ def test_a_metric_of_another_package_is_tested_like_any_other(mixed: Analysis) -
     assert site["p"].notna().all()
     assert (site["surrogates"] == 19).all()
     rows = mixed.agreement.query("metric == 'brightness'").set_index("indicator")
-    assert rows["family"].to_dict() == {"ar1": "temporal", "variance": "temporal", "level": "state"}
-    assert rows["q"].notna().all()
+    assert rows["family"].to_dict() == {
+        "phi_trend": "memory", "noise_trend": "spread", "break": "break", "ar1": "temporal",
+        "variance": "temporal", "level": "state",
+    }  # fmt: skip
+    assert rows["q"].drop("break").notna().all()
     assert "brightness" in mixed.tables()["series"].columns
     assert (mixed.site()["metric"] == "brightness").sum() == 60
 
@@ -95,7 +99,7 @@ def test_it_is_in_figures_and_report(made: dict[str, Figure], words: str) -> Non
     assert "Brightness\nchange of the level" in titles["maps"]
     assert "Brightness" in titles["season"]
     assert "Indicators of Brightness" in words
-    assert "AR(1) of Brightness Memory" in words
+    assert "AR(1) of Brightness Rolling windows" in words
     assert "Brightness: 57 of 60 steps have a value (median chip)" in words
     assert " of brightness " not in words
 
@@ -157,16 +161,19 @@ def test_the_verdict_counts_it() -> None:
     """Its rising memory is a sign, whatever family it declares."""
     analysis = made_analysis(made_series(metrics=(), more=(HAZE,)), settings=QUICK)
     trends = analysis.temporal.trends.assign(tau=0.9, p=0.001)
-    temporal = replace(analysis.temporal, trends=trends)
+    memory = analysis.temporal.memory.assign(t=4.0, p=0.001, q=0.001, variance_tau=0.5)
+    breaks = analysis.temporal.breaks.assign(p=0.9, found=False)
+    temporal = replace(analysis.temporal, trends=trends, memory=memory, breaks=breaks)
     declared = analysis.series.declared
     table = agreement_table(
         temporal, analysis.levels, analysis.climate, analysis.snapshots, declared
     )
-    assert table["family"].tolist() == ["air", "air", "state"]
-    assert table["says"].tolist()[:2] == ["warning", "warning"]
-    said = verdict(table, [], analysis.climate, pd.DataFrame(), [], declared=declared)
-    assert said.level in {"signs", "strong_signs", "mixed"}
-    assert said.because[0].startswith("AR(1) of Haze rises (tau +0.90")
+    assert table["family"].tolist() == ["memory", "spread", "break", "air", "air", "state"]
+    says = dict(zip(table["indicator"], table["says"], strict=True))
+    assert says["phi_trend"] == says["ar1"] == says["variance"] == "warning"
+    said = verdict(temporal, None, [], declared=declared)
+    assert said.level == "memory_rises"
+    assert any(line.startswith("The memory of Haze rises (AR(1) from") for line in said.because)
 
 
 def test_figures_draw_it_and_maps_leave_it_out(mixed: Analysis, made: dict[str, Figure]) -> None:
@@ -324,7 +331,7 @@ def test_labels_are_those_that_were_declared() -> None:
     assert made_series(more=(HAZE,)).label("haze") == "Haze (share of the sky), whole region"
 
 
-@pytest.mark.parametrize("family", ["state", "spatial"])
+@pytest.mark.parametrize("family", ["state", "spatial", "memory", "spread", "break"])
 def test_families_of_the_analysis_cannot_be_declared(family: str) -> None:
     with pytest.raises(ConfigError, match=f'family = "{family}"'):
         replace(HAZE, family=family)
@@ -344,12 +351,19 @@ def test_an_analysis_of_an_earlier_version_is_read(made_place: Any) -> None:
     folder = write_analysis(made_place.analysis, store)
     record = json.loads(store.read(f"{folder}/{RECORD}"))
     del record["metrics"]
+    del record["statement"]
+    record["verdict"]["level"] = "strong_signs"
+    for name in ("changes", "memory", "breaks"):
+        record["tables"].remove(name)
     record["verdict"]["because"] = ["AR(1) of ndvi_mean rises (tau +0.90, p 0.001)."]
     record["verdict"]["conditions"] = ["offset50: 57 of 60 steps have a value (median chip)."]
     store.write(f"{folder}/{RECORD}", json.dumps(record).encode())
     store.write(f"{folder}/tables/patch_laws.csv", b"\n")
     old = read_analysis(store, folder)
     assert old.series.declared == installed()
+    assert old.verdict.level == "strong_signs"
+    assert old.statement.claims == ()
+    assert old.temporal.memory.empty
     assert old.verdict.because == ("AR(1) of NDVI rises (tau +0.90, p 0.001).",)
     assert old.verdict.conditions[0].startswith("Network centrality: 57 of 60")
     assert list(old.tables()["patch_laws"].columns) == ANALYSIS["patch_laws"].names

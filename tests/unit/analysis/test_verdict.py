@@ -1,194 +1,227 @@
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from pyveg.analysis.data.columns import AGREEMENT, TRENDS
+from pyveg.analysis.data.columns import BREAKS, CHANGES, MEMORY
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.spatial.over_time import Snapshots
-from pyveg.analysis.temporal.climate import Climate
+from pyveg.analysis.statement import Statement, make_statement
+from pyveg.analysis.states import NOTHING, UNTESTED, metric_state, weather_word
 from pyveg.analysis.temporal.indicators import Temporal
-from pyveg.analysis.temporal.power import Power
-from pyveg.analysis.temporal.significance import q_values
-from pyveg.analysis.verdict import TWINS, agreement_table, verdict
+from pyveg.analysis.temporal.verdict_power import VerdictPower
+from pyveg.analysis.verdict import LEVELS, verdict
+from pyveg.earth.metrics import installed
+from pyveg.testing.analyses import made_analysis, made_series
 
-NOTHING = pd.DataFrame()
-NO_WEATHER = Climate(pd.DataFrame(columns=["metric", "indicator", "p_without"]), None, (), "none")
-NO_IMAGES = Snapshots(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, reason="none")
+EMPTY = pd.DataFrame()
+RISING = {
+    "first": 0.31, "last": 0.66, "change": 0.35, "change_low": 0.1, "change_high": 0.6, "t": 3.1,
+    "p": 0.005, "q": 0.01, "variance_tau": 0.4, "noise": 1.1, "noise_low": 0.9, "noise_high": 1.3,
+    "noise_p": 0.3, "noise_q": 0.4, "pairs": 100.0,
+}  # fmt: skip
+STEADY = RISING | {"p": 0.5, "q": 0.6}
+WEATHER = {"weather_pairs": 99.0, "t_same": 3.0, "p_same": 0.005, "t_beside": 2.9,
+           "p_beside": 0.01, "p_difference": 0.4}  # fmt: skip
+BROKEN = {"date": pd.Timestamp("2022-03-16"), "step": 70, "kind": "step", "size": -0.08,
+          "size_low": -0.1, "size_high": -0.06, "z": -7.0, "p": 0.005, "found": True}  # fmt: skip
+WHOLE = BROKEN | {"p": 0.4, "found": False}
 
 
-def _temporal(rows: list[dict[str, Any]]) -> Temporal:
-    table = pd.DataFrame(
-        [
-            {
-                **TRENDS.blank(),
-                "metric": "ndvi_mean",
-                "chip": -1,
-                "direction": "rise",
-                "reason": "",
-                **row,
-            }
-            for row in rows
-        ]
+def _temporal(
+    memory: dict[str, Any], broken: dict[str, Any], **others: tuple[dict[str, Any], dict[str, Any]]
+) -> Temporal:
+    """Tables of NDVI and of other metrics."""
+    start = {"chip": -1, "chips": 4, "surrogates": 199, "seed": 0, "reason": ""}
+    every = {"ndvi_mean": (memory, broken), **others}
+    rows = [{**MEMORY.blank(), **start, **one, "metric": name} for name, (one, _) in every.items()]
+    breaks = [{"chips": 4, **two, "metric": name} for name, (_, two) in every.items()]
+    return Temporal(
+        EMPTY, EMPTY, EMPTY, AnalysisSettings(), MEMORY.frame(rows), BREAKS.frame(breaks)
     )
-    return Temporal(table, NOTHING, NOTHING, AnalysisSettings())
 
 
-def _levels(p: float = math.nan) -> pd.DataFrame:
-    row = {"metric": "ndvi_mean", "chip": -1, "tau": -0.5, "p": p, "reason": ""}
-    return pd.DataFrame([row])
+def _power(share: float) -> VerdictPower:
+    return VerdictPower(share, share - 0.1, share + 0.1, share, 10, 0.2, 1, 60, math.nan)
 
 
-def _controlled(p: dict[str, float]) -> Climate:
-    rows = [{"metric": "ndvi_mean", "indicator": name, "p_without": one} for name, one in p.items()]
-    return Climate(pd.DataFrame(rows), _temporal([{"indicator": "ar1"}]), ("rain",))
+def _level(*given: Any, power: float | None = 0.3, **others: Any) -> str:
+    found = None if power is None else _power(power)
+    return verdict(_temporal(*given, **others), found, []).level
 
 
-def _power(share: float) -> Power:
-    return Power("ar1", 0.3, 0.7, share, share, share, 0.5, 100, 120, 110, 0.05, 0)
+@pytest.mark.parametrize(
+    ("memory", "broken", "level"),
+    [
+        (RISING, WHOLE, "memory_rises"),
+        (RISING | {"variance_tau": -0.1}, WHOLE, "clearer_view"),
+        (RISING | {"q": 0.08}, WHOLE, "cannot_tell"),
+        (RISING, BROKEN, "abrupt_change"),
+        (STEADY, BROKEN, "abrupt_change"),
+        (STEADY | {"noise_q": 0.01}, WHOLE, "spread_grows"),
+        (RISING | {"noise_q": 0.01}, WHOLE, "memory_rises"),
+        (STEADY, WHOLE, "cannot_tell"),
+        (STEADY | {"p": math.nan, "q": math.nan, "reason": "12 values"}, WHOLE, "cannot_tell"),
+        (RISING | WEATHER, WHOLE, "memory_rises"),
+        (RISING | WEATHER | {"p_beside": 0.5}, WHOLE, "memory_rises"),
+        (RISING | WEATHER | {"p_beside": 0.5, "p_difference": 0.01}, WHOLE, "follows_weather"),
+        (RISING | WEATHER | {"p_beside": 0.5, "p_difference": 0.01, "p_same": 0.3}, WHOLE,
+         "memory_rises"),
+    ],
+)  # fmt: skip
+def test_the_rules(memory: Any, broken: Any, level: str) -> None:
+    assert _level(memory, broken) == level
 
 
-def _table(ar1: float, variance: float, *, tau: float = 0.8, climate: Any = NO_WEATHER) -> Any:
-    temporal = _temporal(
-        [
-            {"indicator": "ar1", "tau": 0.8, "p": ar1},
-            {"indicator": "variance", "tau": tau, "p": variance},
-            {"indicator": "restoring_rate", "tau": -0.8, "p": ar1, "direction": "fall"},
-            {"indicator": "sd", "tau": tau, "p": variance},
-        ]
+def test_no_sign_needs_power() -> None:
+    assert _level(STEADY, WHOLE, power=0.6) == "no_sign"
+    assert _level(STEADY, WHOLE, power=0.49) == "cannot_tell"
+    assert _level(STEADY, WHOLE, power=None) == "cannot_tell"
+    untested = STEADY | {"p": math.nan, "q": math.nan}
+    assert _level(untested, WHOLE, power=0.9) == "cannot_tell"
+
+
+def test_variance_alone_is_no_sign() -> None:
+    """Noise that doubles moves the variance; memory has its own p."""
+    noisy = STEADY | {"variance_tau": 0.9, "noise": 2.0, "noise_p": 0.005, "noise_q": 0.01}
+    said = verdict(_temporal(noisy, WHOLE), None, [])
+    assert said.level == "spread_grows"
+    assert "not" in said.headline
+    assert "loss of resilience" in said.headline
+
+
+def test_metrics_that_move_differently_are_each_named() -> None:
+    said = verdict(_temporal(RISING, WHOLE, offset50=(STEADY, BROKEN)), None, [])
+    assert said.level == "mixed"
+    assert "Network centrality changed abruptly" in said.headline
+    assert "the memory of NDVI rises" in said.headline
+    alike = verdict(_temporal(RISING, WHOLE, offset50=(STEADY, WHOLE)), None, [])
+    assert alike.level == "memory_rises"
+
+
+def test_each_level_has_its_sentence() -> None:
+    heads = set()
+    for memory, broken in itertools.product(
+        (RISING, STEADY, RISING | {"variance_tau": -0.1}, STEADY | {"noise_q": 0.01},
+         RISING | WEATHER | {"p_beside": 0.5, "p_difference": 0.01}),
+        (WHOLE, BROKEN),
+    ):  # fmt: skip
+        for power in (0.2, 0.8):
+            said = verdict(_temporal(memory, broken), _power(power), ["A condition."])
+            assert said.level in LEVELS
+            assert said.headline.endswith(".")
+            assert said.conditions[0] == "A condition."
+            assert "60 simulated records" in said.conditions[1]
+            heads.add(said.headline)
+    assert len(heads) == 7
+
+
+def test_a_break_says_when_and_how_much_and_nothing_of_memory() -> None:
+    because = verdict(_temporal(RISING, BROKEN), _power(0.8), []).because
+    assert because[0] == (
+        "NDVI dropped abruptly in March 2022, by 0.080 (95 % confidence interval 0.060 to 0.100, "
+        "p 0.005)."
     )
-    return agreement_table(temporal, _levels(0.6), climate, NO_IMAGES)
+    assert "not judged" in because[1]
+    assert len(because) == 2
 
 
-def test_twins_are_no_tests_of_their_own() -> None:
-    table = _table(0.01, 0.2)
-    assert list(table.columns) == AGREEMENT.names
-    counted = table[~table["indicator"].isin(TWINS)]
-    expected = q_values(counted["p"].to_numpy(np.float64))
-    np.testing.assert_allclose(counted["q"], expected)
-    by_name = table.set_index("indicator")
-    assert by_name.loc["restoring_rate", "q"] == by_name.loc["ar1", "q"]
-    assert by_name.loc["sd", "q"] == by_name.loc["variance", "q"]
-    assert by_name.loc["sd", "reason"] == "says the same as variance"
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({}, "not compared"),
+        (WEATHER, "stays"),
+        (WEATHER | {"p_beside": 0.3}, "unclear"),
+        (WEATHER | {"p_beside": 0.3, "p_difference": 0.02}, "follows"),
+        (WEATHER | {"p_beside": 0.3, "p_same": 0.2}, "unseen"),
+    ],
+)
+def test_the_weather_is_spoken_of_as_it_was_compared(more: dict[str, float], word: str) -> None:
+    row = {**MEMORY.blank(), **RISING, "weather_reason": "there is no weather", **more}
+    assert weather_word(row, 0.05) == word
+    told = " ".join(verdict(_temporal(RISING | more | {"weather_reason": "no rain"}, WHOLE),
+                            None, []).because)  # fmt: skip
+    if word == "not compared":
+        assert "Whether the weather explains it was not tested: no rain." in told
+    else:
+        assert "99 pairs of steps" in told
+    assert ("it follows the weather" in told) == (word == "follows")
+    assert ("cannot be told" in told) == (word in {"unclear", "unseen"})
 
 
-def test_what_each_row_says() -> None:
-    temporal = _temporal(
-        [
-            {"indicator": "ar1", "tau": 0.9, "p": 0.001},
-            {"indicator": "skewness", "tau": -0.9, "p": 0.001, "direction": "either"},
-            {"indicator": "variance", "tau": 0.9, "p": 0.045},
-            {"indicator": "kurtosis", "tau": 0.1, "p": 0.7, "direction": "either"},
-            {"indicator": "cv", "reason": "its mean is negative"},
-        ]
+def test_a_metric_without_a_test_has_no_state() -> None:
+    nothing = {**MEMORY.blank(), "reason": "12 values of 12 steps"}
+    assert metric_state(nothing, {}, 0.05) == UNTESTED
+    assert metric_state(STEADY, {}, 0.05) == NOTHING
+
+
+def _changes(**known: Any) -> pd.DataFrame:
+    row = {"metric": "ndvi_mean", "unit": "1", "first": 0.303, "last": 0.154, "slope": -0.0149,
+           "slope_low": -0.017, "slope_high": -0.0128, "p": 0.005, "q": 0.01, "chips": 25,
+           "chips_falling": 25, "chips_rising": 0}  # fmt: skip
+    rain = {"metric": "total_precipitation", "unit": "mm / year", "first": 445.2, "last": 200.4,
+            "slope": -24.5, "slope_low": -30.0, "slope_high": -19.0, "p": 0.005,
+            "q": 0.01}  # fmt: skip
+    return CHANGES.frame([row | known, rain])
+
+
+def test_it_begins_with_what_happened() -> None:
+    said = make_statement(_temporal(STEADY, BROKEN), _changes(), _power(0.1), installed())
+    assert said.happened[0] == (
+        "NDVI fell from 0.303 in the first year to 0.154 in the last (-49 %), by -0.015 per year "
+        "(95 % confidence interval -0.0170 to -0.0128, p 0.005); it falls in 25 of 25 chips."
     )
-    table = agreement_table(temporal, _levels(0.9), NO_WEATHER, NO_IMAGES).set_index("indicator")
-    assert table["says"].to_dict() == {
-        "ar1": "warning",
-        "skewness": "change",
-        "variance": "weak",
-        "kurtosis": "no sign",
-        "cv": "cannot tell",
-        "level": "no sign",
-    }
+    assert said.happened[1].startswith("Rain fell from 445 in the first year to 200 mm a year")
+    assert said.happened[2].startswith("NDVI dropped abruptly in March 2022")
+    assert said.text.startswith(said.happened[0])
+    assert Statement.from_record(said.record()) == said
 
 
-def test_a_signal_in_space_that_rises_is_a_change() -> None:
-    trends = pd.DataFrame(
-        {"indicator": ["morans_i"], "tau": 0.9, "p": 0.001, "valid": True, "reason": ""}
+def test_a_level_that_does_not_change_is_told_too() -> None:
+    said = make_statement(_temporal(STEADY, WHOLE), _changes(p=0.3, q=0.3), None, installed())
+    assert said.happened[0] == (
+        "NDVI was 0.303 in the first year and 0.154 in the last: no trend beyond chance (p 0.30)."
     )
-    images = Snapshots(NOTHING, trends, NOTHING, NOTHING, NOTHING)
-    temporal = _temporal([{"indicator": "ar1", "tau": 0.1, "p": 0.5}])
-    table = agreement_table(temporal, _levels(0.9), NO_WEATHER, images)
-    assert table.set_index("indicator").loc["morans_i", "says"] == "change"
-    said = verdict(table, [_power(0.8)], NO_WEATHER, NOTHING, [])
-    assert said.level == "no_sign"
-    assert any("Moran's I in space rises" in line for line in said.because)
-
-
-def test_signals_that_the_pattern_forbids_do_not_count() -> None:
-    trends = pd.DataFrame(
-        {
-            "indicator": ["morans_i", "wavelength"],
-            "tau": [0.9, 0.5],
-            "p": [0.001, 0.3],
-            "slope": 0.0,
-            "n_valid": 50,
-            "valid": [False, True],
-            "reason": "",
-        }
+    lost = _changes(p=math.nan, q=math.nan, reason="19 values of 68 steps; a test needs 24")
+    said = make_statement(_temporal(STEADY, WHOLE), lost, None, installed())
+    assert said.happened[0] == (
+        "Whether NDVI changed could not be tested: 19 values of 68 steps; a test needs 24."
     )
-    tests = pd.DataFrame(
-        {
-            "indicator": "offset50",
-            "null": ["permutation"] * 3 + ["binarisation"] * 3,
-            "z": [-20.0, -15.0, -12.0, 0.1, -0.5, 1.0],
-        }
+
+
+@pytest.mark.parametrize("months", [18, 30, 60, 120])
+@pytest.mark.parametrize("weather", [True, False])
+def test_every_claim_has_its_row(months: int, weather: bool) -> None:
+    """No sentence of a test that was not made, however short the record is."""
+    found = made_analysis(
+        made_series(months=months, weather=weather, missing=(7, 8)),
+        settings=AnalysisSettings(surrogates=19, indicators=("ar1", "variance")),
     )
-    images = Snapshots(NOTHING, trends, tests, NOTHING, NOTHING)
-    temporal = _temporal([{"indicator": "ar1", "tau": 0.1, "p": 0.5}])
-    table = agreement_table(temporal, _levels(0.9), NO_WEATHER, images).set_index("indicator")
-    assert table.loc["morans_i", "says"] == "not valid"
-    assert math.isnan(table.loc["morans_i", "q"])
-    assert table.loc["wavelength", "says"] == "no sign"
-    assert table.loc["pattern beyond its cover", "says"] == "pattern"
-    assert table.loc["pattern beyond what binarising noise makes", "says"] == "no pattern"
+    tables = found.tables()
+    claims = found.statement.claims
+    assert {one.topic for one in claims} >= {"level", "break", "memory"}
+    for claim in claims:
+        row = claim.row_of(tables)
+        if claim.rests_on == ("reason",):
+            assert row["reason"].rstrip(".") in claim.text
+            assert "could not be" in claim.text
+        else:
+            assert math.isfinite(row[claim.rests_on[-1]]) or claim.rests_on == ("weather_reason",)
+    assert set(found.verdict.because) <= {one.text for one in claims}
+    if months == 18:
+        assert found.verdict.level == "cannot_tell"
+        assert found.verdict.headline.startswith("Memory could not be tested")
 
 
-def _level(table: Any, *, power: float = 0.8, climate: Any = NO_WEATHER, share: float = 1.0) -> str:
-    summary = pd.DataFrame(
-        {"metric": "ndvi_mean", "indicator": ["ar1", "variance"], "share_below_alpha": share}
-    )
-    return verdict(table, [_power(power)], climate, summary, []).level
-
-
-def test_the_rules_of_the_verdict() -> None:
-    assert _level(_table(0.001, 0.001)) == "signs"
-    assert _level(_table(0.001, 0.3)) == "signs"  # variance rises too
-    assert _level(_table(0.001, 0.9, tau=-0.5)) == "mixed"
-    assert _level(_table(0.001, 0.001), share=0.3) == "mixed"
-    assert _level(_table(0.4, 0.3), power=0.8) == "no_sign"
-    assert _level(_table(0.4, 0.3), power=0.3) == "cannot_tell"
-    assert _level(_table(0.4, 0.3), power=math.nan) == "cannot_tell"
-
-
-def test_a_level_that_changes_is_told_and_is_no_warning() -> None:
-    temporal = _temporal([{"indicator": "ar1", "tau": 0.1, "p": 0.5}])
-    table = agreement_table(temporal, _levels(0.001), NO_WEATHER, NO_IMAGES)
-    said = verdict(table, [_power(0.8)], NO_WEATHER, NOTHING, [])
-    assert said.level == "no_sign"
-    assert said.headline.endswith("The state itself changes: NDVI falls.")
-    assert any("Level of NDVI falls" in line for line in said.because)
-
-
-@pytest.mark.parametrize(("p", "level"), [(0.01, "strong_signs"), (0.4, "mixed")])
-def test_the_weather_decides(p: float, level: str) -> None:
-    climate = _controlled({"ar1": p, "variance": p})
-    table = _table(0.001, 0.001, climate=climate)
-    assert _level(table, climate=climate) == level
-
-
-def test_nothing_tested_is_said_with_its_reason() -> None:
-    temporal = _temporal([{"indicator": "ar1", "reason": "12 values of 12 steps"}])
-    table = agreement_table(temporal, _levels(), NO_WEATHER, NO_IMAGES)
-    said = verdict(table, [], NO_WEATHER, NOTHING, ["A condition."])
-    assert said.level == "cannot_tell"
-    assert said.because == ("12 values of 12 steps.",)
-    assert said.conditions == ("A condition.",)
-
-
-def test_small_p_that_was_corrected_away_is_told() -> None:
-    temporal = _temporal(
-        [
-            {"indicator": "ar1", "tau": 0.7, "p": 0.045},
-            *({"indicator": "kurtosis", "metric": f"m{k}", "p": 0.9} for k in range(6)),
-        ]
-    )
-    table = agreement_table(temporal, _levels(0.9), NO_WEATHER, NO_IMAGES)
-    said = verdict(table, [_power(0.7)], NO_WEATHER, NOTHING, [])
-    assert said.level == "no_sign"
-    assert any("AR(1) of NDVI" in line and "number of tests" in line for line in said.because)
+def test_a_claim_without_its_row_is_found_out() -> None:
+    found = made_analysis(settings=AnalysisSettings(surrogates=19, indicators=("ar1",)))
+    tables = {**found.tables(), "memory": MEMORY.frame()}
+    claim = next(one for one in found.statement.claims if one.table == "memory")
+    with pytest.raises(LookupError, match='0 rows of "memory"'):
+        claim.row_of(tables)
+    empty = found.temporal.memory.assign(p=math.nan)
+    with pytest.raises(LookupError, match='"p" of "memory" is empty'):
+        claim.row_of({**tables, "memory": empty})

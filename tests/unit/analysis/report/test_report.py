@@ -18,7 +18,7 @@ from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import no_snapshots
-from pyveg.analysis.verdict import LEVELS
+from pyveg.analysis.verdict import LEVELS, OLD_LEVELS
 from pyveg.core.errors import DataError
 from pyveg.earth.lattice import Lattice
 from pyveg.earth.periods import Cadence
@@ -176,7 +176,8 @@ def test_the_agreement_table_says_it_without_colour(analysis: Analysis) -> None:
     for row, says in zip(table.rows, analysis.agreement["says"], strict=True):
         assert len(row) == len(table.columns)
         assert row[2] == f"{tables.MARKS[says]} {says}"
-    assert table.rows[0][0] == "AR(1) of NDVI"
+    assert table.rows[0][0] == "Memory (trend of AR(1), noise apart) of NDVI"
+    assert "AR(1) of NDVI" in [row[0] for row in table.rows]
     assert table.rows[-1][0].startswith("Pattern beyond")
     assert set(tables.MARKS) == set(tables.SAYS)
 
@@ -238,12 +239,12 @@ def test_what_is_missing_says_why(bare_html: str) -> None:
 def test_a_series_that_cannot_tell_says_so(series: Any) -> None:
     page = Page(report_html(made_analysis(series, settings=QUICK)))
     assert "? Cannot tell" in page.text
-    assert "This series cannot tell" in page.text
+    assert "cannot tell whether resilience is lost" in page.text
     assert page.text.count("Not shown.") >= 8
 
 
 def test_levels_of_the_verdict_have_their_marks(bare: Analysis) -> None:
-    assert tuple(VERDICTS) == LEVELS
+    assert tuple(VERDICTS) == LEVELS + OLD_LEVELS
     assert len({mark for mark, _ in VERDICTS.values()}) == len(VERDICTS)
     for level, (mark, label) in VERDICTS.items():
         changed = replace(bare, verdict=replace(bare.verdict, level=level))

@@ -53,7 +53,7 @@ def test_theil_sen_is_scipys(values: list[float | None], step: float) -> None:
 def test_a_clear_trend_is_found(sign: float, gaps: float) -> None:
     series = stable_places(1, 120, memory=0.4, gaps=gaps, seed=2)[0, 0]
     series = series + sign * np.linspace(0, 8, 120)
-    _, tau, p, reason = level_trend(series, 12.0, TOLD, [1])
+    _, tau, p, reason, *_ = level_trend(series, 12.0, TOLD, [1])
     assert sign * tau > 0.5
     assert p == 2 / 100
     assert reason == ""
@@ -63,7 +63,7 @@ def test_a_season_is_no_trend() -> None:
     """Also where the record begins in the dry season and ends in the wet one."""
     rng = np.random.default_rng(4)
     series = 9 * np.sin(2 * np.pi * np.arange(54) / 12 - 1.5) + rng.standard_normal(54)
-    _, tau, p, _ = level_trend(series, 12.0, TOLD, [1])
+    _, tau, p, *_ = level_trend(series, 12.0, TOLD, [1])
     assert abs(tau) < 0.25
     assert p > 0.05
 
@@ -116,7 +116,7 @@ def test_stl_is_replaced_by_regression() -> None:
     ],
 )
 def test_no_number_where_there_can_be_none(series: Any, told: str) -> None:
-    _, tau, p, reason = level_trend(series, 12.0, TOLD, [1])
+    _, tau, p, reason, *_ = level_trend(series, 12.0, TOLD, [1])
     assert np.isnan(tau)
     assert np.isnan(p)
     assert told in reason
@@ -138,4 +138,15 @@ def test_a_decline_is_found_with_its_slope() -> None:
     assert table.loc[0, "surrogates"] == 99
     assert table.loc[SITE, "slope_low"] <= table.loc[SITE, "slope_high"] < 0
     assert (table.loc[0:, "q"] <= 0.05).all()
-    assert np.isnan(table.loc[SITE, "q"])
+    assert table.loc[SITE, "q"] == table.loc[SITE, "p"]  # one metric: nothing to correct for
+    ends = table.loc[SITE, ["interval_low", "interval_high"]]
+    assert ends["interval_low"] < -0.8 < ends["interval_high"] < -0.5
+
+
+def test_the_interval_of_the_slope_holds_it() -> None:
+    """Of 100 declines at most 12 have an interval that misses them; chance makes 5."""
+    series = stable_places(100, 120, memory=0.5, gaps=0.2, seed=5)[:, 0] - 0.3 * np.arange(120) / 12
+    few = AnalysisSettings(surrogates=39)
+    found = [level_trend(one, 12.0, few, [number]) for number, one in enumerate(series)]
+    missed = [not one.interval_low <= -0.3 <= one.interval_high for one in found]
+    assert sum(missed) <= 12

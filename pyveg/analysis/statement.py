@@ -1,0 +1,316 @@
+"""What happened at a place, first, and only then whether its memory says anything of resilience.
+
+Every sentence is a claim that rests on one row of one table. `Claim.row_of` finds it, so nothing is
+said of a test that was not made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from pyveg.analysis.data.labels import short_label
+from pyveg.analysis.states import NOTHING, UNTESTED, states_of, weather_word
+from pyveg.analysis.temporal.changes import WEATHER_UNITS
+from pyveg.analysis.temporal.indicators import Temporal
+from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.analysis.temporal.verdict_power import ENOUGH_POWER, VerdictPower
+from pyveg.earth.metrics import PRECIPITATION, Metric
+
+TOPICS = ("level", "weather", "break", "memory", "spread")
+"""In the order in which they are told."""
+HAPPENED = ("level", "weather", "break")
+"""Topics of the first paragraph."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence, and the row of a table that it rests on."""
+
+    topic: str
+    """One of `TOPICS`."""
+    text: str
+    table: str
+    """Name of the table, as in `Analysis.tables`."""
+    row: Mapping[str, Any]
+    """Columns that tell the row, with their values."""
+    rests_on: tuple[str, ...]
+    """Columns of that row whose numbers it tells; where it says that there is no test, "reason"."""
+
+    def row_of(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[Any, Any]:
+        """The row that the claim rests on.
+
+        Raises
+        ------
+        LookupError
+            If there is not exactly one, or it lacks a number that the claim tells.
+        """
+        table = tables[self.table]
+        for column, value in self.row.items():
+            table = table[table[column] == value]
+        if len(table) != 1:
+            raise LookupError(f'{len(table)} rows of "{self.table}" are behind: {self.text}')
+        row: Mapping[Any, Any] = table.to_dict("records")[0]
+        for column in self.rests_on:
+            if pd.isna(row[column]) or row[column] == "":
+                raise LookupError(f'"{column}" of "{self.table}" is empty, behind: {self.text}')
+        return row
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What can be said of a place, each sentence with its row."""
+
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def happened(self) -> tuple[str, ...]:
+        """What happened: levels, weather, abrupt changes."""
+        return tuple(one.text for one in self.claims if one.topic in HAPPENED)
+
+    @property
+    def resilience(self) -> tuple[str, ...]:
+        """What memory and noise say."""
+        return tuple(one.text for one in self.claims if one.topic not in HAPPENED)
+
+    @property
+    def text(self) -> str:
+        """All of it, in two paragraphs."""
+        return "\n\n".join(" ".join(part) for part in (self.happened, self.resilience) if part)
+
+    def record(self) -> list[dict[str, Any]]:
+        """As plain data."""
+        return [asdict(one) for one in self.claims]
+
+    @classmethod
+    def from_record(cls, record: Iterable[Mapping[str, Any]]) -> Statement:
+        """Read what `record` gave."""
+        return cls(tuple(Claim(**{**one, "rests_on": tuple(one["rests_on"])}) for one in record))
+
+
+def make_statement(
+    temporal: Temporal,
+    changes: pd.DataFrame,
+    power: VerdictPower | None,
+    declared: Mapping[str, Metric],
+) -> Statement:
+    """Tell what happened, and then what is known of memory.
+
+    Parameters
+    ----------
+    temporal : Temporal
+    changes : DataFrame
+        `pyveg.analysis.temporal.changes.changes_table`.
+    power : VerdictPower or None
+    declared : mapping of str to Metric
+        What metrics are called.
+    """
+    names = [*changes["metric"], *temporal.memory["metric"]]
+    labels = {str(name): short_label(declared, str(name)) for name in names}
+    told = _change_claims(changes, labels, temporal.settings.alpha)
+    claims = [*told, *tested_claims(temporal, power, labels)]
+    return Statement(tuple(sorted(claims, key=lambda one: TOPICS.index(one.topic))))
+
+
+def tested_claims(
+    temporal: Temporal, power: VerdictPower | None, labels: Mapping[str, str]
+) -> list[Claim]:
+    """Claims of breaks, memory and noise, which the verdict rests on."""
+    claims = []
+    states = states_of(temporal)
+    for row in temporal.breaks.to_dict("records"):
+        claims += _break_claims(row, labels[row["metric"]])
+    site = temporal.memory[temporal.memory["chip"] == SITE]
+    for row in site.to_dict("records"):
+        if row["metric"] == PRECIPITATION:
+            claims += _rain_claims(row, temporal.settings.alpha)
+            continue
+        state, label = states[row["metric"]], labels[row["metric"]]
+        if state != "abrupt_change":
+            claims += _memory_claims(row, label, state, power)
+            claims += _weather_claims(row, state, temporal.settings.alpha)
+            claims += _spread_claims(row, label, temporal.settings.alpha)
+    return claims
+
+
+def _change_claims(changes: pd.DataFrame, labels: Mapping[str, str], alpha: float) -> list[Claim]:
+    claims = []
+    for row in changes.to_dict("records"):
+        topic = "weather" if row["metric"] in WEATHER_UNITS else "level"
+        where = {"metric": row["metric"]}
+        label = labels[row["metric"]]
+        if not math.isfinite(row["p"]):
+            text = f"Whether {label} changed could not be tested: {_clause(row['reason'])}."
+            claims.append(Claim(topic, text, "changes", where, ("reason",)))
+            continue
+        used = ("first", "last", "slope", "p", "q")
+        claims.append(Claim(topic, _change_text(row, label, alpha), "changes", where, used))
+    return claims
+
+
+def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
+    unit = "" if row["unit"] == "1" else f" {row['unit'].replace(' / year', ' a year')}"
+    first, last = _same_digits(row["first"], row["last"])
+    if row["q"] > alpha:
+        return (
+            f"{label} was {first}{unit} in the first year and {last}{unit} in the last: no "
+            f"trend beyond chance ({_p(row['p'])})."
+        )
+    verb = "rose" if row["slope"] > 0 else "fell"
+    low, high = _same_digits(row["slope_low"], row["slope_high"])
+    share = ""
+    if row["first"] > 0 and row["last"] > 0 and row["metric"] != "mean_2m_air_temperature":
+        share = f" ({100 * (row['last'] / row['first'] - 1):+.0f} %)"
+    text = (
+        f"{label} {verb} from {first} in the first year to {last}{unit} in the last{share}, by "
+        f"{_number(row['slope'])} per year (95 % confidence interval {low} to {high}, "
+        f"{_p(row['p'])})"
+    )
+    return text + _in_chips(row) + "."
+
+
+def _in_chips(row: Mapping[Any, Any]) -> str:
+    if pd.isna(row["chips"]) or row["chips"] < 2:
+        return ""
+    falls, rises = int(row["chips_falling"]), int(row["chips_rising"])
+    told = [f"falls in {falls}" if falls else "", f"rises in {rises}" if rises else ""]
+    said = " and ".join(one for one in told if one) or "changes by itself in none"
+    return f"; it {said} of {int(row['chips'])} chips"
+
+
+def _break_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
+    where = {"metric": row["metric"]}
+    if not math.isfinite(row["p"]):
+        text = f"Abrupt changes of {label} could not be looked for: {_clause(row['reason'])}."
+        return [Claim("break", text, "breaks", where, ("reason",))]
+    if not row["found"]:
+        text = f"{label} shows no abrupt change beyond chance ({_p(row['p'])})."
+        return [Claim("break", text, "breaks", where, ("p",))]
+    verb = "jumped up" if row["size"] > 0 else "dropped"
+    low, high = _same_digits(*sorted((abs(row["size_low"]), abs(row["size_high"]))))
+    changed = (
+        f"{label} {verb} abruptly in {pd.Timestamp(row['date']):%B %Y}, by "
+        f"{_number(abs(row['size']))} (95 % confidence interval {low} to {high}, "
+        f"{_p(row['p'])})."
+    )
+    unsaid = f"A jump moves every indicator of memory, so that of {label} is not judged."
+    used = ("date", "size", "size_low", "size_high", "p")
+    return [
+        Claim("break", changed, "breaks", where, used),
+        Claim("memory", unsaid, "breaks", where, ("p",)),
+    ]
+
+
+def _memory_claims(
+    row: Mapping[Any, Any], label: str, state: str, power: VerdictPower | None
+) -> list[Claim]:
+    where = {"metric": row["metric"], "chip": SITE}
+    if state == UNTESTED:
+        text = f"The memory of {label} could not be tested: {_clause(row['reason'])}."
+        return [Claim("memory", text, "memory", where, ("reason",))]
+    tested = f"{_p(row['p'])}, corrected {_p(row['q'])}"
+    if state in {NOTHING, "spread_grows"}:
+        text = f"The memory of {label} does not rise by more than chance ({tested})."
+        return [Claim("memory", f"{text}{_would(power)}", "memory", where, ("p", "q"))]
+    fit = (
+        f"AR(1) from {row['first']:.2f} to {row['last']:.2f} over the record; 95 % confidence "
+        f"interval of the change {row['change_low']:+.2f} to {row['change_high']:+.2f}; {tested}"
+    )
+    variance = "" if row["variance_tau"] > 0 else (
+        " Its variance falls meanwhile, as with a better sensor or fewer clouds: that is no sign."
+    )  # fmt: skip
+    used = ("first", "last", "change_low", "change_high", "p", "q", "variance_tau")
+    text = f"The memory of {label} rises ({fit}).{variance}"
+    return [Claim("memory", text, "memory", where, used)]
+
+
+def _would(power: VerdictPower | None) -> str:
+    """What a miss means; with the figure."""
+    if power is None:
+        return ""
+    share = f"{100 * power.power:.0f} % of such records"
+    if power.power >= ENOUGH_POWER:
+        return f" A rise from 0.3 to 0.7 would be found in {share}."
+    return f" A rise from 0.3 to 0.7 would be found in {share} only: this record cannot tell."
+
+
+def _weather_claims(row: Mapping[Any, Any], state: str, alpha: float) -> list[Claim]:
+    """What the weather has to do with a rise; nothing where there is none."""
+    if state not in {"memory_rises", "follows_weather"}:
+        return []
+    where = {"metric": row["metric"], "chip": SITE}
+    word = weather_word(row, alpha)
+    if word == "not compared":
+        text = f"Whether the weather explains it was not tested: {_clause(row['weather_reason'])}."
+        return [Claim("memory", text, "memory", where, ("weather_reason",))]
+    pairs = f"on the same {row['weather_pairs']:.0f} pairs of steps"
+    same, beside = _p(row["p_same"]), _p(row["p_beside"])
+    difference = _p(row["p_difference"])
+    text = {
+        "stays": f"It rises too when rain and temperature are fitted beside it, {pairs} ({beside}; "
+        f"{same} without them).",
+        "follows": f"It does not when rain and temperature are fitted beside it, {pairs} "
+        f"({beside}; {same} without them), and the difference is beyond chance ({difference}): it "
+        "follows the weather.",
+        "unclear": f"When rain and temperature are fitted beside it, {pairs}, it is no longer "
+        f"beyond chance ({beside}; {same} without them), but the difference may be chance "
+        f"({difference}): whether the weather explains it cannot be told.",
+        "unseen": f"On the {row['weather_pairs']:.0f} pairs of steps with weather there is no rise "
+        f"beyond chance ({same}), so whether the weather explains it cannot be told.",
+    }[word]
+    used = ("weather_pairs", "p_same", "p_beside", "p_difference")
+    return [Claim("memory", text, "memory", where, used)]
+
+
+def _rain_claims(row: Mapping[Any, Any], alpha: float) -> list[Claim]:
+    where = {"metric": row["metric"], "chip": SITE}
+    if not math.isfinite(row["p"]) or row["p"] > alpha:
+        return []
+    text = f"The memory of the rain itself rises ({_p(row['p'])})."
+    return [Claim("weather", text, "memory", where, ("p",))]
+
+
+def _spread_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Claim]:
+    where = {"metric": row["metric"], "chip": SITE}
+    if not math.isfinite(row["noise_p"]):
+        return []
+    if row["noise_q"] > alpha:
+        text = f"The noise of {label} does not grow by more than chance ({_p(row['noise_p'])})."
+        return [Claim("spread", text, "memory", where, ("noise_p", "noise_q"))]
+    text = (
+        f"The noise of {label} grows: at the end its SD is {row['noise']:.2f} times that at the "
+        f"beginning (95 % confidence interval {row['noise_low']:.2f} to {row['noise_high']:.2f}, "
+        f"{_p(row['noise_p'])}, corrected {_p(row['noise_q'])})."
+    )
+    used = ("noise", "noise_low", "noise_high", "noise_p", "noise_q")
+    return [Claim("spread", text, "memory", where, used)]
+
+
+def _clause(reason: Any) -> str:
+    """A reason, to stand inside a sentence."""
+    return str(reason).strip().rstrip(".")
+
+
+def _p(value: float) -> str:
+    return f"p {value:.3f}" if value < 0.1 else f"p {value:.2f}"
+
+
+def _number(value: float, digits: int = 2) -> str:
+    """A number of so many digits that count."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{places}f}"
+
+
+def _same_digits(first: float, last: float) -> tuple[str, str]:
+    """Two numbers to the same place, such that they can be told apart."""
+    pair: Sequence[float] = (first, last)
+    largest = max((abs(one) for one in pair if math.isfinite(one)), default=0.0)
+    places = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
+    shown = [f"{one:.{places}f}" for one in pair]
+    return shown[0], shown[1]
