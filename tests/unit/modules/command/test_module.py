@@ -72,7 +72,7 @@ print("hello"); print("oh", file=sys.stderr)
 """
     (result,) = run(**_python(code, "{output_dir}", "{input}"), outputs=["*.csv", "deep/**/*.csv"])
     assert result.state is State.SUCCEEDED, result
-    made = {f"{KEY}/a.csv", f"{KEY}/.hidden.csv", f"{KEY}/deep/er/%C3%BC %24%28x%29.csv"}
+    made = {f"{KEY}/a.csv", f"{KEY}/.hidden.csv", f"{KEY}/deep/er/ü %24%28x%29.csv"}
     logs = {f"{KEY}/stdout.txt": b"hello\n", f"{KEY}/stderr.txt": b"oh\n"}
     assert set(run.store.list("job/")) == made | set(logs)
     assert {key: run.store.read(key) for key in logs} == logs
