@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
+from functools import lru_cache
 from urllib.parse import quote
 
 PRIVATE = "_pyveg"
@@ -24,7 +26,8 @@ LEDGER = "items.csv"
 """How every input of a run ended, as a table; at the root, where no Sequence has a file."""
 
 LONGEST_PART = 200
-"""Characters of one part of a key; file systems end at 255, and need some for endings."""
+"""Bytes of one part of a key; file systems end at 255, and need some for endings."""
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
 _DIGEST = 12
 
 COMBINE = "combine"
@@ -42,14 +45,45 @@ def failed_task_key(task_id: str) -> str:
 
 
 def item_folder(item: str) -> str:
-    """An Item's name as one path part: dates as they are, other characters percent-encoded.
+    """An Item's name as one path part: letters and digits of every script as they are.
 
-    One that would be too long for a file system is cut, and ends with a digest of the whole.
+    Other characters are percent-encoded. One that would be too long for a file system is cut, and
+    ends with a digest of the whole.
+
+    Examples
+    --------
+    >>> item_folder("größe_気温 #1.csv")
+    'größe_気温 %231.csv'
     """
     encoded = quote(item.encode("utf-8", "surrogateescape"), safe=" ")
+    if not item.isascii():
+        encoded = "".join(map(_encoded, item))
     if encoded[-1:] in (".", " "):  # "." and "..", and what Windows would cut off
         encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
-    if len(encoded) > LONGEST_PART:
-        digest = hashlib.sha256(encoded.encode()).hexdigest()[:_DIGEST]
-        encoded = f"{encoded[: LONGEST_PART - _DIGEST - 1]}~{digest}"
-    return encoded
+    return encoded if len(encoded.encode()) <= LONGEST_PART else _cut(encoded)
+
+
+def older_task_id(task_id: str) -> str:
+    """The id that a Task had in runs of before, in which only ASCII letters stayed readable."""
+    before, slash, item = task_id.rpartition("/")
+    return f"{before}{slash}{''.join(c if c.isascii() else quote(c) for c in item)}"
+
+
+def meeting_point(item: str) -> str:
+    """What is equal for Items whose folders would be one where case and accents count less."""
+    return unicodedata.normalize("NFC", item_folder(item)).casefold()
+
+
+@lru_cache(maxsize=4096)
+def _encoded(character: str) -> str:
+    # Marks too, which many scripts cannot be written without; letters that show nothing are none.
+    letter = unicodedata.category(character)[0] in "LMN" and character not in _BLANK_LETTERS
+    if letter and not character.isascii():
+        return character
+    return quote(character.encode("utf-8", "surrogateescape"), safe=" ")
+
+
+def _cut(encoded: str) -> str:
+    digest = hashlib.sha256(encoded.encode()).hexdigest()[:_DIGEST]
+    kept = encoded.encode()[: LONGEST_PART - _DIGEST - 1].decode(errors="ignore")
+    return f"{kept}~{digest}"

@@ -7,7 +7,9 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from pyveg.core.secrets import redacted
 from pyveg.core.tasks import Task, TaskGraph, TaskResult
+from pyveg.core.texts import cell
 
 COLUMNS = (
     "item",
@@ -34,9 +36,10 @@ def make_ledger(graph: TaskGraph, results: Mapping[str, TaskResult]) -> bytes | 
     Returns
     -------
     bytes or None
-        UTF-8 text; None where there is no such Module. ``exit_code``, ``seconds`` (of the last
-        try), ``attempts`` and ``outputs`` (keys below the Item's folder, with ";" between them)
-        are empty where no program was run.
+        UTF-8 text without escapes, secrets, or anything that a spreadsheet would take for a
+        formula (such texts begin with an apostrophe); None where there is no such Module.
+        ``exit_code``, ``seconds`` (of the last try), ``attempts`` and ``outputs`` (keys below the
+        Item's folder, with ";" between them) are empty where no program was run.
     """
     rows = [_row(task, results[task.id]) for task in graph if task.step.listed]
     if not rows:
@@ -48,16 +51,20 @@ def make_ledger(graph: TaskGraph, results: Mapping[str, TaskResult]) -> bytes | 
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
+def _cell(text: str) -> str:
+    return cell(redacted(text))
+
+
 def _row(task: Task, result: TaskResult) -> dict[str, Any]:
     notes = result.notes
     return {
-        "item": task.item.name,
+        "item": _cell(task.item.name),
         "state": str(result.state),
-        "reason": result.reason,
+        "reason": _cell(result.reason),
         "exit_code": notes.get("exit_code", ""),
         "seconds": notes.get("seconds", ""),
         "attempts": notes.get("attempts", ""),
-        "outputs": ";".join(notes.get("outputs", ())),
-        "input": task.item.details.get("input", ""),
-        "sequence": task.step.scope.sequence,
+        "outputs": _cell(";".join(notes.get("outputs", ()))),
+        "input": _cell(task.item.details.get("input", "")),
+        "sequence": _cell(task.step.scope.sequence),
     }

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pyveg.core.errors import KeyMissingError
-from pyveg.core.layout import manifest_key
+from pyveg.core.layout import manifest_key, older_task_id
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task
 from pyveg.core.values import read_json
@@ -71,13 +71,23 @@ def _value(value: Any) -> str:
 def read(store: Store, task_id: str) -> Manifest | None:
     """The manifest of a Task, or None where there is none that can be read."""
     try:
-        data = read_json(store.read(manifest_key(task_id)))
+        data = read_json(_read(store, task_id))
         given = {**data, "state": State(data["state"]), "inputs": tuple(data["inputs"])}
         return _checked(Manifest(**given))
     except KeyMissingError:
         return None
     except (ValueError, TypeError, KeyError):  # damaged: the Task is done again
         return None
+
+
+def _read(store: Store, task_id: str) -> bytes:
+    try:
+        return store.read(manifest_key(task_id))
+    except KeyMissingError:
+        older = older_task_id(task_id)
+        if older == task_id:
+            raise
+        return store.read(manifest_key(older))
 
 
 def _checked(made: Manifest) -> Manifest:

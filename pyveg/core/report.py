@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult
 from pyveg.core.texts import shown
 
@@ -98,7 +99,7 @@ class RunReport:
         for task in self.graph:
             result = self.results[task.id]
             if task.step.listed and result.state is State.FAILED:
-                items.setdefault(shown(result.reason), []).append(shown(task.item.name))
+                items.setdefault(shown(redacted(result.reason)), []).append(shown(task.item.name))
         lines = [f"{_some(names)}: {reason}" for reason, names in items.items()]
         left = sum(map(len, list(items.values())[most:]))
         return [*lines[:most], *([f"... and {left} more"] if left else [])]
@@ -134,7 +135,7 @@ def _first(reasons: Mapping[str, list[str]], most: int) -> tuple[str, ...]:
     lines = []
     for reason, items in list(reasons.items())[:most]:
         more = f" and {len(items) - 1} more" if len(items) > 1 else ""
-        lines.append(f"{shown(items[0])}{more} {reason}")
+        lines.append(f"{shown(items[0])}{more} {shown(redacted(reason))}")
     if len(reasons) > most:
         lines.append(f"... {len(reasons) - most} other reasons in the run's log")
     return tuple(lines)

@@ -6,6 +6,7 @@ is shown or kept of them goes through here, and through `pyveg.core.secrets`.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 LONGEST_MESSAGE = 500
@@ -31,8 +32,10 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """A text of several lines, each as `shown` has it."""
-    return text if text.isprintable() else "\n".join(map(shown, text.split("\n")))
+    """A text of several lines, each as `shown` has it, but for tabs."""
+    if text.isprintable():
+        return text
+    return "".join(part if part in "\t\n" else shown(part) for part in re.split("([\t\n])", text))
 
 
 def cut(text: str, most: int) -> str:

@@ -13,6 +13,13 @@ import click
 
 from pyveg.core.errors import PyvegError
 from pyveg.core.report import EXIT_INTERRUPTED, EXIT_WRONG
+from pyveg.core.secrets import redacted
+from pyveg.core.texts import shown_lines
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text that may hold others' words: without escapes, and without secrets."""
+    click.echo(shown_lines(redacted(text)), err=err)
 
 
 def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +82,7 @@ def plain_errors(*, debug: bool) -> Iterator[None]:
     except PyvegError as error:
         if debug:
             raise
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         sys.exit(EXIT_WRONG)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)

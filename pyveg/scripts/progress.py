@@ -11,8 +11,6 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import click
-
 from pyveg.core import waiting
 from pyveg.core.events import (
     ClosingStep,
@@ -24,7 +22,10 @@ from pyveg.core.events import (
     TaskStarted,
 )
 from pyveg.core.report import RunReport
+from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State, TaskGraph
+from pyveg.core.texts import shown_lines
+from pyveg.scripts.edge import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ class PlainProgress:
     def __call__(self, event: Event) -> None:
         """Print what is worth a line."""
         if isinstance(event, RunStarted):
-            click.echo(f"run: {event.url}")
+            say(f"run: {event.url}")
             self._total = Counter(task.step.label for task in event.graph)
             self._listening.enter_context(waiting.heard_by(self._waits))
         elif isinstance(event, TaskEnded):
@@ -62,11 +63,11 @@ class PlainProgress:
         elif isinstance(event, EngineStatus):
             self._status(event)
         elif isinstance(event, ClosingStep):
-            click.echo(event.text)
+            say(event.text)
         elif isinstance(event, RunEnded):
             self.close()
             if event.interrupted:
-                click.echo("interrupted: finish it with --from_cache")
+                say("interrupted: finish it with --from_cache")
 
     def close(self) -> None:
         """Print nothing more of its own accord."""
@@ -76,13 +77,13 @@ class PlainProgress:
         """Print now and then whom threads of this process wait for; called by those."""
         if time.monotonic() - self._last_wait > self._every:
             self._last_wait = time.monotonic()
-            click.echo(line)
+            say(line)
 
     def _status(self, event: EngineStatus) -> None:
         """Print how an engine is: at once where it matters, else now and then."""
         if event.urgent or time.monotonic() - self._last_status > self._every:
             self._last_status = time.monotonic()
-            click.echo(event.text)
+            say(event.text)
 
     def _task_ended(self, event: TaskEnded) -> None:
         label, result = event.task.step.label, event.result
@@ -91,12 +92,12 @@ class PlainProgress:
             self._failed[label] += 1
             if (label, result.reason) not in self._told:
                 self._told.add((label, result.reason))
-                click.echo(f"failed: {result.task_id}: {result.reason}")
+                say(f"failed: {result.task_id}: {result.reason}")
         done, total = self._done[label], self._total[label]
         if done == total or time.monotonic() - self._last > self._every:
             self._last = time.monotonic()
             failed = f", {self._failed[label]} failed" if self._failed[label] else ""
-            click.echo(f"{label}: {done}/{total}{failed}")
+            say(f"{label}: {done}/{total}{failed}")
 
 
 class LiveProgress:
@@ -112,7 +113,7 @@ class LiveProgress:
     def __call__(self, event: Event) -> None:
         """Move the bars."""
         if isinstance(event, RunStarted):
-            click.echo(f"run: {event.url}")
+            say(f"run: {event.url}")
             self._begin(event.graph)
         elif isinstance(event, TaskStarted):
             self._running.add(event.task.id)
@@ -122,7 +123,7 @@ class LiveProgress:
         elif isinstance(event, EngineStatus):
             self._tell(event)
         elif isinstance(event, ClosingStep):
-            click.echo(event.text)
+            say(event.text)
         elif isinstance(event, RunEnded):
             self.close()
 
@@ -170,11 +171,12 @@ class LiveProgress:
 
     def _tell(self, event: EngineStatus) -> None:
         if event.urgent and self._progress is not None:
-            self._progress.console.print(event.text, markup=False, highlight=False)
+            text = shown_lines(redacted(event.text))
+            self._progress.console.print(text, markup=False, highlight=False)
         elif event.urgent:
-            click.echo(event.text)
+            say(event.text)
         else:
-            self._status = event.text
+            self._status = shown_lines(redacted(event.text))
 
     def close(self) -> None:
         """Leave the screen in order, also after an error."""

@@ -13,7 +13,7 @@ import click
 from pyveg.core.errors import ConfigError
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
 from pyveg.core.tasks import State
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, say, version_option
 
 if TYPE_CHECKING:
     from pyveg.core.ports import Store
@@ -99,9 +99,9 @@ def _done(task: Task, store: Store) -> TaskResult | None:
 def _tell(result: TaskResult, *, debug: bool) -> None:
     reason = f": {result.reason}" if result.reason else ""
     bad = result.state in _BAD
-    click.echo(f"{result.task_id} {result.state} in {result.seconds:.2f} s{reason}", err=bad)
+    say(f"{result.task_id} {result.state} in {result.seconds:.2f} s{reason}", err=bad)
     if result.details and debug:
-        click.echo(result.details, err=True)
+        say(result.details, err=True)
 
 
 if __name__ == "__main__":

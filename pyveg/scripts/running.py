@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyveg.scripts.edge import whether_heard_or_not
+from pyveg.scripts.edge import say, whether_heard_or_not
 
 if TYPE_CHECKING:
     from pyveg.core.report import RunReport
@@ -28,7 +28,7 @@ def on_interrupt_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def warn(prepared: PreparedRun) -> None:
     """Print what the user should know before it begins."""
     for warning in prepared.plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
 
 
 def print_plan(prepared: PreparedRun) -> None:
@@ -43,10 +43,10 @@ def print_plan(prepared: PreparedRun) -> None:
         rows.append([label, modes[label], str(counts.total()), *map(str, numbers)])
     pipeline = prepared.pipeline
     where = f"{pipeline.output_location}_<date_stamp> ({pipeline.output_location_type})"
-    click.echo(f"plan of {pipeline.name}")
-    click.echo(f"output: {prepared.resumed.url if prepared.resumed else where}")
-    click.echo(aligned(rows))
-    click.echo(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
+    say(f"plan of {pipeline.name}")
+    say(f"output: {prepared.resumed.url if prepared.resumed else where}")
+    say(aligned(rows))
+    say(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
 
 
 def run_and_tell(
@@ -80,29 +80,29 @@ def run_and_tell(
     with whether_heard_or_not():
         _tell(report, debug=debug)
         if report.exit_code:
-            click.echo(f"finish it with: {command} --from_cache {report.url}", err=True)
+            say(f"finish it with: {command} --from_cache {report.url}", err=True)
     return report.exit_code
 
 
 def _tell(report: RunReport, *, debug: bool) -> None:
     from pyveg.scripts.progress import closing_table
 
-    click.echo(closing_table(report))
+    say(closing_table(report))
     for line in report.failures():
-        click.echo(f"    failed: {line}" if not line.startswith("...") else f"    {line}")
+        say(f"    failed: {line}" if not line.startswith("...") else f"    {line}")
     if debug:
         for result in report.results.values():
             if result.details:
-                click.echo(result.details, err=True)
+                say(result.details, err=True)
     for what, where in (
         ("items", report.ledger),
         ("results", report.summary),
         ("picture", report.figure),
     ):
         if where:
-            click.echo(f"{what}: {where}")
+            say(f"{what}: {where}")
     for text in report.analyses:
-        click.echo(f"analysis: {text}")
+        say(f"analysis: {text}")
     if report.analysis_failed:
-        click.echo(f"there is no analysis: {report.analysis_failed}", err=True)
-    click.echo(f"run: {report.url} ({report.seconds:.1f} s)")
+        say(f"there is no analysis: {report.analysis_failed}", err=True)
+    say(f"run: {report.url} ({report.seconds:.1f} s)")

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 
 from pyveg.core import bulk, module, registry
 from pyveg.core.errors import CommandError, RunError
-from pyveg.core.layout import item_folder
+from pyveg.core.layout import item_folder, meeting_point
 from pyveg.core.module import Job, Planning, Shipment
 from pyveg.core.ports import Inputs
+from pyveg.core.texts import shown
 from pyveg.core.types import Item
 from pyveg.modules.command import application as app
 from pyveg.modules.command import child, environment, git, outputs, placeholders, sending
@@ -56,6 +57,7 @@ class CommandModule(module.Module[CommandSettings]):
         digest = ""
         if settings.application or settings.repository:
             digest = app.digest_of(_members(settings, inputs, planning.about))
+        _tell_of_meetings(inputs, planning.tell)
         return [Item(item.name, {**item.details, "application": digest}) for item in inputs]
 
     def prepare(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
@@ -145,6 +147,19 @@ class CommandModule(module.Module[CommandSettings]):
 def _inputs() -> Inputs:
     """What opens items, whatever patterns they came from."""
     return registry.open_inputs(())
+
+
+def _tell_of_meetings(items: Sequence[Item], tell: Callable[[str], None]) -> None:
+    """Name Items whose folders are two here, and one on a system that knows no difference."""
+    seen: dict[str, str] = {}
+    for item in items:
+        other = seen.setdefault(meeting_point(item.name), item.name)
+        if other != item.name:
+            tell(
+                f"the results of {shown(other)} and {shown(item.name)} lie in two folders here, "
+                "which would be one on macOS or Windows; rename one if they go there"
+            )
+            return
 
 
 def _members(

@@ -16,9 +16,10 @@ from pyveg.core.events import (
     TaskStarted,
 )
 from pyveg.core.records import Kind, Record, plain_bytes, record_of
-from pyveg.core.texts import cut
+from pyveg.core.runlog import Drawing
 from pyveg.core.segments import Writer, decoded, encoded, segment_keys
 from pyveg.core.tasks import State, TaskResult
+from pyveg.core.texts import cut
 from pyveg.storage.memory import MemoryStore
 from pyveg.testing.graphs import fake_pipeline
 
@@ -72,6 +73,31 @@ def test_what_is_damaged_or_newer_is_passed_over() -> None:
     assert decoded(writer.key(1), encoded(writer, lines)).records == (good,)
     with pytest.raises(ValueError, match="another type"):
         Record.from_json({"e": "note", "t": 1, "m": 5})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"e": "note", "t": 1e300},
+        {"e": "note", "t": float("nan")},
+        {"e": "note", "t": 10**400},
+        {"e": "end", "t": 1, "d": float("inf")},
+        {"e": "run", "t": 1, "n": {"a": "many"}},
+    ],
+)
+def test_what_is_no_number_or_time_is_passed_over(line: dict[str, Any]) -> None:
+    """Whoever reads it would fall over it, or write what is no JSON."""
+    writer = Writer(1, 5.0)
+    assert decoded(writer.key(1), encoded(writer, [json.dumps(line).encode()])).records == ()
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300, 10**30, "x", None])
+@pytest.mark.parametrize("name", ["start", "pid", "z"])
+def test_a_first_line_with_odd_numbers(name: str, value: Any) -> None:
+    header = {**Writer(1, 5.0, offset=60).header(), name: value}
+    record = Record(Kind.NOTE, 6.0, text="good").to_line()
+    segment = decoded(Writer(1, 5.0).key(1), json.dumps(header).encode() + b"\n" + record)
+    assert list(Drawing().lines(segment))[-1].endswith(" good")
 
 
 def test_every_event_becomes_a_record() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.layout import LONGEST_PART, item_folder
+from pyveg.core.layout import LONGEST_PART, item_folder, meeting_point, older_task_id
 from pyveg.core.tasks import Step, Task, TaskGraph
 from pyveg.core.types import Item, Scope
 
@@ -84,7 +84,7 @@ def test_long_names_of_items_stay_apart() -> None:
     names = ["ü" * 200 + end for end in ("", "a", "b", "ü")]
     folders = {item_folder(name) for name in names}
     assert len(folders) == len(names)
-    assert {len(folder) for folder in folders} == {LONGEST_PART}
+    assert all(LONGEST_PART - 4 < len(folder.encode()) <= LONGEST_PART for folder in folders)
 
 
 @given(st.text(min_size=1).filter(lambda text: "\x00" not in text and text.isprintable()))
@@ -94,8 +94,56 @@ def test_any_item_is_one_safe_path_part(name: str) -> None:
     assert "/" not in folder
     assert "\\" not in folder
     assert folder[-1] not in ". "
-    assert unquote(folder) == name or len(folder) == LONGEST_PART
-    assert len(folder) <= LONGEST_PART
+    assert unquote(folder) == name or len(folder.encode()) > LONGEST_PART - 4
+    assert len(folder.encode()) <= LONGEST_PART
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ümlaut größe.csv",
+        "気温_2020.csv",
+        "हिन्दी.csv",
+        "العربية.csv",
+        "עברית.csv",
+        "ไทย.csv",
+        "n\u0303.csv",
+    ],
+)
+def test_letters_of_every_script_stay_readable(name: str) -> None:
+    assert item_folder(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("a\u202eb", "a%E2%80%AEb"),
+        ("a\u200bb", "a%E2%80%8Bb"),
+        ("a\u3164", "a%E3%85%A4"),
+        ("é\x1b", "é%1B"),
+        ("é/è", "é%2Fè"),
+        ("é%41", "é%2541"),
+        ("🌿", "%F0%9F%8C%BF"),
+        ("x\udcff", "x%FF"),
+        ("a b", "a b"),
+        ("2020-01-01", "2020-01-01"),
+    ],
+)
+def test_all_else_is_encoded(name: str, folder: str) -> None:
+    assert item_folder(name) == folder
+
+
+def test_ids_of_runs_of_before_are_known() -> None:
+    assert older_task_id("größe/CommandModule/größe %23.csv") == (
+        "größe/CommandModule/gr%C3%B6%C3%9Fe %23.csv"
+    )
+    assert older_task_id("S/M/2020-01-01") == "S/M/2020-01-01"
+
+
+def test_names_that_would_meet_have_one_meeting_point() -> None:
+    assert meeting_point("README.csv") == meeting_point("readme.csv")
+    assert meeting_point("e\u0301") == meeting_point("É")
+    assert meeting_point("a") != meeting_point("b")
 
 
 @given(st.lists(st.text(min_size=1).filter(str.isprintable), unique=True))
