@@ -48,9 +48,7 @@ def survey(folder: View, requests: Sequence[Request], tell: Callable[[str], None
     if failed and len(failed) == len(requests):
         raise ConfigError(f"{where}{failed[0].wrong}", failed[0].cure)
     names = {"names": folder.finder.way}
-    left_out = folder.finder.left_out()
-    if left_out:
-        tell(f"{where}left out, as their names are not read as dates of images: {listed(left_out)}")
+    _tell_of_left_out(folder, requests, where, tell)
     _tell_of_masks(folder, requests, where, tell)
     _check_weather(folder, [r for r in requests if r.item.name in tiles], where)
     if not tiles:
@@ -146,6 +144,19 @@ def _check_weather(folder: View, requests: Sequence[Request], where: str) -> Non
                 f"{where}{wrong}, as in {largest}",
                 f'say in which units they are, such as units = {{"{band}": "{unit}"}}',
             )
+
+
+def _tell_of_left_out(
+    folder: View, requests: Sequence[Request], where: str, tell: Callable[[str], None]
+) -> None:
+    """Name what looks like dates and is not used."""
+    left_out = folder.finder.left_out()
+    if left_out:
+        tell(f"{where}left out, as their names are not read as dates of images: {listed(left_out)}")
+    asked = {request.item.name for request in requests}
+    outside = [day for day in map(str, folder.finder.days()) if day not in asked]
+    if outside:
+        tell(f"{where}left out, as they are outside of the date range: {listed(outside)}")
 
 
 def _tell_of_tiles(

@@ -360,6 +360,15 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     assert left.endswith("2015-02-30, 2015-9-9, 20150909")
 
 
+def test_dates_outside_of_the_range_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, "{date}/RAW/download.{band}.tif", "%Y-%m-%d")
+    made = source(tmp_path)
+    summer = made.items(S2, PLACE, DateRange(date(2015, 8, 1), date(2015, 9, 1)))
+    told: list[str] = []
+    made.survey([Request(PLACE, S2, item, {"B4": "B4"}) for item in summer], told.append)
+    assert '"S2": left out, as they are outside of the date range: 2015-07-11' in told
+
+
 def test_no_date_shows_names_and_what_a_date_is(tmp_path: Path) -> None:
     for number in range(5):
         write(tmp_path / f"scene{number}.tif", bands()["B4"])
