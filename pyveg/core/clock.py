@@ -16,3 +16,18 @@ def elapsed() -> float:
     closed; leases run out meanwhile.
     """
     return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+
+
+_LAST = 250_000_000_000
+"""Seconds since 1970 of the year 9892: within what `datetime` takes in every time zone."""
+
+
+def is_time(seconds: float) -> bool:
+    """Whether a number, which anyone may have written or damaged, is a time since 1970.
+
+    Examples
+    --------
+    >>> is_time(1769860800.25), is_time(float("inf")), is_time(float("nan")), is_time(-1)
+    (True, False, False, False)
+    """
+    return 0 <= seconds <= _LAST

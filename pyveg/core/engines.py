@@ -7,6 +7,7 @@ from typing import Any
 
 from pyveg.core import params, registry
 from pyveg.core.errors import ConfigError, MissingPackageError, UnknownNameError
+from pyveg.core.texts import brief
 
 Engines = Mapping[str, Mapping[str, Any]]
 """Name of an engine -> its settings that were given."""
@@ -63,11 +64,11 @@ def check(engines: Engines, used: Collection[str]) -> list[str]:
     """
     notes = []
     for name, given in engines.items():
-        if name not in registry.known("runner") and ":" not in name:
+        if not isinstance(name, str) or (name not in registry.known("runner") and ":" not in name):
             raise UnknownNameError("engine", name, registry.known("runner"), "engines")
         if not isinstance(given, Mapping):
             raise ConfigError(
-                f'engines["{name}"] = {given!r} is no dictionary', "write {setting: value}"
+                f'engines["{name}"] = {brief(given)} is no dictionary', "write {setting: value}"
             )
         try:
             settings_of(name, given)
@@ -83,9 +84,24 @@ def check(engines: Engines, used: Collection[str]) -> list[str]:
 
 
 def joined(below: Engines, above: Engines) -> dict[str, dict[str, Any]]:
-    """Two sets of settings as one; where both give a setting, that of `above` holds."""
+    """Two sets of settings as one; where both give a setting, that of `above` holds.
+
+    Raises
+    ------
+    ConfigError
+        If they are no dictionaries.
+    """
+    for engines in (below, above):
+        if not (isinstance(engines, Mapping) and all(map(_is_mapping, engines.values()))):
+            raise ConfigError(
+                f"engines = {brief(engines)} is not right", "give {engine: {setting: value}}"
+            )
     names = dict.fromkeys([*below, *above])
     return {name: {**below.get(name, {}), **above.get(name, {})} for name in names}
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def old_names() -> dict[str, tuple[str, str]]:

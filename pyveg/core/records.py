@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from pyveg.core import secrets, texts
+from pyveg.core.clock import is_time
 from pyveg.core.events import (
     ClosingStep,
     EngineStatus,
@@ -121,10 +122,14 @@ class Record:
         given = {name: data[short] for short, name in _NAMES.items() if short in data}
         try:
             record = cls(Kind(data["e"]), float(data["t"]), **given)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"no event: {error}") from error
         if any(not isinstance(getattr(record, name), kind) for name, kind in _TYPES.items()):
             raise ValueError("no event: a value is of another type")
+        if not all(isinstance(count, int) for count in record.counts.values()):
+            raise ValueError("no event: a count is no whole number")
+        if not (is_time(record.at) and is_time(record.seconds)):
+            raise ValueError("no event: a time is none")
         return record
 
 

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import cache
 from importlib.metadata import (
     EntryPoint,
@@ -184,9 +185,12 @@ def _import_path(kind: str, path: str, prefix: str) -> Any:
 _HAS: Mapping[str, tuple[str, ...]] = {
     "module": ("Settings", "job_class", "role", "settled", "run"),
     "source": ("Settings", "by_period", "must_agree", "ignores", "items", "fetch"),
-    "runner": ("Settings", "old_names", "check", "start", "submit", "close"),
+    "runner": tuple(name for name in vars(Runner) if not name.startswith("_")),
 }
 """What a class must have to be a part of its kind."""
+_SETTINGS = "Settings"
+_SAYS_ITSELF = ("start", "submit", "cancel", "close")
+"""What an engine must say itself: a run would wait for ever for one that does nothing there."""
 
 
 _MAY_BE_MADE = ("store", "inputs")
@@ -199,13 +203,24 @@ def _checked(kind: str, found: Any, named: str) -> Any:
         return found
     if not isinstance(found, type):
         raise ConfigError(f"{named} is no class", f"name a class that is a {kind} of pyveg")
-    lacks = [name for name in _HAS[kind] if not hasattr(found, name)]
+    lacks = [name for name in _HAS[kind] if not hasattr(found, name)] or _inherited(kind, found)
     if lacks:
         raise ConfigError(
             f"{named} is a class, but no {kind} of pyveg: it has no {lacks[0]}",
             f"name a {kind}; docs/architecture.md has an example of one",
         )
+    if not is_dataclass(getattr(found, _SETTINGS)):
+        raise ConfigError(
+            f"{named} has Settings that are no dataclass",
+            "declare them as a frozen dataclass, each with pyveg.plugin.setting",
+        )
     return found
+
+
+def _inherited(kind: str, found: type) -> list[str]:
+    """What a class leaves to the interface, where that does nothing."""
+    names = _SAYS_ITSELF if kind == "runner" else ()
+    return [name for name in names if getattr(found, name) is getattr(Runner, name)]
 
 
 def open_store(spec: Mapping[str, Any]) -> Store:

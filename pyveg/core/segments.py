@@ -6,6 +6,7 @@ A segment is lines of JSON: first who wrote it, then one record on each line.
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import socket
@@ -15,12 +16,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyveg.core import bulk
+from pyveg.core.clock import is_time
 from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import EVENTS
 from pyveg.core.ports import Store
 from pyveg.core.records import Record, plain_bytes
 
 FORMAT = 1
+_DAY = 24 * 60
+"""Minutes; the clocks of a time zone differ by less."""
 _AT_ONCE = 64
 """Segments that are in memory at once while many are read."""
 
@@ -75,7 +79,7 @@ class Writer:
             start=_number(said.get("start")),
             host=str(said.get("host", "?")),
             pid=int(_number(said.get("pid"))),
-            offset=int(_number(said.get("z"))),
+            offset=int(math.fmod(_number(said.get("z")), _DAY)),
             token=folder.partition("-")[2],
         )
 
@@ -166,4 +170,6 @@ def _parsed(line: str) -> Any:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    """What a damaged line may have instead of a number, or beyond all sense, is 0."""
+    number = isinstance(value, int | float) and is_time(abs(value))
+    return float(value) if number else 0.0

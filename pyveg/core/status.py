@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from pyveg.core.clock import is_time
 from pyveg.core.records import plain_bytes
 
 FORMAT = 1
@@ -142,7 +143,7 @@ class Status:
         """
         try:
             code = data["exit_code"]
-            return cls(
+            status = cls(
                 url=str(data["url"]),
                 epoch=int(data["attempt"]),
                 host=str(data["host"]),
@@ -160,8 +161,11 @@ class Status:
                 exit_code=None if code is None else int(code),
                 error=str(data["error"]),
             )
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"no status of a run: {error!r}") from error
+        if not (is_time(status.since) and is_time(status.at)):
+            raise ValueError(f"no status of a run: it is of {status.since} and {status.at}")
+        return status
 
     def to_bytes(self) -> bytes:
         """The file: texts are cut and Modules left out until it is small enough."""

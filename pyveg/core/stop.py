@@ -52,7 +52,7 @@ class StopRequest:
         try:
             how = data["how"]
             request = cls(int(data["epoch"]), str(data["by"]), float(data["at"]), how)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"no request to stop: {error}") from error
         if how not in get_args(StopHow):
             raise ValueError(f"no request to stop: {how!r}")

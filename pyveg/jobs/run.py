@@ -18,13 +18,14 @@ from pyveg.core.planner import Plan
 from pyveg.core.ports import Store
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskResult
+from pyveg.core.texts import brief
 from pyveg.core.types import StopHow
 from pyveg.jobs import claim, closing, reachable
 from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.engines import check, cores, far_modes, make
 from pyveg.jobs.journal import Journal
-from pyveg.jobs.load import config_text, load_pipeline
+from pyveg.jobs.load import kept_text, load_pipeline
 from pyveg.jobs.locations import find_run, open_location
 from pyveg.jobs.observers import Observers
 from pyveg.jobs.stopping import ASKED, StopSwitch
@@ -112,7 +113,7 @@ def prepare(
         pipeline = config
     elif config is not None:
         pipeline = load_pipeline(config)
-        text = config_text(config)
+        text = kept_text(config)
     elif resumed is not None:
         pipeline = _to_finish(resumed)
     pipeline = replace(
@@ -139,6 +140,8 @@ def _check_place(
         raise ConfigError("a run that is finished stays where it is", f"leave out {other}")
     if at is not None and output_location is not None:
         raise ConfigError("a new run has one place", "leave out output_location or at")
+    if at is not None and (not str(at).strip() or "\0" in str(at)):
+        raise ConfigError(f"at = {brief(at)} is no place", "name a folder, a URL or a container")
 
 
 def _place(pipeline: Pipeline, resumed: Store | None, at: str | Path | None) -> Place:

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
+from pyveg.core.clock import is_time
 from pyveg.core.errors import LockLostError, RunLockedError
 from pyveg.core.ports import Holder
 from pyveg.core.values import read_json
@@ -50,7 +51,7 @@ class LockOwner:
         """Read it again; None where the text is empty or half written."""
         try:
             document = read_json(text)
-            return cls(
+            owner = cls(
                 host=str(document["host"]),
                 pid=int(document["pid"]),
                 since=str(document["since"]),
@@ -61,8 +62,9 @@ class LockOwner:
                 expires=float(document.get("expires", 0)),
                 released=bool(document.get("released", False)),
             )
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
+        return owner if is_time(owner.expires) and is_time(owner.seconds) else None
 
     def holder(self, alive: bool | None, seen: datetime | None) -> Holder:
         """The same as those who look at a run are told it."""

@@ -126,6 +126,58 @@ def test_every_name_and_value_is_checked(given: dict[str, Any], words: str) -> N
         assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", [3, "queue", ["queue"], {"queue": 3}, {"queue": None}, {1: {}}])
+def test_settings_that_are_none_are_refused_in_python_too(given: Any) -> None:
+    with pytest.raises(ConfigError, match="engine"):
+        prepare(fake_pipeline(), engines=given)
+
+
+class Idle(Runner):
+    """Inherits from the interface what does nothing there."""
+
+    Settings: ClassVar[type[Any]] = QueueSettings
+
+
+class Plain(ThreadRunner):
+    """Its settings are no dataclass."""
+
+    class Settings:
+        queue = "normal"
+
+
+class Lonely:
+    """No engine by its ancestors, and none by what it has."""
+
+    Settings = QueueSettings
+    old_names: ClassVar[Mapping[str, str]] = {}
+
+    def check(self) -> None: ...
+    def start(self) -> None: ...
+    def submit(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Idle", 'Idle" is a class, but no runner of pyveg: it has no start'),
+        ("Plain", 'Plain" has Settings that are no dataclass; declare them as a frozen'),
+        ("Lonely", 'Lonely" is a class, but no runner of pyveg: it has no resolves_dep'),
+    ],
+)
+def test_a_class_that_is_no_engine(name: str, words: str, tmp_path: Path) -> None:
+    """A run would wait for ever for the first, and fall over the others."""
+    pipeline = fake_pipeline(output_location=str(tmp_path / "r"), runner=f"{__name__}:{name}")
+    with pytest.raises(ConfigError, match=words):
+        prepare(pipeline)
+
+
+@pytest.mark.parametrize("at", ["", " ", "a\0b"])
+def test_a_place_that_is_none(at: str) -> None:
+    with pytest.raises(ConfigError, match=r"at = .* is no place"):
+        prepare(fake_pipeline(), at=at)
+
+
 def test_what_cannot_work_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     pipeline = fake_pipeline(
         output_location=str(tmp_path / "run"),

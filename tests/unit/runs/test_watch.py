@@ -116,6 +116,24 @@ def test_a_damaged_status_is_none(data: bytes) -> None:
     assert status_of(store).state is RunState.STARTING
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "1e300", "-1", f"1{'0' * 30}"])
+@pytest.mark.parametrize("name", ["at", "since"])
+def test_a_status_of_no_time_is_none(name: str, number: str) -> None:
+    store = Held(ALIVE)
+    document = {**told(Phase.RUNNING).to_json(), name: 0}
+    store.write(
+        STATUS_FILE, json.dumps(document).replace(f'"{name}": 0', f'"{name}": {number}').encode()
+    )
+    assert status_of(store).told is None
+
+
+@pytest.mark.parametrize("name", ["tasks", "pid", "attempt", "exit_code"])
+def test_a_status_with_what_is_no_count_is_none(name: str) -> None:
+    store = Held(ALIVE)
+    store.write(STATUS_FILE, json.dumps({**told(Phase.RUNNING).to_json(), name: 1e999}).encode())
+    assert status_of(store).told is None
+
+
 def test_a_process_that_is_silent_may_be_suspended() -> None:
     found = status(told(Phase.RUNNING), holder(alive=True, seen=NOW - timedelta(minutes=5)))
     assert found.state is RunState.RUNNING
