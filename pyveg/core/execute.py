@@ -18,7 +18,7 @@ from pyveg.core.layout import failed_task_key, manifest_key
 from pyveg.core.manifest import Manifest
 from pyveg.core.module import Module, Settings, settings_of
 from pyveg.core.ports import Store
-from pyveg.core.secrets import redacted
+from pyveg.core.secrets import redacted, redacted_in
 from pyveg.core.tasks import State, Step, Task, TaskResult
 from pyveg.core.texts import said
 from pyveg.core.values import read_json
@@ -130,7 +130,8 @@ def _trace() -> str:
 
 def _result(task: Task, end: _End, begin: float, notes: Mapping[str, Any]) -> TaskResult:
     seconds = time.perf_counter() - begin
-    return TaskResult(task.id, end.state, end.reason, seconds, end.details, notes, end.shared)
+    kept = redacted_in(notes)
+    return TaskResult(task.id, end.state, end.reason, seconds, end.details, kept, end.shared)
 
 
 def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> _End:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Mapping
+from typing import Any
 
 HIDDEN = "***"
 """Stands in the place of a secret."""
@@ -111,6 +113,17 @@ def redacted(text: str) -> str:
         if secret in text:
             text = text.replace(secret, HIDDEN)
     return _by_form(text)
+
+
+def redacted_in(data: Any) -> Any:
+    """Plain data without secrets in its texts."""
+    if isinstance(data, str):
+        return redacted(data)
+    if isinstance(data, Mapping):
+        return {key: redacted_in(part) for key, part in data.items()}
+    if type(data) in (list, tuple):
+        return type(data)(map(redacted_in, data))
+    return data
 
 
 def _by_form(text: str) -> str:

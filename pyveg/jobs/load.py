@@ -10,8 +10,10 @@ from numbers import Number
 from pathlib import Path
 from typing import Any
 
+from pyveg import azure_config
 from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
+from pyveg.core.secrets import has_secret
 from pyveg.core.texts import cut, said
 from pyveg.jobs.resolve import is_known, resolve
 
@@ -87,6 +89,26 @@ def config_text(path: str | Path) -> str:
             f"the config file {path} cannot be read: {error}",
             "give yourself permission to read it, and save it as UTF-8",
         ) from error
+
+
+def kept_text(path: str | Path) -> str:
+    """What stands in a config file, as it is kept with a run.
+
+    Raises
+    ------
+    ConfigError
+        If there is a secret in it.
+    """
+    text = config_text(path)
+    azure_config.learn()
+    number = next((n for n, line in enumerate(text.split("\n"), 1) if has_secret(line)), None)
+    if number is not None:
+        raise ConfigError(
+            f"{path}, line {number}, has a password, key or token in it, and a config is kept with "
+            "its results",
+            "leave it out, and read it from an environment variable where it is needed",
+        )
+    return text
 
 
 def settings_in(names: Mapping[str, Any]) -> dict[str, Any]:

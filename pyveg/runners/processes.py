@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
+from pyveg.core import secrets
 from pyveg.core.execute import STEPS_AT_ONCE, run_task
 from pyveg.core.ports import Store, Work
 from pyveg.core.registry import load, open_store
@@ -72,7 +73,7 @@ class ProcessRunner(PoolRunner):
         """Where workers find themselves: here and now, with what opens the Store."""
         # Their server process was started once, perhaps before any of this was set.
         variables = {**os.environ, **self._store.grant().variables}
-        return _Surroundings(_working_directory(), variables)
+        return _Surroundings(_working_directory(), variables, secrets.known())
 
     def _ahead(self) -> int:
         if self._suspects or self._fallen or self._alone & {t.id for t in self._running.values()}:
@@ -165,6 +166,8 @@ class _Surroundings:
     """Working directory; empty where it is gone."""
     variables: Mapping[str, str] = field(repr=False)
     """Environment; secrets among them."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What none of them may show."""
 
 
 def _working_directory() -> str:
@@ -234,6 +237,7 @@ def _begin_worker(
     """Open the Store, and end with the coordinator, however that ends."""
     global _store  # noqa: PLW0603 - one Store per worker process
     os.environ.update(surroundings.variables)
+    secrets.know(*surroundings.secrets)
     if surroundings.folder:
         os.chdir(surroundings.folder)
     tie(lifeline)
