@@ -131,18 +131,10 @@ class Coordinator:
         StoreGoneError
             If the Store of the run is gone.
         """
-        stop: _Stop | None = None
         try:
-            while not self._inbox.empty():  # somebody may have asked it to stop already
-                self._receive()
-            self._look_ahead()
-            self._release([task.id for task in self._graph if not self._waits[task.id]])
-            while len(self.results) < len(self._graph):
-                self._receive()
-        except KeyboardInterrupt:
-            stop = _Stop(self._on_interrupt, INTERRUPTED)
-        except _StopAskedError as asked:
-            stop = asked.stop
+            stop = self._work()
+            if stop is not None:
+                self._check_lock()  # what is in hand may be somebody else's by now
         except Exception as error:
             # What was handed out belongs to whoever has taken over; else nobody needs it.
             self._let_go("detach" if isinstance(error, LockLostError) else "cancel")
@@ -152,6 +144,21 @@ class Coordinator:
             self._cancel_rest(stop.why)
         self._notify(RunEnded(stop is not None))
         return self.results
+
+    def _work(self) -> _Stop | None:
+        """Until every Task has ended, or somebody wants the run to end."""
+        try:
+            while not self._inbox.empty():  # somebody may have asked it to stop already
+                self._receive()
+            self._look_ahead()
+            self._release([task.id for task in self._graph if not self._waits[task.id]])
+            while len(self.results) < len(self._graph):
+                self._receive()
+        except KeyboardInterrupt:
+            return _Stop(self._on_interrupt, INTERRUPTED)
+        except _StopAskedError as asked:
+            return asked.stop
+        return None
 
     def _let_go(self, how: StopHow) -> None:
         for runner in dict.fromkeys(self._runners.values()):
@@ -182,8 +189,16 @@ class Coordinator:
             self._give_up_alike(message)
 
     def _check_ours(self, result: TaskResult) -> None:
-        """A Task that found itself outdated tells that the lock is lost, maybe before it does."""
-        if result.state is State.CANCELLED and self._lock is not None:
+        """What went wrong may be the work of a process that has taken over, and is its matter.
+
+        A Task finds itself outdated, or an engine finds what it made removed, maybe before the
+        lock is known to be lost.
+        """
+        if not result.state.good:
+            self._check_lock()
+
+    def _check_lock(self) -> None:
+        if self._lock is not None:
             self._lock.check()
 
     def _give_up_alike(self, result: TaskResult) -> None:
@@ -268,8 +283,8 @@ class Coordinator:
             self._submitted.add(task.id)
             if self._runners[mode].resolves_dependencies:
                 waiting.extend(self._may_follow(task))
-        if bulk and self._lock is not None:
-            self._lock.check()
+        if bulk:
+            self._check_lock()
         for mode, tasks in bulk.items():
             refused = self._prepare(tasks)
             self._runners[mode].submit([task for task in tasks if task.id not in refused])

@@ -118,6 +118,28 @@ def test_nothing_is_handed_out_once_the_lock_is_lost() -> None:
     assert engine.said == ["detach"]
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_process_that_wakes_up_asks_whose_the_run_is_before_it_believes_anything(
+    stops: bool,
+) -> None:
+    """A job that was removed, or a request to stop: what is in hand is another's by now."""
+    engine, lock = _Engine(), _Lock()
+    coordinator, events = _coordinator(_graph(), engine, lock)
+
+    def wake_up() -> None:
+        lock.error = LockLostError("taken over")
+        if stops:
+            coordinator.ask_to_stop("cancel")
+        else:
+            coordinator.report(TaskResult("A/Start/00000", State.FAILED, "its job was deleted"))
+
+    threading.Timer(0.05, wake_up).start()
+    with pytest.raises(LockLostError):
+        coordinator.run()
+    assert engine.said == ["detach"]
+    assert not any(isinstance(event, RunEnded | TaskEnded) for event in events)
+
+
 def test_each_task_carries_the_epoch() -> None:
     engine = _Engine()
     coordinator, _ = _coordinator(_graph(), engine, _Lock())
