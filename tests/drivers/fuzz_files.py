@@ -2,10 +2,11 @@
 
     python tests/drivers/fuzz_files.py --files 300 --seed 1
 
-Each run has six dates, two of them with one odd file: bytes flipped, cut off or exchanged, other
-types, tags, grids and masks, odd things beside it or in its place. Nothing may raise anything but
-an error for the user; each date must end in a state, with a reason where it did not succeed; and a
-date that did not succeed must leave nothing that a reader would take for its rasters.
+Each run has six dates in one of four forms of names, two of them with one odd file: bytes flipped,
+cut off or exchanged, other types, tags, grids and masks, odd things beside it or in its place.
+Nothing may raise anything but an error for the user; each date must end in a state, with a reason
+where it did not succeed; and a date that did not succeed must leave nothing that a reader would
+take for its rasters.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -231,20 +233,58 @@ def counted(report: RunReport) -> Counter[str]:
     return states
 
 
+def dated_folders(root: Path, day: str, images: dict[str, Any]) -> None:
+    """As pyveg keeps its own rasters."""
+    write_date(root, day, images)
+
+
+def flat(root: Path, day: str, images: dict[str, Any]) -> None:
+    """Date and band in the name of each file."""
+    write_date(root, day.replace("-", ""), images, "{band}_{date}.tif")
+
+
+def one_file(root: Path, day: str, images: dict[str, Any]) -> None:
+    """All bands in one."""
+    write(root / f"site_{day}.tif", list(images.values()), descriptions=BANDS)
+
+
+def hls(root: Path, day: str, images: dict[str, Any]) -> None:
+    """With a mask."""
+    stem = f"HLS.S30.T33TVL.{date.fromisoformat(day):%Y%j}T100016.v2.0"
+    flags = {"Fmask": np.zeros(SHAPE, "uint8")}
+    for band, array in {**images, **flags}.items():
+        name = f"B0{band[1:]}" if band in images else band
+        write(root / stem / f"{stem}.{name}.tif", array)
+
+
+FORMS: tuple[tuple[Callable[[Path, str, dict[str, Any]], None], dict[str, Any]], ...] = (
+    (dated_folders, {}),
+    (flat, {}),
+    (one_file, {}),
+    (hls, {"mask_band": "Fmask"}),
+)
+
+
 def one_run(number: int, seed: int) -> tuple[list[str], Counter[str]]:
     """A folder with two odd files: what they are, and how its dates ended."""
     rng = np.random.default_rng([seed, number])
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        form, settings = FORMS[rng.integers(len(FORMS))]
+        files: dict[str, list[Path]] = {}
         for index, day in enumerate(DAYS):
-            write_date(root / "in", day, bands(SHAPE, index))
-        kinds = []
+            before = set(root.rglob("*.tif"))
+            form(root / "in", day, bands(SHAPE, index))
+            files[day] = sorted(set(root.rglob("*.tif")) - before)
+        kinds = [form.__name__]
         for day in rng.choice(DAYS, 2, replace=False):
             odd = ODD[rng.integers(len(ODD))]
-            band = BANDS[rng.integers(len(BANDS))]
-            kinds.append(f"{odd.__name__} of {day} {band}")
-            odd(root / "in" / day / f"RAW/download.{band}.tif", rng)
-        settings = {"regrid": True} if rng.random() < 0.3 else {}
+            if form is one_file and odd is in_its_place:
+                odd = cut  # without its only file a date is not there at all
+            path = files[str(day)][rng.integers(len(files[str(day)]))]
+            kinds.append(f"{odd.__name__} of {path.name}")
+            odd(path, rng)
+        settings = {**settings, **({"regrid": True} if rng.random() < 0.3 else {})}
         try:
             return kinds, look(root, settings)
         except BaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -360,3 +361,16 @@ def test_images_that_do_not_say_where_they_are_need_coordinates() -> None:
     made = CliRunner().invoke(generate, [*arguments, "--latitude", "45.87", "--longitude", "14.56"])
     assert made.exit_code == 0
     assert "coordinates = (14.56, 45.87)" in Path("config_in.py").read_text()
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_damaged_and_odd_files(number: int) -> None:
+    """A few runs of the driver, which looks at each date's end."""
+    path = Path(__file__).parents[1] / "drivers/fuzz_files.py"
+    spec = importlib.util.spec_from_file_location("fuzz_files", path)
+    assert spec is not None
+    assert spec.loader is not None
+    driver = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(driver)
+    _, states = driver.one_run(number, seed=3)
+    assert states["succeeded"] >= 4 or states["refused"] == 1
