@@ -99,6 +99,8 @@ class AzureBatchRunner(Runner):
         self._away: dict[str, float] = {}
         """What could not be done because a service was away -> since when."""
         self._detached = False
+        self._told_left: dict[str, tuple[str, str]] = {}
+        """What could not be removed: id -> what it is, and why."""
 
     # The port
 
@@ -187,7 +189,7 @@ class AzureBatchRunner(Runner):
         """Delete jobs and the pool, if they are this client's; what cannot be deleted is told."""
         if self._detached or self._is_taken_over():
             return
-        left: dict[str, str] = {}
+        left: dict[str, tuple[str, str]] = {}
         for job in sorted(self._made_jobs):
             left |= self._try_remove(self._service.delete_job, job, "job")
         if self._pool.made:
@@ -195,9 +197,12 @@ class AzureBatchRunner(Runner):
         self._made_jobs &= left.keys()
         if self._pool.made not in left:
             self._pool.made = ""
-        if left:
-            text = f"could not remove {'; '.join(left.values())}. Run pyveg_azure_cleanup"
+        if left and left != self._told_left:
+            reasons = dict.fromkeys(reason for _, reason in left.values())
+            things = ", ".join(thing for thing, _ in left.values())
+            text = f"could not remove {things}: {'; '.join(reasons)}. Run pyveg_azure_cleanup"
             self._listener.tell(EngineStatus(text, urgent=True))
+        self._told_left = left
 
     def _is_taken_over(self) -> bool:
         """Whether jobs and pool are another client's now.
@@ -210,14 +215,14 @@ class AzureBatchRunner(Runner):
         except PyvegError:  # the Store is gone or away; whoever has it could not work either
             return False
 
-    def _try_remove(self, remove: Any, id_: str, kind: str) -> dict[str, str]:
-        """Remove one thing; its id and why, where that cannot be done."""
+    def _try_remove(self, remove: Any, id_: str, kind: str) -> dict[str, tuple[str, str]]:
+        """Remove one thing; its id, what it is and why, where that cannot be done."""
         from azure.core.exceptions import AzureError
 
         try:
             remove(id_)
         except (AzureError, EngineError) as error:
-            return {id_: f"{kind} {id_} ({advice.of_error(error)})"}
+            return {id_: (f"{kind} {id_}", advice.of_error(error))}
         return {}
 
     # The thread
