@@ -110,7 +110,7 @@ def pixels(path: Path, band: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     ndarray, shape (H, W)
     ndarray of bool, shape (H, W)
         True where a mask in the file, beside it (``.msk``) or of transparency hides a pixel. Its
-        no-data value is left to the reader: 0 in one band alone may be a dark pixel.
+        no-data value is left to the reader, as the config may state another one.
     """
     from rasterio.enums import MaskFlags
 

@@ -99,7 +99,7 @@ def read(tiles: Sequence[Tile], how: Reading) -> tuple[dict[str, formats.Raster]
 
 def _layer(file: BandFile, how: Reading) -> Layer:
     numbers, hidden = opening.pixels(file.path, file.number)
-    missing = hidden | _marked(numbers, file, weather=how.weather)
+    missing = hidden | _marked(numbers, file)
     zero = numbers == 0
     values, ground = file.meaning.values(numbers), file.header.ground
     if not ground.placed or ground == how.target:
@@ -125,14 +125,11 @@ def _warped(file: BandFile, values: Array, missing: Missing, zero: Array, how: R
     return Layer(made, gone, np.zeros(gone.shape, np.bool_))
 
 
-def _marked(numbers: Array, file: BandFile, *, weather: bool) -> Missing:
-    """Where the no-data value stands. 0 in one band alone may be a dark pixel."""
+def _marked(numbers: Array, file: BandFile) -> Missing:
+    """Where the no-data value stands. Where none is stated, 0 in one band may be a dark pixel."""
     marker = file.meaning.nodata
-    nothing = np.zeros(numbers.shape, np.bool_)
     if marker is None or np.isnan(marker):
-        return nothing
-    if marker == 0 and not weather and not file.kind.index and file.meaning.as_it_is:
-        return nothing
+        return np.zeros(numbers.shape, np.bool_)
     return np.asarray(numbers == np.asarray(marker).astype(np.float64))
 
 

@@ -153,6 +153,17 @@ def test_no_data(tmp_path: Path, kind: str, marker: float, where: str) -> None:
     assert np.allclose(index[valid], ndvi_of(bands())[valid])
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_zero_in_one_band(tmp_path: Path, stated: bool) -> None:
+    """It is a dark pixel, unless the file says that 0 is no data."""
+    images = bands()
+    images["B4"] = np.where(hole(), images["B4"], 0).astype("uint16")
+    write_date(tmp_path, DAY, images, **({"nodata": 0} if stated else {}))
+    index, valid = seen(fetch(tmp_path))
+    assert np.array_equal(valid, hole() if stated else np.ones_like(hole()))
+    assert not (index[valid] == 1).any() if stated else (index[~hole()] == 1).all()
+
+
 def test_no_data_of_zero_under_an_offset(tmp_path: Path) -> None:
     """The number 0 is no reflectance of -0.2."""
     images = {b: np.where(hole(), np.rint((a / 1e4 + 0.2) / 2.75e-5), 0).astype("uint16")
