@@ -19,7 +19,7 @@ from pyveg.analysis.temporal.changes import WEATHER_UNITS
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.analysis.temporal.verdict_power import ENOUGH_POWER, VerdictPower
-from pyveg.earth.metrics import PRECIPITATION, Metric
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 
 TOPICS = ("level", "weather", "break", "memory", "spread")
 """In the order in which they are told."""
@@ -153,24 +153,25 @@ def _change_claims(changes: pd.DataFrame, labels: Mapping[str, str], alpha: floa
 
 
 def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
+    """What was measured at both ends, and then whether that is more than chance."""
     unit = "" if row["unit"] == "1" else f" {row['unit'].replace(' / year', ' a year')}"
     first, last = _same_digits(row["first"], row["last"])
-    if row["q"] > alpha:
-        return (
-            f"{label} was {first}{unit} in the first year and {last}{unit} in the last: no "
-            f"trend beyond chance ({_p(row['p'])})."
-        )
-    verb = "rose" if row["slope"] > 0 else "fell"
     low, high = _same_digits(row["slope_low"], row["slope_high"])
     share = ""
-    if row["first"] > 0 and row["last"] > 0 and row["metric"] != "mean_2m_air_temperature":
+    if row["first"] > 0 and row["last"] > 0 and row["metric"] != TEMPERATURE:
         share = f" ({100 * (row['last'] / row['first'] - 1):+.0f} %)"
-    text = (
-        f"{label} {verb} from {first} in the first year to {last}{unit} in the last{share}, by "
+    ends = f"from {first} in the first year to {last}{unit} in the last{share}"
+    if row["p"] > alpha:
+        return f"{label} went {ends}, no trend beyond chance ({_p(row['p'])}){_in_chips(row)}."
+    slope = (
         f"{_number(row['slope'])} per year (95 % confidence interval {low} to {high}, "
-        f"{_p(row['p'])})"
+        f"{_both(row['p'], row['q'])})"
     )
-    return text + _in_chips(row) + "."
+    if row["q"] > alpha:
+        text = f"{label} went {ends}, by {slope}, which may be chance among so many metrics"
+        return f"{text}{_in_chips(row)}."
+    verb = "rose" if row["slope"] > 0 else "fell"
+    return f"{label} {verb} {ends}, by {slope}{_in_chips(row)}."
 
 
 def _in_chips(row: Mapping[Any, Any]) -> str:
@@ -178,7 +179,7 @@ def _in_chips(row: Mapping[Any, Any]) -> str:
         return ""
     falls, rises = int(row["chips_falling"]), int(row["chips_rising"])
     told = [f"falls in {falls}" if falls else "", f"rises in {rises}" if rises else ""]
-    said = " and ".join(one for one in told if one) or "changes by itself in none"
+    said = " and ".join(one for one in told if one) or "changes beyond chance in none"
     return f"; it {said} of {int(row['chips'])} chips"
 
 
@@ -212,7 +213,7 @@ def _memory_claims(
     if state == UNTESTED:
         text = f"The memory of {label} could not be tested: {_clause(row['reason'])}."
         return [Claim("memory", text, "memory", where, ("reason",))]
-    tested = f"{_p(row['p'])}, corrected {_p(row['q'])}"
+    tested = _both(row["p"], row["q"])
     if state in {NOTHING, "spread_grows"}:
         text = f"The memory of {label} does not rise by more than chance ({tested})."
         return [Claim("memory", f"{text}{_would(power)}", "memory", where, ("p", "q"))]
@@ -221,7 +222,8 @@ def _memory_claims(
         f"interval of the change {row['change_low']:+.2f} to {row['change_high']:+.2f}; {tested}"
     )
     variance = "" if row["variance_tau"] > 0 else (
-        " Its variance falls meanwhile, as with a better sensor or fewer clouds: that is no sign."
+        " Its variance falls meanwhile, as it does with a better sensor, with fewer clouds, or "
+        "where less vegetation is left to vary: by itself that is no sign."
     )  # fmt: skip
     used = ("first", "last", "change_low", "change_high", "p", "q", "variance_tau")
     text = f"The memory of {label} rises ({fit}).{variance}"
@@ -232,7 +234,7 @@ def _would(power: VerdictPower | None) -> str:
     """What a miss means; with the figure."""
     if power is None:
         return ""
-    share = f"{100 * power.power:.0f} % of such records"
+    share = f"{power.share} of such records"
     if power.power >= ENOUGH_POWER:
         return f" A rise from 0.3 to 0.7 would be found in {share}."
     return f" A rise from 0.3 to 0.7 would be found in {share} only: this record cannot tell."
@@ -248,21 +250,22 @@ def _weather_claims(row: Mapping[Any, Any], state: str, alpha: float) -> list[Cl
         text = f"Whether the weather explains it was not tested: {_clause(row['weather_reason'])}."
         return [Claim("memory", text, "memory", where, ("weather_reason",))]
     pairs = f"on the same {row['weather_pairs']:.0f} pairs of steps"
+    are = "are" if " and " in row["weather"] else "is"
+    beside_it = f"{row['weather']} {are} fitted beside it"
     same, beside = _p(row["p_same"]), _p(row["p_beside"])
     difference = _p(row["p_difference"])
     text = {
-        "stays": f"It rises too when rain and temperature are fitted beside it, {pairs} ({beside}; "
-        f"{same} without them).",
-        "follows": f"It does not when rain and temperature are fitted beside it, {pairs} "
+        "stays": f"It rises too when {beside_it}, {pairs} ({beside}; {same} without them).",
+        "follows": f"It does not when {beside_it}, {pairs} "
         f"({beside}; {same} without them), and the difference is beyond chance ({difference}): it "
         "follows the weather.",
-        "unclear": f"When rain and temperature are fitted beside it, {pairs}, it is no longer "
+        "unclear": f"When {beside_it}, {pairs}, it is no longer "
         f"beyond chance ({beside}; {same} without them), but the difference may be chance "
         f"({difference}): whether the weather explains it cannot be told.",
         "unseen": f"On the {row['weather_pairs']:.0f} pairs of steps with weather there is no rise "
         f"beyond chance ({same}), so whether the weather explains it cannot be told.",
     }[word]
-    used = ("weather_pairs", "p_same", "p_beside", "p_difference")
+    used = ("weather", "weather_pairs", "p_same", "p_beside", "p_difference")
     return [Claim("memory", text, "memory", where, used)]
 
 
@@ -279,12 +282,13 @@ def _spread_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Cla
     if not math.isfinite(row["noise_p"]):
         return []
     if row["noise_q"] > alpha:
-        text = f"The noise of {label} does not grow by more than chance ({_p(row['noise_p'])})."
+        text = f"The noise of {label} does not grow by more than chance "
+        text += f"({_both(row['noise_p'], row['noise_q'])})."
         return [Claim("spread", text, "memory", where, ("noise_p", "noise_q"))]
     text = (
         f"The noise of {label} grows: at the end its SD is {row['noise']:.2f} times that at the "
         f"beginning (95 % confidence interval {row['noise_low']:.2f} to {row['noise_high']:.2f}, "
-        f"{_p(row['noise_p'])}, corrected {_p(row['noise_q'])})."
+        f"{_both(row['noise_p'], row['noise_q'])})."
     )
     used = ("noise", "noise_low", "noise_high", "noise_p", "noise_q")
     return [Claim("spread", text, "memory", where, used)]
@@ -296,7 +300,17 @@ def _clause(reason: Any) -> str:
 
 
 def _p(value: float) -> str:
-    return f"p {value:.3f}" if value < 0.1 else f"p {value:.2f}"
+    return f"p {_value(value)}"
+
+
+def _value(p: float) -> str:
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def _both(p: float, q: float) -> str:
+    """p, and what is left of it after the correction where that changes it."""
+    corrected = _p(q)
+    return _p(p) if corrected == _p(p) else f"{_p(p)}, corrected {corrected}"
 
 
 def _number(value: float, digits: int = 2) -> str:

@@ -33,7 +33,8 @@ def metric_state(memory: Mapping[Any, Any], broken: Mapping[Any, Any], alpha: fl
         - "memory_rises": the trend of AR(1) has q at most alpha, and the variance does not fall.
         - "follows_weather": the same, but it is gone when rain and temperature are fitted beside
           it, by more than chance.
-        - "clearer_view": AR(1) rises and the variance falls, as with a better sensor.
+        - "clearer_view": AR(1) rises and the variance falls, as with a better sensor, fewer clouds,
+          or less vegetation that could vary.
         - "spread_grows": the noise grows, and memory does not rise.
         - `NOTHING` or `UNTESTED`.
     """

@@ -103,7 +103,7 @@ def verdict(
 _MOVES: Mapping[str, str] = {
     "abrupt_change": "{} changed abruptly",
     "spread_grows": "the spread of {} grows and its memory does not",
-    "clearer_view": "AR(1) of {} rises while its variance falls, as with a better sensor",
+    "clearer_view": "AR(1) of {} rises while its variance falls",
     "follows_weather": "the memory of {} rises with that of the weather",
     "memory_rises": "the memory of {} rises",
 }
@@ -133,8 +133,9 @@ def _headline(
         "nothing about resilience, so memory is not judged.",
         "spread_grows": f"The spread of {named[level]} grows and its memory does not: more likely "
         "changing noise, or another sensor, than a loss of resilience.",
-        "clearer_view": f"AR(1) of {named[level]} rises while its variance falls: more likely a "
-        "better sensor or fewer clouds than a loss of resilience.",
+        "clearer_view": f"AR(1) of {named[level]} rises while its variance falls, as it "
+        "does with a better sensor, with fewer clouds, or where less vegetation is left to vary: "
+        "by itself that is no sign of a loss of resilience.",
         "follows_weather": f"The memory of {named[level]} rises, and it does not when the weather "
         "is fitted beside it: it follows the weather.",
     }[level]
@@ -147,7 +148,7 @@ def _cannot(states: Mapping[str, str], power: VerdictPower | None) -> str:
         return "Memory does not rise by more than chance, and what that means was not simulated."
     return (
         "Memory does not rise by more than chance, but this record cannot tell: a rise from 0.3 to "
-        f"0.7 would be found in {100 * power.power:.0f} % of such records."
+        f"0.7 would be found in {power.share} of such records."
     )
 
 

@@ -25,6 +25,8 @@ _CLIP = 4.0
 """Robust SD at which an innovation is cut: one stray value, however far out, is no break."""
 _LEAST = 12
 """Innovations below which a series is not scanned."""
+_EDGE = 3
+"""Values that there must be before a break, and from it on."""
 _FAINT = 1e-6
 """Share of the largest template's power below which nothing of a template is left."""
 
@@ -85,7 +87,7 @@ def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float) -> Sc
         cut at 4 s, g those of the template, s 1.4826 times the median of |w|. `size`, and which of
         the two kinds of break it is at that date, are by least squares on the innovations as they
         are. A break at a step without a value is one at the next
-        step that has one.
+        step that has one; there are at least 3 values before it, and 3 from it on.
     """
     data = np.ascontiguousarray(residuals, dtype=np.float64)
     return Scan(*_scan(data, templates, memory))
@@ -186,7 +188,9 @@ def _scan(data: Values, templates: Values, memory: float) -> Any:
         if s == 0 or not np.array_equal(known, np.isfinite(data[s - 1])):
             steps, weights, scales = _whitening(known, memory)
             white, powers = _white_templates(templates, steps, weights, scales)
-            powers[~np.concatenate((known, known))] = 0.0
+            inside = known.copy()
+            inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False
+            powers[~np.concatenate((inside, inside))] = 0.0
         w = _whitened(data[s], steps, weights, scales)
         scale = _scale(w)
         if not scale > 0.0:

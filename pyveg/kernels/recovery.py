@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Recovery", "cross_correlation", "decay_rate", "mean_year", "recoveries", "strongest"]
+__all__ = [
+    "Recovery",
+    "cross_correlation",
+    "cross_correlations",
+    "decay_rate",
+    "mean_year",
+    "recoveries",
+    "strongest",
+]
 
 Values = NDArray[np.float64]
 
@@ -152,6 +160,49 @@ def cross_correlation(series: NDArray[Any], driver: NDArray[Any], lags: int) -> 
         size = math.sqrt(float(np.sum(x * x)) * float(np.sum(y * y)))
         if size > 0:
             out[lag] = float(np.sum(x * y)) / size
+    return out
+
+
+def cross_correlations(rows: NDArray[Any], driver: NDArray[Any], lags: int) -> Values:
+    """`cross_correlation` of many series with one driver, to the last bit.
+
+    Parameters
+    ----------
+    rows : array of float, shape (S, n)
+        NaN where missing; as a rule most of them miss the same steps, which is what makes it fast.
+    driver : array of float, shape (n,)
+    lags : int
+
+    Returns
+    -------
+    array of float64, shape (S, lags + 1)
+    """
+    data = np.ascontiguousarray(rows, dtype=np.float64)
+    out = np.empty((len(data), lags + 1))
+    if not len(data):
+        return out
+    known = np.isfinite(data)
+    alike = (known == known[0]).all(axis=1)
+    out[alike] = _alike(data[alike], np.asarray(driver, dtype=np.float64), lags)
+    for row in np.flatnonzero(~alike):
+        out[row] = cross_correlation(data[row], driver, lags)
+    return out
+
+
+def _alike(rows: Values, driver: Values, lags: int) -> Values:
+    """The same for series that miss the same steps."""
+    out = np.full((len(rows), lags + 1), np.nan)
+    for lag in range(min(lags + 1, driver.size)):
+        now, before = rows[:, lag:], driver[: driver.size - lag]
+        both = np.isfinite(now[0]) & np.isfinite(before)
+        if both.sum() < 10:
+            continue
+        picked = np.ascontiguousarray(now[:, both])
+        x = picked - picked.mean(axis=1)[:, np.newaxis]
+        y = before[both] - before[both].mean()
+        size = np.sqrt(np.sum(x * x, axis=1) * float(np.sum(y * y)))
+        known = size > 0
+        out[known, lag] = np.sum(x[known] * y, axis=1) / size[known]
     return out
 
 

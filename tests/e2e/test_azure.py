@@ -110,7 +110,7 @@ def test_a_container_is_analysed(finished: SimpleNamespace, tmp_path: Path) -> N
     few = ["--metric", "ndvi_mean", "--surrogates", "99"]
     told = CliRunner().invoke(gee_analysis, ["--input_container", store.container, *few])
     assert told.exit_code == 0, told.output
-    assert "This series cannot tell" in told.output  # four months are too few
+    assert "cannot tell whether resilience is lost" in told.output  # four months are too few
     report = "analysis/SimulatedSentinel2/report.html"
     assert f"report: {store.url}/{report}" in told.output
     page = store.read(report)

@@ -188,7 +188,10 @@ MEMORY = Table(
         ),
         _SEED,
         _REASON,
-        *_texts(weather_reason="why there is no comparison with and without the weather"),
+        *_texts(
+            weather="what memory was fitted beside, in words",
+            weather_reason="why there is no comparison with and without the weather",
+        ),
     ),
 )
 BREAKS = Table(

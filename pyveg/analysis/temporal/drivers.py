@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -57,29 +58,40 @@ def _changes(values: Values) -> bool:
     return known.size > 1 and float(np.ptp(known)) > 1e-12 * float(np.abs(known).max())
 
 
-def weather_anomalies(series: Series, settings: AnalysisSettings) -> tuple[Values | None, str]:
+class Weather(NamedTuple):
+    """Weather without its season and trend."""
+
+    rows: Values | None
+    """(k, steps); NaN where not known. None where there is none."""
+    names: str
+    """What it is, in words."""
+    reason: str
+    """Why there is none."""
+
+
+def weather_anomalies(series: Series, settings: AnalysisSettings) -> Weather:
     """Weather without its season and trend, beside which the memory of the vegetation is fitted.
 
     Returns
     -------
-    array of float64, shape (k, steps), or None
+    Weather
         Rain of this and the steps before as in `weather_drivers`, temperature, and the square of
-        the rain of the last two steps; NaN where not known.
-    str
-        Why there is none.
+        the rain of the last two steps.
     """
     drivers, names, reason = weather_drivers(series, settings)
     if drivers is None or series.axis is None:
-        return None, reason
+        return Weather(None, "", reason)
     steps = replace(settings.steps(series.axis.period), outlier_limit=0.0)
     try:
         rows = [prepare(row, steps).residual for row in drivers]
     except ValueError as error:
-        return None, f"the weather has no season and trend to be taken away: {error}"
+        why = f"the weather has no season and trend to be taken away: {error}"
+        return Weather(None, "", why)
     wet = [row for row, name in zip(rows, names, strict=True) if name.startswith("rain")]
     if wet:
         rows.append(_bend(np.mean(wet[:WET_STEPS], axis=0)))
-    return np.stack(rows), ""
+    known = ["rain" if wet else "", "temperature" if "temperature" in names else ""]
+    return Weather(np.stack(rows), " and ".join(one for one in known if one), "")
 
 
 def _bend(rain: Values) -> Values:

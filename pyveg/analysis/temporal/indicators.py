@@ -188,13 +188,17 @@ def _one_metric(
             of_break = stream(settings.seed, "break", series.collection, metric)
             broken = find_break(usable, period, settings, of_break)
         breaks = [break_row(broken, series.axis, {**common, "chips": len(usable)})]
-        weather, why = weather_anomalies(series, settings)
+        weather = weather_anomalies(series, settings)
         if usable:
-            watched = MemoryTrends(usable, broken, period, weather, settings.n_threads)
+            watched = MemoryTrends(
+                usable, broken, period, weather.rows, weather.names, n_threads=settings.n_threads
+            )
     watch = watched.add if watched else None
     tested = next(iter(measure(usable, [window], settings, seed, watch)), None)
     if drivers is None:
-        memory = list(memory_rows(watched, chips, numbers, settings, common, weather_reason=why))
+        memory = list(
+            memory_rows(watched, chips, numbers, settings, common, weather_reason=weather.reason)
+        )
     rows = list(trend_rows(chips, tested, numbers, settings, window=window, common=common))
     values = indicator_tables(chips, tested, numbers, series.axis, settings)
     parts = parts_tables(chips, numbers, series.axis)

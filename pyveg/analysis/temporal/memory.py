@@ -56,6 +56,8 @@ class MemoryTrends:
     period: float
     weather: Values | None = None
     """Anomalies beside which memory is fitted too, (k, n)."""
+    weather_names: str = ""
+    """What they are, in words."""
     n_threads: int = 1
     fits: list[PhiTrends] = field(init=False)
     beside: list[PhiTrends] = field(init=False)
@@ -119,12 +121,15 @@ def memory_trends(
     seed: Sequence[int],
     *,
     weather: Values | None = None,
+    weather_names: str = "",
 ) -> MemoryTrends:
     """The trend of phi with its surrogates, and nothing else: the short way to a verdict.
 
     Given the same seed the numbers are those that the indicators bring along.
     """
-    trends = MemoryTrends(chips, broken, period, weather, settings.n_threads)
+    trends = MemoryTrends(
+        chips, broken, period, weather, weather_names, n_threads=settings.n_threads
+    )
     for residuals in draw_residuals(chips, settings, seed):
         trends.add(residuals)
     return trends
@@ -191,15 +196,20 @@ def _row(
         "noise_p": p_value(noise, null[:, _NOISE], "rise"),
         "pairs": float(np.median([trends.fits[place].pairs[0] for place in places])),
         "surrogates": len(null),
-        "reason": "" if math.isfinite(seen[_T]) else "too few pairs of neighbours: cannot tell",
+        "reason": ""
+        if math.isfinite(seen[_T])
+        else "too few pairs of neighbouring steps have values",
     }
     if trends.weather is None:
         return row | {"weather_reason": weather_reason or "there is no weather"}
     known = float(np.median([trends.beside[place].pairs[0] for place in places]))
     if known < WEATHER_SHARE * row["pairs"]:
-        why = f"rain and temperature are known for {known:.0f} of {row['pairs']:.0f} pairs of steps"
+        why = (
+            f"{trends.weather_names} is known for {known:.0f} of {row['pairs']:.0f} pairs of steps"
+        )
         return row | {"weather_pairs": known, "weather_reason": why}
-    return row | {"weather_pairs": known} | _beside_weather(seen, null)
+    named = {"weather_pairs": known, "weather": trends.weather_names}
+    return row | named | _beside_weather(seen, null)
 
 
 def _beside_weather(seen: Values, null: Values) -> dict[str, Any]:

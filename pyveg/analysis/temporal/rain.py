@@ -74,9 +74,7 @@ def rain_response(
             draw(len(rain), settings.surrogates, seed),
             settings.null,
         )
-        null = [
-            recovery.cross_correlation(row, wet, lags) for row in ready.prepared.residuals(made)
-        ]
+        null = recovery.cross_correlations(ready.prepared.residuals(made), wet, lags)
         correlations = recovery.cross_correlation(ready.prepared.residual, wet, lags)
         tables.append(_lags(correlations, np.array(null)).assign(metric=metric, chip=number))
     return RAIN_RESPONSE.joined(tables)

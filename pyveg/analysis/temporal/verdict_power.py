@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -45,14 +45,23 @@ class VerdictPower:
     enough_years: float
     """Least years from which such records find at least half of the rises; NaN beyond the table."""
 
+    beyond: bool = False
+    """Whether the record is shorter, or has more gaps, than those simulated: it finds less."""
+
+    @property
+    def share(self) -> str:
+        """Of rises from 0.3 to 0.7, as people write it."""
+        return f"{'less than ' * self.beyond}{100 * self.power:.0f} %"
+
     @property
     def text(self) -> str:
         """The statement for people."""
         chips = f"{self.chips} chips" if self.chips > 1 else "one chip"
         gaps = f", {100 * self.gaps:.0f} % gaps" if self.gaps else " without gaps"
+        where = "Even in" if self.beyond else "In"
         said = (
-            f"In {self.simulations} simulated records of {self.years:g} years{gaps} and {chips} "
-            f"this verdict found {100 * self.power:.0f} % ({100 * self.low:.0f} to "
+            f"{where} {self.simulations} simulated records of {self.years:g} years{gaps} and "
+            f"{chips} this verdict found {100 * self.power:.0f} % ({100 * self.low:.0f} to "
             f"{100 * self.high:.0f} %) of rises of AR(1) from 0.3 to 0.7, and "
             f"{100 * self.steeper:.0f} % of those from 0.5 to 0.9."
         )
@@ -97,7 +106,8 @@ def verdict_power(
     Returns
     -------
     VerdictPower or None
-        None where no simulated record is as short or has as many gaps.
+        None with other settings. A record that is shorter or has more gaps than all that were
+        simulated has less than the nearest one (`beyond`).
     """
     usual = AnalysisSettings()
     names = ("season", "trend", "bandwidth", "null", "outlier_limit", "alpha")
@@ -107,10 +117,11 @@ def verdict_power(
     alike = table[(table["gaps"] >= gaps - 0.05) & (table["chips"] <= max(chips, 1))]
     if shared > 0.6:
         alike = alike[alike["chips"] == 1]
-    fits = alike[alike["years"] <= years + 0.5]
-    if fits.empty:
-        return None
-    return _read(table, fits)
+    if alike.empty:
+        alike = table[(table["gaps"] == table["gaps"].max()) & (table["chips"] == 1)]
+    beyond = gaps - 0.05 > alike["gaps"].max() or years + 0.5 < alike["years"].min()
+    fits = alike[alike["years"] <= max(years + 0.5, alike["years"].min())]
+    return replace(_read(table, fits), beyond=bool(beyond))
 
 
 def _read(table: pd.DataFrame, fits: pd.DataFrame) -> VerdictPower:

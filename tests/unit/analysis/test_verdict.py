@@ -24,8 +24,8 @@ RISING = {
     "noise_p": 0.3, "noise_q": 0.4, "pairs": 100.0,
 }  # fmt: skip
 STEADY = RISING | {"p": 0.5, "q": 0.6}
-WEATHER = {"weather_pairs": 99.0, "t_same": 3.0, "p_same": 0.005, "t_beside": 2.9,
-           "p_beside": 0.01, "p_difference": 0.4}  # fmt: skip
+WEATHER = {"weather": "rain and temperature", "weather_pairs": 99.0, "t_same": 3.0,
+           "p_same": 0.005, "t_beside": 2.9, "p_beside": 0.01, "p_difference": 0.4}  # fmt: skip
 BROKEN = {"date": pd.Timestamp("2022-03-16"), "step": 70, "kind": "step", "size": -0.08,
           "size_low": -0.1, "size_high": -0.06, "z": -7.0, "p": 0.005, "found": True}  # fmt: skip
 WHOLE = BROKEN | {"p": 0.4, "found": False}
@@ -172,7 +172,8 @@ def test_it_begins_with_what_happened() -> None:
     said = make_statement(_temporal(STEADY, BROKEN), _changes(), _power(0.1), installed())
     assert said.happened[0] == (
         "NDVI fell from 0.303 in the first year to 0.154 in the last (-49 %), by -0.015 per year "
-        "(95 % confidence interval -0.0170 to -0.0128, p 0.005); it falls in 25 of 25 chips."
+        "(95 % confidence interval -0.0170 to -0.0128, p 0.005, corrected p 0.010); it falls in 25 "
+        "of 25 chips."
     )
     assert said.happened[1].startswith("Rain fell from 445 in the first year to 200 mm a year")
     assert said.happened[2].startswith("NDVI dropped abruptly in March 2022")
@@ -183,8 +184,11 @@ def test_it_begins_with_what_happened() -> None:
 def test_a_level_that_does_not_change_is_told_too() -> None:
     said = make_statement(_temporal(STEADY, WHOLE), _changes(p=0.3, q=0.3), None, installed())
     assert said.happened[0] == (
-        "NDVI was 0.303 in the first year and 0.154 in the last: no trend beyond chance (p 0.30)."
+        "NDVI went from 0.303 in the first year to 0.154 in the last (-49 %), no trend beyond "
+        "chance (p 0.30); it falls in 25 of 25 chips."
     )
+    weak = make_statement(_temporal(STEADY, WHOLE), _changes(q=0.06), None, installed())
+    assert "p 0.005, corrected p 0.060), which may be chance among so many" in weak.happened[0]
     lost = _changes(p=math.nan, q=math.nan, reason="19 values of 68 steps; a test needs 24")
     said = make_statement(_temporal(STEADY, WHOLE), lost, None, installed())
     assert said.happened[0] == (

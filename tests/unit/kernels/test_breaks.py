@@ -39,7 +39,11 @@ def _slowly(residual: Any, templates: Any, memory: float) -> tuple[float, int, f
     cut = np.clip(w, -4 * scale, 4 * scale)
     inner = np.linalg.solve(root, templates[:, known].T).T
     power = (inner**2).sum(axis=1)
-    power[~np.tile(np.isfinite(residual), 2)] = 0.0
+    n = len(residual)
+    for k in range(2 * n):
+        before, after = (known < k % n).sum(), (known >= k % n).sum()
+        if k % n not in known or before < 3 or after < 3:
+            power[k] = 0.0
     used = power > 1e-6 * power.max()
     z = np.where(used, inner @ cut / np.sqrt(np.where(used, power, 1.0)) / scale, 0.0)
     best = int(np.argmax(np.abs(z)))

@@ -87,3 +87,17 @@ def test_correlations_of_too_little() -> None:
     assert recovery.strongest(np.full(3, np.nan)) == -1
     with pytest.raises(ValueError, match="different lengths, 3 and 4"):
         recovery.cross_correlation(np.zeros(3), np.zeros(4), 1)
+
+
+def test_many_correlations_at_once_are_the_same_to_the_last_bit() -> None:
+    rng = np.random.default_rng(3)
+    rows, driver = rng.normal(size=(30, 97)), rng.normal(size=97)
+    rows[:, rng.random(97) < 0.2] = np.nan
+    rows[4, 7] = rows[9, 50:90] = rows[11] = np.nan  # these miss other steps
+    rows[13] = np.where(np.isnan(rows[13]), np.nan, 1.0)
+    driver[[3, 60]] = np.nan
+    found = recovery.cross_correlations(rows, driver, 5)
+    one_by_one = np.stack([recovery.cross_correlation(row, driver, 5) for row in rows])
+    np.testing.assert_array_equal(found, one_by_one)
+    assert np.isnan(found[13]).all()
+    assert recovery.cross_correlations(rows[:0], driver, 5).shape == (0, 6)

@@ -194,7 +194,7 @@ def test_rain_that_has_nothing_to_do_with_it_explains_nothing() -> None:
     [
         (None, "there is no weather"),
         ("late", "the weather has no season and trend to be taken away"),
-        ("half", "known for 57 of 119 pairs of steps"),
+        ("half", "rain is known for 57 of 119 pairs of steps"),
         ("constant", "never changes"),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_series_that_cannot_be_fitted_says_why() -> None:
     scattered = _stable(1, n=120, gaps=0.0)
     scattered[:, ::2] = np.nan  # no neighbours
     found = temporal_indicators(_series(scattered), ["ndvi_mean"], QUICK).memory
-    assert found["reason"].str.contains("pairs of neighbours").all()
+    assert found["reason"].str.contains("too few pairs of neighbouring steps").all()
     assert found["p"].isna().all()
 
 
