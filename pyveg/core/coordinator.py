@@ -9,7 +9,9 @@ from __future__ import annotations
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from pyveg.core import bulk, manifest
 from pyveg.core.errors import LockLostError
@@ -17,6 +19,7 @@ from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStar
 from pyveg.core.manifest import Manifest
 from pyveg.core.ports import Lock, Runner, Store
 from pyveg.core.shared_failures import SharedFailures
+from pyveg.core.silence import LOOK_SECONDS, Silence
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult, digest
 from pyveg.core.types import StopHow
 
@@ -29,6 +32,10 @@ class _Stop:
 
     how: StopHow
     why: str
+
+
+_Message: TypeAlias = str | TaskResult | EngineStatus | _Stop | Exception
+"""What engines and others tell; a text is the id of a Task that has begun."""
 
 
 class _StopAskedError(Exception):
@@ -83,13 +90,12 @@ class Coordinator:
         self._store = store
         self._runners = runners
         self._notify = notify
-        self._inbox: queue.SimpleQueue[str | TaskResult | EngineStatus | _Stop | Exception] = (
-            queue.SimpleQueue()
-        )
+        self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._waits = {task.id: len({*task.after, *task.after_any}) for task in graph}
         self._submitted: set[str] = set()
         self._begun: set[str] = set()
         self._shared = SharedFailures()
+        self._silence = Silence(lock, store.url, notify)
         self._manifests: dict[str, Manifest | None] = {}
         self.results: dict[str, TaskResult] = {}
 
@@ -171,8 +177,15 @@ class Coordinator:
             if isinstance(message, EngineStatus):
                 self._notify(message)
 
+    def _next(self) -> _Message:
+        """What comes next; meanwhile it is seen whether the Store still answers."""
+        while True:
+            self._silence.look()
+            with suppress(queue.Empty):
+                return self._inbox.get(timeout=LOOK_SECONDS)
+
     def _receive(self) -> None:
-        message = self._inbox.get()
+        message = self._next()
         if isinstance(message, EngineStatus):
             self._notify(message)
         elif isinstance(message, str):

@@ -72,6 +72,11 @@ class Lock(Protocol):
         """How often it has been taken, this time included; a later holder has a larger one."""
         ...
 
+    @property
+    def overdue(self) -> float:
+        """Seconds by which its renewal is late, as the Store does not answer; else 0."""
+        ...
+
     def check(self) -> None:
         """Return at once where it is held for sure.
 

@@ -27,6 +27,11 @@ class Losable:
         self._listeners: list[Callable[[Exception], None]] = []
         self._guard = threading.Lock()  # of the fields; never held while a Store is asked
 
+    @property
+    def overdue(self) -> float:
+        """Seconds by which its renewal is late; 0 where it is not renewed at all."""
+        return 0.0
+
     def check(self) -> None:
         """Return at once where it is held for sure.
 
@@ -130,6 +135,12 @@ class RenewedLock(Losable, ABC):
     @abstractmethod
     def _give_back(self) -> None:
         """Let others have it, unless it is theirs already; raises as `_renew` does."""
+
+    @property
+    def overdue(self) -> float:
+        """Seconds by which its renewal is late, be it refused or not answered."""
+        due = self._held_until - self._valid + self._seconds / 3
+        return max(0.0, elapsed() - due)
 
     def acquire(self) -> None:
         """Take it; `RunLockedError` where someone else has it."""

@@ -168,9 +168,11 @@ def test_a_connection_may_be_lost_for_a_while(
     def hold(seconds: float) -> None:
         with store.lock("lock") as lock:
             lock.on_lost(told.append)
+            assert lock.overdue == 0.0
             with monkeypatch.context() as patch:
                 patch.setattr(store._objects, "read", _refuse)  # type: ignore[attr-defined]
                 time.sleep(seconds)
+                assert seconds / 3 < lock.overdue < seconds
                 lock.check()
 
     hold(SECONDS * 0.7)

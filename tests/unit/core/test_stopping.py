@@ -46,6 +46,7 @@ class _Engine:
 
 class _Lock:
     epoch = 4
+    overdue = 0.0
 
     def __init__(self) -> None:
         self.error: Exception | None = None
