@@ -16,6 +16,7 @@ from pyveg.core.layout import CONFIG_FILE, LOCK, RUN_FILE
 from pyveg.core.manifest import versions
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import Lock, Store
+from pyveg.jobs import trust
 from pyveg.runs.run import is_empty, is_run
 
 
@@ -119,5 +120,11 @@ def _write_record(store: Store, pipeline: Pipeline, config_text: str | None) -> 
     """Write the config to the run, as it was written and as it was understood."""
     if config_text is not None:
         store.write(CONFIG_FILE, config_text.encode())
-    record = {"pipeline": pipeline.to_json(), "versions": versions(), "written_to": store.url}
+    plain = json.loads(json.dumps(pipeline.to_json()))  # as it is read back, and signed
+    record = {
+        "pipeline": plain,
+        "versions": versions(),
+        "written_to": store.url,
+        trust.SIGNED: trust.signature_of(plain),
+    }
     store.write(RUN_FILE, (json.dumps(record, indent=1) + "\n").encode())

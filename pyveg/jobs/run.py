@@ -20,7 +20,7 @@ from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskResult
 from pyveg.core.texts import brief
 from pyveg.core.types import StopHow
-from pyveg.jobs import claim, closing, reachable
+from pyveg.jobs import claim, closing, reachable, trust
 from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.engines import check, cores, far_modes, make
@@ -78,6 +78,7 @@ def prepare(
     runner: str | None = None,
     n_workers: int | None = None,
     engines: Engines | None = None,
+    trust_record: bool = False,
 ) -> PreparedRun:
     """Plan a run and check all that can be checked before anything is written.
 
@@ -94,6 +95,8 @@ def prepare(
         Replace those of the config.
     engines : mapping, optional
         Name of an engine -> settings of it, which replace those of the config one by one.
+    trust_record : bool
+        Do what the record of the run to finish says though another user or machine wrote it.
 
     Raises
     ------
@@ -101,6 +104,8 @@ def prepare(
         If the job cannot work.
     NotARunError
         If `from_cache` is no run.
+    RunError
+        If the record of that run would execute something, was not written here, and is not trusted.
     """
     if config is None and from_cache is None:
         raise ConfigError(
@@ -115,7 +120,7 @@ def prepare(
         pipeline = load_pipeline(config)
         text = kept_text(config)
     elif resumed is not None:
-        pipeline = _to_finish(resumed)
+        pipeline = _to_finish(resumed, trusted=trust_record)
     pipeline = replace(
         pipeline,
         output_location=output_location or pipeline.output_location,
@@ -159,6 +164,7 @@ def run_pipeline(
     runner: str | None = None,
     n_workers: int | None = None,
     engines: Engines | None = None,
+    trust_record: bool = False,
     observers: Iterable[Observer] = (),
     on_interrupt: OnInterrupt = "cancel",
 ) -> RunReport:
@@ -176,6 +182,8 @@ def run_pipeline(
         Replace those of the config.
     engines : mapping, optional
         Name of an engine -> settings of it, which replace those of the config one by one.
+    trust_record : bool
+        Do what the record of the run to finish says though another user or machine wrote it.
     observers : iterable of callable
         Each is called with every event of the run.
     on_interrupt : {"cancel", "detach"}
@@ -203,6 +211,7 @@ def run_pipeline(
         runner=runner,
         n_workers=n_workers,
         engines=engines,
+        trust_record=trust_record,
     )
     return start(prepared, observers, on_interrupt)
 
@@ -319,7 +328,7 @@ def _closing_step(switch: StopSwitch, notify: Observer) -> Callable[[str], None]
     return tell
 
 
-def _to_finish(run: Run) -> Pipeline:
+def _to_finish(run: Run, *, trusted: bool) -> Pipeline:
     """The Pipeline of a run whose Tasks are those that this version would make."""
     if not run.can_be_finished:
         made_by = run.record.get("versions", {}).get("pyveg")
@@ -327,6 +336,8 @@ def _to_finish(run: Run) -> Pipeline:
             f"{run.url} was made by another version of pyveg ({made_by})",
             "finish it with that one (it can be opened and analysed with this one)",
         )
+    if not trusted:
+        trust.check(run)  # before its Modules are imported
     return run.pipeline
 
 

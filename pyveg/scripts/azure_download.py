@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, say, version_option
 
 if TYPE_CHECKING:
     from pyveg.storage.azure_download import Downloaded
@@ -52,6 +52,12 @@ def main(  # noqa: PLR0917 - click passes options by name
         done = _download(container, kinds, output_zipfile, output_dir, force=force)
         present = f", {done.present} of them were there already" if done.present else ""
         click.echo(f"{done.files} files, {done.size / 1e6:.1f} MB{present}")
+        if done.left_out:
+            say(
+                f"left out: {', '.join(done.left_out)}: commands that are started beside such a "
+                "file run it, and no run writes one",
+                err=True,
+            )
         click.echo(f"written: {output_zipfile or output_dir}")
 
 

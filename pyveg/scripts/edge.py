@@ -34,6 +34,12 @@ def azure_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def trust_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--trust``."""
+    text = "Finish a run whose record another user or machine wrote: do what it would execute."
+    return click.option("--trust", is_flag=True, help=text)(command)
+
+
 def version_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--version``, looked up only when it is asked for."""
     return click.version_option(package_name="pyveg", message="pyveg %(version)s")(command)

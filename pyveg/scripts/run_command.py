@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.edge import (
+    debug_option,
+    ended_in_order,
+    plain_errors,
+    trust_option,
+    version_option,
+)
 from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
     from pyveg.jobs.run import OnInterrupt, PreparedRun
 
 _TOP = ("output_location", "output_location_type", "runner", "n_workers")
-_NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name", "engine")
+_NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name", "engine", "trust")
 
 
 class CommandAfterDashes(TakesOlderOptions):
@@ -68,6 +74,7 @@ class CommandAfterDashes(TakesOlderOptions):
 @click.option("--from_cache", help="Folder, URL or container of a run to finish.")
 @click.option("--write_config", metavar="FILE", help="Write all of this to a config too.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@trust_option
 @on_interrupt_option
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
 @debug_option
@@ -129,7 +136,9 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
         _check_alone(given)
         again = {name: given[name] for name in ("runner", "n_workers")}
         engines = from_options(given["engine"])
-        return prepare(from_cache=given["from_cache"], engines=engines, **again)
+        return prepare(
+            from_cache=given["from_cache"], engines=engines, trust_record=given["trust"], **again
+        )
     if not given["inputs"]:
         raise click.UsageError("name the files: --input 'data/*.csv'")
     if given["output_location"] is None and not finishes:
@@ -165,7 +174,7 @@ def _check_alone(given: dict[str, Any]) -> None:
     """Without a command, a run is finished as it was begun."""
     if given["from_cache"] is None:
         raise click.UsageError("put your command behind --, such as: -- python app.py {input}")
-    fine = ("from_cache", "runner", "n_workers", "engine", "azure_config")
+    fine = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust")
     other = next((name for name, value in given.items() if value and name not in fine), None)
     if other:
         raise click.UsageError(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.edge import (
+    debug_option,
+    ended_in_order,
+    plain_errors,
+    trust_option,
+    version_option,
+)
 from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
 @engine_option
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
+@trust_option
 @on_interrupt_option
 @click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
@@ -39,6 +46,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     n_workers: int | None,
     engine: tuple[str, ...],
     azure_config: str | None,
+    trust: bool,
     on_interrupt: OnInterrupt,
     project: str | None,
     dry_run: bool,
@@ -70,6 +78,7 @@ def main(  # noqa: PLR0917 - click passes options by name
             runner=runner,
             n_workers=n_workers,
             engines=from_options(engine),
+            trust_record=trust,
         )
         warn(prepared)
         if dry_run:

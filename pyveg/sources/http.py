@@ -19,11 +19,14 @@ from urllib3.util.retry import Retry
 
 from pyveg.core import answers, waiting
 from pyveg.core.answers import Answer, Lost, Reply
-from pyveg.core.errors import ServiceAwayError, ServiceError
+from pyveg.core.errors import DataError, ServiceAwayError, ServiceError
 from pyveg.sources.circuit import CIRCUIT, host_of
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
+LARGEST = 256 * 2**20
+"""Bytes of an answer; what is asked for of any service has less."""
+_PIECE = 2**20
 """Seconds between two attempts, whatever the service asks for."""
 CONNECT_TIMEOUT = 15.0
 """Seconds until a service that does not answer at all counts as out of reach."""
@@ -112,9 +115,29 @@ def patience(retries: int, first_wait: float = FIRST_WAIT, url: str = "") -> Pat
     return made
 
 
+def bounded(answer: requests.Response, *_: Any, **__: Any) -> None:
+    """Read an answer, and give up where it is larger than anything that is asked for.
+
+    Raises
+    ------
+    DataError
+    """
+    data = bytearray()
+    for piece in answer.iter_content(_PIECE):
+        data += piece
+        if len(data) > LARGEST:
+            answer.close()
+            raise DataError(
+                f"{host_of(answer.url)} answers with more than {LARGEST // 2**20} MiB",
+                "check its address, or ask for less at once",
+            )
+    answer._content = bytes(data)
+
+
 def session(retries: int, first_wait: float = FIRST_WAIT, url: str = "") -> requests.Session:
     """A session that is patient with every address; `url` is who it mostly asks."""
     made = requests.Session()
+    made.hooks["response"] = [bounded]
     adapter = HTTPAdapter(max_retries=patience(retries, first_wait, url))
     made.mount("http://", adapter)
     made.mount("https://", adapter)

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -56,6 +56,21 @@ class Downloaded:
     """Bytes of all of them."""
     present: int
     """Files that were there already."""
+    left_out: tuple[str, ...] = ()
+    """Keys that were not fetched, since a command started beside such a file would run it."""
+
+
+_EXECUTED = frozenset({"azure_config.py", "sitecustomize.py", "usercustomize.py"})
+
+
+def _split_off_code(blobs: Sequence[Blob]) -> tuple[list[Blob], tuple[str, ...]]:
+    """Blobs to fetch, and keys of those whose names make a file run by itself.
+
+    No run writes such files. They are known in any folder, as one may work in any, and in any case,
+    which some file systems do not tell apart.
+    """
+    code = [b.key for b in blobs if b.key.rpartition("/")[2].casefold() in _EXECUTED]
+    return [blob for blob in blobs if blob.key not in set(code)], tuple(code)
 
 
 def download_folder(
@@ -94,7 +109,8 @@ def download_folder(
     folder = Path(folder).expanduser().absolute()
     with _sole(folder / PARTS):
         download = _Download(store, folder, watcher, n_threads)
-        return download.run(blobs, force=force)
+        wanted, code = _split_off_code(blobs)
+        return replace(download.run(wanted, force=force), left_out=code)
 
 
 def download_zip(
@@ -117,6 +133,7 @@ def download_zip(
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already", "replace it with --force")
     folder = file.with_name(f"{file.name}.parts")
+    blobs, code = _split_off_code(blobs)
     with _sole(folder / PARTS):
         done = _Download(store, folder, watcher, n_threads).run(blobs, force=True)
         with _written(file):
@@ -125,7 +142,7 @@ def download_zip(
             whole.replace(file)
     with _written(folder):
         shutil.rmtree(folder)
-    return done
+    return replace(done, left_out=code)
 
 
 class _Download:

@@ -13,6 +13,7 @@ on demand. ::
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,12 +31,15 @@ from rasterio import Affine
 
 from pyveg import formats
 from pyveg.earth.types import Place
+from pyveg.sources.stac.trust import VARIABLE
 from pyveg.sources.utm import utm_grid
 
 BANDS = ("blue", "green", "red", "nir")
 CLEAR, CLOUD = 5, 9
 """Classes of the scl band: bare soil, and cloud."""
 QA_CLEAR, QA_CLOUD = 1 << 6, 1 << 3
+_HLS_NIR = {"L30": "B05", "S30": "B8A"}
+_NODATA = {"qa_pixel": 1, "Fmask": 255}
 PAGE_LIMIT = 4
 """Scenes on a page of the server, however many are asked for, so that clients must turn pages."""
 BLOB_HOST = "pyvegtest.blob.core.windows.net"
@@ -82,6 +86,8 @@ class StacWorld:
     collection: str = "sentinel-2-l2a"
     green: float = 0.5
     items: list[dict[str, Any]] = field(default_factory=list)
+    empty: tuple[str, ...] = ()
+    """Ids of collections without a scene."""
 
     def truth(self) -> Truth:
         """True reflectance on the pixels of the place."""
@@ -181,6 +187,39 @@ class StacWorld:
         item["assets"]["red"]["eo:bands"] = [{"name": "OLI_B4", "common_name": "red"}]
         return item
 
+    def add_hls(
+        self, day: str, *, code: str = "L30", bits: NDArray[Any] | None = None, shift: float = 0.0
+    ) -> dict[str, Any]:
+        """Make one scene of HLS: int16 with -9999 for none, and nothing stated in the item.
+
+        Parameters
+        ----------
+        day : str
+        code : {"L30", "S30"}
+            Landsat, whose near infrared is band 5, or Sentinel-2, whose band 5 is red edge.
+        bits : ndarray of integers, optional
+            Fmask, shape of the scene; clear where left out. Where bit 1 (cloud) is set, the ground
+            is bright; where it is 255, nothing was seen.
+        shift : float
+            Added to the true reflectance.
+        """
+        transform, shape = self._extent("whole")
+        true = truth(*_centres(transform, shape), self.green)
+        fmask = np.full(shape, 1 << 6, np.uint8) if bits is None else bits.astype(np.uint8)
+        names = {"blue": "B02", "green": "B03", "red": "B04", "nir": _HLS_NIR[code]}
+        arrays: dict[str, NDArray[Any]] = {}
+        for band, values in true.items():
+            numbers = np.where(fmask & 2, 8000, np.rint(1e4 * (values + shift)))
+            arrays[names[band]] = np.where(fmask == 255, -9999, numbers).astype(np.int16)
+        if code == "S30":
+            arrays["B05"] = (arrays["B04"] + arrays["B8A"]) // 2  # a red edge, to be mistaken for
+        arrays["Fmask"] = fmask
+        platform = {"L30": "landsat-8", "S30": "sentinel-2a"}[code]
+        about = {"datetime": f"{day}T08:30:00Z", "platform": platform, "eo:cloud_cover": 10}
+        moment = f"{datetime.fromisoformat(day):%Y%j}T083000"
+        name = f"HLS.{code}.T35PNN.{moment}.v2.0"
+        return self.put(name, arrays, transform, about, collection=f"hls2-{code.lower()}")
+
     def put(
         self,
         name: str,
@@ -188,8 +227,10 @@ class StacWorld:
         transform: tuple[float, ...],
         properties: Mapping[str, Any],
         stated: tuple[float, float] | None = None,
+        *,
+        collection: str = "",
     ) -> dict[str, Any]:
-        """Write a scene's files and its item."""
+        """Write a scene's files and its item, in the world's collection or in another one."""
         crs = utm_grid(self.place, self.scale).crs
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -210,7 +251,7 @@ class StacWorld:
             "stac_version": "1.0.0",
             "stac_extensions": [],
             "id": name,
-            "collection": self.collection,
+            "collection": collection or self.collection,
             "geometry": {"type": "Polygon", "coordinates": [ring]},
             "bbox": [
                 min(lon for lon, _ in ring),
@@ -240,18 +281,24 @@ class StacWorld:
             pystac.SpatialExtent([-180.0, -90.0, 180.0, 90.0]),
             pystac.TemporalExtent([[datetime(2015, 1, 1, tzinfo=UTC), None]]),
         )
-        collection = pystac.Collection(self.collection, "scenes", extent)
-        catalogue.add_child(collection)
+        collections = {name: pystac.Collection(name, "scenes", extent) for name in self.names}
+        catalogue.add_children(collections.values())
         for item in self.items:
             plain = json.loads(json.dumps(item))
             for asset in plain["assets"].values():
                 asset["href"] = str((self.folder / asset["href"]).resolve())
-            collection.add_item(pystac.Item.from_dict(plain))
+            collections[item["collection"]].add_item(pystac.Item.from_dict(plain))
         target = self.folder / "static"
         catalogue.normalize_hrefs(str(target))
         catalogue.make_all_asset_hrefs_relative()
         catalogue.save(pystac.CatalogType.SELF_CONTAINED)
         return target / "catalog.json"
+
+    @property
+    def names(self) -> list[str]:
+        """Ids of the collections, the world's own first."""
+        used = (item["collection"] for item in self.items)
+        return list(dict.fromkeys([self.collection, *used, *self.empty]))
 
     @contextmanager
     def serve(self, fault: Fault | None = None, *, signed: bool = False) -> Iterator[StacServer]:
@@ -268,9 +315,14 @@ class StacWorld:
         server = StacServer(self, fault, signed)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
+        trusted = os.environ.get(VARIABLE)
+        if signed:  # links over http to another host, which is this server, are meant here
+            os.environ[VARIABLE] = BLOB_HOST
         try:
             yield server
         finally:
+            os.environ.pop(VARIABLE, None)
+            os.environ.update({} if trusted is None else {VARIABLE: trusted})
             server.shutdown()
             server.server_close()
             thread.join()
@@ -349,7 +401,7 @@ class StacServer(ThreadingHTTPServer):
             item
             for item in self.world.items
             if item["collection"] in asked["collections"]
-            and start <= item["properties"]["datetime"] <= end
+            and _in_range(item["properties"], start, end)
             and item["bbox"][0] <= east
             and item["bbox"][2] >= west
             and item["bbox"][1] <= north
@@ -399,11 +451,11 @@ class StacServer(ThreadingHTTPServer):
             ],
         }
 
-    def collection(self) -> dict[str, Any]:
-        """The only collection."""
+    def collection(self, name: str) -> dict[str, Any]:
+        """One of the collections."""
         return {
             "type": "Collection",
-            "id": self.world.collection,
+            "id": name,
             "description": "scenes",
             "license": "other",
             "stac_version": "1.0.0",
@@ -436,8 +488,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.keys.append(self.headers.get("Ocp-Apim-Subscription-Key"))
             until = datetime.now(UTC) + timedelta(hours=1)
             self._json({"token": self.server.tokens[-1], "msft:expiry": until.isoformat()})
-        elif parts.path == f"/collections/{self.server.world.collection}":
-            self._json(self.server.collection())
+        elif parts.path.removeprefix("/collections/") in self.server.world.names:
+            self._json(self.server.collection(parts.path.removeprefix("/collections/")))
         elif parts.path == "/v1/archive":
             self._json(weather(parts.query))
         elif parts.path in ("", "/"):
@@ -526,6 +578,13 @@ def every(number: int, statuses: tuple[int, ...] = (429, 503)) -> Fault:
     return fault
 
 
+def _in_range(about: Mapping[str, Any], start: str, end: str) -> bool:
+    """Whether a moment, or a range, touches what a search asks for; no time is in any."""
+    first = about.get("datetime") or about.get("start_datetime")
+    last = about.get("datetime") or about.get("end_datetime")
+    return first is None or last is None or (start <= last and first <= end)
+
+
 def _centres(
     transform: tuple[float, ...], shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -552,7 +611,7 @@ def _write_cog(path: Path, array: NDArray[Any], crs: str, transform: tuple[float
         "dtype": array.dtype.name,
         "crs": crs,
         "transform": Affine(*transform),
-        "nodata": 1 if path.stem == "qa_pixel" else 0,
+        "nodata": _NODATA.get(path.stem, -9999 if array.dtype == np.int16 else 0),
         "blocksize": 128,
     }
     with rasterio.open(path, "w", **profile) as dataset:

@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,17 @@ import pystac
 from pystac.stac_io import DefaultStacIO
 from pystac_client import Client, ConformanceClasses
 from pystac_client.exceptions import APIError
-from pystac_client.stac_api_io import StacApiIO
 
 from pyveg import formats
-from pyveg.core.errors import ConfigError, ServiceAwayError, ServiceError
+from pyveg.core.errors import ConfigError, DataError, ServiceAwayError, ServiceError
 from pyveg.earth.types import DateRange
-from pyveg.sources import http
+from pyveg.sources import hls, http
 from pyveg.sources.circuit import CIRCUIT, host_of
 from pyveg.sources.grid import Grid
+from pyveg.sources.stac import times
 from pyveg.sources.stac.radiometry import platform
 from pyveg.sources.stac.settings import StacSettings, spelled
+from pyveg.sources.stac.trust import WatchedIO
 
 Scene = dict[str, Any]
 """A STAC item as JSON."""
@@ -46,7 +47,7 @@ _known: set[tuple[str, str]] = set()
 """Catalogues and collections that are there."""
 
 
-class _StaticIO(StacApiIO):
+class _StaticIO(WatchedIO):
     """As patient as with services; what it reads are plain objects, not clients."""
 
     def stac_object_from_dict(self, *args: Any, **options: Any) -> pystac.STACObject:
@@ -65,7 +66,8 @@ def find(settings: StacSettings, box: Box, period: DateRange) -> list[Scene]:
     Returns
     -------
     list of dict
-        STAC items as JSON, with absolute addresses; clouds are not looked at.
+        STAC items as JSON, with absolute addresses; clouds are not looked at. Scenes that do not
+        say when they were taken are among them.
 
     Raises
     ------
@@ -76,13 +78,12 @@ def find(settings: StacSettings, box: Box, period: DateRange) -> list[Scene]:
     """
     with _understood(settings):
         scenes = _search(settings, box, period)
-    days = [(_day(scene), scene) for scene in scenes]
     # A walk through a static catalogue has looked at no dates yet.
-    scenes = [scene for day, scene in days if day and period.start <= day < period.end]
+    scenes = [hls.renamed(scene) for scene in scenes if times.may_be_in(scene, period)]
     if settings.platforms:
         wanted = set(map(spelled, settings.platforms))
         scenes = [scene for scene in scenes if platform(scene) in wanted]
-    return sorted(scenes, key=lambda scene: (scene["properties"]["datetime"], scene["id"]))
+    return sorted(scenes, key=lambda scene: (times.text_of_time(scene), scene["id"]))
 
 
 def fingerprint(settings: StacSettings, box: Box, period: DateRange) -> str:
@@ -131,8 +132,18 @@ def _understood(settings: StacSettings) -> Iterator[None]:
     try:
         yield
     except APIError as error:
+        _raise_refusal(error)
         raise _failure(error, settings) from error
     CIRCUIT.answered(host)
+
+
+def _raise_refusal(error: BaseException) -> None:
+    """Raise what the client has wrapped, where that is our own refusal to follow a link."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DataError):
+            raise cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _failure(error: APIError, settings: StacSettings) -> ServiceError:
@@ -153,15 +164,18 @@ def _search(settings: StacSettings, box: Box, period: DateRange) -> list[Scene]:
         return [scene for scene in _walk(settings, catalogue) if _touches(scene, box)]
     last = period.end - timedelta(days=1)
     search = catalogue.search(
-        collections=[settings.stac_collection],
+        collections=list(settings.collections),
         bbox=box,
         datetime=f"{period.start}T00:00:00Z/{last}T23:59:59.999Z",
         limit=PAGE,
         method=_method(catalogue),
     )
     scenes = list(search.items_as_dicts())
-    if not scenes:
-        _check_collection(settings, catalogue)
+    there = {scene.get("collection") for scene in scenes}
+    for name in settings.collections:
+        # Scenes of one collection are no sign that there is the other one.
+        if not scenes or (settings.with_collections and name not in there):
+            _check_collection(settings, catalogue, name)
     return scenes
 
 
@@ -171,21 +185,23 @@ def _method(catalogue: Client) -> str:
     return "POST" if "POST" in offered else "GET"
 
 
-def _check_collection(settings: StacSettings, catalogue: Client) -> None:
+def _check_collection(settings: StacSettings, catalogue: Client, name: str) -> None:
     """A search in a collection that there is not finds nothing, and does not say why."""
-    key = (settings.url, settings.stac_collection)
+    key = (settings.url, name)
     if key in _known or not any(map(catalogue.conforms_to, COLLECTIONS)):
         return
     try:
-        collection = catalogue.get_collection(settings.stac_collection)
+        collection = catalogue.get_collection(name)
     except APIError as error:
         if getattr(error, "status_code", None) != 404:
             raise
         collection = None
     if collection is None:
         raise ConfigError(
-            f'{settings.title} has no collection "{settings.stac_collection}"',
-            "set stac_collection to one that it has",
+            f'{settings.title} has no collection "{name}"',
+            "set stac_collection to one that it has"
+            if name == settings.stac_collection
+            else "correct with_collections",
         )
     _known.add(key)
 
@@ -205,13 +221,13 @@ def _opened(settings: StacSettings) -> pystac.Catalog:
     patience = http.patience(settings.retries, settings.retry_wait, settings.url)
     url = settings.url
     try:
-        root = StacApiIO(timeout=limits, max_retries=patience).read_json(url)
+        root = WatchedIO(settings, limits, patience).read_json(url)
         if not _searchable(root):
-            io = _StaticIO(timeout=limits, max_retries=patience)
+            io = _StaticIO(settings, limits, patience)
             return pystac.Catalog.from_file(url, stac_io=io)
         client = Client.from_dict(root, href=url, preserve_dict=False)
         client.set_root(client)  # or each thread would ask for it once more
-        client._stac_io = StacApiIO(timeout=limits, max_retries=patience)
+        client._stac_io = WatchedIO(settings, limits, patience)
         # Some services that search do not declare it in the words of STAC 1.0.
         client.add_conforms_to("CORE")
         client.add_conforms_to("ITEM_SEARCH")
@@ -241,23 +257,43 @@ def _walk(settings: StacSettings, catalogue: pystac.Catalog) -> list[Scene]:
             try:
                 _walked[key] = list(_items(catalogue))
             except (ValueError, KeyError, OSError, pystac.STACError) as error:
+                _raise_refusal(error)
                 raise ConfigError(
                     f"the catalogue {settings.url} is damaged: {error}", "make or copy it anew"
                 ) from error
         scenes = _walked[key]
-    wanted = settings.stac_collection
-    if scenes and all(scene.get("collection") != wanted for scene in scenes):
-        known = sorted({str(scene.get("collection")) for scene in scenes})
-        raise ConfigError(
-            f'{settings.title} has no collection "{wanted}"', f"it has {', '.join(known)}"
-        )
-    return [scene for scene in scenes if scene.get("collection") == wanted]
+    known = {str(scene.get("collection")) for scene in scenes}
+    for name in settings.collections:
+        if scenes and name not in known:
+            raise ConfigError(
+                f'{settings.title} has no collection "{name}"', f"it has {', '.join(sorted(known))}"
+            )
+    return [scene for scene in scenes if scene.get("collection") in settings.collections]
 
 
 def _items(catalogue: pystac.Catalog) -> Iterator[Scene]:
-    for item in catalogue.get_items(recursive=True):
-        item.make_asset_hrefs_absolute()
-        yield item.to_dict(include_self_link=False, transform_hrefs=False)
+    for folder, _, _ in catalogue.walk():
+        for link in folder.get_item_links():
+            item = _item(link, folder)
+            if item is not None:
+                item.make_asset_hrefs_absolute()
+                yield item.to_dict(include_self_link=False, transform_hrefs=False)
+
+
+def _item(link: pystac.Link, folder: pystac.Catalog) -> pystac.Item | None:
+    """The item that a link leads to, also one without a time, which the client refuses to read."""
+    try:
+        found = link.resolve_stac_object(root=folder.get_root()).target
+    except pystac.STACError:
+        plain = (folder.get_root() or folder)._stac_io.read_json(link.get_absolute_href())
+        about = plain.get("properties", {})
+        if any(about.get(name) for name in ("datetime", *times.RANGE)):
+            raise
+        # A time that no period has, put in to be read and taken out again.
+        stamped = {**plain, "properties": {**about, "datetime": "0001-01-01T00:00:00Z"}}
+        found = pystac.Item.from_dict(stamped, href=link.get_absolute_href())
+        found.datetime = None
+    return found if isinstance(found, pystac.Item) else None
 
 
 def _tree_state(path: Path) -> str:
@@ -276,22 +312,6 @@ def _file_state(href: str) -> bytes:
     except OSError:
         return href.encode()
     return f"{href}:{state.st_size}:{state.st_mtime_ns};".encode()
-
-
-def _day(scene: Scene) -> date | None:
-    """The day that a scene was taken on, UTC."""
-    moment = time_of(scene)
-    return None if moment is None else moment.date()
-
-
-def time_of(scene: Scene) -> datetime | None:
-    """When a scene was taken, UTC; None where it does not say."""
-    text = scene["properties"].get("datetime")
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _touches(scene: Scene, box: Box) -> bool:

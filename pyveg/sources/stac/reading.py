@@ -19,11 +19,13 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from pyveg.core import answers, waiting
 from pyveg.core.errors import DataError, PyvegError, ServiceError
-from pyveg.sources import http
+from pyveg.kernels.composite import FMASK_FILL
+from pyveg.sources import hls, http
 from pyveg.sources.circuit import CIRCUIT, host_of
 from pyveg.sources.grid import Grid
 from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.signing import signed
+from pyveg.sources.stac.trust import check_scene
 
 Band = NDArray[Any]
 
@@ -94,6 +96,7 @@ def read(
     DataError, ServiceError
         If it cannot be read, with advice.
     """
+    check_scene(scene, bands, settings)
     address = _address(scene, bands)
     for anew in (False, True):
         CIRCUIT.check(host_of(address))
@@ -143,8 +146,9 @@ def _nodata(array: Any) -> float:
 
 def _defaults(settings: StacSettings) -> dict[str, Any]:
     """What items that are silent about their numbers are taken to have."""
-    fill = QA_FILL if settings.mask == "qa_pixel" else 0
-    assets = {"*": {"data_type": "float32", "nodata": 0}}  # float32 holds all 16-bit numbers
+    fill = {"qa_pixel": QA_FILL, "fmask": FMASK_FILL}.get(settings.mask, 0)
+    none = hls.NODATA if hls.is_collection(settings.stac_collection) else 0
+    assets = {"*": {"data_type": "float32", "nodata": none}}  # float32 holds all 16-bit numbers
     if settings.mask_band:
         assets[settings.mask_band] = {"data_type": "uint16", "nodata": fill}
     if settings.saturation_band:

@@ -8,6 +8,7 @@ from typing import Literal
 from pyveg.core.errors import ConfigError
 from pyveg.core.params import setting
 from pyveg.kernels.composite import SCL_KEPT
+from pyveg.sources import hls
 from pyveg.sources.network import NetworkSettings
 
 
@@ -54,12 +55,16 @@ class StacSettings(NetworkSettings):
     )
     path: str = setting("", doc="a static catalogue on this machine instead: its catalog.json")
     stac_collection: str = setting(doc="id of the collection in the catalogue")
+    with_collections: tuple[str, ...] = setting(
+        (), doc="ids of more collections whose scenes go into the same composites: those of HLS"
+    )
     platforms: tuple[str, ...] = setting(
         (), doc='only scenes of these platforms, such as ["landsat-8"]; empty for all'
     )
     mixed_sensors: bool = setting(False, doc="allow several sensors in one series")
-    mask: Literal["scl", "qa_pixel", "none"] = setting(
-        "scl", doc="kind of the mask band: Sentinel-2's scl, Landsat's qa_pixel, or no band"
+    mask: Literal["scl", "qa_pixel", "fmask", "none"] = setting(
+        "scl",
+        doc="kind of the mask band: Sentinel-2's scl, Landsat's qa_pixel, HLS's fmask, or no band",
     )
     mask_band: str = setting("scl", doc="name of that band")
     saturation_band: str = setting(
@@ -76,9 +81,20 @@ class StacSettings(NetworkSettings):
         doc="address that signs links; empty: that of the service, where it is known",
         results=False,
     )
+    trusted_hosts: tuple[str, ...] = setting(
+        (),
+        doc='hosts or "s3://bucket" that the catalogue may link to though they are neither https '
+        "nor itself, or lie in a private network",
+        results=False,
+    )
     read_threads: int = setting(
         4, doc="bands of a scene that are read at once", low=1, high=32, results=False
     )
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Ids of all collections of the series."""
+        return tuple(dict.fromkeys((self.stac_collection, *self.with_collections)))
 
     @property
     def url(self) -> str:
@@ -150,7 +166,18 @@ def check(settings: StacSettings) -> None:
             f'mask = "{settings.mask}" needs a band',
             'set mask_band to its name, or set mask = "none"',
         )
+    _check_together(settings)
     _check_sensors(settings)
+
+
+def _check_together(settings: StacSettings) -> None:
+    """Collections in one series: those of HLS, which are made for it."""
+    strange = [name for name in settings.collections if not hls.is_collection(name)]
+    if settings.with_collections and strange:
+        raise ConfigError(
+            f'"{strange[0]}" cannot be in one series with other collections',
+            "leave it out of with_collections, which joins the collections of HLS (L30 and S30)",
+        )
 
 
 def _check_sensors(settings: StacSettings) -> None:
