@@ -47,6 +47,8 @@ def request_digest(request: Request, fingerprint: str) -> str:
         "scale": float(request.scale),
         "cloudy_pix_frac": float(request.cloudy_pix_frac),
     }
+    if request.index == Request.index:  # as before there was a choice: what is kept stays right
+        del plain["index"]
     return digest([FORMAT, plain, fingerprint])
 
 
