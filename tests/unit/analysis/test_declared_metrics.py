@@ -178,7 +178,7 @@ def test_the_verdict_counts_it() -> None:
 
 def test_figures_draw_it_and_maps_leave_it_out(mixed: Analysis, made: dict[str, Figure]) -> None:
     titles = [axis.get_title(loc="left") for axis in made["series"].axes]
-    assert "Haze (share of the sky), whole region" in titles
+    assert "Haze (share of the sky), whole region, %" in titles
     (line,) = [one for axis in made["series"].axes for one in axis.lines
                if one.get_label() == "haze"]  # fmt: skip
     np.testing.assert_array_equal(line.get_ydata(), mixed.series.matrix("haze")[0])
