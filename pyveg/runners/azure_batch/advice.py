@@ -60,7 +60,7 @@ _CODES: dict[str, tuple[str, str]] = {
         "check its syntax in Azure's documentation of autoscale formulas",
     ),
     "FailureExitCode": ("the command ended with an error", ""),
-    "TaskEnded": ("it was ended from outside", ""),
+    "TaskEnded": ("it was ended from outside", "finish the run with --from_cache"),
     "CommandProgramNotFound": ("pyveg is not on the node", "see the log of its start task"),
     "BlobAccessDenied": (
         "the node may not read the container, perhaps because its SAS has run out",
@@ -182,7 +182,8 @@ def of_failure(failure: m.BatchTaskFailureInfo | None, exit_code: int | None) ->
     if failure is None:
         return f"exit code {exit_code}"
     details = "; ".join(str(pair.value) for pair in failure.details or () if pair.name != "Stack")
-    reason = of_code(str(failure.code), " ".join(filter(None, (failure.message, details))))
+    said = (text.rstrip(". ") for text in (failure.message, details) if text)
+    reason = of_code(str(failure.code), ": ".join(said))
     return reason if exit_code is None else f"exit code {exit_code}: {reason}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from azure.batch import BatchClient
+from azure.batch import models as m
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
 
@@ -90,3 +91,16 @@ def test_a_clock_that_is_wrong_is_not_a_wrong_key(status: int, code: str) -> Non
         assert advice.is_final(error)
     with _asked(status, code) as error:
         assert "the key of the Batch account is wrong" in advice.of_error(error)
+
+
+def test_a_task_that_somebody_has_ended_says_so_in_one_sentence() -> None:
+    failure = m.BatchTaskFailureInfo(
+        category="userError",
+        code="TaskEnded",
+        message="The task was ended.",
+        details=[m.NameValuePair(name="Reason", value="the job was terminated: budget used up")],
+    )
+    assert advice.of_failure(failure, 137) == (
+        "exit code 137: it was ended from outside (TaskEnded: The task was ended: the job was "
+        "terminated: budget used up); finish the run with --from_cache"
+    )
