@@ -1,8 +1,8 @@
 """Clear pixels of satellite scenes, and one picture made of many.
 
 Classes and bits are those of the producers: ESA's scene classification (Sentinel-2 Level-2A
-Algorithm Theoretical Basis Document) and the quality bands of USGS (Landsat Collection 2 Level-2
-Science Product Guide).
+Algorithm Theoretical Basis Document), the quality bands of USGS (Landsat Collection 2 Level-2
+Science Product Guide) and Fmask of HLS (Product User Guide v2.0).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ SCL_KEPT = (4, 5, 6, 7)
 shadow, 8 and 9 cloud, 10 cirrus, 11 snow."""
 QA_REJECTED = 0b111111
 """Bits 0 to 5 of QA_PIXEL: fill, dilated cloud, cirrus (Landsat 8 and 9), cloud, shadow, snow."""
+FMASK_REJECTED = 0b11111
+"""Bits 0 to 4 of HLS's Fmask: cirrus (not used), cloud, next to cloud or shadow, shadow, snow."""
+FMASK_FILL = 255
 UNIT = 1e-4
 """Reflectance of one count in results."""
 LARGEST = 65_535
@@ -56,6 +59,22 @@ def clear_by_qa_pixel(bits: NDArray[Any]) -> Mask:
     ndarray of bool, shape (H, W)
     """
     clear: Mask = (bits != 0) & (bits & QA_REJECTED == 0)
+    return clear
+
+
+def clear_by_fmask(bits: NDArray[Any]) -> Mask:
+    """Clear pixels of a scene of HLS v2.0.
+
+    Parameters
+    ----------
+    bits : ndarray of integers, shape (H, W)
+        Fmask; 255 where nothing was seen. Water and aerosol (bits 5 to 7) leave a pixel clear.
+
+    Returns
+    -------
+    ndarray of bool, shape (H, W)
+    """
+    clear: Mask = (bits != FMASK_FILL) & (bits & FMASK_REJECTED == 0)
     return clear
 
 

@@ -62,6 +62,13 @@ data_collections: dict[str, dict[str, Any]] = {
     "ERA5_daily": _weather("ECMWF/ERA5_LAND/DAILY_AGGR", *_ERA5, "1w"),
     "Sentinel2_TOA": _imagery("COPERNICUS/S2_HARMONIZED"),
     "Landsat9": _imagery("LANDSAT/LC09/C02/T1_L2"),
+    "HLS": {
+        **_imagery("NASA/HLS/HLSL30/v002"),
+        "with_collections": ["NASA/HLS/HLSS30/v002"],
+        "scale": 30.0,
+    },
+    "HLS_Landsat": {**_imagery("NASA/HLS/HLSL30/v002"), "scale": 30.0},
+    "HLS_Sentinel2": {**_imagery("NASA/HLS/HLSS30/v002"), "scale": 30.0},
     "CHIRPS": _weather("UCSB-CHG/CHIRPS/DAILY", "precipitation", None, "1m"),
     "CHIRPS3": _weather("UCSB-CHC/CHIRPS/V3/DAILY_RNL", "precipitation", None, "1m"),
     "SimulatedSentinel2": {

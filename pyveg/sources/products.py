@@ -18,7 +18,7 @@ from pyveg.earth.types import DataType
 CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 """Cloud Score+ of every Sentinel-2 scene, joined by ``system:index``."""
 
-Mask = Literal["cloud_score", "qa_pixel", "none"]
+Mask = Literal["cloud_score", "qa_pixel", "fmask", "none"]
 Units = Literal["reflectance", "m", "K", "J/m2", "m3/m3"]
 
 
@@ -138,6 +138,33 @@ def _landsat(number: int, start: date, end: date | None = None) -> Product:
     )
 
 
+HLS_SENTINEL2 = MappingProxyType(
+    {"blue": "B2", "green": "B3", "red": "B4", "nir": "B8A", "swir1": "B11", "swir2": "B12"}
+)
+HLS_LANDSAT = MappingProxyType({**HLS_SENTINEL2, "nir": "B5", "swir1": "B6", "swir2": "B7"})
+"""Colour -> band. Numbers above 4 mean other colours of the two satellites."""
+
+
+def _hls(code: str, title: str, start: date, roles: Mapping[str, str], more: str = "") -> Product:
+    """Harmonized Landsat Sentinel-2 v2.0: one sensor for both satellites, which is its purpose.
+
+    Earth Engine has it as reflectance (its catalogue draws 0.01 to 0.18), not as the int16 of NASA.
+    """
+    return Product(
+        id=f"NASA/HLS/HLS{code}/v002",
+        title=title,
+        data_type="vegetation",
+        start=start,
+        bands=_reflectance((*roles.values(), *more.split()), 1.0, 0.0),
+        sensor="HLS",
+        level="surface, nadir",
+        roles=roles,
+        mask="fmask",
+        cloud_property="CLOUD_COVERAGE",
+        facts=("SENSING_TIME",) if code == "S30" else ("LANDSAT_PRODUCT_ID",),
+    )
+
+
 ERA5_GRID = NativeGrid(cell=0.1, west=-180.05, north=90.05, rows=1801, columns=3600)
 ERA5_BANDS = (
     Band("total_precipitation_sum", "m", how="sum", low=0.0),  # packing makes some a little < 0
@@ -194,6 +221,8 @@ PRODUCTS: Mapping[str, Product] = MappingProxyType(
             _landsat(7, date(1999, 5, 28), date(2024, 2, 1)),
             _landsat(5, date(1984, 3, 16), date(2012, 5, 6)),
             _landsat(4, date(1982, 8, 22), date(1993, 6, 25)),
+            _hls("L30", "HLS of Landsat 8 and 9", date(2013, 4, 11), HLS_LANDSAT),
+            _hls("S30", "HLS of Sentinel-2", date(2015, 11, 28), HLS_SENTINEL2, "B5 B6 B7 B8"),
             _era5("MONTHLY", "month", date(1950, 2, 1)),
             _era5("DAILY", "day", date(1950, 1, 2)),
             _chirps("UCSB-CHG/CHIRPS/DAILY", "CHIRPS 2.0, rain of each day", 50),

@@ -207,11 +207,13 @@ def test_a_static_catalogue_that_is_not_there(write_config: Any, tmp_path: Path)
         "Landsat89_PlanetaryComputer",
         "Landsat7_PlanetaryComputer",
         "Landsat45_PlanetaryComputer",
+        "HLS_PlanetaryComputer",
     ],
 )
 def test_every_record_makes_a_plan(write_config: Any, key: str) -> None:
     path = write_config(
-        date_range=["2010-01-01", "2018-04-01"],
+        region_size=0.05,
+        date_range=["2010-01-01", "2021-04-01"],
         collections_to_use=[key, ERA5],
         modules_to_use={
             key: ["VegetationDownloader", "VegetationImageProcessor"],

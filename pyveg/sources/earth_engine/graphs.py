@@ -24,6 +24,8 @@ REJECTED_QA = 0b11111
 """Bits of ``QA_PIXEL``: fill, dilated cloud, cirrus, cloud, cloud shadow."""
 FILL_QA = 0b1
 """Of them, those that mark no cloud."""
+REJECTED_FMASK = 0b11111
+"""Bits of HLS's ``Fmask``: cirrus (not used), cloud, next to cloud or shadow, shadow, snow."""
 COUNTS = 10_000
 """Numbers per unit of reflectance in our rasters."""
 NO_WEATHER = -9999.0
@@ -187,6 +189,8 @@ def _masked(values: Any, image: Any, product: Product, masking: Masking) -> Any:
         values = values.updateMask(saturated.eq(0))
     elif product.mask == "cloud_score" and masking.clouds:
         values = values.updateMask(image.select("cs_cdf").gte(masking.cloud_score))
+    elif product.mask == "fmask" and masking.clouds:
+        values = values.updateMask(image.select("Fmask").bitwiseAnd(REJECTED_FMASK).eq(0))
     return values
 
 

@@ -285,7 +285,7 @@ def _item(link: pystac.Link, folder: pystac.Catalog) -> pystac.Item | None:
     try:
         found = link.resolve_stac_object(root=folder.get_root()).target
     except pystac.STACError:
-        plain = (folder.get_root() or folder)._stac_io.read_json(link.get_absolute_href())
+        plain = _read_as_it_is(link, folder)
         about = plain.get("properties", {})
         if any(about.get(name) for name in ("datetime", *times.RANGE)):
             raise
@@ -294,6 +294,14 @@ def _item(link: pystac.Link, folder: pystac.Catalog) -> pystac.Item | None:
         found = pystac.Item.from_dict(stamped, href=link.get_absolute_href())
         found.datetime = None
     return found if isinstance(found, pystac.Item) else None
+
+
+def _read_as_it_is(link: pystac.Link, folder: pystac.Catalog) -> Scene:
+    """The JSON of an item, whether or not it is a valid one."""
+    io, address = (folder.get_root() or folder)._stac_io, link.get_absolute_href()
+    if io is None or address is None:
+        raise ValueError(f"a link of {folder.id} leads nowhere")
+    return dict(io.read_json(address))
 
 
 def _tree_state(path: Path) -> str:

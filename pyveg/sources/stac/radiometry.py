@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pyveg.sources import hls
 from pyveg.sources.stac.settings import StacSettings, spelled
 
 Item = Mapping[str, Any]
@@ -75,7 +76,9 @@ def radiometry(item: Item, band: str, settings: StacSettings) -> Radiometry:
         return Radiometry(settings.value_scale or 1.0, settings.value_offset or 0.0, "fixed")
     about = band_metadata(item, band)
     scale, offset = about.get("scale"), about.get("offset")
-    if is_sentinel2(item):
+    if hls.is_scene(item) and scale is None:
+        return Radiometry(hls.SCALE, 0.0, "product")
+    if is_sentinel2(item) and not hls.is_scene(item):
         return _sentinel2(item, scale, offset, strict=settings.doubts_flag)
     if scale is not None:
         return Radiometry(float(scale), float(offset or 0.0), "stated")

@@ -20,6 +20,7 @@ from pyveg.earth.periods import period_of
 from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.kernels import composite
+from pyveg.sources import hls
 from pyveg.sources.answers import Answers
 from pyveg.sources.circuit import host_of
 from pyveg.sources.grid import Grid
@@ -33,6 +34,7 @@ from pyveg.sources.stac.radiometry import (
     radiometry,
 )
 from pyveg.sources.stac.settings import SENSORS, StacSettings, check
+from pyveg.sources.stac.times import span_of, text_of_time, time_of, within
 from pyveg.sources.utm import utm_grid
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class _Ledger:
         self.used.append(
             {
                 "id": scene["id"],
-                "datetime": about["datetime"],
+                "datetime": about.get("datetime") or text_of_time(scene),
                 "platform": platform(scene),
                 "baseline": baseline_text(scene),
                 "scale": meaning.scale,
@@ -113,6 +115,8 @@ class StacSource:
     def fingerprint(self, request: Request) -> str:
         """Settings, and for a local catalogue the scenes and files of the period."""
         plain = params.to_json(self.settings, results_only=True)
+        if not plain["with_collections"]:
+            del plain["with_collections"]  # answers from before there was this setting are good
         return digest([VERSION, plain, self._files(request)])
 
     def fetch(self, request: Request) -> Scene:
@@ -182,7 +186,7 @@ class StacSource:
         """Scenes worth reading."""
         flag = request.cloudy_pix_flag or CLOUD_FLAG
         chosen = []
-        for scene in _newest(scenes, ledger):
+        for scene in _newest(_timed(scenes, period_of(request.item), ledger), ledger):
             cloud = scene["properties"].get(flag)
             masked = request.mask_cloud and self.settings.mask != "none"
             # A scene that does not state its cloud is read: its own mask decides.
@@ -197,7 +201,7 @@ class StacSource:
 
     def _check_sensors(self, scenes: list[StacItem]) -> None:
         names = {platform(scene) for scene in scenes}
-        sensors = {SENSORS.get(name, "MSI" if "sentinel-2" in name else name) for name in names}
+        sensors = set(map(_sensor, scenes))
         if len(sensors) > 1 and not self.settings.mixed_sensors:
             raise DataError(
                 f"the scenes are of several platforms, {', '.join(sorted(names))}",
@@ -290,6 +294,8 @@ class StacSource:
             mask = raw[helpers[0]][0]
             if self.settings.mask == "scl":
                 valid &= composite.clear_by_scl(mask, self.settings.keep_classes)
+            elif self.settings.mask == "fmask":
+                valid &= composite.clear_by_fmask(mask)
             else:
                 valid &= composite.clear_by_qa_pixel(mask)
         for helper in helpers[1:]:
@@ -303,7 +309,7 @@ class StacSource:
         where = f"{self.settings.title} in {period_of(request.item)}"
         if not ledger.total:
             only = f" by {', '.join(self.settings.platforms)}" if self.settings.platforms else ""
-            what = f"{self.settings.stac_collection}{only}"
+            what = f"{' or '.join(self.settings.collections)}{only}"
             return f"no image: no scene of {what} here, from {where}"
         limit = f" (cloudy_pix_frac = {request.cloudy_pix_frac:g})"
         reasons = ledger.reasons.replace("too cloudy", f"too cloudy{limit}")
@@ -323,7 +329,7 @@ class StacSource:
         record = {
             "source": "stac",
             "catalogue": self.settings.url,
-            "collection": self.settings.stac_collection,
+            "collection": ", ".join(self.settings.collections),
             "period": [str(period_of(request.item).start), str(period_of(request.item).end)],
             "n_scenes": len(ledger.used),
             "n_days": len(days),
@@ -343,6 +349,8 @@ class StacSource:
 def _bands(request: Request, scenes: list[StacItem]) -> dict[str, str]:
     """Raster -> band. What is optional, such as NDVI, is made by those who ask."""
     wanted = {name: b for name, b in request.bands.items() if name not in request.optional}
+    if any(map(hls.is_landsat, scenes)):
+        hls.check_bands(request.collection.key, wanted.values())
     known = {band for scene in scenes for band in scene["assets"]}
     for band in wanted.values():
         if known and band not in known:
@@ -351,6 +359,27 @@ def _bands(request: Request, scenes: list[StacItem]) -> dict[str, str]:
                 f"they have {', '.join(sorted(known))}",
             )
     return wanted
+
+
+def _timed(scenes: list[StacItem], period: DateRange, ledger: _Ledger) -> list[StacItem]:
+    """Scenes that were taken inside of a period, and say so."""
+    chosen = []
+    for scene in scenes:
+        if span_of(scene) is None:
+            ledger.leave_out("without a time", scene)
+        elif not within(scene, period):
+            ledger.leave_out("of a time that is longer than the period", scene)
+        else:
+            chosen.append(scene)
+    return chosen
+
+
+def _sensor(scene: StacItem) -> str:
+    """What sees the same as all scenes of the same name."""
+    name = platform(scene)
+    if hls.is_scene(scene):
+        return hls.SENSOR
+    return SENSORS.get(name, "MSI" if "sentinel-2" in name else name)
 
 
 def _newest(scenes: list[StacItem], ledger: _Ledger) -> list[StacItem]:
@@ -362,7 +391,7 @@ def _newest(scenes: list[StacItem], ledger: _Ledger) -> list[StacItem]:
         about = scene["properties"]
         tile = about.get("grid:code") or about.get("s2:mgrs_tile")
         # To the second: two processings of one image may differ in the fractions.
-        key = (str(tile), str(about["datetime"])[:19])
+        key = (str(tile), text_of_time(scene)[:19])
         if tile and newest.setdefault(key, baseline(scene)) != baseline(scene):
             ledger.leave_out("processed anew since", scene)
         else:
@@ -372,8 +401,6 @@ def _newest(scenes: list[StacItem], ledger: _Ledger) -> list[StacItem]:
 
 def _solar_day(scene: StacItem, longitude: float) -> date:
     """The day at the place: tiles of one overpass share it, also where UTC changes its day."""
-    from pyveg.sources.stac.catalogue import time_of
-
     moment = time_of(scene)
     if moment is None:
         raise DataError(
