@@ -192,7 +192,7 @@ def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterato
             yield job.place.name
         return
     try:
-        with _workers(min(n_workers, len(jobs))) as pool:
+        with worker_pool(min(n_workers, len(jobs))) as pool:
             yield from _in_pool(pool, jobs, folder, 2 * n_workers)
     except BrokenProcessPool as error:
         raise RunError(
@@ -221,7 +221,7 @@ def _in_pool(
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(count: int) -> Iterator[ProcessPoolExecutor]:
     """Worker processes, which end with this one, however it ends."""
     from pyveg.runners.processes import tie, worker_context
 

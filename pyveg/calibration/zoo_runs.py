@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from pyveg.analysis.data.columns import ZOO, ZOO_RATES
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.significance import share_interval
+from pyveg.calibration.calibrate import worker_pool
 from pyveg.calibration.zoo import LOSING, SITUATIONS, Record, judge, zoo_series
 
-VERSION = 1
+VERSION = 2
 """Of situations and tests: what was kept of another one is not mixed with this."""
 SETTINGS = AnalysisSettings(surrogates=199)
 MANY, FEW = 400, 60
@@ -67,7 +71,11 @@ def zoo_cells(series: int = MANY, years: Iterable[int] = (5, 10, 25)) -> list[Ce
 
 
 def run_cells(
-    folder: Path, cells: Sequence[Cell], *, tell: Callable[[str], None] = lambda _line: None
+    folder: Path,
+    cells: Sequence[Cell],
+    *,
+    n_workers: int = 1,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> pd.DataFrame:
     """Judge the records of some cells; those that were judged before are read.
 
@@ -76,6 +84,8 @@ def run_cells(
     folder : Path
         Where a file per cell is kept: an interrupted run goes on where it was.
     cells : sequence of Cell
+    n_workers : int
+        Processes. Results do not depend on it.
     tell : callable
         Given a line about each cell.
 
@@ -85,18 +95,56 @@ def run_cells(
         `ZOO`, a row per record.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    work = partial(_run_cell, folder)
     parts = []
-    for number, cell in enumerate(cells, start=1):
-        start = time.process_time()
-        table, made = _run_cell(folder / cell.name, cell)
-        each = (time.process_time() - start) / max(made, 1)
-        tell(f"{number}/{len(cells)} {cell.name}: {made} new records, {each:.3f} core-s each")
-        parts.append(table)
+    with ExitStack() as stack:
+        found: Iterable[_Done] = map(work, cells)
+        if n_workers > 1:
+            found = stack.enter_context(worker_pool(n_workers)).map(work, cells)
+        for number, (cell, done) in enumerate(zip(cells, found, strict=True), start=1):
+            each = done.seconds / max(done.made, 1)
+            made = f"{done.made} new records, {each:.3f} core-s each"
+            tell(f"{number}/{len(cells)} {cell.name}: {made}")
+            parts.append(done.table)
     return ZOO.joined(parts)
 
 
-def _run_cell(path: Path, cell: Cell) -> tuple[pd.DataFrame, int]:
-    """Records of a cell, and how many of them are new."""
+class _Done(NamedTuple):
+    """A cell whose records were judged."""
+
+    table: pd.DataFrame
+    made: int
+    """Records that are new."""
+    seconds: float
+    """Of one core, for these."""
+
+
+def write_zoo(
+    folder: Path,
+    *,
+    series: int = MANY,
+    n_workers: int = 1,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> tuple[pd.DataFrame, tuple[Path, ...]]:
+    """Judge the whole zoo, and write `zoo.csv` (a row per record) and `zoo_rates.csv`.
+
+    Returns
+    -------
+    DataFrame
+        `ZOO_RATES`.
+    tuple of Path
+        What was written.
+    """
+    records = run_cells(folder / "zoo", zoo_cells(series), n_workers=n_workers, tell=tell)
+    found = rates(records)
+    files = (folder / "zoo.csv", folder / "zoo_rates.csv")
+    for path, table in zip(files, (records, found), strict=True):
+        path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    return found, files
+
+
+def _run_cell(folder: Path, cell: Cell) -> _Done:
+    path, start = folder / cell.name, time.process_time()
     known = ZOO.read_csv(path.read_bytes()) if path.exists() else ZOO.frame()
     have = len(known)
     for first in range(have, cell.series, _BATCH):
@@ -105,7 +153,8 @@ def _run_cell(path: Path, cell: Cell) -> tuple[pd.DataFrame, int]:
         beside = path.with_suffix(".part")
         beside.write_text(known.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
         beside.replace(path)  # whole, or as it was
-    return known.iloc[: cell.series], max(0, cell.series - have)
+    made = max(0, cell.series - have)
+    return _Done(known.iloc[: cell.series], made, time.process_time() - start)
 
 
 def _judged(cell: Cell, seed: int) -> dict[str, object]:

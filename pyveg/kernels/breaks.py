@@ -68,7 +68,7 @@ def break_templates(operator: NDArray[Any], decay: float) -> Values:
     return _templates(matrix, math.exp(-1.0 / decay))
 
 
-def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float) -> Scan:
+def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float | NDArray[Any]) -> Scan:
     """Find the break that each series looks most like.
 
     Parameters
@@ -77,8 +77,8 @@ def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float) -> Sc
         What the operator left; NaN where missing.
     templates : array of float64, shape (2 n, n)
         `break_templates` of that operator.
-    memory : float
-        AR(1), inside (-1, 1), by which series and templates are whitened.
+    memory : float or array of float, shape (S,)
+        AR(1), inside (-1, 1), by which series and templates are whitened; of all or of each.
 
     Returns
     -------
@@ -90,7 +90,8 @@ def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float) -> Sc
         step that has one; there are at least 3 values before it, and 3 from it on.
     """
     data = np.ascontiguousarray(residuals, dtype=np.float64)
-    return Scan(*_scan(data, templates, memory))
+    each = np.ascontiguousarray(np.broadcast_to(memory, len(data)), dtype=np.float64)
+    return Scan(*_scan(data, templates, each))
 
 
 def without_breaks(
@@ -178,15 +179,16 @@ def _white_templates(templates: Values, steps: Places, weights: Values, scales: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scan(data: Values, templates: Values, memory: float) -> Any:
+def _scan(data: Values, templates: Values, memory: Values) -> Any:
     count = data.shape[0]
     best, place = np.full(count, np.nan), np.full(count, -1, dtype=np.int64)
     size, error = np.full(count, np.nan), np.full(count, np.nan)
     for s in range(count):
         known = np.isfinite(data[s])
         # Surrogates share their gaps as a rule, and then the templates too.
-        if s == 0 or not np.array_equal(known, np.isfinite(data[s - 1])):
-            steps, weights, scales = _whitening(known, memory)
+        alike = s > 0 and memory[s] == memory[s - 1]
+        if not (alike and np.array_equal(known, np.isfinite(data[s - 1]))):
+            steps, weights, scales = _whitening(known, memory[s])
             white, powers = _white_templates(templates, steps, weights, scales)
             inside = known.copy()
             inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False

@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     "--surrogates", type=click.IntRange(19), default=199, show_default=True, help="Per test."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--zoo",
+    is_flag=True,
+    help="Count verdicts on short generators of records instead: situations in which resilience "
+    "does not change, and some in which it does. --n_places is records of each; a night.",
+)
 @click.option("--n_workers", type=click.IntRange(1), help="Processes. [one per core]")
 @debug_option
 @version_option
@@ -69,6 +75,9 @@ def main(**options: Any) -> None:
     Exit code 0: done; 2: something is wrong; 130: interrupted.
     """
     with plain_errors(debug=options["debug"]), ended_in_order(), ExitStack() as stack:
+        if options["zoo"]:
+            _zoo(options)
+            return
         from pyveg.calibration.calibrate import Checks, calibrate, cores
         from pyveg.calibration.simulated_places import World
 
@@ -89,6 +98,24 @@ def main(**options: Any) -> None:
         click.echo(table(calibration.summary))
         for path in calibration.files:
             click.echo(f"written: {path}")
+
+
+def _zoo(options: dict[str, Any]) -> None:
+    """Count the verdicts on the zoo, and tell how often memory was said to rise."""
+    from pathlib import Path
+
+    from pyveg.calibration.calibrate import cores
+    from pyveg.calibration.zoo_runs import write_zoo
+
+    found, files = write_zoo(
+        Path(options["output_dir"]),
+        series=options["n_places"],
+        n_workers=options["n_workers"] or cores(),
+        tell=click.echo,
+    )
+    click.echo(found.to_string(index=False))
+    for path in files:
+        click.echo(f"written: {path}")
 
 
 def _parts(text: str) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 from pyveg.analysis.data.axis import Axis
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.surrogate_tests import Ready, Values
+from pyveg.kernels import rolling
 from pyveg.kernels.breaks import KINDS, break_templates, scan_breaks, without_breaks
 from pyveg.kernels.common_innovations import common_steps
 from pyveg.kernels.decomposition import Prepared, prepare
@@ -114,7 +115,8 @@ def find_break(
     Notes
     -----
     The surrogates are of the noise without the best match, for noise that was fitted with a break
-    in it has so much memory that it makes such breaks itself. The test errs on the side of finding
+    in it has so much memory that it makes such breaks itself. Each surrogate is whitened anew
+    without its own best match, as the site was. The test still errs on the side of finding
     something, which is why p is held against `BREAK_ALPHA`.
     """
     site = site_mean([_without_rule(chip) for chip in chips])
@@ -180,6 +182,16 @@ def _whitener(noise: Noise) -> float:
 
 
 def _null(site: SiteMean, templates: Values, noise: Noise, rest: Values, draws: Draws) -> Values:
-    """Largest match of each surrogate; NaN where there is none."""
+    """Largest match of each surrogate; NaN where there is none.
+
+    Each is whitened by the memory that it has without the template it looks most like, as the site
+    was: that memory is too low, and matches are too large by as much.
+    """
     left = apply_operator(site.operator, surrogates(rest, noise, draws), np.isfinite(rest))
-    return scan_breaks(left, templates, _whitener(noise)).z
+    memory = _whitener(noise)
+    taken = memory - rolling.ar1(rest)  # by season and trend; put back
+    places = scan_breaks(left, templates, memory).place
+    rests = without_breaks(left, templates, memory, places)
+    own = np.array([rolling.ar1(row) for row in rests]) + taken
+    own = np.where(np.isfinite(own), np.clip(own, -_LIMIT, _LIMIT), memory)
+    return scan_breaks(left, templates, own).z

@@ -74,6 +74,17 @@ def test_the_scan_is_what_numpy_finds(gaps: float, memory: float) -> None:
         np.testing.assert_allclose([found.z[0], found.size[0]], [z, size], rtol=1e-10)
 
 
+def test_each_series_may_have_its_own_memory() -> None:
+    done = prepare(_series(gaps=0.2), STEPS)
+    templates = break_templates(done.operator, 6.0)
+    rows = done.residuals(np.stack([_series(seed=seed) for seed in range(4)]))
+    memory = np.array([0.2, 0.2, 0.7, -0.3])
+    found = scan_breaks(rows, templates, memory)
+    for s in range(4):
+        alone = scan_breaks(rows[s : s + 1], templates, memory[s])
+        assert [one[s] for one in found] == [one[0] for one in alone]
+
+
 @pytest.mark.parametrize("kind", [0, 1])
 @pytest.mark.parametrize("size", [-6.0, 6.0])
 def test_a_break_is_found_where_it_is_and_as_large_as_it_is(kind: int, size: float) -> None:

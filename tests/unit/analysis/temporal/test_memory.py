@@ -38,7 +38,7 @@ def _series(matrix: Any, rain: Any = None) -> Series:
             "date": np.tile(np.array(dates, dtype="datetime64[ns]"), chips),
             "collection": "S2",
             "chip": np.repeat(np.arange(chips), n),
-            "ndvi_mean": np.ravel(matrix).astype(float),
+            "level": np.ravel(matrix).astype(float),
         }
     )
     weather = None
@@ -110,10 +110,10 @@ def test_the_noise_is_fitted_without_the_break() -> None:
 
 def test_watching_the_indicators_gives_the_numbers_of_the_short_way() -> None:
     series = _series(_stable())
-    found = temporal_indicators(series, ["ndvi_mean"], QUICK)
-    chips = _ready(series.matrix("ndvi_mean"))
-    broken = find_break(chips, 12.0, QUICK, stream(0, "break", "S2", "ndvi_mean"))
-    seed = stream(0, "temporal", "S2", "ndvi_mean")
+    found = temporal_indicators(series, ["level"], QUICK)
+    chips = _ready(series.matrix("level"))
+    broken = find_break(chips, 12.0, QUICK, stream(0, "break", "S2", "level"))
+    seed = stream(0, "temporal", "S2", "level")
     trends = memory_trends(chips, broken, 12.0, QUICK, seed)
     row = next(iter(memory_rows(trends, [], [SITE], QUICK, {})))
     site = found.memory.query("chip == -1").iloc[0]
@@ -123,7 +123,7 @@ def test_watching_the_indicators_gives_the_numbers_of_the_short_way() -> None:
 
 
 def test_rows_of_site_and_chips() -> None:
-    found = temporal_indicators(_series(_stable()), ["ndvi_mean"], QUICK).memory
+    found = temporal_indicators(_series(_stable()), ["level"], QUICK).memory
     assert list(found.columns) == MEMORY.names
     assert found["chip"].tolist() == [SITE, 0, 1, 2]
     site, chips = found.iloc[0], found.iloc[1:]
@@ -169,8 +169,8 @@ def test_memory_of_the_rain_is_told_from_memory_of_the_vegetation() -> None:
     rows = []
     for seed in range(10):
         matrix, rain = _driven(seed, answer=1.0, rising=True)
-        found = temporal_indicators(_series(matrix, rain), ["ndvi_mean"], QUICK).memory
-        rows.append(found.query("metric == 'ndvi_mean' and chip == -1").iloc[0])
+        found = temporal_indicators(_series(matrix, rain), ["level"], QUICK).memory
+        rows.append(found.query("metric == 'level' and chip == -1").iloc[0])
         of_rain = found.query("metric == 'total_precipitation'")
         assert len(of_rain) == 1
         assert np.isnan(of_rain["q"]).all()  # it is no test of the vegetation
@@ -184,8 +184,8 @@ def test_rain_that_has_nothing_to_do_with_it_explains_nothing() -> None:
     differences = []
     for seed in range(10):
         matrix, rain = _driven(seed, answer=0.0, rising=True)
-        found = temporal_indicators(_series(matrix, rain), ["ndvi_mean"], QUICK).memory
-        differences.append(found.query("metric == 'ndvi_mean' and chip == -1")["p_difference"])
+        found = temporal_indicators(_series(matrix, rain), ["level"], QUICK).memory
+        differences.append(found.query("metric == 'level' and chip == -1")["p_difference"])
     assert (np.concatenate(differences) <= 0.05).mean() <= 0.3
 
 
@@ -207,20 +207,20 @@ def test_where_nothing_can_be_compared_that_is_said(rain: str | None, why: str) 
     if rain == "constant":
         known[:] = 5.0
     series = _series(matrix, None if rain is None else known)
-    row = temporal_indicators(series, ["ndvi_mean"], QUICK).memory.query("metric == 'ndvi_mean'")
+    row = temporal_indicators(series, ["level"], QUICK).memory.query("metric == 'level'")
     assert row["p_difference"].isna().all()
     assert row["weather_reason"].str.contains(why).all()
     assert row["p"].notna().all()
 
 
 def test_a_series_that_cannot_be_fitted_says_why() -> None:
-    short = temporal_indicators(_series(_stable(2, n=18)), ["ndvi_mean"], QUICK)
+    short = temporal_indicators(_series(_stable(2, n=18)), ["level"], QUICK)
     assert short.memory["reason"].str.contains("values of 18 steps").all()
     assert short.breaks["reason"].str.contains("values of 18 steps").all()
     assert not short.breaks["found"].any()
     scattered = _stable(1, n=120, gaps=0.0)
     scattered[:, ::2] = np.nan  # no neighbours
-    found = temporal_indicators(_series(scattered), ["ndvi_mean"], QUICK).memory
+    found = temporal_indicators(_series(scattered), ["level"], QUICK).memory
     assert found["reason"].str.contains("too few pairs of neighbouring steps").all()
     assert found["p"].isna().all()
 
@@ -230,7 +230,7 @@ def test_threads_change_nothing() -> None:
     results = []
     for n_threads in (1, 3):
         settings = AnalysisSettings(surrogates=39, indicators=("ar1",), n_threads=n_threads)
-        results.append(temporal_indicators(_series(matrix), ["ndvi_mean"], settings).memory)
+        results.append(temporal_indicators(_series(matrix), ["level"], settings).memory)
     pd.testing.assert_frame_equal(*results)
 
 
