@@ -13,9 +13,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pyveg import formats
-from pyveg.core.errors import DataError
+from pyveg.core.errors import ConfigError, DataError
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
 from pyveg.earth.types import DateRange
+from pyveg.runs.possible import refuse_impossible
 from pyveg.runs.summary_dates import Dates, read_summary_dates
 
 if TYPE_CHECKING:
@@ -68,9 +69,14 @@ def read_summary(data: bytes) -> Results:
         chips = pd.DataFrame(_rows(parts, dates, "vegetation"))
         weather = pd.DataFrame(_rows(parts, dates, "weather"))
         place = pd.DataFrame(_place_rows(parts, dates))
-        metadata = dict(summary.get("metadata") or {})
+        metadata = _metadata(summary)
         declared = list(_declared(parts))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        # Results of earlier versions declare nothing.
+        metrics = {metric.name: metric for metric in declared} or installed()
+        chips, weather, place = (
+            refuse_impossible(table, metrics) for table in (chips, weather, place)
+        )
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, ConfigError) as error:
         raise DataError(
             f"this is no results_summary.json of pyveg: {error}", "give one that a run has written"
         ) from error
@@ -79,12 +85,18 @@ def read_summary(data: bytes) -> Results:
         _tidy(weather, ["date", "collection", PRECIPITATION, TEMPERATURE]),
         metadata,
         _tidy(place, ["date", "collection"]) if len(place) else place,
-        # Results of earlier versions declare nothing.
-        {metric.name: metric for metric in declared} or installed(),
+        metrics,
         {name: known.periods for name, known in dates.items() if known.periods},
         {name: str(part["time_per_point"]) for name, part in parts.items()
          if part.get("time_per_point")},
     )  # fmt: skip
+
+
+def _metadata(summary: Mapping[str, Any]) -> dict[str, Any]:
+    given = summary.get("metadata") or {}
+    if not isinstance(given, Mapping):
+        raise TypeError("its metadata are no dictionary")
+    return dict(given)
 
 
 def read_series(data: bytes) -> pd.DataFrame:
