@@ -142,18 +142,18 @@ class LocalStore:
     def _writer(self, key: str, buffering: int = -1) -> Iterator[IO[bytes]]:
         target = self._path(key)
         partial = f"{self._begin}{PARTIAL}{os.sep}{os.getpid()}-{self._token}-{next(self._count)}"
-        with _explained(target):
+        with _explained(target, self.url):
             stream = _create(partial, buffering)
         try:
             with stream:
                 yield stream
-            with _explained(target):
+            with _explained(target, self.url):
                 _publish(partial, target)
         except BaseException as error:
             with suppress(OSError):
                 os.unlink(partial)  # noqa: PTH108 - see __init__
             if isinstance(error, OSError) and _is_of_stream(error):
-                raise _explain(error, target) from error
+                raise _explain(error, target, self.url) from error
             raise
 
     def grant(self, rights: Rights = "all", life: timedelta | None = None) -> Grant:
@@ -254,18 +254,19 @@ def _is_of_stream(error: OSError) -> bool:
     return error.filename is None and error.errno in _OF_A_STREAM
 
 
-def _explain(error: OSError, path: str | Path) -> StoreError:
-    """Name the path and the cure."""
+def _explain(error: OSError, path: str | Path, folder: str = "") -> StoreError:
+    """Name the path and the cure; the folder of the Store where no file of it has room."""
     if is_full(error):
-        return full(str(path))
+        # The same words for each file: a run tells, and gives up, what all its Tasks share.
+        return full(folder or str(path))
     meaning, cure = _ADVICE.get(error.errno or 0, ("", "look at the disk and its connection"))
     wrong = f"{path}: {error.strerror or error}"
     return StoreError(f"{wrong}: {meaning}" if meaning else wrong, cure)
 
 
 @contextmanager
-def _explained(path: str | Path) -> Iterator[None]:
+def _explained(path: str | Path, folder: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _explain(error, path) from error
+        raise _explain(error, path, folder) from error

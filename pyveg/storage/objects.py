@@ -203,7 +203,7 @@ class Objects:
             raise
         except Exception as error:
             if is_full(error):
-                raise full(f"{self.url}/{key}") from error
+                raise full(self.url) from error  # the same words for each key, see `LocalStore`
             raise StoreError(
                 f"{self.url}/{key}: {_said(error)}",
                 "check the address, your permissions and the connection",

@@ -300,6 +300,10 @@ def test_a_full_quota_is_no_fault_of_an_item(
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr("pyveg.storage.local._publish", refuse)
-        with pytest.raises(StoreFullError, match="the disk is full") as caught:
-            store.write("a", b"x")
-        assert caught.value.shared
+        said = set()
+        for key in ("a", "b/c"):
+            with pytest.raises(StoreFullError, match="the disk is full") as caught:
+                store.write(key, b"x")
+            assert caught.value.shared
+            said.add(str(caught.value))
+        assert len(said) == 1  # so that the Tasks of a run tell it once
