@@ -90,8 +90,9 @@ class PlainProgress:
         self._done[label] += 1
         if result.state is State.FAILED:
             self._failed[label] += 1
-            if (label, result.reason) not in self._told:
-                self._told.add((label, result.reason))
+            whose = "" if result.shared else label  # what all share is told once in a run
+            if (whose, result.reason) not in self._told:
+                self._told.add((whose, result.reason))
                 say(f"failed: {result.task_id}: {result.reason}")
         done, total = self._done[label], self._total[label]
         if done == total or time.monotonic() - self._last > self._every:

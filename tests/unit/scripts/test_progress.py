@@ -42,6 +42,18 @@ def test_thirty_equal_reasons_are_one_line(graph: TaskGraph, capsys: Any) -> Non
     ]
 
 
+@pytest.mark.parametrize(("shared", "lines"), [(True, 1), (False, 2)])
+def test_what_all_modules_share_is_told_once(
+    graph: TaskGraph, capsys: Any, shared: bool, lines: int
+) -> None:
+    show = PlainProgress()
+    show(RunStarted(graph, "azure://demo"))
+    for id_ in ("A/Start/00000", "A/Follow/00000"):
+        result = TaskResult(id_, State.FAILED, "the container is gone", shared=shared)
+        show(TaskEnded(graph[id_], result))
+    assert capsys.readouterr().out.count("the container is gone") == lines
+
+
 def test_each_reason_is_told(graph: TaskGraph, capsys: Any) -> None:
     show = PlainProgress()
     for event in _events(graph, lambda number: f"reason {number % 3}"):
