@@ -51,6 +51,7 @@ def test_what_all_modules_share_is_told_once(
     for id_ in ("A/Start/00000", "A/Follow/00000"):
         result = TaskResult(id_, State.FAILED, "the container is gone", shared=shared)
         show(TaskEnded(graph[id_], result))
+    show.close()
     assert capsys.readouterr().out.count("the container is gone") == lines
 
 
