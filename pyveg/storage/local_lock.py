@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from pyveg.core.clock import elapsed
 from pyveg.core.errors import StoreGoneError
 from pyveg.core.ports import Holder
 from pyveg.storage.lock_owner import LockOwner, locked
@@ -21,6 +23,8 @@ from pyveg.storage.renewed_lock import TAKEOVER_SECONDS, Losable
 BEAT_SECONDS = 10.0
 """How often the time of the note is set anew while the lock is held: a sign of life for other
 hosts, which cannot see the process."""
+_LOOK_SECONDS = 0.5
+"""How long it is trusted that the folder is there, while somebody asks again and again."""
 _SILENCE = timedelta(seconds=6 * BEAT_SECONDS)
 
 
@@ -44,6 +48,7 @@ class LocalLock(Losable):
         self._path = path
         self._url = url
         self._file = FileLock(path, thread_local=False)  # whoever ends the context, frees it
+        self._looked = float("-inf")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="pyveg-lock", daemon=True)
 
@@ -74,6 +79,23 @@ class LocalLock(Losable):
                 self._rest()
                 raise
 
+    def check(self) -> None:
+        """Look whether the folder is there: a write would make it anew, with nothing else in it."""
+        now = elapsed()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            self._look(os.stat)
+        super().check()
+
+    def _look(self, touch: Callable[[Path], object]) -> None:
+        try:
+            touch(_note(self._path))
+        except (FileNotFoundError, NotADirectoryError):
+            self._lose(_removed(self._url))
+            self._announce()
+        except OSError:  # a network drive that is away for a moment
+            return
+
     def release(self) -> None:
         """Give it back."""
         self._rest()
@@ -88,15 +110,8 @@ class LocalLock(Losable):
                 _write(self._path, replace(self._owner, released=True))
 
     def _beat(self) -> None:
-        while not self._stop.wait(BEAT_SECONDS):
-            try:
-                os.utime(_note(self._path))
-            except (FileNotFoundError, NotADirectoryError):
-                self._lose(_removed(self._url))
-                self._announce()
-                return
-            except OSError:  # a network drive that is away for a moment
-                continue
+        while self._lost is None and not self._stop.wait(BEAT_SECONDS):
+            self._look(os.utime)
 
 
 def _removed(url: str) -> StoreGoneError:

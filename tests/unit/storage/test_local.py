@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from pyveg.core.errors import RunLockedError, StoreError, StoreFullError, StoreGoneError
+from pyveg.core.fencing import FencedStore
 from pyveg.storage import local, process_marks
 from pyveg.storage.local import LocalStore
 
@@ -269,6 +270,25 @@ def test_a_folder_that_is_removed_takes_the_lock_with_it(
     assert not (tmp_path / "run").exists()
     with store.lock("_pyveg/lock") as lock:
         lock.check()
+
+
+def test_a_folder_that_is_removed_is_not_made_again_by_who_asks_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the journal of a run does before each write, long before the next sign of life."""
+    monkeypatch.setattr("pyveg.storage.local_lock._LOOK_SECONDS", 0.0)
+    store = LocalStore(tmp_path / "run")
+
+    def remove() -> None:
+        with store.lock("_pyveg/lock") as lock:
+            fenced = FencedStore(store, lock.check)
+            fenced.write("a", b"x")
+            shutil.rmtree(tmp_path / "run")
+            fenced.write("a", b"x")
+
+    with pytest.raises(StoreGoneError, match="run, is gone: somebody removed it"):
+        remove()
+    assert not (tmp_path / "run").exists()
 
 
 def test_who_has_to_wait_after_a_death_can_be_interrupted(
