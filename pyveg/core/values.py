@@ -10,7 +10,9 @@ import json
 import math
 import os
 from collections.abc import ItemsView, KeysView, Mapping, Set, ValuesView
+from datetime import date
 from itertools import islice
+from numbers import Number
 from typing import Any
 
 from pyveg.core.errors import ConfigError
@@ -24,6 +26,7 @@ LONGEST_TEXT = 100_000
 MOST = 1_000_000
 """Values that one setting may have; lists of inputs are long."""
 _LARGEST = 10**30
+_PLAIN = (str, Number, bool, type(None), list, tuple, date)
 
 
 def tidied(value: Any, name: str, where: str, *, kept: bool = True) -> Any:
@@ -85,6 +88,9 @@ class _Tidying:
             raise self._refused(path, wrong, "write a list")
         if type(value) in (list, tuple):
             return type(value)(self.of(part, (*path, "")) for part in value)
+        if path and not isinstance(value, _PLAIN):  # one at the top has a type of its own
+            wrong = f"= {brief(value)} is no text, number, date, list or dictionary"
+            raise self._refused(path, wrong, "give one of these")
         return value
 
     def _key(self, key: Any, path: tuple[str, ...]) -> str:

@@ -49,9 +49,13 @@ def refuse_impossible(table: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.
     DataError
         For text in the place of a number, an infinite one, or one beyond what its metric can be.
     """
+    import pandas as pd
+
     found = {}
     for name in map(str, table.columns):
         limits = _limits(name, metrics)
+        if limits is None and pd.api.types.is_numeric_dtype(table[name]):
+            limits = -_LARGEST, _LARGEST, ""
         if limits is not None:
             found[name] = _checked(table, name, limits)
     return table.assign(**found) if found else table

@@ -140,8 +140,8 @@ class WatchedIO(StacApiIO):
 
     def read_text(self, source: pystac.link.HREF, *args: Any, **options: Any) -> str:
         """As of the client, after a look at where it leads."""
-        link = isinstance(source, pystac.Link)
-        check_link(source.get_absolute_href() if link else str(source), self._settings)
+        linked = source.get_absolute_href() if isinstance(source, pystac.Link) else str(source)
+        check_link(linked, self._settings)
         return super().read_text(source, *args, **options)
 
     def request(self, href: str, *args: Any, **options: Any) -> str:
