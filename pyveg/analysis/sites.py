@@ -26,6 +26,9 @@ from pyveg.core.errors import DataError
 from pyveg.core.ports import Store
 from pyveg.earth.metrics import Metric, metrics_for
 
+CHANGES_OVER_TIME = ("tau", "t", "factor")
+"""Statistics of tests that are compared over places: trends, of memory and noise too."""
+
 
 @dataclass(frozen=True)
 class Sites:
@@ -196,7 +199,8 @@ def _number(value: Any) -> float:
 
 def _tests(place: _Place) -> pd.DataFrame:
     table = place.table
-    rows = table[(table["statistic"] == "tau") & ~table["indicator"].isin(TWINS)]
+    changes = table["statistic"].isin(CHANGES_OVER_TIME)
+    rows = table[changes & ~table["indicator"].isin(TWINS)]
     p = rows["p"].where(rows["valid"].astype(bool))
     same = {name: place.row[name] for name in ("site", "collection", "rain_mm_per_year")}
     return rows.rename(columns={"q": "q_of_site"}).assign(p=p, q=math.nan, **same)

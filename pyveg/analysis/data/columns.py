@@ -507,7 +507,7 @@ SITE_TESTS = Table(
             indicator="name of the indicator",
         ),
         *_floats(
-            effect="Kendall's tau",
+            effect="Kendall's tau; t of memory, factor of noise",
             low="lower quartile over the chips",
             high="upper quartile",
             p="of the test by itself; none where it is not valid",

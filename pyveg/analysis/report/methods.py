@@ -82,6 +82,23 @@ def methods(analysis: Analysis) -> list[Step]:
             tuple(name for name in (paper, _FDR[settings.fdr]) if name),
         ),
         Step(
+            "Memory and noise",
+            "AR(1) is fitted as a straight line over the record to pairs of neighbouring steps, "
+            "beside a noise whose log variance is one too, so that growing noise is not taken for "
+            "memory. The statistic is the change in units of its standard error, the mean over the "
+            "chips, compared with that of the surrogates; before that the most likely break is "
+            "taken from the series and from every surrogate, each its own. Where the variance "
+            "falls meanwhile, a rise is no sign.",
+            ("Smith 2023",),
+        ),
+        Step(
+            "Abrupt changes",
+            "The mean of the chips, outliers included, is scanned for a step and for a jump that "
+            "returns within half a year, both as season and trend leave them. The largest match is "
+            "compared with that of surrogates of the noise without it; p at most 0.01 is a break, "
+            "and memory is then not judged.",
+        ),
+        Step(
             "Level",
             "The slope is the median of all pairs; its tau is compared with that of stationary "
             "series with the same memory.",

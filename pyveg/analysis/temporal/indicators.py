@@ -191,7 +191,13 @@ def _one_metric(
         weather = weather_anomalies(series, settings)
         if usable:
             watched = MemoryTrends(
-                usable, broken, period, weather.rows, weather.names, n_threads=settings.n_threads
+                usable,
+                broken,
+                period,
+                weather.rows,
+                weather.names,
+                n_threads=settings.n_threads,
+                weather_surrogates=settings.chip_surrogates,
             )
     watch = watched.add if watched else None
     tested = next(iter(measure(usable, [window], settings, seed, watch)), None)

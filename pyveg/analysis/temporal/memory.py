@@ -59,6 +59,8 @@ class MemoryTrends:
     weather_names: str = ""
     """What they are, in words."""
     n_threads: int = 1
+    weather_surrogates: int = 199
+    """Of the surrogates, how many are fitted beside the weather too, which costs most."""
     fits: list[PhiTrends] = field(init=False)
     beside: list[PhiTrends] = field(init=False)
     """With the weather; not filled without."""
@@ -89,7 +91,9 @@ class MemoryTrends:
     def add(self, residuals: Sequence[Values]) -> None:
         """Take the residuals (surrogates, n) of each chip into account, drawn together."""
         rests = self._without(residuals)
-        self._null.append(np.stack(spread(self._numbers, rests, self.n_threads), axis=1))
+        first = max(0, self.weather_surrogates - sum(map(len, self._null)))
+        numbers = partial(self._numbers, beside=first)
+        self._null.append(np.stack(spread(numbers, rests, self.n_threads), axis=1))
 
     def _without(self, residuals: Sequence[Values]) -> list[Values]:
         """Without the break that their mean looks most like."""
@@ -102,14 +106,15 @@ class MemoryTrends:
 
         return spread(one, range(len(residuals)), self.n_threads)
 
-    def _numbers(self, rows: Values) -> Values:
+    def _numbers(self, rows: Values, beside: int = 1) -> Values:
+        """As `observed`; with the weather of the first rows only."""
         out = np.full((len(rows), 5), np.nan)
         fit = phi_trends(rows)
         out[:, _T], out[:, _CHANGE], out[:, _NOISE] = fit.t, fit.change, fit.noise
         if self.weather is not None:
             known: Mask = np.asarray(np.isfinite(self.weather).all(axis=0))
-            out[:, _SAME] = phi_trends(rows, where=known).t
-            out[:, _BESIDE] = phi_trends(rows, self.weather).t
+            out[:beside, _SAME] = phi_trends(rows[:beside], where=known).t
+            out[:beside, _BESIDE] = phi_trends(rows[:beside], self.weather).t
         return out
 
 
@@ -128,7 +133,7 @@ def memory_trends(
     Given the same seed the numbers are those that the indicators bring along.
     """
     trends = MemoryTrends(
-        chips, broken, period, weather, weather_names, n_threads=settings.n_threads
+        chips, broken, period, weather, weather_names, settings.n_threads, settings.chip_surrogates
     )
     for residuals in draw_residuals(chips, settings, seed):
         trends.add(residuals)
@@ -209,7 +214,7 @@ def _row(
         )
         return row | {"weather_pairs": known, "weather_reason": why}
     named = {"weather_pairs": known, "weather": trends.weather_names}
-    return row | named | _beside_weather(seen, null)
+    return row | named | _beside_weather(seen, null[: trends.weather_surrogates])
 
 
 def _beside_weather(seen: Values, null: Values) -> dict[str, Any]:

@@ -180,6 +180,20 @@ def test_memory_of_the_rain_is_told_from_memory_of_the_vegetation() -> None:
     assert (table["p_difference"] <= 0.05).mean() >= 0.7
 
 
+def test_the_weather_is_compared_on_the_first_surrogates() -> None:
+    """The same p as where there are no more of them."""
+    matrix, rain = _driven(2, answer=1.0, rising=True, n=120)
+    rows = []
+    for surrogates in (19, 59):
+        settings = AnalysisSettings(surrogates=surrogates, chip_surrogates=19, indicators=("ar1",))
+        found = temporal_indicators(_series(matrix, rain), ["level"], settings).memory
+        rows.append(found.query("metric == 'level' and chip == -1").iloc[0])
+    for name in ("p_same", "p_beside", "p_difference"):
+        assert rows[0][name] == rows[1][name]
+        assert rows[0][name] * 20 == pytest.approx(round(rows[0][name] * 20))
+    assert rows[1]["surrogates"] == 59
+
+
 def test_rain_that_has_nothing_to_do_with_it_explains_nothing() -> None:
     differences = []
     for seed in range(10):
