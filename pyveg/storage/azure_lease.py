@@ -155,15 +155,20 @@ class BlobLease(RenewedLock):
             return gone(self._url, GONE[code])
         if status in (401, 403):
             return StoreGoneError(f"{self._url} lets this process in no more: {wrong}", cure)
-        if status == 404:
-            return LockLostError(
-                f"the lock of the run in {self._url} was deleted, so that another process may "
-                "write to the run now",
-                "look whether one does, then run --from_cache",
+        if status == 404:  # and so nobody has taken over: there is no run to take
+            return StoreGoneError(
+                f"the run in {self._url} is gone: its lock is not there any more",
+                "look who has removed or emptied it, and start a new run",
             )
         if status in (409, 412):  # another one has it, or it was broken
             owner = self._last_owner()
-            return lost(self._url, owner if owner and owner.token != self._owner.token else None)
+            if owner is None or owner.token != self._owner.token:
+                return lost(self._url, owner)
+            return LockLostError(
+                f"somebody has broken the lease of the run in {self._url}, so that another process "
+                "may write to it now",
+                "look whether one does, then run --from_cache, which finds what is still in hand",
+            )
         return StoreError(f"{self._url}: {wrong}", cure)
 
 

@@ -302,6 +302,38 @@ def test_azure_a_container_that_was_deleted_is_gone(
     assert not store.exists()
 
 
+def test_azure_a_lock_that_was_deleted_is_gone_with_its_run(
+    container: Callable[[], AzureBlobStore],
+) -> None:
+    """As where somebody has emptied the container: there is nobody whose work could be undone."""
+    store = container()
+
+    def use() -> None:
+        with store.lock("lock") as lock:
+            held: Any = lock
+            _client(store).delete_blob(".locks/lock", lease=held._lease)
+            _wake(lock)
+            lock.check()
+
+    with pytest.raises(StoreGoneError, match="its lock is not there any more"):
+        use()
+
+
+def test_azure_a_lease_that_somebody_broke_was_taken_by_nobody(
+    container: Callable[[], AzureBlobStore],
+) -> None:
+    store = container()
+
+    def use() -> None:
+        with store.lock("lock") as lock:
+            _end_lease(store)
+            _wake(lock)
+            lock.check()
+
+    with pytest.raises(LockLostError, match="somebody has broken the lease"):
+        use()
+
+
 def test_azure_a_container_that_never_was_is_empty(
     container: Callable[[], AzureBlobStore],
 ) -> None:

@@ -11,6 +11,8 @@ from pyveg.core.errors import EngineError
 if TYPE_CHECKING:
     from azure.batch import models as m
 
+_RESUME = "finish the run with --from_cache"
+
 _CODES: dict[str, tuple[str, str]] = {
     "AuthenticationFailed": (
         "the key of the Batch account is wrong",
@@ -22,6 +24,12 @@ _CODES: dict[str, tuple[str, str]] = {
         "give it the role Azure Batch Data Contributor",
     ),
     "AccountIsDisabled": ("the Batch account is disabled", "see the portal"),
+    "JobNotFound": ("the job was deleted by somebody", _RESUME),
+    "JobBeingDeleted": ("the job was deleted by somebody", _RESUME),
+    "JobBeingTerminated": ("the job was ended by somebody", _RESUME),
+    "JobCompleted": ("the job was ended by somebody", _RESUME),
+    "PoolNotFound": ("the pool was deleted by somebody", _RESUME),
+    "PoolBeingDeleted": ("the pool was deleted by somebody", _RESUME),
     "ActiveJobAndScheduleQuotaReached": (
         "the account may not have more active jobs",
         "remove old ones (pyveg_azure_cleanup) or ask for a higher quota in the portal",
@@ -60,7 +68,7 @@ _CODES: dict[str, tuple[str, str]] = {
         "check its syntax in Azure's documentation of autoscale formulas",
     ),
     "FailureExitCode": ("the command ended with an error", ""),
-    "TaskEnded": ("it was ended from outside", "finish the run with --from_cache"),
+    "TaskEnded": ("it was ended from outside", _RESUME),
     "CommandProgramNotFound": ("pyveg is not on the node", "see the log of its start task"),
     "BlobAccessDenied": (
         "the node may not read the container, perhaps because its SAS has run out",

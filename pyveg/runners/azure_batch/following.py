@@ -147,6 +147,8 @@ class Following:
         _, ended = watch.take(self._service.changes(watch.id, None))
         self._report(watch, ended)
         why = job.execution_info.termination_reason if job.execution_info is not None else None
+        if state == "deleting":
+            why = "it was deleted by somebody"
         self._end_job(watch, why or f"it is {state}")
 
     def _end_job(self, watch: JobWatch, why: str) -> None:

@@ -93,6 +93,19 @@ def test_a_clock_that_is_wrong_is_not_a_wrong_key(status: int, code: str) -> Non
         assert "the key of the Batch account is wrong" in advice.of_error(error)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "thing"),
+    [(404, "JobNotFound", "job"), (409, "JobBeingDeleted", "job"), (404, "PoolNotFound", "pool")],
+)
+def test_what_somebody_has_deleted_is_told_as_such(status: int, code: str, thing: str) -> None:
+    """As when a task is added to a job that is gone already."""
+    with _asked(status, code) as error:
+        assert advice.of_error(error) == (
+            f"the {thing} was deleted by somebody ({code}: It says so.); "
+            "finish the run with --from_cache"
+        )
+
+
 def test_a_task_that_somebody_has_ended_says_so_in_one_sentence() -> None:
     failure = m.BatchTaskFailureInfo(
         category="userError",
