@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pyveg.core import engines as engine_settings
 from pyveg.core import params, registry
-from pyveg.core.errors import ConfigError
+from pyveg.core.errors import ConfigError, EngineError, PyvegError
+from pyveg.core.execute import describe
 from pyveg.core.pipeline import Pipeline
-from pyveg.core.ports import Runner, Store, Work
+from pyveg.core.ports import Listener, Runner, Store, Work
 from pyveg.core.tasks import TaskGraph
 
 WAITING = "threads"
@@ -65,7 +67,8 @@ def check(pipeline: Pipeline, graph: TaskGraph, store: Store) -> list[str]:
     notes: list[str] = []
     for share in _shares(pipeline, graph, store):
         _check_abilities(share)
-        notes += share.cls.check(share.typed_settings(), share.work)
+        with _told(share.name):
+            notes += share.cls.check(share.typed_settings(), share.work)
     return notes
 
 
@@ -73,9 +76,30 @@ def make(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Runner
     """Run mode -> its engine, not started yet; one that serves several is one object."""
     made: dict[str, Runner] = {}
     for share in _shares(pipeline, graph, store):
-        engine = share.cls(share.typed_settings(), share.work)
+        with _told(share.name):
+            engine = share.cls(share.typed_settings(), share.work)
         made |= dict.fromkeys(sorted(share.work.run_modes), engine)
     return made
+
+
+def start_engine(engine: Runner, store: Store, listener: Listener) -> None:
+    """Have an engine get ready; `EngineError` where it cannot."""
+    with _told(type(engine).__name__):
+        engine.start(store, listener)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn whatever an engine raises, which may be anyone's, into one sentence."""
+    try:
+        yield
+    except PyvegError:
+        raise
+    except Exception as error:
+        raise EngineError(
+            f'the engine "{name}" cannot be used: {describe(error)}',
+            "tell those who made it; --debug shows where it happened",
+        ) from error
 
 
 def far_modes(pipeline: Pipeline, graph: TaskGraph) -> frozenset[str]:

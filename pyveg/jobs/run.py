@@ -23,7 +23,7 @@ from pyveg.core.types import StopHow
 from pyveg.jobs import claim, closing, reachable, trust
 from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
-from pyveg.jobs.engines import check, cores, far_modes, make
+from pyveg.jobs.engines import check, cores, far_modes, make, start_engine
 from pyveg.jobs.journal import Journal
 from pyveg.jobs.load import kept_text, load_pipeline
 from pyveg.jobs.locations import find_run, open_location
@@ -298,12 +298,12 @@ def _run_tasks(
     )
     lock.on_lost(coordinator.fail)
     prepared.switch.connect(coordinator.ask_to_stop)
-    with ExitStack() as engines:
+    with ExitStack() as started:
         # One engine may serve two run modes, and is started and closed once.
         for engine in dict.fromkeys(runners.values()):
             # Before it starts, so that half of a start is tidied too.
-            engines.callback(engine.close)
-            engine.start(store, coordinator)
+            started.callback(engine.close)
+            start_engine(engine, store, coordinator)
         results = coordinator.run()
     coordinator.tell_rest()
     return results

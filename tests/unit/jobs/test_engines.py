@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,15 +14,15 @@ import pytest
 import pyveg
 from pyveg.core import registry
 from pyveg.core.engines import joined
-from pyveg.core.errors import ConfigError
+from pyveg.core.errors import ConfigError, EngineError
 from pyveg.core.params import setting
 from pyveg.core.pipeline import Pipeline
-from pyveg.core.ports import Runner, Work
+from pyveg.core.ports import Listener, Runner, Store, Work
 from pyveg.core.tasks import State
 from pyveg.jobs import engines
 from pyveg.jobs.resolve import resolve
 from pyveg.jobs.run import prepare, run_pipeline
-from pyveg.runners.local import ThreadRunner
+from pyveg.runners.local import SerialRunner, ThreadRunner
 from pyveg.scripts.engine_options import _renewed
 from pyveg.storage.local import LocalStore
 from pyveg.storage.memory import MemoryStore
@@ -392,3 +392,38 @@ def test_no_engine_is_named_outside_its_room() -> None:
         if ENGINE.search(NO_ENGINE.sub("", line))
     ]
     assert not found, "\n".join(found)
+
+
+class _Careless(SerialRunner):
+    """An engine of somebody who does not know the errors of pyveg."""
+
+    where: ClassVar[str] = ""
+
+    @classmethod
+    def check(cls, settings: Any, work: Work) -> Sequence[str]:
+        del settings, work
+        cls.stumble("check")
+        return ()
+
+    def __init__(self, settings: Any, work: Work) -> None:
+        self.stumble("init")
+        super().__init__(settings, work)
+
+    def start(self, store: Store, listener: Listener) -> None:
+        self.stumble("start")
+        super().start(store, listener)
+
+    @classmethod
+    def stumble(cls, here: str) -> None:
+        if cls.where == here:
+            raise ZeroDivisionError("oh")
+
+
+@pytest.mark.parametrize("where", ["check", "init", "start"])
+def test_whatever_an_engine_raises_is_one_sentence(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Careless, "where", where)
+    monkeypatch.setattr(engines.registry, "runner_class", lambda *_: _Careless)
+    with pytest.raises(EngineError, match="cannot be used: ZeroDivisionError: oh"):
+        run_pipeline(fake_pipeline(output_location=str(tmp_path / "run"), runner="serial"))
