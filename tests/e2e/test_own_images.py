@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from click.testing import CliRunner, Result
 
 import pyveg
@@ -350,6 +351,19 @@ def test_what_a_folder_does_not_say(arguments: list[str], words: str) -> None:
     assert made.exit_code == 2
     assert words in made.output
     assert not list(Path().glob("config*"))
+
+
+def test_bands_that_may_be_a_mask_are_named() -> None:
+    """Bands of a file tell their names; one that nobody asked for may say what is clear."""
+    named = dict(zip(("blue", "green", "red", "nir"), bands().values(), strict=True))
+    for day in DAYS:
+        whole = {**named, "clouds": np.zeros_like(named["red"])}
+        write(Path("in") / f"{day}.tif", list(whole.values()))
+        with rasterio.open(Path("in") / f"{day}.tif", "r+") as dataset:
+            dataset.descriptions = tuple(whole)
+    made = CliRunner().invoke(generate, ["--source", "folder", "--path", "in"])
+    assert made.exit_code == 0, made.output
+    assert "bands that are not used: clouds; if one says what is clear" in made.output
 
 
 def test_images_that_do_not_say_where_they_are_need_coordinates() -> None:

@@ -106,7 +106,7 @@ def test_parts_of_chips_are_valid_in_part(tmp_path: Path) -> None:
     assert chips["valid_fraction"].to_numpy() == pytest.approx([0.5, 0.5], abs=0.02)
 
 
-def test_a_polygon_outside_of_the_images_fails_the_date_with_both_places(tmp_path: Path) -> None:
+def test_a_polygon_outside_of_the_images_is_refused_with_both_places(tmp_path: Path) -> None:
     _images(tmp_path / "in", ["2020-01-16"])
     far = _polygon(tmp_path / "far.geojson", [(500, 0), (600, 0), (600, 100)])
     with pytest.raises(ConfigError, match="do not touch the place") as caught:
@@ -114,7 +114,16 @@ def test_a_polygon_outside_of_the_images_fails_the_date_with_both_places(tmp_pat
     assert "longitude 15.0064" in caught.value.wrong
     # In the square around the coordinates, and yet not where the images are.
     near = _polygon(tmp_path / "near.geojson", [(200, 0), (300, 0), (300, 100)])
-    report, _ = _run(_job(tmp_path, region=near, coordinates=(15.0064, 45.149)))
+    with pytest.raises(ConfigError, match=r"do not touch the region at 15\.03") as caught:
+        _run(_job(tmp_path, region=near, coordinates=(15.0064, 45.149)))
+    assert "longitude 15.0064" in caught.value.wrong
+
+
+def test_a_polygon_without_a_pixel_of_the_images_fails_the_date(tmp_path: Path) -> None:
+    """Its square reaches into the images, and it does not: only the pixels can tell."""
+    _images(tmp_path / "in", ["2020-01-16"])
+    beside = _polygon(tmp_path / "beside.geojson", [(80, -150), (250, -150), (250, 100)])
+    report, _ = _run(_job(tmp_path, region=beside, coordinates=(15.0064, 45.149)))
     assert report.exit_code == 1
     failed = [result for result in report.results.values() if result.state == "failed"]
     assert "is outside of the image" in failed[0].reason

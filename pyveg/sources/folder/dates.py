@@ -95,8 +95,10 @@ def found_in(text: str) -> tuple[date, str, str] | None:
     >>> found_in("T33TVL_20150830T100016_B04_10m.tif")
     (datetime.date(2015, 8, 30), '%Y%m%d', '20150830')
     """
-    for match in _ANYWHERE.finditer(text):
-        day = read(match[0])
-        if day is not None:
-            return (*day, match[0])
-    return None
+    return next(iter(all_in(text)), None)
+
+
+def all_in(text: str) -> list[tuple[date, str, str]]:
+    """All days that stand in a name, as `found_in` tells the first one."""
+    found = ((read(match[0]), match[0]) for match in _ANYWHERE.finditer(text))
+    return [(*day, said) for day, said in found if day is not None]

@@ -165,8 +165,8 @@ class Finder:
                 return [replace(n, tile=t, band=band) for n, t in zip(found, tiles, strict=True)]
         return []
 
-    def no_dates(self, where: str, dates_: DateRange) -> ConfigError:
-        """Why there is nothing to do: what was looked for, and what there is."""
+    def no_dates(self, where: str, dates_: DateRange | None) -> ConfigError:
+        """Why there is nothing to do, in a range or at all: what was looked for, what there is."""
         there = self.days()
         by = f'by the pattern "{self.pattern.text}"' if self.way == "pattern" else "in names"
         if there:
@@ -177,9 +177,12 @@ class Finder:
             )
         seen = self.some_names()
         said = f"; there are {listed(seen)}" if seen else ""
+        # Of a range it could have others; that it has none at all is more than that.
+        within = f" in {dates_}" if dates_ else ""
+        said = f"; it has no date{said}" if dates_ else said
         by = f'by the pattern "{self.settings.pattern}"' if self.settings.pattern else by
         return ConfigError(
-            f"{where}: {self.root} has no date in {dates_} {by}; it has no date{said}",
+            f"{where}: {self.root} has no date{within} {by}{said}",
             f"a date is written as {dates.SHAPES}, or in a form of your own such as "
             "{date:%d.%m.%Y}: set another path or pattern",
         )

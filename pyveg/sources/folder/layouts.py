@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from pyveg.core.errors import ConfigError
 from pyveg.sources.folder import dates
 from pyveg.sources.folder.names import Name
 
@@ -127,6 +128,8 @@ PLANET = Layout(
     "UDM2",
     numbers=_planet,
 )
+_SENSED_FIRST = re.compile(r"MSIL\d\w_\d{8}T\d{6}_|L[COTEM]0\d_L\d\w\w_\d{6}_\d{8}_\d{8}")
+"""Products of ESA and USGS, whose names have the day of processing behind that of the image."""
 KNOWN = {layout.name: layout for layout in (SENTINEL2, LANDSAT, HLS, PLANET)}
 
 
@@ -160,12 +163,22 @@ def of_any(root: Path, day: date | None = None) -> list[Name]:
     found = []
     for path in files(root):
         for part in reversed(path.relative_to(root).parts):
-            said = dates.found_in(part)
-            if said is not None:
-                if day in (None, said[0]):
-                    found.append(Name(path, said[0], said[1]))
+            said = dates.all_in(part)
+            if said:
+                _check_one_day(path, part, [one[0] for one in said])
+                if day in (None, said[0][0]):
+                    found.append(Name(path, said[0][0], said[0][1]))
                 break
     return found
+
+
+def _check_one_day(path: Path, part: str, days: list[date]) -> None:
+    """Refuse a name with two days: which of them is that of the image, nobody can tell."""
+    if len(set(days)) > 1 and not _SENSED_FIRST.search(part):
+        raise ConfigError(
+            f"{path}: its name can be read as {' or as '.join(map(str, dict.fromkeys(days)))}",
+            'say which one it is by a pattern, such as "{date}_*_{band}.tif", or take the file out',
+        )
 
 
 def has_band(name: Name, spelling: str) -> bool:

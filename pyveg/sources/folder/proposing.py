@@ -13,6 +13,7 @@ from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.types import Item
 from pyveg.earth.source import Request
 from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.sources.folder.bands import spellings
 from pyveg.sources.folder.names import listed
 from pyveg.sources.folder.settings import FolderSettings
 from pyveg.sources.folder.source import FolderSource
@@ -69,7 +70,11 @@ def propose(path: Path) -> Proposal:
     if layout is not None:
         found.append(f"names as of {layout.title}")
     found.append(f"bands {', '.join(bands)}" if bands else f"{_INDEX} alone")
-    found.append(f"clouds are masked by {mask}" if mask else "no mask band: clouds are not masked")
+    if mask:
+        found.append(f"clouds are masked by {mask}")
+    else:
+        found.append("no mask band of a known name: clouds are not masked")
+        found += _others(source, bands or (_INDEX,))
     last = date.fromisoformat(days[-1]) + timedelta(days=1)
     dates = DateRange(date.fromisoformat(days[0]), last)
     return Proposal(record, source.place(), dates, tuple(found))
@@ -102,10 +107,37 @@ def _bands(path: Path, source: FolderSource, days: Sequence[str]) -> Bands | Non
         return None
     raise ConfigError(
         f"--path {path}: which bands are red, green, blue and near infrared cannot be told from "
-        f"names such as {listed(source.finder.some_names())}",
+        f"names such as {listed(source.finder.some_names())}{_inside(source)}",
         'write the config by hand, with RGB_bands, NIR_band and bands = {"B4": 1, ...} or a '
         "pattern (docs/own_images.md)",
     )
+
+
+def _inside(source: FolderSource) -> str:
+    """What is in the first of the files, where it has several bands."""
+    texts = _descriptions(source)
+    if len(texts) < 2:
+        return ""
+    return f", whose bands are {listed([f'{n} {t}'.strip() for n, t in enumerate(texts, start=1)])}"
+
+
+def _others(source: FolderSource, bands: Sequence[str]) -> list[str]:
+    """Bands that the files name and nobody has asked for: one of them may be a mask."""
+    known = {spelling.lower() for band in bands for spelling in spellings(band)}
+    more = [text for text in _descriptions(source) if text and text.lower() not in known]
+    if not more:
+        return []
+    return [
+        f"bands that are not used: {listed(more)}; if one says what is clear, add it as mask_band "
+        "with clear_values"
+    ]
+
+
+def _descriptions(source: FolderSource) -> tuple[str, ...]:
+    try:
+        return source.header(source.finder.first_files()[0].path).descriptions
+    except DataError:
+        return ()
 
 
 def _usable(path: Path, bands: Sequence[str], days: Sequence[str], mask: str = "") -> bool:

@@ -86,11 +86,7 @@ class FolderSource:
         """
         del place
         where = f'collection "{collection.key}"'
-        if not self.path.is_dir():
-            what = "is no folder" if self.path.exists() else "does not exist"
-            raise ConfigError(
-                f"{where}: the path {self.path} {what}", "set path to the folder with the dates"
-            )
+        self._check_folder(where)
         chosen = [day for day in self.finder.days() if dates.start <= day < dates.end]
         if not chosen:
             raise self.finder.no_dates(where, dates)
@@ -119,14 +115,24 @@ class FolderSource:
         return survey(self._view, requests, tell)
 
     def place(self) -> Place | None:
-        """Where the images are; None where they do not say, or are not there.
+        """Where the images are; None where they do not say.
 
         Raises
         ------
         ConfigError
-            If they do not lie on one grid.
+            If there are none, or they do not lie on one grid.
         """
-        return whereabouts(self._view, self.header) if self.path.is_dir() else None
+        self._check_folder("config")
+        if not self.finder.days():
+            raise self.finder.no_dates("config", None)
+        return whereabouts(self._view, self.header)
+
+    def _check_folder(self, where: str) -> None:
+        if not self.path.is_dir():
+            what = "is no folder" if self.path.exists() else "does not exist"
+            raise ConfigError(
+                f"{where}: the path {self.path} {what}", "set path to the folder with the dates"
+            )
 
     @property
     def _view(self) -> View:

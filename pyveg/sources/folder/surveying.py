@@ -11,6 +11,7 @@ import numpy as np
 
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.types import Item
+from pyveg.earth import geojson
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.earth.source import Request, Scene
 from pyveg.earth.types import Place
@@ -203,15 +204,21 @@ def _at_the_place(
     seen = agreement.footprint(ground)
     if seen is None:
         return ground
-    longitude, latitude, wide, high = seen
-    east = abs((longitude - place.longitude + 180) % 360 - 180)
-    half = place.region_size / 2
-    if east > wide / 2 + half or abs(latitude - place.latitude) > high / 2 + half:
+    here = f"{where}{folder.root}: the images lie around longitude {seen[0]:.4f}, latitude "
+    here += f"{seen[1]:.4f} and do not touch"
+    if not _touch(seen, (place.longitude, place.latitude), place.region_size):
         raise ConfigError(
-            f"{where}the images lie around longitude {longitude:.4f}, latitude {latitude:.4f} and "
-            f"do not touch the place at {place.longitude}, {place.latitude}",
+            f"{here} the place at {place.longitude}, {place.latitude}",
             "set coordinates to where the images are, or leave them out",
         )
+    if place.outline:
+        region = geojson.parse(place.outline, "the region").square
+        if not _touch(seen, (region.longitude, region.latitude), region.size):
+            raise ConfigError(
+                f"{here} the region at {region.longitude:g}, {region.latitude:g}, which is "
+                f"{region.size:g} degrees wide",
+                "give the region of these images, or images of that region",
+            )
     if folder.settings.crop:
         return _cropped(ground, place, where)
     if max(ground.width, ground.height) > LARGE:
@@ -220,6 +227,16 @@ def _at_the_place(
             "crop = True for the square of region_size around the coordinates"
         )
     return ground
+
+
+def _touch(
+    seen: tuple[float, float, float, float], centre: tuple[float, float], side: float
+) -> bool:
+    """Whether a square touches what images cover: longitude, latitude, width, height."""
+    longitude, latitude, wide, high = seen
+    east = abs((longitude - float(centre[0]) + 180) % 360 - 180)
+    north = abs(latitude - float(centre[1]))
+    return east <= (wide + side) / 2 and north <= (high + side) / 2
 
 
 def _cropped(ground: Ground, place: Place, where: str) -> Ground:
