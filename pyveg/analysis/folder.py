@@ -39,6 +39,7 @@ from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
+from pyveg.core.values import read_json
 from pyveg.earth.lattice import Lattice
 from pyveg.earth.metrics import Metric, installed, metrics_for
 from pyveg.earth.periods import Cadence
@@ -121,7 +122,7 @@ def read_analysis(store: Store, folder: str) -> Analysis:
             f"there is no {RECORD} in {store.url}/{folder}", "make it with pyveg_gee_analysis"
         )
     try:
-        record = json.loads(store.read(f"{base}{RECORD}"))
+        record = read_json(store.read(f"{base}{RECORD}"))
         if record.get("format") != FORMAT:
             raise DataError(
                 f"{store.url}/{base}{RECORD} is of another version of pyveg "
@@ -134,7 +135,7 @@ def read_analysis(store: Store, folder: str) -> Analysis:
         keys = sorted(store.list(prefix))
         pictures = {key.removeprefix(prefix).removesuffix(".jpg"): store.read(key) for key in keys}
         return _analysis(record, tables, pictures, declared)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{store.url}/{base}{RECORD} is damaged: {error}", _AGAIN) from error
 
 

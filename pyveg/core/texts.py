@@ -14,7 +14,7 @@ LONGEST_MESSAGE = 500
 LONGEST_VALUE = 120
 """Characters of a value that a message shows."""
 _LARGE = 10**30
-_UNSAFE_AT_FIRST = ("=", "+", "-", "@", "\t", "\r")
+_UNSAFE_AT_FIRST = ("=", "+", "-", "@", "\t", "\r", "\n")
 """Begin what a spreadsheet takes for a formula."""
 
 
@@ -86,7 +86,7 @@ def cell(text: str) -> str:
     >>> cell("=1+1"), cell("plain"), cell("-3.5")
     ("'=1+1", 'plain', '-3.5')
     """
-    text = shown(text)
+    text = shown_lines(text)  # a line break is fine in a cell, which has quotes around it
     if text.startswith(_UNSAFE_AT_FIRST) and not _is_number(text):
         return f"'{text}"
     return text

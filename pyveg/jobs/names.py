@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import LEDGER, PRIVATE
+from pyveg.core.texts import cell
 from pyveg.runs.results import SUMMARY_KEYS
 
 LONGEST = 100
@@ -49,6 +50,32 @@ def check_collection_name(name: str, where: str) -> None:
     _check(name, where)
 
 
+def check_texts(texts: Mapping[str, str | None]) -> None:
+    """Refuse names of a place or job that no table, title or terminal could show as they are.
+
+    Parameters
+    ----------
+    texts : mapping
+        Name of a setting -> what was given for it.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name, text in texts.items():
+        if text is None:
+            continue
+        if not text.isprintable():
+            raise ConfigError(f"config: {name} has a character that does not show", "leave it out")
+        if len(text) > LONGEST:
+            raise ConfigError(f"config: {name} is longer than {LONGEST} characters", "shorten it")
+        if cell(text) != text:
+            raise ConfigError(
+                f'config: {name} = "{text}" would be a formula in a spreadsheet',
+                "begin it with a letter or digit",
+            )
+
+
 def _check(name: str, where: str) -> None:
     fault = _fault(name)
     if fault:
@@ -63,6 +90,8 @@ def _fault(name: str) -> str:
         return f"is longer than {LONGEST} characters"
     if not name.isprintable():
         return "has a character that does not show"
+    if cell(name) != name:
+        return "would be a formula in a spreadsheet"
     if "\\" in name or name.startswith((".", "/")):
         return "cannot be a folder: it has a backslash, or begins with a dot or slash"
     return ""

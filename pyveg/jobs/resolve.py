@@ -203,6 +203,8 @@ def _top_level(settings: Mapping[str, Any]) -> TopLevel:
             raise _unknown(name)
     top = params.build(TopLevel, known, "config")
     _check_output(top.output_location)
+    shown = ("name", "coords_id", "coordinate_id", "pattern_type")
+    names.check_texts({name: getattr(top, name) for name in shown})
     engine_settings.check(top.engines, ())
     merged = engine_settings.with_old(top.engines, older, "config")
     engine_settings.check(merged, ())

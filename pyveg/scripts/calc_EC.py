@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.errors import ConfigError, DataError
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import debug_option, plain_errors, say, version_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,12 +82,28 @@ def main(  # noqa: PLR0917 - click passes options by name
         diagonal = use_diagonal_neighbours
         vector = centrality.feature_vector(mask, num_quantiles=num_quantiles, diagonal=diagonal)
         metrics = centrality.feature_vector_metrics(vector)
-        click.echo(text_of(vector, metrics, mask, form), nl=False)
+        note = "" if mask.any() else _without_signal(image, sig_threshold, upper_threshold)
+        click.echo(text_of(vector, metrics, mask, form, note), nl=False)
+        if note and form == "csv":  # which has no place for it
+            say(f"warning: {note}", err=True)
         if output_csv:
             write(output_csv, (",".join(f"{value:g}" for value in vector) + "\n").encode())
         if output_png:
             values = centrality.subgraph_centrality(mask, diagonal=diagonal)
             write(output_png, picture(values, mask))
+
+
+def _without_signal(image: NDArray[np.float64], low: float, high: float | None) -> str:
+    """Why the numbers of an image without a node mean nothing."""
+    import numpy as np
+
+    limits = f"at {low:g} or above" + ("" if high is None else f" and up to {high:g}")
+    known = image[np.isfinite(image)]
+    span = f"they have {known.min():g} to {known.max():g}" if known.size else "none is a number"
+    return (
+        f"no pixel is signal ({limits}; {span}): the zeros are no measurement; "
+        "set --sig_threshold to a value that signal pixels have"
+    )
 
 
 def read_image(path: Path) -> NDArray[np.float64]:
@@ -127,6 +143,7 @@ def text_of(
     metrics: dict[str, float],
     mask: NDArray[np.bool_],
     form: str,
+    note: str = "",
 ) -> str:
     """What is printed: one JSON object, or a CSV of a header and one row."""
     import json
@@ -137,7 +154,8 @@ def text_of(
         "signal_cover": float(mask.mean()) if mask.size else 0.0,
     }
     if form == "json":
-        return json.dumps({**values, "feature_vec": vector.tolist()}, indent=1) + "\n"
+        noted = {"note": note} if note else {}
+        return json.dumps({**values, "feature_vec": vector.tolist(), **noted}, indent=1) + "\n"
     shares = [f"f{100 * k / len(vector):g}" for k in range(len(vector))]
     header = ",".join([*values, *shares])
     row = ",".join([*(str(value) for value in values.values()), *(f"{v:g}" for v in vector)])

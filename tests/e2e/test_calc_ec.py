@@ -85,7 +85,10 @@ def test_an_empty_image(tmp_path: Path) -> None:
     found = json.loads(result.output)
     assert found["feature_vec"] == [0] * 20
     assert found["signal_cover"] == 0
+    assert "no pixel is signal (at 255 or above; they have 0 to 0)" in found["note"]
     assert picture.is_file()
+    warned = _run("--input_img", path, "--format", "csv")
+    assert "the zeros are no measurement" in warned.output
 
 
 @pytest.mark.parametrize(

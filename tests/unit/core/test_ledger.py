@@ -32,7 +32,7 @@ def test_no_cell_is_a_formula_or_an_escape(text: str) -> None:
     assert data is not None
     (row,) = csv.DictReader(io.StringIO(data.decode()))
     for cell in row.values():
-        assert cell.isprintable()
+        assert cell.replace("\t", "").isprintable()
         assert not cell.startswith(("=", "+", "-", "@", "\t"))
 
 

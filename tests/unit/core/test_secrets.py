@@ -85,6 +85,7 @@ def test_texts_of_others_have_no_escapes_and_no_formulas() -> None:
     assert texts.shown("a\x1b[31m\x07\u202eb\nc") == "a\\x1b[31m\\x07\\u202eb\\nc"
     for formula in ("=1+1", "+A1", "-cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1"):
         assert not texts.cell(formula).startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert not texts.cell(f"\n{formula}").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     assert [texts.cell(text) for text in ("-3.5", "+1e3", "a=b", "Übung")] == [
         "-3.5", "+1e3", "a=b", "Übung",
     ]  # fmt: skip

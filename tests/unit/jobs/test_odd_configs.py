@@ -238,6 +238,8 @@ def test_a_module_whose_import_fails(
         ({"SimulatedSentinel2": {"collection_name": "x" * 300}}, "longer"),
         ({"SimulatedSentinel2": {"collection_name": "../x"}}, "cannot be a folder"),
         ({"SimulatedSentinel2": {"collection_name": "a\nb"}}, "does not show"),
+        ({"SimulatedSentinel2": {"collection_name": "=1+1"}}, "formula"),
+        ({"SimulatedSentinel2": {"collection_name": "@SUM(A1)"}}, "formula"),
     ],
 )
 def test_what_would_fail_at_each_date_is_refused_in_the_plan(
@@ -255,6 +257,9 @@ def test_what_would_fail_at_each_date_is_refused_in_the_plan(
         ({"date_range": ["0001-01-01", "2016-12-31"]}, "not between"),
         ({"n_workers": 10**19}, "n_workers"),
         ({"output_location": ""}, "is empty"),
+        ({"coords_id": "=1+1"}, "formula"),
+        ({"pattern_type": "a\x1b[2J"}, "does not show"),
+        ({"name": "x" * 300}, "longer"),
         ({"output_location": r"C:\temp\results"}, "path of Windows"),
         ({"output_location": r"\\server\share"}, "path of Windows"),
     ],
