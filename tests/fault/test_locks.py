@@ -136,7 +136,7 @@ def test_an_error_goes_before_the_loss_of_the_lock(opened: Callable[[], Store]) 
 def test_who_renews_finds_out_by_itself(opened: Callable[[], Store]) -> None:
     """Within a third of a lease; here somebody else's clock was ahead."""
     told: list[tuple[Exception, float]] = []
-    store = opened()
+    store, begin = opened(), 0.0
 
     def lose() -> None:
         with store.lock("lock") as lock:
@@ -149,7 +149,6 @@ def test_who_renews_finds_out_by_itself(opened: Callable[[], Store]) -> None:
             begin = time.monotonic()
             time.sleep(SECONDS)
 
-    begin = 0.0
     with pytest.raises(LockLostError, match="taken over by process 7 on host far"):
         lose()
     ((error, moment),) = told
