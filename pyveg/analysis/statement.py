@@ -154,7 +154,7 @@ def _change_claims(changes: pd.DataFrame, labels: Mapping[str, str], alpha: floa
 
 def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
     """What was measured at both ends, and then whether that is more than chance."""
-    unit = "" if row["unit"] == "1" else f" {row['unit'].replace(' / year', ' a year')}"
+    unit = "" if row["unit"] in ("1", "?") else f" {row['unit'].replace(' / year', ' a year')}"
     first, last = _same_digits(row["first"], row["last"])
     low, high = _same_digits(row["slope_low"], row["slope_high"])
     share = ""

@@ -56,6 +56,15 @@ def test_a_csv_goes_straight_to_the_analysis(tmp_path: Path) -> None:
     assert found.to_numpy() == pytest.approx(known.loc[found.index].to_numpy(), nan_ok=True)
 
 
+def test_numbers_of_unknown_units_are_told_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "series.csv"
+    _frame().rename(columns={"NDVI": "value"}).to_csv(path, index=False)
+    result = _command("--input_file", str(path))
+    assert result.exit_code == 0, result.output
+    assert "value went from 0." in result.output
+    assert " ? in the last" not in result.output
+
+
 def test_gaps_stay_gaps_and_the_season_is_a_year() -> None:
     frame = _frame().drop(index=[5, 17, 18])
     analysis = pyveg.analyse(frame, settings=QUICK)
