@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,10 @@ from pyveg.runners.azure_batch import advice
 if TYPE_CHECKING:
     from azure.batch import BatchClient
     from azure.batch import models as m
+
+# The SDK logs a traceback of its own for each file that is not there yet. Whoever sets up logging
+# has it; others would have it on their screen, or in the midst of JSON.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 
 T = TypeVar("T")
 Stream = Literal["stderr", "stdout"]

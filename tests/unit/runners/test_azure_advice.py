@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -117,3 +119,26 @@ def test_a_task_that_somebody_has_ended_says_so_in_one_sentence() -> None:
         "exit code 137: it was ended from outside (TaskEnded: The task was ended: the job was "
         "terminated: budget used up); finish the run with --from_cache"
     )
+
+
+LOG_OF_A_NODE = f"""
+import sys, threading
+from azure.core.credentials import AzureNamedKeyCredential
+from pyveg.runners.azure_batch.service import BatchService
+service = BatchService(sys.argv[1], AzureNamedKeyCredential("account", "{KEY}"), threading.Event())
+print(repr(service.node_log("pool", "node", "startup")))
+"""
+
+
+def test_a_log_that_is_not_there_yet_is_empty_and_nothing_else_is_printed() -> None:
+    """The SDK has a traceback for it, which it logs."""
+    body = {"code": "FileNotFound", "message": {"lang": "en", "value": "No such file."}}
+    with answering(404, body) as url:
+        done = subprocess.run(
+            [sys.executable, "-c", LOG_OF_A_NODE, url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.stdout, done.stderr) == ("''\n", "")
