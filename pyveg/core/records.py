@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pyveg.core import secrets, texts
+from pyveg.core import secrets
 from pyveg.core.clock import is_time
 from pyveg.core.events import (
     ClosingStep,
@@ -193,7 +193,7 @@ def record_of(event: Event, at: float) -> Record:
 
 def kept(text: str, most: int = LONGEST_TEXT) -> str:
     """A text as it is kept: without secrets, and cut where it is too long."""
-    return texts.cut(secrets.redacted(text), most)
+    return secrets.redacted_ends(text, most)
 
 
 def plain_bytes(data: Any) -> bytes:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pyveg.core.texts import cut
+
 HIDDEN = "***"
 """Stands in the place of a secret."""
 SHORTEST = 8
@@ -99,6 +101,10 @@ def _is_one(name: str, value: str) -> bool:
     return not os.path.exists(value)  # noqa: PTH110 - a name that is too long is no path
 
 
+_MARGIN = 2_000
+"""Characters; longer than a secret is."""
+
+
 def redacted(text: str) -> str:
     """A text without secrets.
 
@@ -113,6 +119,19 @@ def redacted(text: str) -> str:
         if secret in text:
             text = text.replace(secret, HIDDEN)
     return _by_form(text)
+
+
+def redacted_ends(text: str, most: int) -> str:
+    """The beginning and the end of a long text, without secrets; as `texts.cut` shortens it.
+
+    Only what is kept is looked through, and a little beyond, so that no secret is cut in two.
+    """
+    begin, end = most // 4, most - most // 4
+    if len(text) <= most + 2 * _MARGIN:
+        return cut(redacted(text), most)
+    first = redacted(text[: begin + _MARGIN])[:begin]
+    last = redacted(text[-(end + _MARGIN) :])[-end:]
+    return f"{first} ... {len(text) - most} characters left out ... {last}"
 
 
 def redacted_in(data: Any) -> Any:

@@ -105,3 +105,17 @@ def test_an_error_whose_text_fails_is_told_by_its_kind() -> None:
 def test_messages_are_cut() -> None:
     error = ConfigError("x" * 10**6, "y" * 10**6)
     assert len(str(error)) < 1_200
+
+
+@pytest.mark.parametrize("length", [0, 900, 1100, 4_900, 5_100, 100_000])
+@pytest.mark.parametrize("place", [0.0, 0.24, 0.26, 0.5, 0.9, 1.0])
+def test_the_ends_of_a_long_text_hold_no_secret(length: int, place: float) -> None:
+    """Wherever the text is cut; what is short is as `cut` has it."""
+    at = int(place * length)
+    text = f"{'x' * at} https://x/y?sig=S3cretS3cret&z=1 {'y' * (length - at)}"
+    kept = secrets.redacted_ends(text, 1000)
+    assert "S3cret" not in kept
+    assert "3cretS" not in kept
+    assert len(kept) < 1100
+    if len(text) <= 1000:
+        assert kept == secrets.redacted(text)
