@@ -270,9 +270,13 @@ def test_the_command(copy: Path) -> None:
     summary = pd.read_csv(copy / "calibration_summary.csv")
     one = summary.query("metric == 'ndvi_mean' and indicator == 'ar1' and scenario == 'stable'")
     assert f"{100 * one['rate'].iloc[0]:.1f}" in line
-    assert sum(line.startswith("written: ") for line in lines) == 4
-    for path in (line.removeprefix("written: ") for line in lines[-4:]):
-        assert Path(path).is_file()
+    written = [
+        Path(line.removeprefix("written: ")) for line in lines if line.startswith("written: ")
+    ]
+    assert len(written) == 5
+    assert written == [Path(line.removeprefix("written: ")) for line in lines[-5:]]
+    assert "columns.csv" in {path.name for path in written}
+    assert all(path.is_file() for path in written)
     other = _run(*options, "--indicators", "trend", "--gaps", 0, "--n_workers", 1)
     assert other.exit_code == 0, other.output
     assert "0/4 places" in other.output
