@@ -275,7 +275,7 @@ def test_the_command(copy: Path) -> None:
     ]
     assert len(written) == 5
     assert written == [Path(line.removeprefix("written: ")) for line in lines[-5:]]
-    assert "columns.csv" in {path.name for path in written}
+    assert "calibration_columns.csv" in {path.name for path in written}
     assert all(path.is_file() for path in written)
     other = _run(*options, "--indicators", "trend", "--gaps", 0, "--n_workers", 1)
     assert other.exit_code == 0, other.output
