@@ -45,14 +45,18 @@ ON_NODES = (
 FIRST = (
     *ON_NODES,
     "e2e/test_analysis.py",
+    "fault/test_locks.py",
+    "fault/test_client_ends.py",
+    "e2e/test_watching.py",
     "fault/test_kill.py",
+    "fault/test_no_network.py",
+    "contract/test_azure_requests.py",
     "e2e/test_run_command.py",
     "fault/test_stac.py",
     "fault/test_dask.py",
     "e2e/test_plugin.py",
     "e2e/test_earth_engine.py",
     "e2e/test_dask.py",
-    "e2e/test_watching.py",
     "e2e/test_calibrate.py",
     "fault/test_azure.py",
 )
@@ -197,7 +201,7 @@ def azure_config(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def environments(base_folder: Path) -> Path:
     """Where emulated nodes share the environment that the first of them makes.
 
-    Also those of the other process that runs tests: the script of nodes locks what it makes.
+    Also those of the other processes that run tests: the script of nodes locks what it makes.
     """
     folder = base_folder / "environments"
     folder.mkdir(exist_ok=True)
