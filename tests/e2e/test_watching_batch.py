@@ -44,6 +44,12 @@ def _config(folder: Path, gate: Gate) -> Path:
     return path
 
 
+def _told_as_failed(url: str, task: str) -> Any:
+    """All that is known of a Task, once its end has come to the events."""
+    told = json.loads(_call(logs, url, "--task", task, "--json"))
+    return told if told["state"] == "failed" else None
+
+
 def _until(found: Callable[[], Any], seconds: float = 60) -> Any:
     end = time.monotonic() + seconds
     while not (value := found()):
@@ -73,8 +79,7 @@ def test_nodes_logs_and_a_stop_that_leaves_nothing(
         assert TASK in node
         told = json.loads(_call(logs, url, "--task", TASK, "--json"))
         assert f"the task {TASK}" in told["live"]
-        kept = _until(lambda: json.loads(_call(logs, url, "--task", "job/Start/00000", "--json")))
-        assert kept["state"] == "failed"
+        kept = _until(lambda: _told_as_failed(url, "job/Start/00000"))
         assert [key for key in kept["logs"] if key.endswith("stderr.txt")]
         begin = time.monotonic()
         assert "has been stopped" in _call(cancel, url)
