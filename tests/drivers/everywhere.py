@@ -137,21 +137,28 @@ def undisturbed(folder: Path, kind: Kind) -> dict[str, bytes]:
 @contextmanager
 def kinds(folder: Path, names: list[str]) -> Iterator[list[Kind]]:
     """Engines and Stores of those names, with the services that they need."""
-    local = str(folder / "{number}" / "out")
+
+    def local(name: str) -> str:
+        return str(folder / name / "{number}" / "out")  # of its own, or runs of others are found
+
     with ExitStack() as stack:
         made = [
-            Kind(name, local, {"runner": name, "n_workers": 2, "special_config": special(20, 0.08)})
+            Kind(
+                name,
+                local(name),
+                {"runner": name, "n_workers": 2, "special_config": special(20, 0.08)},
+            )
             for name in ("serial", "threads", "processes")
         ]
         config = {"runner": "processes", "n_workers": 2, "special_config": special(20, 0.08)}
-        made.append(Kind("file", f"file://{local}", config))
+        made.append(Kind("file", f"file://{local('file')}", config))
         if {"azurite", "batch"} & set(names):
             cloud = stack.enter_context(LocalCloud(folder / "cloud"))
             made += _azure(folder, cloud)
         if "dask" in names:
             dask = stack.enter_context(DaskProcesses(folder / "dask"))
             dask.add_workers(2)
-            made.append(_dask(local, dask))
+            made.append(_dask(local("dask"), dask))
         yield [kind for kind in made if kind.name in names]
 
 
