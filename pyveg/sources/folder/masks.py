@@ -35,14 +35,20 @@ class Rule:
             return np.asarray(numbers < self.limit)
         if self.values:
             return np.isin(numbers, self.values)
-        whole = np.nan_to_num(np.asarray(numbers)).astype(np.int64)
+        given = np.asarray(numbers)
+        # What is no whole number has no bits: nobody knows whether such a pixel is clear.
+        sound = np.isfinite(given) & (np.abs(given.astype(np.float64)) < _MOST_FLAGS)
+        whole = np.where(sound, given, 0).astype(np.int64)
         clear = np.ones(whole.shape, np.bool_)
         if self.clear_bits:
             clear &= (whole & _bits(self.clear_bits)) != 0
         if self.masked_bits:
             clear &= (whole & _bits(self.masked_bits)) == 0
-        return clear & ~np.isin(whole, self.fill)
+        return clear & sound & ~np.isin(whole, self.fill)
 
+
+_MOST_FLAGS = 2.0**53
+"""Beyond it a float does not tell one whole number from the next."""
 
 PRESETS = {
     # Scene classification of Sen2Cor: vegetation, bare soil, water, unclassified. Clouds, cirrus,
