@@ -44,7 +44,7 @@ class Rule:
             clear &= (whole & _bits(self.clear_bits)) != 0
         if self.masked_bits:
             clear &= (whole & _bits(self.masked_bits)) == 0
-        return clear & sound & ~np.isin(whole, self.fill)
+        return np.asarray(clear & sound & ~np.isin(whole, self.fill), np.bool_)
 
 
 _MOST_FLAGS = 2.0**53
