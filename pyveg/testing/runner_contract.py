@@ -176,7 +176,7 @@ class RunnerContract:
             runner.close()
         ids = [report.task_id for report in listener.reports]
         assert len(ids) == len(set(ids))
-        assert {report.state for report in listener.reports} == {State.SUCCEEDED}
+        assert [report for report in listener.reports if report.state is not State.SUCCEEDED] == []
         assert len(ids) < count or not self.n_withdrawn
 
     def test_what_it_says_of_itself(self) -> None:
