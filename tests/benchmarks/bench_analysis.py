@@ -26,7 +26,7 @@ from pyveg.configs.collections import data_collections as _known
 
 name = "bench"
 output_location = {out!r}
-coordinates = (27.95, 11.57)
+coordinates = (27.039, 11.5406)
 date_range = ["2016-01-01", "2026-01-01"]
 data_collections = {{"Mine": {{"data_type": "vegetation", "source": "folder", "path": {path!r},
     "RGB_bands": ["B4", "B3", "B2"], "NIR_band": "B8"}},
