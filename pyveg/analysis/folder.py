@@ -29,7 +29,7 @@ from pyveg.analysis.data.axis import Axis, axis_of
 from pyveg.analysis.data.columns import ANALYSIS, PARTS, series_table
 from pyveg.analysis.data.labels import short_label
 from pyveg.analysis.data.series import Series
-from pyveg.analysis.data.table import Table
+from pyveg.analysis.data.table import Table, to_csv
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots
 from pyveg.analysis.statement import Statement
@@ -39,6 +39,7 @@ from pyveg.analysis.temporal.power import Power
 from pyveg.analysis.verdict import Verdict
 from pyveg.core.errors import DataError, NotARunError
 from pyveg.core.ports import Store
+from pyveg.core.texts import uncell
 from pyveg.core.values import read_json
 from pyveg.earth.lattice import Lattice
 from pyveg.earth.metrics import Metric, installed, metrics_for
@@ -61,7 +62,7 @@ def folder_name(collection: str) -> str:
 
 def table_files(name: str, table: pd.DataFrame) -> dict[str, bytes]:
     """A table as CSV, and as Parquet where pyarrow is installed (``pyveg[analysis]``)."""
-    files = {f"{name}.csv": table.to_csv(index=False, lineterminator="\n").encode()}
+    files = {f"{name}.csv": to_csv(table)}
     if find_spec("pyarrow") is not None:
         stream = io.BytesIO()
         table.to_parquet(stream, index=False)
@@ -77,7 +78,7 @@ def columns_file(tables: Mapping[str, Table]) -> bytes:
         for name, table in tables.items()
         for one in table.columns
     ]  # fmt: skip
-    return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode()
+    return to_csv(pd.DataFrame(rows))
 
 
 def write_analysis(analysis: Analysis, store: Store, prefix: str = FOLDER) -> str:
@@ -200,7 +201,7 @@ def _read_tables(
 def _series_of(data: bytes, declared: Mapping[str, Metric]) -> Table:
     """The table of the series, with the metrics that its file has."""
     header = data.decode().partition("\n")[0]
-    return series_table(next(csv.reader([header]), []), declared)
+    return series_table(map(uncell, next(csv.reader([header]), [])), declared)
 
 
 def _analysis(

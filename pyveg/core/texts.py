@@ -14,8 +14,8 @@ LONGEST_MESSAGE = 500
 LONGEST_VALUE = 120
 """Characters of a value that a message shows."""
 _LARGE = 10**30
-_UNSAFE_AT_FIRST = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""Begin what a spreadsheet takes for a formula."""
+_UNSAFE_AT_FIRST = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Begin what a spreadsheet takes for a formula; the last four are wide forms of the first."""
 
 
 def shown(text: str) -> str:
@@ -87,9 +87,22 @@ def cell(text: str) -> str:
     ("'=1+1", 'plain', '-3.5')
     """
     text = shown_lines(text)  # a line break is fine in a cell, which has quotes around it
-    if text.startswith(_UNSAFE_AT_FIRST) and not _is_number(text):
-        return f"'{text}"
-    return text
+    return f"'{text}" if _is_formula(text.lstrip("'")) else text
+
+
+def uncell(text: str) -> str:
+    """What a cell was made from, but for characters that would not show.
+
+    Examples
+    --------
+    >>> uncell("'=1+1"), uncell("'plain'")
+    ('=1+1', "'plain'")
+    """
+    return text[1:] if text.startswith("'") and _is_formula(text.lstrip("'")) else text
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(_UNSAFE_AT_FIRST) and not _is_number(text)
 
 
 def _is_number(text: str) -> bool:

@@ -21,6 +21,7 @@ from pyveg.core.errors import (
     NotARunError,
     UnknownNameError,
 )
+from pyveg.core.texts import cell
 from pyveg.earth.metrics import Metric
 from pyveg.runs.chip_shapes import ChipShape, collection_of_features
 from pyveg.runs.geo import chip_frame
@@ -201,7 +202,7 @@ def _csv(wanted: Wanted) -> Iterator[Path]:
     names = list(shapes[0].properties)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*names, "wkt"])
+    writer.writerow([*map(cell, names), "wkt"])
     for one in shapes:
         writer.writerow([*(_cell(one.properties.get(name)) for name in names), one.wkt])
     yield wanted.write("chips.csv", text.getvalue().encode())
@@ -209,6 +210,8 @@ def _csv(wanted: Wanted) -> Iterator[Path]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return cell(value)
     return json.dumps(value) if isinstance(value, list) else value
 
 
@@ -240,7 +243,7 @@ def _columns(wanted: Wanted, shapes: Sequence[ChipShape]) -> Path:
     for name in shapes[0].properties:
         metric = known.get(name)
         about = (metric.unit, metric.meaning) if metric else _KEYS.get(name, ("", ""))
-        writer.writerow([name, *about])
+        writer.writerow(map(cell, (name, *about)))
     return wanted.write("chips_columns.csv", text.getvalue().encode())
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyveg.core.texts import cell
 from pyveg.earth.metrics import Metric
 
 QUARTILES = {"_q25": 0.25, "": 0.5, "_q75": 0.75}
@@ -76,7 +77,9 @@ def write_columns(metrics: Iterable[Metric]) -> bytes:
             for ending, what in _OF_CHIPS.items()
         ]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([["column", "unit", "meaning"], *rows])
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["column", "unit", "meaning"])
+    table.writerows(map(cell, row) for row in rows)
     return text.getvalue().encode()
 
 

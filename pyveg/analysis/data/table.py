@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+
+from pyveg.core.texts import cell, uncell
 
 Dtype = Literal["int64", "Int64", "float64", "bool", "boolean", "str", "datetime64[ns]"]
 """As pandas names them; "Int64" and "boolean" are those that can be missing."""
@@ -135,4 +137,31 @@ class Table:
             dtype=texts,
             **_EXACT,
         )
+        table.columns = table.columns.map(uncell)
+        for name in texts.keys() & set(table.columns):
+            table[name] = _each(table[name], uncell)
         return self.frame(table)
+
+
+def to_csv(table: pd.DataFrame) -> bytes:
+    r"""A table as CSV, in which no text is a formula to a spreadsheet.
+
+    Names of metrics and collections may be anyone's. `Table.read_csv` gives them back.
+
+    Examples
+    --------
+    >>> to_csv(pd.DataFrame({"metric": ["=1+1", "ndvi"], "tau": [-0.5, 1.0]}))
+    b"metric,tau\n'=1+1,-0.5\nndvi,1.0\n"
+    """
+    safe = table.rename(columns=lambda name: cell(str(name)))
+    texts = [name for name in safe.columns if pd.api.types.is_string_dtype(safe[name])]
+    safe = safe.assign(**{name: _each(safe[name], cell) for name in texts})
+    return safe.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
+
+
+def _each(values: pd.Series, change: Callable[[str], str]) -> pd.Series:
+    """Texts of a column changed, each only once; what is missing stays so."""
+    changed = {text: change(text) for text in values.unique() if isinstance(text, str)}
+    if all(text == made for text, made in changed.items()):
+        return values
+    return values.map(lambda text: changed.get(text, text))

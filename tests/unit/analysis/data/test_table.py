@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import csv
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pyveg.analysis.data.table import Column, Dtype, Table
+from pyveg.analysis.data.table import Column, Dtype, Table, to_csv
 
 TREES = Table(
     "tree",
@@ -82,3 +85,17 @@ def test_more_columns_go_where_they_are_wanted() -> None:
     assert TREES.extended([crown], after="height").names[:3] == ["tree", "height", "crown"]
     assert TREES.extended([crown]).names[-1] == "crown"
     assert "crown" not in TREES.names
+
+
+FORMULAS = ["=1+1", "+x", "-x", "@a", "\uff1d1", "'=a", "''@a", "'plain", "", "-3.5", "a=1"]
+
+
+def test_no_text_is_a_formula_to_a_spreadsheet_and_all_are_read_back() -> None:
+    columns = (Column("metric", "str", "any"), Column("=v", "float64", "any"))
+    table = Table("row", "rows", columns)
+    rows = table.frame([{"metric": text, "=v": -1.5} for text in FORMULAS])
+    data = to_csv(rows)
+    cells = [cell for row in csv.reader(io.StringIO(data.decode())) for cell in row]
+    begin = [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\uff1d"))]
+    assert set(begin) == {"-1.5", "-3.5"}
+    pd.testing.assert_frame_equal(table.read_csv(data), rows)
