@@ -75,6 +75,9 @@ def pytest_configure() -> None:
     """Let processes of tests be interrupted, and keep what was compiled for the next time."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # where the tests run in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) is signal.SIG_IGN:  # where they run under nohup
+        signal.signal(hangup, signal.SIG_DFL)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled(KEPT / "tests" / "numba")))
 
 
