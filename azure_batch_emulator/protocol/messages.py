@@ -69,7 +69,7 @@ class Request:
         """The body, if it has a shape; no body at all is an empty object."""
         try:
             body: Any = json.loads(self.content) if self.content else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BatchError("InvalidRequestBody", Reason=str(error)) from None
         shape(body)
         return dict(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from functools import lru_cache
 from urllib.parse import quote
@@ -27,6 +28,8 @@ LEDGER = "items.csv"
 
 LONGEST_PART = 200
 """Bytes of one part of a key; file systems end at 255, and need some for endings."""
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)", re.IGNORECASE)
+"""Begins what Windows takes for a device, whatever its ending: ``aux.txt`` can be no file there."""
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
 _DIGEST = 12
 
@@ -47,20 +50,27 @@ def failed_task_key(task_id: str) -> str:
 def item_folder(item: str) -> str:
     """An Item's name as one path part: letters and digits of every script as they are.
 
-    Other characters are percent-encoded. One that would be too long for a file system is cut, and
-    ends with a digest of the whole.
+    Other characters are percent-encoded, and the first one of what is a device to Windows. One that
+    would be too long for a file system is cut, and ends with a digest of the whole.
 
     Examples
     --------
-    >>> item_folder("größe_気温 #1.csv")
-    'größe_気温 %231.csv'
+    >>> item_folder("größe_気温 #1.csv"), item_folder("aux.csv")
+    ('größe_気温 %231.csv', '%61ux.csv')
     """
     encoded = quote(item.encode("utf-8", "surrogateescape"), safe=" ")
     if not item.isascii():
         encoded = "".join(map(_encoded, item))
     if encoded[-1:] in (".", " "):  # "." and "..", and what Windows would cut off
         encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
+    if is_device(encoded):
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
     return encoded if len(encoded.encode()) <= LONGEST_PART else _cut(encoded)
+
+
+def is_device(name: str) -> bool:
+    """Whether a name can be no file or folder on Windows, where it is a device."""
+    return _DEVICE.match(name) is not None
 
 
 def older_task_id(task_id: str) -> str:

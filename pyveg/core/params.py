@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import types
 import typing
@@ -17,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.texts import brief
-from pyveg.core.values import not_finite, tidied
+from pyveg.core.values import not_finite, read_json, tidied
 
 T = TypeVar("T")
 
@@ -294,7 +293,7 @@ def _read(text: str, hint: Any) -> Any:
     try:
         if hint in (int, float):
             return hint(text)
-        value = json.loads(text) if (origin or hint) is dict else text
+        value = read_json(text) if (origin or hint) is dict else text
     except ValueError:
         return _WRONG
     return _convert(value, hint)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
 from pyveg.core.errors import ConfigError
-from pyveg.core.layout import LEDGER, PRIVATE
+from pyveg.core.layout import LEDGER, PRIVATE, is_device
 from pyveg.core.texts import cell
 from pyveg.runs.results import SUMMARY_KEYS
 
 LONGEST = 100
 """Characters of a name; file systems end at 255 bytes, and more stands in the name of a folder."""
+
+
+_NOT_ON_WINDOWS = re.compile('[<>:"|?*]')
 
 
 def check_sequences(keys: Iterable[str]) -> None:
@@ -94,6 +98,16 @@ def _fault(name: str) -> str:
         return "would be a formula in a spreadsheet"
     if "\\" in name or name.startswith((".", "/")):
         return "cannot be a folder: it has a backslash, or begins with a dot or slash"
+    return _fault_on_windows(name)
+
+
+def _fault_on_windows(name: str) -> str:
+    """Why it can be none there, where results may be copied to."""
+    parts = name.split("/")
+    if _NOT_ON_WINDOWS.search(name) or any(part.endswith((".", " ")) for part in parts):
+        return 'cannot be a folder on Windows: it has one of <>:"|?*, or ends with a dot or space'
+    if any(map(is_device, parts)):
+        return "cannot be a folder on Windows, where it is a device"
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.module import Planning, SequencePlan
 from pyveg.core.tasks import plain_scope, scope_from_json, task_id
 from pyveg.core.types import Item
+from pyveg.core.values import read_json
 from pyveg.earth.cadence import find_cadence
 from pyveg.earth.layout import Layout
 from pyveg.earth.metrics import Metric, Support, merged
@@ -279,7 +279,7 @@ def _metadata(job: EarthJob[Any], series: Sequence[Series], tally: Tally) -> Rec
         "longitude": job.place.longitude,
         "latitude": job.place.latitude,
         "region_size": job.place.region_size,
-        **({"outline": json.loads(job.place.outline)} if job.place.outline else {}),
+        **({"outline": read_json(job.place.outline)} if job.place.outline else {}),
         "collection": main.name,
         "num_data_points": _data_points(series, tally),
         **about,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 
@@ -14,6 +13,7 @@ from rasterio.transform import Affine, array_bounds
 from rasterio.warp import transform_bounds, transform_geom
 
 from pyveg.core.errors import DataError
+from pyveg.core.values import read_json
 from pyveg.earth import geojson
 from pyveg.formats import Raster
 
@@ -62,7 +62,7 @@ def inside(raster: Raster, outline: str) -> NDArray[np.bool_]:
 
 def _beside(outline: str, crs: str, bounds: tuple[float, ...]) -> dict[str, object]:
     """The outline on that side of 180 degrees where an image in degrees is."""
-    shape: dict[str, object] = json.loads(outline)
+    shape: dict[str, object] = read_json(outline)
     if not CRS.from_user_input(crs).is_geographic:
         return shape
     middle = (bounds[0] + bounds[2]) / 2

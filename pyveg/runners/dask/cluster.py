@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -28,6 +27,7 @@ from distributed.versions import VersionMismatchWarning
 
 from pyveg.core.errors import EngineError
 from pyveg.core.execute import describe
+from pyveg.core.values import read_json
 from pyveg.runners.dask.settings import LOCAL
 
 PATIENCE = 5.0
@@ -74,7 +74,7 @@ def address_of(scheduler: str) -> str:
     if not scheduler.endswith(".json"):
         return scheduler
     try:
-        return str(json.loads(Path(scheduler).expanduser().read_text(encoding="utf-8"))["address"])
+        return str(read_json(Path(scheduler).expanduser().read_bytes())["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(
             f"dask: scheduler: {scheduler} does not tell where a scheduler is ({describe(error)})",

@@ -127,6 +127,14 @@ def test_letters_of_every_script_stay_readable(name: str) -> None:
         ("x\udcff", "x%FF"),
         ("a b", "a b"),
         ("2020-01-01", "2020-01-01"),
+        ("CON.csv", "%43ON.csv"),
+        ("aux", "%61ux"),
+        ("lpt1.tar.gz", "%6Cpt1.tar.gz"),
+        ("COM\u00b9", "%43OM\u00b9"),
+        ("nul .txt", "%6Eul .txt"),
+        ("console.csv", "console.csv"),
+        ("x.", "x%2E"),
+        ("x ", "x%20"),
     ],
 )
 def test_all_else_is_encoded(name: str, folder: str) -> None:

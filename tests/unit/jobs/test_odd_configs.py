@@ -293,3 +293,18 @@ def test_a_number_that_is_none_may_mark_missing_pixels() -> None:
     assert check(FolderSettings, {"path": "x", "nodata": float("nan")}, "here").nodata is not None
     with pytest.raises(ConfigError, match="finite"):
         check(FolderSettings, {"path": "x", "offset": float("nan")}, "here")
+
+
+@pytest.mark.parametrize("name", ["CON", "aux.S2", "a/nul", "x.", "x ", "a:b", "a?b", "COM\u00b9"])
+def test_a_name_that_windows_has_for_something_else(name: str, base: dict[str, Any]) -> None:
+    special = {"SimulatedSentinel2": {"collection_name": name}}
+    with pytest.raises(ConfigError, match="on Windows"):
+        resolve({**base, "special_config": special}).plan()
+
+
+def test_brackets_without_end_on_a_command_line() -> None:
+    from pyveg.modules.command.settings import CommandSettings
+
+    with pytest.raises(ConfigError) as caught:
+        params.from_text(CommandSettings, "env", "[" * 100_000, "--set")
+    assert len(str(caught.value)) < LONGEST
