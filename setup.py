@@ -66,6 +66,7 @@ DEV = ("test", "check", "analysis", "azure", "dask", "emulator")
 machine, and are never skipped."""
 
 COMMANDS = {
+    "pyveg": "pyveg.scripts.main:main",
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
     "pyveg_run_command": "pyveg.scripts.run_command:main",

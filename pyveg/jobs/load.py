@@ -15,6 +15,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.secrets import has_secret
 from pyveg.core.texts import cut, said
+from pyveg.jobs.built_in import config_path
 from pyveg.jobs.resolve import is_known, resolve
 
 _DATA = (str, bytes, Number, bool, type(None), list, tuple, range, Set, Mapping, date, os.PathLike)
@@ -28,7 +29,8 @@ def load_pipeline(path: str | Path, **overrides: Any) -> Pipeline:
     Parameters
     ----------
     path : str or Path
-        A Python file in the form that docs/config.md describes.
+        A Python file in the form that docs/config.md describes, or the name of one that comes with
+        pyveg, such as ``"demo"``.
     **overrides
         Top-level settings that replace those of the file, such as ``n_workers=1``.
 
@@ -42,6 +44,7 @@ def load_pipeline(path: str | Path, **overrides: Any) -> Pipeline:
     ConfigError
         If the file is missing, raises an error, or describes no job that can work.
     """
+    path = config_path(path)
     settings = {**read_config(path), **overrides}
     return resolve(settings, config_filename=Path(path).name)
 

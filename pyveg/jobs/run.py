@@ -21,6 +21,7 @@ from pyveg.core.tasks import State, TaskResult
 from pyveg.core.texts import brief
 from pyveg.core.types import StopHow
 from pyveg.jobs import claim, closing, reachable, trust
+from pyveg.jobs.built_in import config_path
 from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
 from pyveg.jobs.engines import check, cores, far_modes, make, start_engine
@@ -85,7 +86,8 @@ def prepare(
     Parameters
     ----------
     config : Pipeline, str or Path, optional
-        A Pipeline or the path of a config file; not needed with `from_cache`.
+        A Pipeline, the path of a config file or the name of one that comes with pyveg; not needed
+        with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
     at : str or Path, optional
@@ -117,8 +119,9 @@ def prepare(
     if isinstance(config, Pipeline):
         pipeline = config
     elif config is not None:
-        pipeline = load_pipeline(config)
-        text = kept_text(config)
+        file = config_path(config)
+        pipeline = load_pipeline(file)
+        text = kept_text(file)
     elif resumed is not None:
         pipeline = _to_finish(resumed, trusted=trust_record)
     pipeline = replace(
@@ -173,7 +176,8 @@ def run_pipeline(
     Parameters
     ----------
     config : Pipeline, str or Path, optional
-        A Pipeline or the path of a config file; not needed with `from_cache`.
+        A Pipeline, the path of a config file or the name of one that comes with pyveg; not needed
+        with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
     at : str or Path, optional

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from pyveg.runners.azure_batch.cleanup import Account, Leftover
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option("--remove", is_flag=True, help="Remove what is listed.")
 @click.option("--run", help="Only what the run of that container has made.")
 @click.option("--going_on", is_flag=True, help="Also what belongs to runs that are going on.")

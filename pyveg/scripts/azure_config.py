@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option(
     "--output_file", default="azure_config.py", show_default=True, help="The file to write."
 )

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, plain_errors, say, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, say, version_option
 
 if TYPE_CHECKING:
     from pyveg.storage.azure_download import Downloaded
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option("--container", required=True, help="The container, as the run printed it.")
 @click.option("--output_zipfile", help="A zip file to write.")
 @click.option("--output_dir", help="A folder to write to; files in it that are equal stay.")

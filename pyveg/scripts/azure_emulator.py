@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from azure_batch_emulator import Faults
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHARE = click.FloatRange(0, 1)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option(
     "--nodes", type=click.IntRange(1), default=2, show_default=True, help="Nodes of the pool."
 )

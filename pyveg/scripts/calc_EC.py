@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.core.errors import ConfigError, DataError
-from pyveg.scripts.edge import debug_option, plain_errors, say, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, say, version_option
+from pyveg.scripts.given import files_for, one_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 TEXT = (".txt", ".csv")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
+@click.argument("given", required=False, metavar="[IMAGE]", shell_complete=files_for)
 @click.option("--input_img", help="An image: png or tif (one band).")
 @click.option("--input_txt", help="A matrix of numbers: txt or csv.")
 @click.option(
@@ -52,6 +54,7 @@ TEXT = (".txt", ".csv")
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
+    given: str | None,
     input_img: str | None,
     input_txt: str | None,
     sig_threshold: float,
@@ -66,16 +69,19 @@ def main(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Measure how connected the signal pixels of one image are.
 
+    IMAGE is what --input_img or --input_txt takes.
+
     Prints the feature vector (nodes minus edges of the network of the most central pixels, in
     steps of their share) and its metrics.
     """
     del do_ec
-    if (input_img is None) == (input_txt is None):
-        raise click.UsageError("give one of --input_img and --input_txt")
+    path = one_of(IMAGE=given, input_img=input_img, input_txt=input_txt)
+    if path is None:
+        raise click.UsageError("give one of IMAGE, --input_img and --input_txt")
     with plain_errors(debug=debug):
         from pyveg.kernels import centrality
 
-        image = read_image(Path(input_img or input_txt or ""))
+        image = read_image(Path(path))
         mask = image >= sig_threshold
         if upper_threshold is not None:
             mask &= image <= upper_threshold

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, ended_in_order, plain_errors, version_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyveg.calibration.calibrate import Progress
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option("--output_dir", required=True, help="Where tables, figure and places go.")
 @click.option(
     "--n_places", type=click.IntRange(1), default=400, show_default=True, help="Stable places."

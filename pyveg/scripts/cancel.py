@@ -11,12 +11,14 @@ import click
 
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE, EXIT_WRONG
 from pyveg.scripts.edge import (
+    CONTEXT,
     azure_config_option,
     debug_option,
     plain_errors,
     version_option,
     whether_heard_or_not,
 )
+from pyveg.scripts.given import files_for
 
 if TYPE_CHECKING:
     from pyveg.core.types import StopHow
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 _POLL = 0.5
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("run")
+@click.command(context_settings=CONTEXT)
+@click.argument("run", shell_complete=files_for)
 @click.option(
     "--detach",
     is_flag=True,

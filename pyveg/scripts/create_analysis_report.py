@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import click
 
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
+from pyveg.scripts.given import files_for, one_of
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
+@click.argument("where", required=False, metavar="[RUN]", shell_complete=files_for)
 @click.option(
     "--input_dir",
-    required=True,
-    help="Folder, URL or container of an analysis, or of a run that holds one.",
+    help="Folder, URL or container of an analysis, or of a run that holds one; the same as RUN.",
 )
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @debug_option
 @version_option
-def main(input_dir: str, azure_config: str | None, debug: bool) -> None:
+def main(where: str | None, input_dir: str | None, azure_config: str | None, debug: bool) -> None:
     """Draw the figures and write the report of an analysis anew; nothing is computed again."""
+    given = one_of(RUN=where, input_dir=input_dir)
+    if given is None:
+        raise click.UsageError("name a run that was analysed, or the folder of its analysis")
     with plain_errors(debug=debug):
         from pyveg.azure_config import use_file
         from pyveg.jobs import analyses
         from pyveg.scripts.gee_analysis import print_verdicts
 
         use_file(azure_config)
-        print_verdicts(analyses.report_again(input_dir, tell=click.echo))
+        print_verdicts(analyses.report_again(given, tell=click.echo))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from dataclasses import asdict
 import click
 
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option("--offline", is_flag=True, help="Do not contact any service.")
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -17,6 +17,18 @@ from pyveg.core.secrets import redacted
 from pyveg.core.texts import shown_lines
 
 
+def underscored(name: str) -> str:
+    """The name of an option as it is declared: whoever types ``-`` for ``_`` means the same."""
+    return name.replace("-", "_")
+
+
+CONTEXT: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "token_normalize_func": underscored,
+}
+"""What all commands are made with."""
+
+
 def say(text: str, *, err: bool = False) -> None:
     """Print a text that may hold others' words: without escapes, and without secrets."""
     click.echo(shown_lines(redacted(text)), err=err)

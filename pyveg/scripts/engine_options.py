@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from pyveg.scripts.edge import underscored
+
 
 def engine_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--engine``, which may be given more than once."""
@@ -46,7 +48,8 @@ def _renewed(takes_value: dict[str, bool], args: Sequence[str]) -> Iterator[str]
             yield word
             yield from rest
             return
-        name, equals, value = word.partition("=")
+        typed, equals, value = word.partition("=")
+        name = f"--{underscored(typed[2:])}" if typed.startswith("--") else typed
         now = None if name in takes_value else _now(name)
         if now is not None:
             yield from ("--engine", f"{now}={value if equals else _following(name, rest)}")

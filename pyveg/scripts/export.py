@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
+from pyveg.scripts.given import files_for
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("run")
+@click.command(context_settings=CONTEXT)
+@click.argument("run", shell_complete=files_for)
 @click.option(
     "--format",
     "kind",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyveg.scripts.edge import debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, ended_in_order, plain_errors, version_option
+from pyveg.scripts.given import files_for, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pyveg.jobs.analyses import Written
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
+@click.argument("run", required=False, metavar="[RUN]", shell_complete=files_for)
 @click.option("--input_dir", help="Folder or URL of a run, or a results_summary.json.")
 @click.option("--input_container", help="Container of a run.")
 @click.option(
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
+    run: str | None,
     input_dir: str | None,
     input_container: str | None,
     input_file: str | None,
@@ -86,11 +89,16 @@ def main(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Test whether a place is losing resilience, and write tables, figures and a report.
 
+    RUN is what one of the first three options takes: the folder, the URL or the container of a run,
+    or a table of dates and values.
+
     It reads results of the older pyveg too. docs/analysis.md describes the methods.
     """
-    given = [one for one in (input_dir, input_container, input_file) if one is not None]
-    if len(given) != 1:
-        raise click.UsageError("give one of --input_dir, --input_container and --input_file")
+    given = one_of(
+        RUN=run, input_dir=input_dir, input_container=input_container, input_file=input_file
+    )
+    if given is None:
+        raise click.UsageError("give one of RUN, --input_dir, --input_container and --input_file")
     with plain_errors(debug=debug), ended_in_order():
         from pyveg.analysis.settings import AnalysisSettings
         from pyveg.azure_config import use_file
@@ -108,7 +116,7 @@ def main(  # noqa: PLR0917 - click passes options by name
             n_threads=n_threads or os.cpu_count() or 1,
         )
         done = analyses.run_analysis(
-            analyses.find(given[0], output_dir),
+            analyses.find(given, output_dir),
             collections=collection,
             metrics=metric or None,
             settings=settings,

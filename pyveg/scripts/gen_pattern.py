@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option(
     "--rainfall", type=float, help="Rain, mm per day; goes before that of --config_file. [1.0]"
 )

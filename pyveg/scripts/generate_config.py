@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.edge import debug_option, plain_errors, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
 
 if TYPE_CHECKING:
     from pyveg.jobs.places import GivenPlace
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings=CONTEXT)
 @click.option("--collection_name", help="Imagery, such as Sentinel2; see --list_collections.")
 @click.option("--source", type=click.Choice(["folder"]), help="Images of your own, with --path.")
 @click.option("--path", help="The folder of the images; it is looked at.")

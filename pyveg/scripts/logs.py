@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.scripts.edge import (
+    CONTEXT,
     azure_config_option,
     debug_option,
     plain_errors,
     version_option,
     whether_heard_or_not,
 )
+from pyveg.scripts.given import files_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +30,8 @@ _LONGEST_LOG = 2_000
 """Bytes of the end of a kept log that are shown."""
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("run")
+@click.command(context_settings=CONTEXT)
+@click.argument("run", shell_complete=files_for)
 @click.option("--follow", is_flag=True, help="Keep printing until the run has ended or died.")
 @click.option("--task", metavar="ID", help="Only this task, by its name in the log.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON, one on each line.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.scripts.edge import (
+    CONTEXT,
     debug_option,
     ended_in_order,
     plain_errors,
@@ -38,7 +39,7 @@ class CommandAfterDashes(TakesOlderOptions):
         return super().parse_args(ctx, here)
 
 
-@click.command(cls=CommandAfterDashes, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=CommandAfterDashes, context_settings=CONTEXT)
 @click.argument("stray", nargs=-1, metavar="-- PROGRAM [ARGUMENT]...")
 @click.option("--application", help="Folder of your program, with its requirements.txt.")
 @click.option("--repository", help="A git repository, instead of --application.")

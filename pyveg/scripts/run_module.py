@@ -13,7 +13,8 @@ import click
 from pyveg.core.errors import ConfigError
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
 from pyveg.core.tasks import State
-from pyveg.scripts.edge import debug_option, plain_errors, say, version_option
+from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, say, version_option
+from pyveg.scripts.given import files_for, one_of
 
 if TYPE_CHECKING:
     from pyveg.core.ports import Store
@@ -22,31 +23,32 @@ if TYPE_CHECKING:
 _BAD = (State.FAILED, State.BLOCKED, State.CANCELLED)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config_file",
-    required=True,
-    help="The task, a JSON file that pyveg wrote, or the address of one in a container of Azure.",
-)
+@click.command(context_settings=CONTEXT)
+@click.argument("task", required=False, metavar="[TASK]", shell_complete=files_for)
+@click.option("--config_file", help="The same as TASK.")
 @debug_option
 @version_option
-def main(config_file: str, debug: bool) -> None:
+def main(task: str | None, config_file: str | None, debug: bool) -> None:
     """Run one task of a run, or a few, and write the results where they belong.
 
-    A failed task leaves its file under _pyveg/failed/ in the run's folder. Nodes in a cloud
+    TASK is a JSON file that pyveg wrote, or the address of one in a container of Azure. A failed
+    task leaves its file under _pyveg/failed/ in the run's folder. Nodes in a cloud
     run all their tasks by this command.
 
     Exit code 0: succeeded or skipped; 1: failed; 2: the file is wrong.
     """
+    file = one_of(TASK=task, config_file=config_file)
+    if file is None:
+        raise click.UsageError("name the file of a task, such as one in _pyveg/failed/ of a run")
     with plain_errors(debug=debug):
-        tasks, store = _read(config_file)
+        tasks, store = _read(file)
         from pyveg.core.execute import run_task
 
         again = len(tasks) > 1  # a node may begin its tasks anew: another was taken away
         results = []
-        for task in tasks:
-            done = _done(task, store) if again else None
-            result = done or run_task(task, store, partial(_epoch, config_file, task.id))
+        for one in tasks:
+            done = _done(one, store) if again else None
+            result = done or run_task(one, store, partial(_epoch, file, one.id))
             _tell(result, debug=debug)
             results.append(result)
         bad = any(result.state in _BAD for result in results)

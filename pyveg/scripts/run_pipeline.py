@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pyveg.scripts.edge import (
+    CONTEXT,
     debug_option,
     ended_in_order,
     plain_errors,
@@ -16,17 +17,17 @@ from pyveg.scripts.edge import (
     version_option,
 )
 from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
+from pyveg.scripts.given import configs_for, one_of
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
     from pyveg.jobs.run import OnInterrupt
 
 
-@click.command(cls=TakesOlderOptions, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config_file", help="The config to run, a Python file.")
-@click.option(
-    "--from_cache", help="Folder, URL or container of a run to finish; needs no --config_file."
-)
+@click.command(cls=TakesOlderOptions, context_settings=CONTEXT)
+@click.argument("config", required=False, metavar="[CONFIG]", shell_complete=configs_for)
+@click.option("--config_file", help="The same as CONFIG.")
+@click.option("--from_cache", help="Folder, URL or container of a run to finish; needs no CONFIG.")
 @click.option("--output_location", help="Where to write to, instead of the config's.")
 @click.option("--runner", help="processes, threads, serial ..., instead of the config's.")
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks that may run at once.")
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
+    config: str | None,
     config_file: str | None,
     from_cache: str | None,
     output_location: str | None,
@@ -54,6 +56,8 @@ def main(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Run a pipeline: fetch imagery and weather, measure each date, join the results.
 
+    CONFIG is a Python file, or the name of a config that comes with pyveg, such as demo.
+
     Everything is written to a new folder (or container) named after the config's output_location
     and the time. A run that was interrupted is finished with --from_cache FOLDER; what is done
     already is not done again.
@@ -61,8 +65,9 @@ def main(  # noqa: PLR0917 - click passes options by name
     Exit code 0: all fine; 1: some tasks failed; 2: the config or command line is wrong;
     130: interrupted.
     """
-    if config_file is None and from_cache is None:
-        raise click.UsageError("give --config_file FILE, or --from_cache FOLDER")
+    chosen = one_of(CONFIG=config, config_file=config_file)
+    if chosen is None and from_cache is None:
+        raise click.UsageError("name a config, such as demo, or a run: --from_cache FOLDER")
     if project is not None:
         os.environ["EE_PROJECT"] = project  # so that worker processes have it too
     with plain_errors(debug=debug), ended_in_order():
@@ -72,7 +77,7 @@ def main(  # noqa: PLR0917 - click passes options by name
 
         use_file(azure_config)
         prepared = prepare(
-            config_file,
+            chosen,
             from_cache=from_cache,
             output_location=output_location,
             runner=runner,

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.scripts.edge import (
+    CONTEXT,
     azure_config_option,
     debug_option,
     plain_errors,
     version_option,
     whether_heard_or_not,
 )
+from pyveg.scripts.given import files_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +29,8 @@ _TASKS_SHOWN = 3
 """Tasks of a node that are named."""
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("where", nargs=-1, metavar="[RUN|LOCATION]...")
+@click.command(context_settings=CONTEXT)
+@click.argument("where", nargs=-1, metavar="[RUN|LOCATION]...", shell_complete=files_for)
 @click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 @azure_config_option
 @debug_option
