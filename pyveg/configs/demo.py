@@ -1,6 +1,9 @@
-"""The built-in simulated place: 36 months of imagery and weather, no account, no download.
+"""The built-in simulated place: ten years that slowly dry up. No account, no download.
 
 pyveg_run_pipeline --config_file pyveg/configs/demo.py
+
+Beside it lie the same place with other fates: demo_stable, demo_collapsing, demo_cleared and
+demo_new_sensor.
 """
 
 from pyveg.configs.collections import data_collections
@@ -9,8 +12,8 @@ name = "demo"
 output_location = "demo"
 
 coordinates = (27.95, 11.57)
-region_size = 0.024
-date_range = ["2016-01-01", "2019-01-01"]
+region_size = 0.0138  # 3 x 3 chips
+date_range = ["2016-01-01", "2026-01-01"]
 
 collections_to_use = ["SimulatedSentinel2", "SimulatedWeather"]
 modules_to_use = {
@@ -24,6 +27,8 @@ modules_to_use = {
     "combine": ["VegAndWeatherJsonCombiner"],
 }
 
-# Every year brings 0.15 mm of rain per day less: the labyrinth of plants breaks into spots.
-_drought = {"decline": 0.15, "decline_from": "2016-01-01"}
+# From 2018 on every year has 18 mm of rain less, and the labyrinth of plants thins out.
+_drought = {"decline": 0.05, "decline_from": "2018-01-01"}
 special_config = {"SimulatedSentinel2": _drought, "SimulatedWeather": _drought}
+
+analysis = True  # tests, figures and a report at the end

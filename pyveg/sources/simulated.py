@@ -2,7 +2,8 @@
 
 It needs no account and no network, and its truth is known. Daily rain drives the vegetation model
 of `pyveg.kernels.patterns` on square cells over the place; biomass becomes reflectance; clouds
-and the noise of the sensor come on top; weather rasters tell the same rain.
+and the noise of the sensor come on top; weather rasters tell the same rain. Plants may be cut once,
+and another sensor may take the images from some day on.
 
 Everything depends on the place, the settings and the date alone: the history begins at a fixed
 epoch, and every draw of random numbers has its own generator, made from what it is for. So dates
@@ -74,7 +75,18 @@ class SimulatedSettings:
     rainfall_noise: float = setting(
         0.1, doc="spread of the rain of single months, as a share of their mean", low=0, high=2
     )
+    clearing: date = setting(date(2016, 1, 1), doc="day on which plants are cut")
+    clearing_share: float = setting(
+        0.0, doc="share of the plants that is cut on that day, everywhere", low=0, high=1
+    )
     noise: float = setting(0.005, doc="noise of the sensor, reflectance", low=0, high=1)
+    sensor_from: date = setting(date(2016, 1, 1), doc="first day of another sensor")
+    sensor_gain: float = setting(
+        0.0,
+        doc="spread of that sensor's gain from scene to scene, in each band by itself, as a share",
+        low=0,
+        high=1,
+    )
     cloud_cover: float = setting(0.1, doc="mean share of cloud in a scene", low=0, high=1)
     gap_fraction: float = setting(0.0, doc="share of periods without an image", low=0, high=1)
     temperature: float = setting(301.0, doc="mean air temperature, K", low=150, high=350)
@@ -102,6 +114,8 @@ def world_of(place: Place, settings: SimulatedSettings) -> World:
         settings.spin_up,
         float(settings.cell_size),
         settings.epoch.toordinal(),
+        settings.clearing.toordinal() if settings.clearing_share else 0,
+        float(settings.clearing_share),
     )
 
 
@@ -245,13 +259,20 @@ class SimulatedSource:
         for name, band in wanted.items():
             if band in SOIL:
                 clear = SOIL[band] + (GREEN[band] - SOIL[band]) * hidden
-                values = np.where(clouds, CLOUD, clear)
+                values = np.where(clouds, CLOUD, clear) * self._gain(world, middle, band)
                 # A generator per band: one more band must not change the noise of the others.
                 noise = world.rng("sensor", str(middle), band).standard_normal(grid.shape)
                 # 0 means no data, so the darkest pixel that is seen is 1.
                 counts = np.clip(np.rint(1e4 * (values + self.settings.noise * noise)), 1, 65535)
                 bands[name] = np.where(masked, 0, counts).astype(np.uint16)
         return bands
+
+    def _gain(self, world: World, day: date, band: str) -> float:
+        """What the sensor of that day multiplies a band of a scene with."""
+        if day < self.settings.sensor_from or not self.settings.sensor_gain:
+            return 1.0
+        chance = world.rng("gain", str(day), band).standard_normal()
+        return max(0.0, 1.0 + self.settings.sensor_gain * float(chance))
 
     def _clouds(self, request: Request, world: World, grid: Grid) -> NDArray[np.bool_]:
         """Pixels under cloud, unless there is no image or too cloudy a one."""

@@ -54,6 +54,8 @@ class World:
     spin_up: int
     cell_size: float
     epoch: int
+    clearing: int = 0
+    clearing_share: float = 0.0
 
     def rng(self, *purpose: object) -> np.random.Generator:
         """Random numbers for one purpose, always the same."""
@@ -153,7 +155,7 @@ class StateCache:
     def _reach(self, world: World, day: int) -> patterns.State:
         nearest = self._nearest(world, day)
         if nearest is None:
-            now, state = world.epoch, _spun_up(world)
+            now, state = world.epoch, _cleared(world, world.epoch, _spun_up(world))
             self._keep(world, now, state)
         else:
             now, state = nearest
@@ -161,8 +163,11 @@ class StateCache:
         while now < day:
             # Checkpoints lie at fixed days after the epoch, whatever dates are asked for.
             until = min(day, now + CHECKPOINT - (now - world.epoch) % CHECKPOINT)
+            if now < world.clearing:
+                until = min(until, world.clearing)
             state = patterns.step(state, world.rain(now, until), parameters, until - now)
             now = until
+            state = _cleared(world, now, state)
             self._keep(world, now, state)
         return state
 
@@ -203,6 +208,13 @@ def _spun_up(world: World) -> patterns.State:
     state = patterns.initial_state(plants, world.rainfall, parameters)
     rain = world.usual_rain(world.epoch - world.spin_up, world.epoch)
     return patterns.step(state, rain, parameters, world.spin_up)
+
+
+def _cleared(world: World, day: int, state: patterns.State) -> patterns.State:
+    """The state in which a day begins: on that of the clearing, with less plants."""
+    if day != world.clearing:
+        return state
+    return state._replace(plants=state.plants * (1 - world.clearing_share))
 
 
 STATES = StateCache()

@@ -28,12 +28,19 @@ CHOSEN = {"surrogates": 199, "seed": 7}
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three years of the simulated place, analysed at the end of the run."""
+    """Three years of the simulated place, in which it loses its plants, analysed at the end."""
     folder = tmp_path_factory.mktemp("demo")
     demo_config = Path(__file__).parents[2] / "pyveg" / "configs" / "demo.py"
     text = demo_config.read_text(encoding="utf-8")
     config = folder / "demo.py"
-    config.write_text(text.replace("0.024", "0.012") + f"\nanalysis = {CHOSEN}\n")
+    torn = {"decline": 0.15, "decline_from": "2016-01-01"}
+    more = [
+        'date_range = ["2016-01-01", "2019-01-01"]',
+        "region_size = 0.012",
+        f'special_config = {{"SimulatedSentinel2": {torn}, "SimulatedWeather": {torn}}}',
+        f"analysis = {CHOSEN}",
+    ]
+    config.write_text("\n".join([text, *more]))
     found = _call(run_command, "--config_file", config, "--output_location", folder / "demo")
     assert found.exit_code == 0, found.output
     assert "analysis of SimulatedSentinel2: indicators (1/8)" in found.output

@@ -120,6 +120,7 @@ def test_a_run_that_executes_nothing_of_its_own_needs_no_trust(
         "modules_to_use": {"SimulatedWeather": ["WeatherDownloader", "WeatherImageToJSON"]},
         "special_config": {},
         "runner": "serial",
+        "analysis": False,
     }
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "own"))
     assert run_it(load_pipeline(DEMO, **few), at=tmp_path / "run").exit_code == 0

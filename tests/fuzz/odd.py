@@ -63,7 +63,8 @@ _MAKERS: list[Any] = [
 
 def _base() -> dict[str, Any]:
     names = {name: part for name, part in vars(demo).items() if not name.startswith("_")}
-    return {**names, "date_range": ["2016-01-01", "2016-04-01"], "region_size": 0.024}
+    few = {"date_range": ["2016-01-01", "2016-04-01"], "region_size": 0.024, "analysis": False}
+    return {**names, **few}
 
 
 def small_config() -> dict[str, Any]:

@@ -362,6 +362,39 @@ def test_whole_numbers_are_the_same_place() -> None:
     np.testing.assert_array_equal(one, other)
 
 
+def test_plants_are_cut_on_one_day() -> None:
+    """Before it nothing differs; on that day the share is gone, whatever dates are asked for."""
+    cut = {"spin_up": 300, "clearing": date(2016, 3, 16), "clearing_share": 0.75}
+    march, april = ask(month(2016, 3)), ask(month(2016, 4))
+    usual, cleared = source(StateCache(), spin_up=300), source(StateCache(), **cut)
+    np.testing.assert_array_equal(
+        cleared.truth(ask(month(2016, 2))), usual.truth(ask(month(2016, 2)))
+    )
+    np.testing.assert_allclose(cleared.truth(march), 0.25 * usual.truth(march))
+    again = source(StateCache(), **cut)  # asked for the later date first
+    np.testing.assert_array_equal(again.truth(april), cleared.truth(april))
+    np.testing.assert_array_equal(again.truth(march), cleared.truth(march))
+    assert 0 < cleared.truth(april).mean() < usual.truth(april).mean()
+
+
+def test_the_landscape_can_be_cut_on_its_first_day() -> None:
+    january = replace(ask(item_of(DateRange(date(2015, 1, 1), date(2015, 1, 2)))))
+    given = {"spin_up": 300, "clearing": date(2015, 1, 1), "clearing_share": 1.0}
+    assert not source(**given).truth(january).any()
+
+
+def test_another_sensor_makes_scenes_too_bright_or_too_dark() -> None:
+    other = {**CLEAR, "sensor_from": date(2016, 3, 1), "sensor_gain": 0.1}
+    before, after = ask(month(2016, 2)), ask(month(2016, 3))
+    for request, differs in ((before, False), (after, True)):
+        usual, found = (arrays(source(**one).fetch(request)) for one in (CLEAR, other))
+        ratios = {band: float((found[band] / usual[band]).mean()) for band in SPECTRUM}
+        assert (len({round(one, 3) for one in ratios.values()}) == 4) == differs
+        for band, ratio in ratios.items():
+            np.testing.assert_allclose(found[band], ratio * usual[band], atol=2)
+        assert all((0.6 < ratio < 1.4) and (ratio != 1) == differs for ratio in ratios.values())
+
+
 def test_the_fingerprint_tells_settings_apart() -> None:
     request = ask(month(2016, 3))
     prints = {source(**given).fingerprint(request) for given in ({}, {"seed": 1}, {"noise": 0.1})}
