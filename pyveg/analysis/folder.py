@@ -44,13 +44,14 @@ from pyveg.core.values import read_json
 from pyveg.earth.lattice import Lattice
 from pyveg.earth.metrics import Metric, installed, metrics_for
 from pyveg.earth.periods import Cadence
+from pyveg.runs import outputs
 from pyveg.runs.run import folders_with
 
-FOLDER = "analysis"
+FOLDER = outputs.ANALYSES
 COLUMNS = "columns.csv"
 """What the columns of all tables of a folder mean, with their units."""
 RECORD = "analysis.json"
-REPORT = "report.html"
+REPORT = outputs.REPORT
 FORMAT = 1
 _AGAIN = "make it again with pyveg_gee_analysis"
 

@@ -30,6 +30,10 @@ _TYPES = {
 }
 """The same on every system, whose own tables differ."""
 UNKNOWN_TYPE = "application/octet-stream"
+ANALYSES = "analysis"
+"""Folder of the analyses of a run, each in a folder of its collection."""
+REPORT = "report.html"
+"""The report of an analysis, in the folder of that."""
 PICTURE = "RGB"
 """Kind of the pictures that people know a place by."""
 
@@ -82,14 +86,14 @@ def is_private(key: str) -> bool:
     return key == PRIVATE or key.startswith((f"{PRIVATE}/", "."))
 
 
-def outputs_of(run: Run, folders: Sequence[str] = (), most: int = 1000) -> list[Output]:
+def outputs_of(run: Run, folders: Sequence[str] = (ANALYSES,), most: int = 1000) -> list[Output]:
     """The results of a run: what its combiners wrote, its table of inputs, and some folders.
 
     Parameters
     ----------
     run : Run
     folders : sequence of str
-        Others whose files are results too, such as that of an analysis.
+        Others whose files are results too.
     most : int
         Files that are listed at most.
 

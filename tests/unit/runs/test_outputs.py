@@ -23,7 +23,7 @@ def copied(small_run: Any) -> Run:
 def test_results_are_listed_with_their_lengths_and_types(small_run: Any) -> None:
     run = copied(small_run)
     run.store.write("analysis/a/report.html", b"<p>")
-    found = {one.key: one for one in outputs.outputs_of(run, ("analysis",))}
+    found = {one.key: one for one in outputs.outputs_of(run)}
     assert {one.name for one in found.values()} == {
         "results_summary.json", "series.csv", "series.png", "series_columns.csv", "report.html",
     }  # fmt: skip
@@ -31,7 +31,7 @@ def test_results_are_listed_with_their_lengths_and_types(small_run: Any) -> None
     assert [found[key].type for key in (SUMMARY, "analysis/a/report.html")] == [
         "application/json", "text/html",
     ]  # fmt: skip
-    assert len(outputs.outputs_of(run, ("analysis",), most=2)) == 2
+    assert len(outputs.outputs_of(run, most=2)) == 2
 
 
 def test_the_table_of_inputs_is_a_result_of_jobs_without_a_place(small_run: Any) -> None:
