@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pyveg.core import params, secrets
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.params import setting
+from pyveg.core.reading import read_text
 
 FILE_NAME = "azure_config.py"
 FILE_VARIABLE = "PYVEG_AZURE_CONFIG"
@@ -243,7 +244,7 @@ def _run(path: Path) -> dict[str, Any]:
     """Run the file; errors show no line of it, as that may hold a key."""
     names: dict[str, Any] = {"__file__": str(path), "__name__": "azure_config"}
     try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
+        exec(compile(read_text(path), str(path), "exec"), names)
     except SyntaxError as error:
         raise ConfigError(f"{path}, line {error.lineno}: {error.msg}", _MEND) from None
     except (OSError, UnicodeDecodeError) as error:

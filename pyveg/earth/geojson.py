@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyveg.core.errors import ConfigError
+from pyveg.core.reading import read_text
 
 Position = tuple[float, float]
 """Longitude and latitude, degrees."""
@@ -64,8 +65,7 @@ def read(path: Path) -> Shapes:
         If it cannot be read, or is no such GeoJSON; the message names the file.
     """
     try:
-        # Windows writes a mark at the beginning.
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror or error}", "check its path and permissions"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.reading import read_text
 from pyveg.core.values import read_json
 from pyveg.kernels.patterns import (
     RietkerkParameters,
@@ -218,7 +219,7 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        document = read_json(path.read_text(encoding="utf-8"))
+        document = read_json(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check its path") from error
     except ValueError as error:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.core.errors import DataError
+from pyveg.core.reading import read_whole
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 """What stands between cells -> its name. Spaces are tried where the heading has none of these."""
@@ -132,7 +133,7 @@ Rows = list[tuple[int, list[str]]]
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read: {error.strerror or error}", "check its path and permissions"

@@ -30,6 +30,7 @@ from urllib.parse import quote_from_bytes
 from pyveg.core.errors import ConfigError, DataError
 from pyveg.core.layout import RUN_FILE
 from pyveg.core.ports import Store
+from pyveg.core.reading import read_whole
 from pyveg.core.types import Item
 from pyveg.sources import remote_files
 
@@ -296,7 +297,7 @@ def _look(path: str) -> InputFile:
 def _listed(path: str) -> Iterator[InputFile]:
     """What a list names. Paths in it are relative to its own folder."""
     try:
-        text = _decoded(Path(path).read_bytes())
+        text = _decoded(read_whole(path))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"inputs: the list {path} cannot be read: {getattr(error, 'strerror', '') or error}",

@@ -195,7 +195,8 @@ def _in_file_system(url: str) -> Iterator[tuple[str, int | None, str]]:
         else:
             raise FileNotFoundError(url)
     for name, info in files.items():
-        if info.get("type") != "directory" and not posixpath.basename(name).startswith("."):
+        base = posixpath.basename(name)  # empty for what some tools make for a folder
+        if info.get("type") != "directory" and base and not base.startswith("."):
             yield _url(name, url, fs), info.get("size"), _version(info)
 
 

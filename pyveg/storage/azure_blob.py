@@ -133,9 +133,10 @@ class AzureBlobStore:
         """Length in bytes, or None."""
         blob = self._blob(key)
         try:
-            return int(self._existing(key, blob.get_blob_properties).size)
+            found = self._existing(key, blob.get_blob_properties)
         except KeyMissingError:
             return None
+        return None if _is_folder(found) else int(found.size)
 
     def delete(self, key: str) -> None:
         """Remove a key."""
@@ -158,6 +159,8 @@ class AzureBlobStore:
         """Read a value as a stream, which fetches what is read and may be moved in."""
         blob = self._blob(key)
         properties = self._existing(key, blob.get_blob_properties)
+        if _is_folder(properties):
+            raise KeyMissingError(key, self.url)
         # With the version, so that no stream mixes the bytes of two.
         fetch = Fetch(blob, properties.etag, f"{self.url}/{key}", self._answered)
         # Read ahead: programs read a few bytes at a time, and each request takes a round trip.
@@ -401,10 +404,14 @@ class AzureBlobStore:
 
 
 def _is_value(blob: BlobProperties) -> bool:
-    marks = {name.lower(): text for name, text in (blob.metadata or {}).items()}
-    is_folder = str(marks.get("hdi_isfolder")).lower() == "true"  # tools differ in its letters
     return not (
-        is_folder
+        _is_folder(blob)
         or (blob.name.endswith("/") and not blob.size)  # what other tools make for a folder
         or blob.name.partition("/")[0] in RESERVED
     )
+
+
+def _is_folder(blob: BlobProperties) -> bool:
+    """Whether a blob is a folder, as accounts with a hierarchical namespace have them."""
+    marks = {name.lower(): text for name, text in (blob.metadata or {}).items()}
+    return str(marks.get("hdi_isfolder")).lower() == "true"  # tools differ in its letters

@@ -40,6 +40,9 @@ _ADVICE = {
 _OF_A_STREAM = {*NO_ROOM, errno.EIO, errno.EFBIG}
 """Errors that a write to an open file can end with."""
 
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+"""Lets nobody wait for the other end of a pipe; for files it changes nothing."""
+
 _REPLACE_SECONDS = 2.0 if os.name == "nt" else 0.0
 """How long a file may stay in use by a reader or a virus scanner; Windows refuses to replace it
 until then, other systems never do."""
@@ -130,7 +133,7 @@ class LocalStore:
         path = self._path(key)
         with _explained(path):
             try:
-                return open(path, "rb", buffering)  # noqa: PTH123 - see __init__
+                return open(path, "rb", buffering, opener=_opened)
             except _NOTHING_THERE:
                 raise KeyMissingError(key, self.url) from None
             except PermissionError:  # what Windows says to opening a folder
@@ -210,6 +213,15 @@ def _create(partial: str, buffering: int) -> IO[bytes]:
     except FileNotFoundError:
         Path(partial).parent.mkdir(parents=True, exist_ok=True)
         return Path(partial).open("xb", buffering)
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a file for reading; what is none, such as a pipe or a device, is not there."""
+    file = os.open(path, flags | _AT_ONCE)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise FileNotFoundError(errno.ENOENT, "it is no file", path)
 
 
 def _publish(partial: str, target: str) -> None:

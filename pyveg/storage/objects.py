@@ -115,7 +115,10 @@ class Objects:
                 return []
         start = f"{self._root}/"
         keys = [name.removeprefix(start) for name in names if name.startswith(start)]
-        return [key for key in keys if key.partition("/")[0] not in RESERVED]
+        # A name that ends with a slash is what some tools put into a bucket for a folder.
+        return [
+            key for key in keys if key.partition("/")[0] not in RESERVED and not key.endswith("/")
+        ]
 
     @contextmanager
     def open_read(self, key: str) -> Iterator[IO[bytes]]:

@@ -113,6 +113,9 @@ def test_folders_of_an_account_are_no_values(store: AzureBlobStore, tmp_path: Pa
     assert list(store.list()) == [blob.key for blob in store.inventory()] == keys
     assert list(store.list("app")) == ["app/deep/empty.txt", "app/main.py"]
     assert list(store.list("notes/")) == ["notes/a"]
+    assert (store.size("app"), store.size("empty"), store.size("other")) == (None, 0, 1)
+    with pytest.raises(KeyMissingError), store.open_read("app"):
+        pass
     download_folder(store, store.inventory(), tmp_path)
     _whole(store, tmp_path)
 

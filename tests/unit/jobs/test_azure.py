@@ -167,3 +167,9 @@ def test_a_login_is_used_where_there_is_no_key_and_over_https_only() -> None:
         Access().credential("http://127.0.0.1:10000/devstoreaccount1")
     with pytest.raises(ConfigError, match="write https"):
         check_account_url("http://mine.blob.core.windows.net")
+
+
+def test_a_mark_of_windows_before_it_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "azure_config.py"
+    path.write_bytes(b"\xef\xbb\xbfstorage_account_name = 'mine'\r\n")
+    assert azure_config.load(path).storage_account_name == "mine"

@@ -15,6 +15,7 @@ from pyveg.core.errors import ConfigError, DataError
 from pyveg.core.layout import LONGEST_PART, item_folder
 from pyveg.core.types import Item
 from pyveg.sources.files import FileInputs
+from pyveg.storage.remote import FsspecStore
 
 
 @pytest.fixture
@@ -104,6 +105,22 @@ def test_what_is_no_file_is_named_as_what_it_is(desk: Path) -> None:
                 inputs.path(item)
         else:
             assert inputs.path(item)
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_as_a_list_is_read_by_nobody(device: str) -> None:
+    with pytest.raises(ConfigError, match="it is a device"):
+        FileInputs([f"@{device}"]).items()
+
+
+def test_a_list_may_be_a_pipe(desk: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, f"{desk}/data/a.csv\n".encode())
+    os.close(writer)
+    try:
+        assert [item.name for item in FileInputs([f"@/dev/fd/{reader}"]).items()]
+    finally:
+        os.close(reader)
 
 
 def test_a_file_that_changes_while_it_is_read_fails_by_name(desk: Path) -> None:
@@ -312,3 +329,11 @@ def test_a_path_of_a_service_as_a_url(url: str, stripped: str, name: str, whole:
 
     fs = SimpleNamespace(_strip_protocol=lambda _: stripped)
     assert _url(name, url, fs) == whole
+
+
+def test_what_tools_make_for_a_folder_is_no_input(memory: Any) -> None:
+    memory.store["/box/in/notes/"] = memory.store["/box/in/a.csv"]
+    names = [item.name for item in FileInputs(["memory://box/in"]).items()]
+    assert names == ["a.csv", "b.csv", "deep/c.csv"]
+    assert list(FsspecStore("memory://box/in").list()) == names
+    del memory.store["/box/in/notes/"]  # which its own `rm` does not find

@@ -19,7 +19,13 @@ from typing import Any
 
 import pytest
 
-from pyveg.core.errors import RunLockedError, StoreError, StoreFullError, StoreGoneError
+from pyveg.core.errors import (
+    KeyMissingError,
+    RunLockedError,
+    StoreError,
+    StoreFullError,
+    StoreGoneError,
+)
 from pyveg.core.fencing import FencedStore
 from pyveg.storage import local, process_marks
 from pyveg.storage.local import LocalStore
@@ -327,3 +333,17 @@ def test_a_full_quota_is_no_fault_of_an_item(
             assert caught.value.shared
             said.add(str(caught.value))
         assert len(said) == 1  # so that the Tasks of a run tell it once
+
+
+def test_a_pipe_or_device_in_the_place_of_a_value_is_none(tmp_path: Path) -> None:
+    """Nobody waits for its other end, or reads what has none."""
+    store = LocalStore(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    assert list(store.list()) == []
+    for key in ("pipe", "device"):
+        assert store.size(key) is None
+        with pytest.raises(KeyMissingError):
+            store.read(key)
+        with pytest.raises(KeyMissingError), store.open_read(key):
+            pass
