@@ -61,6 +61,8 @@ class Coordinator:
     prepare : callable
         Told of Tasks before they go to their engine; gives the ids of those that cannot be done,
         and why.
+    recheck : callable
+        Told of each Task that succeeded; gives the reason why it has failed after all, or nothing.
     fresh : bool
         Whether the Store is known to hold no manifests yet, so that none need be looked for.
     on_interrupt : {"cancel", "detach"}
@@ -78,11 +80,13 @@ class Coordinator:
         notify: Callable[[Event], None],
         *,
         prepare: Callable[[Sequence[Task]], Mapping[str, str]] = lambda tasks: {},  # noqa: ARG005
+        recheck: Callable[[Task], str] = lambda task: "",  # noqa: ARG005
         fresh: bool = False,
         on_interrupt: StopHow = "cancel",
         lock: Lock | None = None,
     ) -> None:
         self._prepare = prepare
+        self._recheck = recheck
         self._fresh = fresh
         self._on_interrupt: StopHow = on_interrupt
         self._lock = lock
@@ -198,8 +202,15 @@ class Coordinator:
             raise message
         elif message.task_id not in self.results:
             self._check_ours(message)
-            self._release(self._end(message))
-            self._give_up_alike(message)
+            result = self._rechecked(message)
+            self._release(self._end(result))
+            self._give_up_alike(result)
+
+    def _rechecked(self, result: TaskResult) -> TaskResult:
+        if result.state is not State.SUCCEEDED:
+            return result
+        reason = self._recheck(self._graph[result.task_id])
+        return replace(result, state=State.FAILED, reason=reason) if reason else result
 
     def _check_ours(self, result: TaskResult) -> None:
         """What went wrong may be the work of a process that has taken over, and is its matter.

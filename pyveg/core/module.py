@@ -215,6 +215,20 @@ class Module(ABC, Generic[S]):
         del shipment
         return {}
 
+    def recheck(self, shipment: Shipment[S]) -> Mapping[str, str]:
+        """Look once more at what Tasks that succeeded elsewhere were made of.
+
+        It is called in the process that started the run, for each such Task when it ends, and
+        should take no longer than a look at a file.
+
+        Returns
+        -------
+        mapping of str to str
+            Name of an Item whose result does not count -> why.
+        """
+        del shipment
+        return {}
+
     def tidy(self, shipment: Shipment[S]) -> None:
         """Remove what was sent, at the end of a run, but for the Items that are yet to be done."""
         del shipment

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pyveg.core import registry
+from pyveg.core import manifest, registry
 from pyveg.core.errors import StoreError
 from pyveg.core.events import EngineStatus, Event
+from pyveg.core.layout import manifest_key
 from pyveg.core.module import Module, Shipment, settings_of
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Step, Task, TaskGraph, TaskResult
@@ -51,6 +52,22 @@ class Dispatch:
                 task.id: reasons[task.item.name] for task in members if task.item.name in reasons
             }
         return refused
+
+    def recheck(self, task: Task) -> str:
+        """Why a Task that succeeded elsewhere does not count; empty where it does.
+
+        What it has written is removed then, its manifest first, as of a Task that failed.
+        """
+        if not is_far(task.step, self._store, self._far_modes):
+            return ""
+        ((module, members),) = _by_module([task])
+        reason = module.recheck(self._shipment(task.step, members)).get(task.item.name, "")
+        if reason:
+            known = manifest.read(self._store, task.id)
+            outputs = () if known is None else known.outputs
+            for key in (manifest_key(task.id), *outputs):
+                self._store.delete(key)
+        return reason
 
     def tidy(self, graph: TaskGraph, results: Mapping[str, TaskResult]) -> None:
         """Remove what was sent, unless it will be needed to finish the run."""

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from click.testing import CliRunner, Result
 from pyveg.core import registry
 from pyveg.scripts.run_command import main as command
 from pyveg.scripts.run_pipeline import main as pipeline_command
+from pyveg.testing.azurite import Azurite
 
 RUN_MODES = ["local", "dask", "batch"]
 
@@ -55,6 +57,7 @@ ODD_NAMES = [
     "%41.csv",
     "[ab]*?.csv",
 ]
+TOKEN = "s3cr3t-t0ken-of-the-environment"
 BROKEN = "file 007.csv"
 FILES = 20
 """Each is a process of Python."""
@@ -118,9 +121,14 @@ def _outputs(store: Any) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("run_mode", RUN_MODES)
-def test_many_files(desk: Path, run_mode: str, make_cloud: Callable[..., Any]) -> None:
+def test_many_files(
+    desk: Path, run_mode: str, make_cloud: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All but one are done, which is named; after it is mended, one task does the rest."""
     cloud = make_cloud() if run_mode == "batch" else None
+    monkeypatch.setenv("SOME_SERVICE_TOKEN", TOKEN)
+    (desk / "my_app/.env").write_text("TOKEN=of-a-file-of-secrets")
+    (desk / "my_app/notes.txt").write_text(f"my token is {TOKEN}")
     more = ["--run_mode", run_mode, "--items_per_task", "5"]
     broken = desk / "data" / BROKEN
     good = broken.read_text()
@@ -153,8 +161,25 @@ def test_many_files(desk: Path, run_mode: str, make_cloud: Callable[..., Any]) -
     assert done.items() <= _versions(store).items()
     assert not list(store.list("_pyveg/failed/"))
     assert not list(desk.rglob("hacked"))
+    _no_secret(store, first.output + again.output, cloud)
     if cloud is not None:
         _nothing_left(cloud, store)
+
+
+def _no_secret(store: Any, output: str, cloud: Any) -> None:
+    """Neither in what the run has written, packed or said, nor in what its nodes have."""
+    texts = {key: store.read(key) for key in store.list()}
+    texts["the terminal"] = output.encode()
+    if cloud is not None:
+        found = [path for path in cloud.node_folders.rglob("*") if path.is_file()]
+        texts |= {str(path): path.read_bytes() for path in found if path.stat().st_size < 10**7}
+    for key, data in list(texts.items()):
+        if key.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                texts |= {f"{key}/{name}": archive.read(name) for name in archive.namelist()}
+    secrets = [TOKEN, "of-a-file-of-secrets", Azurite.key, *([cloud.batch.key] if cloud else [])]
+    assert len(texts) > 2 * FILES
+    assert [(s, key) for s in secrets for key, data in texts.items() if s.encode() in data] == []
 
 
 def _versions(store: Any) -> dict[str, bytes]:

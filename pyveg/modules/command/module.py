@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pyveg.core import bulk, module, registry
-from pyveg.core.errors import CommandError, RunError
+from pyveg.core.errors import CommandError, DataError, RunError
 from pyveg.core.layout import item_folder, meeting_point
 from pyveg.core.module import Job, Planning, Shipment
 from pyveg.core.ports import Inputs
@@ -78,6 +78,16 @@ class CommandModule(module.Module[CommandSettings]):
         folder = sending.folder_of(shipment.scope)
         return sending.send(_inputs(), shipment.items, store, folder, shipment.tell)
 
+    def recheck(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
+        """Inputs of this machine that have changed since; nodes see their copies alone."""
+        changed = {}
+        for item in shipment.items:
+            try:
+                _check_unchanged(item)
+            except DataError as error:
+                changed[item.name] = str(error)
+        return changed
+
     def tidy(self, shipment: Shipment[CommandSettings]) -> None:
         """Remove inputs that were sent, those of earlier versions too."""
         if shipment.far:
@@ -99,7 +109,7 @@ class CommandModule(module.Module[CommandSettings]):
             values = _values(job, work, application)
             python = self._environment(job, application)
             ended = self._try(job, work, application, values, python)
-            _check_unchanged(job)
+            _check_unchanged(job.item)
             made = _check(ended, job, work)
             # Also after a failure, of which stdout and stderr are the first thing to read.
             _keep(job, work, made)
@@ -206,11 +216,11 @@ def _application(job: Job[CommandSettings]) -> Path | None:
     return app.unpacked(job.store, digest) if digest else None
 
 
-def _check_unchanged(job: Job[CommandSettings]) -> None:
+def _check_unchanged(item: Item) -> None:
     """Fail where an input of this machine has changed while its program ran; `DataError`."""
-    where = job.item.details["input"]
+    where = item.details["input"]
     if "://" not in where and Path(where).exists():  # else it came by the Store
-        _inputs().path(job.item)
+        _inputs().path(item)
 
 
 def _values(job: Job[CommandSettings], work: Path, application: Path | None) -> dict[str, str]:

@@ -75,7 +75,7 @@ def send(
 def _send(inputs: Inputs, item: Item, store: Store, folder: str) -> str:
     try:
         with inputs.open(item) as source, store.open_write(key_of(folder, item)) as target:
-            _copy(source, target)
+            _check_length(item, _copy(source, target))
     except (DataError, ServiceError) as error:
         return str(error)
     return ""
@@ -120,14 +120,13 @@ def fetch(
         if link and path is not None and _linked(target, path):
             return target
         with inputs.open(item) as source, target.open("wb") as copy:
-            _copy(source, copy)
-        _check_length(item, target)
+            _check_length(item, _copy(source, copy))
     return target
 
 
-def _check_length(item: Item, copy: Path) -> None:
+def _check_length(item: Item, now: int) -> None:
     """Where a file is elsewhere its length tells that it is another one than was planned."""
-    planned, now = item.details["size"], copy.stat().st_size
+    planned = item.details["size"]
     if planned is not None and planned != now:
         raise DataError(
             f"the input {item.details['input']} has changed since the run was planned: it had "
@@ -145,9 +144,13 @@ def _linked(target: Path, path: Path) -> bool:
     return True
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+def _copy(source: IO[bytes], target: IO[bytes]) -> int:
+    """Copy a stream; gives its length."""
+    length = 0
     while data := _next(source):
         target.write(data)
+        length += len(data)
+    return length
 
 
 def _next(source: IO[bytes]) -> bytes:

@@ -18,10 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyveg.core import manifest
+from pyveg.core.coordinator import Coordinator
 from pyveg.core.errors import ConfigError, RunError, StoreError
 from pyveg.core.execute import run_task
 from pyveg.core.layout import item_folder
 from pyveg.core.pipeline import Pipeline
+from pyveg.core.ports import Runner
 from pyveg.core.tasks import State, Task, TaskGraph
 from pyveg.core.types import Item
 from pyveg.jobs.dispatch import Dispatch, is_far
@@ -369,6 +371,41 @@ def test_inputs_for_other_machines_go_by_the_store(make_pipeline: Any, tmp_path:
     assert failed.item.name == "05.csv"
     dispatch.tidy(TaskGraph(tasks), results)
     assert not list(store.list("_pyveg/inputs/"))
+
+
+def test_an_input_that_changes_while_nodes_have_its_copy_fails_by_name(
+    make_pipeline: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "data/second.csv").write_text("2")
+    (tmp_path / "data/third.csv").write_text("3")
+    graph = make_pipeline(run_mode="batch").plan().graph
+    store = MemoryStore()
+    dispatch = Dispatch(store, {}, [].append, ["batch"])
+
+    class Elsewhere(Runner):
+        """Its Tasks see copies alone, as on another machine."""
+
+        def submit(self, tasks: Any) -> None:
+            data = tmp_path / "data"
+            moved = data.rename(tmp_path / "away")
+            ended = [run_task(task, store) for task in tasks]
+            moved.rename(data)
+            (data / "second.csv").write_text("another")
+            (data / "third.csv").unlink()
+            for result in ended:
+                coordinator.report(result)
+
+    runners = {"batch": Elsewhere.__new__(Elsewhere)}
+    coordinator = Coordinator(
+        graph, store, runners, [].append, prepare=dispatch.prepare, recheck=dispatch.recheck
+    )
+    results = {graph[id_].item.name: one for id_, one in coordinator.run().items()}
+    assert [results[name].state for name in ("a b.csv", "third.csv")] == [State.SUCCEEDED] * 2
+    assert results["second.csv"].state is State.FAILED
+    changed = f"the input {tmp_path}/data/second.csv has changed since the run was planned"
+    assert results["second.csv"].reason.startswith(changed)
+    left = [key for key in store.list() if "second" in key]
+    assert left == []
 
 
 def test_what_is_left_to_do_stays_sent(make_pipeline: Any, tmp_path: Path) -> None:
