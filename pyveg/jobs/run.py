@@ -296,6 +296,7 @@ def _run_tasks(
         runners,
         notify,
         prepare=dispatch.prepare,
+        recheck=dispatch.recheck,
         fresh=prepared.resumed is None,
         on_interrupt=on_interrupt,
         lock=lock,
