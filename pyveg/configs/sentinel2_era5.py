@@ -1,6 +1,6 @@
 """A real place: a year of Sentinel-2 and of weather from Google Earth Engine.
 
-Needs `pip install 'pyveg[earthengine]'`, a sign-in (`earthengine authenticate`) and a Google Cloud
+Needs `pip install '.[earthengine]'`, a sign-in (`earthengine authenticate`) and a Google Cloud
 project that is registered for Earth Engine, in EE_PROJECT or below; see docs/earth_engine.md.
 
 pyveg_run_pipeline --config_file pyveg/configs/sentinel2_era5.py

@@ -124,8 +124,10 @@ class MissingPackageError(ConfigError):
     """A part of pyveg whose package is not installed."""
 
     def __init__(self, part: str, requirement: str) -> None:
+        from pyveg.core.installing import how_to_install  # looks at what is installed
+
         super().__init__(
-            f"{part} needs a package that is not installed", f"pip install '{requirement}'"
+            f"{part} needs a package that is not installed", how_to_install(requirement)
         )
         self._given = (part, requirement)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from pyveg import azure_config
 from pyveg.core import registry
 from pyveg.core.errors import PyvegError
+from pyveg.core.installing import how_to_install
 
 FURTHER_EXTRAS = ("emulator", "geo", "indices")
 """Extras of pyveg that no part needs, and people do."""
@@ -81,7 +82,7 @@ def _installed() -> Iterator[Finding]:
             known = ", ".join(f"{package} {version(package)}" for package in packages)
             yield Finding("installed", Health.WELL, f"{extra}: {known}")
         else:
-            cure = f"pip install 'pyveg[{extra}]'"
+            cure = how_to_install(f"pyveg[{extra}]")
             yield Finding("installed", Health.ABSENT, f"{extra}: not installed", cure)
 
 

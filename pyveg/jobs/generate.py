@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pyveg.core import registry
-from pyveg.core.errors import ConfigError, UnknownNameError
-from pyveg.earth import periods
-from pyveg.earth.types import Place
-from pyveg.jobs.places import GivenPlace
-from pyveg.jobs.regions import check_chip
-from pyveg.modules.download import VegetationDownloader
-from pyveg.sources.collections import data_collections
+from pyveg.core.errors import ConfigError
+from pyveg.jobs.choices import Choices, check, weather_of
 
-WEATHER_OF = {"earth_engine": "ERA5", "stac": "ERA5_OpenMeteo", "simulated": "SimulatedWeather"}
-"""Source of imagery -> the weather that goes with it."""
 VEGETATION = (
     "VegetationDownloader",
     "VegetationImageProcessor",
@@ -32,42 +24,6 @@ ON_NODES = VEGETATION[1:]
 """What is worth a node; imagery is fetched from where the credentials are."""
 TEST_CHIPS = 10
 """Chips of each date in a test."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What somebody wants."""
-
-    collection: str
-    place: GivenPlace
-    start: date
-    end: date
-    """Not included."""
-    time_per_point: str = "1m"
-    run_mode: str = "local"
-    weather: str | None = None
-    """A collection; that of the imagery's source where None, none where empty."""
-    output_location: str = ""
-    """The config's name where empty."""
-    region_size: float = 0.08
-    test: bool = False
-    """A few chips of each date only."""
-    n_threads: int = 1
-
-
-def collections(data_type: str) -> dict[str, Mapping[str, Any]]:
-    """The known collections of a type, ``"vegetation"`` or ``"weather"``."""
-    return {
-        name: record
-        for name, record in data_collections.items()
-        if record["data_type"] == data_type
-    }
-
-
-def run_modes() -> list[str]:
-    """Where the work on dates can be done: here, or by an engine that works elsewhere."""
-    far = [name for name, cls in registry.runner_classes().items() if cls.elsewhere]
-    return ["local", *far]
 
 
 def _location_type(run_mode: str) -> str:
@@ -102,8 +58,8 @@ def config_text(choices: Choices) -> str:
     ConfigError
         If the choices do not go together; the message names the option.
     """
-    _check(choices)
-    weather = _weather(choices)
+    check(choices)
+    weather = weather_of(choices)
     used = [choices.collection, *([weather] if weather else [])]
     modules: dict[str, list[str]] = {choices.collection: list(VEGETATION)}
     if weather:
@@ -128,7 +84,7 @@ def config_text(choices: Choices) -> str:
     lines = [f"{key} = {pretty(value)}\n" for key, value in settings.items()]
     head = (
         f'"""{choices.collection} at {place.latitude} N, {place.longitude} E.\n\n'
-        f'pyveg_run_pipeline --config_file {file_name(choices)}\n"""\n\n'
+        f'pyveg run {file_name(choices)}\n"""\n\n'
         "from pyveg.configs.collections import data_collections\n\n"
     )
     text = head + "".join(lines)
@@ -157,55 +113,19 @@ def save(text: str, path: Path, *, force: bool = False) -> Path:
     """
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already", "replace it with --force")
+    half = path.with_name(f".{path.name}.{os.getpid()}")  # nobody finds half of a config
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}", "name a folder that you may write to"
         ) from error
+    finally:
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
     return path
-
-
-def _check(choices: Choices) -> None:
-    known = collections("vegetation")
-    if choices.collection not in known:
-        raise UnknownNameError("collection", choices.collection, known, "--collection_name")
-    if choices.run_mode not in run_modes():
-        raise UnknownNameError("run mode", choices.run_mode, run_modes(), "--run_mode")
-    place = choices.place
-    if not -90 <= place.latitude <= 90:
-        raise ConfigError(
-            f"--latitude {place.latitude} is not between -90 and 90", "give degrees north"
-        )
-    if not -180 <= place.longitude <= 180:
-        raise ConfigError(
-            f"--longitude {place.longitude} is not between -180 and 180", "give degrees east"
-        )
-    record = known[choices.collection]
-    if getattr(registry.load("source", record["source"]), "lays_grid", False):
-        size = place.region_size or choices.region_size
-        check_chip(
-            Place(place.longitude, place.latitude, size),
-            record.get("scale", VegetationDownloader.Settings.scale),
-            choices.collection,
-        )
-    if choices.start >= choices.end:
-        raise ConfigError(
-            f"--start_date {choices.start} is not before --end_date {choices.end}",
-            "give a later --end_date, which is not included",
-        )
-    periods.parse_step(choices.time_per_point)
-
-
-def _weather(choices: Choices) -> str:
-    if choices.weather is None:
-        source = collections("vegetation")[choices.collection]["source"]
-        name = WEATHER_OF.get(source, "")
-        return name if name in collections("weather") else ""
-    if choices.weather and choices.weather not in collections("weather"):
-        raise UnknownNameError("collection", choices.weather, collections("weather"), "--weather")
-    return choices.weather
 
 
 def _special(choices: Choices) -> dict[str, dict[str, Any]]:

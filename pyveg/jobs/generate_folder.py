@@ -22,7 +22,13 @@ class Written:
 
 
 def write(
-    images: Path, place: GivenPlace | None, folder: Path, *, output_dir: str = "", force: bool
+    images: Path,
+    place: GivenPlace | None,
+    folder: Path,
+    *,
+    output_dir: str = "",
+    force: bool,
+    found: Proposal | None = None,
 ) -> Written:
     """Look at a folder of images and write a config that runs as it is.
 
@@ -37,16 +43,34 @@ def write(
         The output_location of runs; the name of the config where empty.
     force : bool
         Replace a config that is there.
+    found : Proposal, optional
+        What `look` has found there already.
 
     Raises
     ------
     ConfigError
         If the folder cannot be used, or the config is there already.
     """
-    found = propose(images.expanduser().absolute())
-    name = "config_" + (re.sub(r"\W+", "-", images.absolute().name).strip("-") or "images")
-    path = save(_text(found, place, name, output_dir), folder / f"{name}.py", force=force)
-    return Written(path, found.found)
+    found = found or look(images)
+    path = path_of(images, folder)
+    return Written(save(_text(found, place, path.stem, output_dir), path, force=force), found.found)
+
+
+def path_of(images: Path, folder: Path) -> Path:
+    """Where the config of a folder of images goes."""
+    name = re.sub(r"\W+", "-", images.absolute().name).strip("-") or "images"
+    return folder / f"config_{name}.py"
+
+
+def look(images: Path) -> Proposal:
+    """Look at a folder of images.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be used.
+    """
+    return propose(images.expanduser().absolute())
 
 
 def _text(found: Proposal, place: GivenPlace | None, name: str, output_dir: str) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 
 from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
+from pyveg.scripts.given import files_for
 
 
 @click.command(context_settings=CONTEXT)
+@click.argument("where", nargs=-1, metavar="[RUN|LOCATION]...", shell_complete=files_for)
 @click.option(
     "--input_location",
-    required=True,
     multiple=True,
-    help="Folder or URL with analysed runs in it, a run, or a container; may be given repeatedly.",
+    help="Folder or URL with analysed runs in it, a run, or a container; may be given repeatedly, "
+    "and without its option.",
 )
 @click.option("--output_dir", required=True, help="Folder for the tables and figures.")
 @click.option(
@@ -23,6 +25,7 @@ from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_opti
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
+    where: tuple[str, ...],
     input_location: tuple[str, ...],
     output_dir: str,
     alpha: float,
@@ -34,12 +37,15 @@ def main(  # noqa: PLR0917 - click passes options by name
 
     Runs are analysed with pyveg_gee_analysis, or with analysis = True in their config.
     """
+    places = (*where, *input_location)
+    if not places:
+        raise click.UsageError("name analysed runs, or a folder that holds some")
     with plain_errors(debug=debug):
         from pyveg.azure_config import use_file
         from pyveg.jobs import analyses
 
         use_file(azure_config)
-        done = analyses.summarise(input_location, output_dir, alpha=alpha, fdr=fdr)
+        done = analyses.summarise(places, output_dir, alpha=alpha, fdr=fdr)
         columns = ["site", "rain_mm_per_year", *done.sites.means, "verdict", "warnings"]
         click.echo(done.sites.sites[columns].to_string(index=False, na_rep="-"))
         for row in done.sites.shares.to_dict("records"):

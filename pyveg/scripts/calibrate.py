@@ -176,7 +176,7 @@ class _Lines:
 
 def table(summary: pd.DataFrame) -> str:
     """The summary for people: rates in percent with their intervals, and the area of the ROC."""
-    from pyveg.scripts.progress import aligned
+    from pyveg.scripts.tables import aligned
 
     head = ["test", "scenario", "gaps", "tested", "alarms %", "95 %", "by chance", "AUC", "95 %"]
     order = summary.sort_values(["metric", "indicator"], kind="stable")

@@ -102,6 +102,12 @@ def plain_errors(*, debug: bool) -> Iterator[None]:
             raise
         say(f"Error: {error}", err=True)
         sys.exit(EXIT_WRONG)
+    except click.Abort as abort:  # of a question
+        if isinstance(abort.__context__, EOFError):
+            click.echo("\nError: the input ended before all was answered", err=True)
+            sys.exit(EXIT_WRONG)
+        click.echo("\ninterrupted", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(EXIT_INTERRUPTED)

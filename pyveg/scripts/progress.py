@@ -26,6 +26,7 @@ from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State, TaskGraph
 from pyveg.core.texts import shown_lines
 from pyveg.scripts.edge import say
+from pyveg.scripts.tables import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,14 +201,3 @@ def closing_table(report: RunReport) -> str:
         rows.append([row.label, *(str(row.counts[state] or "-") for state in shown)])
         notes.append(row.reasons)
     return aligned(rows, notes)
-
-
-def aligned(rows: list[list[str]], notes: list[tuple[str, ...]] | None = None) -> str:
-    """Rows of text in columns, the first to the left, with lines of notes below each."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join([row[0].ljust(widths[0]), *cells]))
-        lines.extend(f"    {note}" for note in (notes[number] if notes else ()))
-    return "\n".join(lines)

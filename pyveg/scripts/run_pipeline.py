@@ -67,7 +67,10 @@ def main(  # noqa: PLR0917 - click passes options by name
     """
     chosen = one_of(CONFIG=config, config_file=config_file)
     if chosen is None and from_cache is None:
-        raise click.UsageError("name a config, such as demo, or a run: --from_cache FOLDER")
+        raise click.UsageError(
+            "name a config, such as demo (with or without --config_file), or a run to finish: "
+            "--from_cache FOLDER"
+        )
     if project is not None:
         os.environ["EE_PROJECT"] = project  # so that worker processes have it too
     with plain_errors(debug=debug), ended_in_order():

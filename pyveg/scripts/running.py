@@ -33,7 +33,7 @@ def warn(prepared: PreparedRun) -> None:
 
 def print_plan(prepared: PreparedRun) -> None:
     """Print what would be done."""
-    from pyveg.scripts.progress import aligned
+    from pyveg.scripts.tables import aligned
 
     table = prepared.plan.states(prepared.resumed)
     modes = {step.label: step.run_mode for step in prepared.plan.graph.steps}

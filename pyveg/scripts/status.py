@@ -87,7 +87,7 @@ def finishing(run: Run, status: RunStatus) -> str:
 def _table(found: Sequence[RunStatus]) -> str:
     """A line for each run."""
     from pyveg.core.texts import shown
-    from pyveg.scripts.progress import aligned
+    from pyveg.scripts.tables import aligned
 
     rows = [["run", "state", "done", "tasks", "failed", "last sign of life"]]
     for status in found:
@@ -131,7 +131,7 @@ def _state(status: RunStatus) -> str:
 def _progress(status: RunStatus) -> list[str]:
     """How far it is, and what has failed."""
     from pyveg.core.texts import shown
-    from pyveg.scripts.progress import aligned
+    from pyveg.scripts.tables import aligned
 
     told = status.told
     if told is None:

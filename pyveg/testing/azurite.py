@@ -23,6 +23,7 @@ from types import TracebackType
 from filelock import FileLock
 
 from pyveg.caches import cache_folder
+from pyveg.core.installing import how_to_install
 from pyveg.testing.tied_process import TiedProcess
 
 VERSION = "3.35.0"
@@ -169,7 +170,7 @@ def node() -> str:
     packaged = _wheel_folder()
     if packaged and (packaged / name).is_file():
         return str(packaged / name)
-    raise AzuriteError("Azurite needs node: install it, or pip install 'pyveg[emulator]'")
+    raise AzuriteError(f"Azurite needs node: install it, or {how_to_install('pyveg[emulator]')}")
 
 
 def _npm() -> list[str]:
@@ -180,7 +181,7 @@ def _npm() -> list[str]:
     for script in ("lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js"):
         if packaged and (packaged / script).is_file():
             return [node(), str(packaged / script)]
-    raise AzuriteError("Azurite needs npm: install it, or pip install 'pyveg[emulator]'")
+    raise AzuriteError(f"Azurite needs npm: install it, or {how_to_install('pyveg[emulator]')}")
 
 
 def _wheel_folder() -> Path | None:

@@ -247,4 +247,4 @@ def test_without_the_extra_the_pip_line_is_told(
     monkeypatch.setattr(registry, "is_installed", lambda name: name != "azure-storage-blob")
     result = _run("--config_file", str(azure_text))
     assert result.exit_code == 2
-    assert "pip install 'pyveg[azure]'" in result.output
+    assert "pip install '.[azure]'" in result.output

@@ -153,10 +153,10 @@ def _without_package(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     [
         (
             {"special_config": {"NDVICalculator": {"run_mode": "batch"}}},
-            "pip install 'pyveg[azure]'",
+            "pip install '.[azure]'",
         ),
-        ({"special_config": {"NDVICalculator": {"run_mode": "dask"}}}, "pip install 'pyveg[dask]'"),
-        ({"output_location_type": "azure"}, "pip install 'pyveg[azure]'"),
+        ({"special_config": {"NDVICalculator": {"run_mode": "dask"}}}, "pip install '.[dask]'"),
+        ({"output_location_type": "azure"}, "pip install '.[azure]'"),
         ({"output_location_type": "s3"}, "pip install 's3fs'"),
         (
             {
@@ -164,7 +164,7 @@ def _without_package(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
                 "modules_to_use": {"Sentinel2": ["VegetationDownloader"]},
                 "special_config": {},
             },
-            "pip install 'pyveg[earthengine]'",
+            "pip install '.[earthengine]'",
         ),
     ],
 )

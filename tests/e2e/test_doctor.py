@@ -51,8 +51,8 @@ def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "is_installed", lambda name: name not in missing and there(name))
     result = _doctor()
     assert result.exit_code == 0, result.output
-    assert "pip install 'pyveg[earthengine]'" in result.output
-    assert "pip install 'pyveg[azure]'" in result.output
+    assert "pip install '.[earthengine]'" in result.output
+    assert "pip install '.[azure]'" in result.output
     assert "answers" not in result.output
 
 

@@ -256,7 +256,7 @@ def test_what_is_wrong_is_one_sentence(
     monkeypatch.setattr(builtins, "__import__", without)
     result = _export(flat, "geoparquet", out)
     assert result.exit_code == 2
-    assert "pip install 'pyveg[geo]'" in result.output
+    assert "pip install '.[geo]'" in result.output
     assert _export(flat, "geojson", out).exit_code == 0
     with pytest.raises(MissingPackageError, match="rasters as xarray"):
         flat.rasters()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyveg.coordinates import PLACES
 from pyveg.core.errors import ConfigError
 from pyveg.earth.subject import Subject
-from pyveg.jobs.generate import collections
+from pyveg.jobs.choices import collections
 from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.places import from_geojson, from_study, from_table
 from pyveg.scripts.generate_config import main as generate

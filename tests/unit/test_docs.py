@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,10 @@ from click.testing import CliRunner
 
 from pyveg.core import params, registry
 from pyveg.core.module import MOVED
+from pyveg.jobs.choices import FIRST_CHOICE, needs_account
 from pyveg.jobs.resolve import COLLECTION_FIELDS, TopLevel
-from pyveg.scripts import (
-    analysis_summary_data,
-    azure_config,
-    azure_download,
-    calc_EC,
-    calibrate,
-    cancel,
-    create_analysis_report,
-    gee_analysis,
-    gen_pattern,
-    logs,
-    run_command,
-    run_module,
-    run_pipeline,
-    status,
-)
+from pyveg.scripts import commands
+from pyveg.scripts.edge import underscored
 from pyveg.testing.settings_tables import updated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,31 +43,67 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        run_pipeline,
-        run_module,
-        run_command,
-        calc_EC,
-        calibrate,
-        gen_pattern,
-        azure_config,
-        azure_download,
-        gee_analysis,
-        create_analysis_report,
-        analysis_summary_data,
-        status,
-        logs,
-        cancel,
-    ],
-)
-def test_options_in_the_docs_exist(command: object) -> None:
-    """Every option that a page shows behind a command is one that the command has."""
-    name = f"pyveg_{command.__name__.rpartition('.')[2]}"  # type: ignore[attr-defined]
-    help_ = CliRunner().invoke(command.main, ["--help"]).output  # type: ignore[attr-defined]
+def _words() -> list[tuple[str, str, commands.Subcommand]]:
+    """Page, line and subcommand of each command that the docs show, by either of its names."""
+    found = []
     for page in PAGES:
         for line in page.read_text(encoding="utf-8").splitlines():
-            shown = line.partition(name)[2]
-            for option in re.findall(r"(?<![\w-])--\w+", shown):
-                assert option in help_, f"{page.name}: {name} {option}"
+            for one in commands.subcommands():
+                for name in (f"pyveg {one.name}", one.older_name):
+                    matches = re.finditer(rf"\b{re.escape(name)}(?![\w-])", line)
+                    found += [(page.name, line[match.end() :], one) for match in matches]
+    return found
+
+
+def test_options_in_the_docs_exist() -> None:
+    """Every option that a page shows behind a command is one that the command has."""
+    known: dict[str, set[str]] = {}
+    seen = _words()
+    assert {one.name for _, _, one in seen} == {one.name for one in commands.subcommands()}
+    for page, rest, one in seen:
+        if one.name not in known:
+            main = import_module(f"pyveg.scripts.{one.module}").main
+            known[one.name] = set(re.findall(r"--\w+", CliRunner().invoke(main, ["-h"]).output))
+        # Up to the next command or sentence, and to what belongs to a program.
+        shown = re.split(r"\bpyveg[ _]| -- |; |\. ", rest)[0]
+        for option in re.findall(r"(?<![\w-])--[\w-]+", shown):
+            assert f"--{underscored(option[2:])}" in known[one.name], f"{page}: {one.name} {option}"
+
+
+def test_commands_in_the_docs_exist() -> None:
+    """What stands behind ``pyveg`` in code is a subcommand."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        code = [
+            *re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M),
+            *re.findall("`[^`\n]+`", text),
+        ]
+        for name in re.findall(r"(?:^|[`&;] ?|and )pyveg ([a-z][\w-]+)", "\n".join(code), re.M):
+            if (page.name, name) not in NO_COMMANDS:
+                assert commands.find(name) is not None, f"{page.name}: pyveg {name}"
+
+
+NO_COMMANDS = {("commands.md", "statsu")}
+"""Page and word of what stands behind ``pyveg`` to show that it is none."""
+
+
+def test_every_command_is_in_its_table() -> None:
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    for one in commands.subcommands():
+        assert f"| `pyveg {one.name}` | `{one.older_name}` | {one.line} |" in text
+
+
+def test_extras_are_installed_from_the_folder_of_pyveg() -> None:
+    """In pages and in the code alike, for as long as no index has a release."""
+    files = [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "pyveg").rglob("*.py")]
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    assert sum("pip install '.[" in text for text in texts.values()) > 5
+    assert [
+        path.name for path, text in texts.items() if re.search(r"install \W?pyveg\[", text)
+    ] == []
+
+
+def test_the_first_choice_needs_no_account() -> None:
+    """README, its page and what the command proposes are one."""
+    assert f"--collection-name {FIRST_CHOICE} " in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert needs_account(FIRST_CHOICE) == ""

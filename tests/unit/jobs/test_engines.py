@@ -210,7 +210,7 @@ def test_settings_of_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyP
     given = {"dask": {"scheduler": "tcp://host:1"}}
     (note,) = fake_pipeline(engines=given).plan().warnings
     assert "has no effect" in note
-    with pytest.raises(ConfigError, match=r"pip install 'pyveg\[dask\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[dask\]'"):
         fake_pipeline(engines=given, runner="dask").plan()
 
 
