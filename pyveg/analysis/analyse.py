@@ -273,7 +273,7 @@ def analyse_series(
         verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
         changes=changes,
-        statement=make_statement(temporal, changes, found, series.declared),
+        statement=make_statement(temporal, changes, series.declared),
         config=run.config if run else "",
         versions=_versions(),
     )

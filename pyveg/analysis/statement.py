@@ -13,12 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from pyveg.analysis.data.labels import short_label
+from pyveg.analysis.data.labels import told_label
 from pyveg.analysis.states import NOTHING, UNTESTED, states_of, weather_word
 from pyveg.analysis.temporal.changes import WEATHER_UNITS
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import SITE
-from pyveg.analysis.temporal.verdict_power import ENOUGH_POWER, VerdictPower
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 
 TOPICS = ("level", "weather", "break", "memory", "spread")
@@ -40,6 +39,12 @@ class Claim:
     """Columns that tell the row, with their values."""
     rests_on: tuple[str, ...]
     """Columns of that row whose numbers it tells; where it says that there is no test, "reason"."""
+    untested: str = ""
+    """What of the metric could not be tested; empty where it could."""
+    about: str = ""
+    """The metric that could not be tested, as sentences name it."""
+    reason: str = ""
+    """Why it could not."""
 
     def row_of(self, tables: Mapping[str, pd.DataFrame]) -> Mapping[Any, Any]:
         """The row that the claim rests on.
@@ -61,6 +66,48 @@ class Claim:
         return row
 
 
+def sentences(claims: Iterable[Claim]) -> tuple[str, ...]:
+    """What claims say, each reason once: what could not be tested for one reason is one sentence.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the claims; those that could not be tested stand last.
+    """
+    claims = list(claims)
+    told = [one for one in claims if not one.untested]
+    why: dict[str, dict[str, list[str]]] = {}
+    for one in claims:
+        if one.untested:
+            why.setdefault(one.reason, {}).setdefault(one.untested, []).append(one.about)
+    lines = []
+    for reason, what in why.items():
+        parts = [f"{name} of {listed(list(dict.fromkeys(about)))}" for name, about in what.items()]
+        lines.append(f"Not tested: {'; '.join(parts)} ({reason}).")
+    return (*(one.text for one in told), *lines)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _untested(topic: str, what: str, label: str, table: str, row: Mapping[Any, Any]) -> Claim:
+    """A claim that something could not be tested; it rests on the reason in the row."""
+    reason = _clause(row["reason"])
+    where = {name: row[name] for name in ("metric", "chip") if name in row}
+    text = f"Not tested: {what} of {label} ({reason})."
+    return Claim(topic, text, table, where, ("reason",), what, label, reason)
+
+
 @dataclass(frozen=True)
 class Statement:
     """What can be said of a place, each sentence with its row."""
@@ -70,12 +117,12 @@ class Statement:
     @property
     def happened(self) -> tuple[str, ...]:
         """What happened: levels, weather, abrupt changes."""
-        return tuple(one.text for one in self.claims if one.topic in HAPPENED)
+        return sentences(one for one in self.claims if one.topic in HAPPENED)
 
     @property
     def resilience(self) -> tuple[str, ...]:
         """What memory and noise say."""
-        return tuple(one.text for one in self.claims if one.topic not in HAPPENED)
+        return sentences(one for one in self.claims if one.topic not in HAPPENED)
 
     @property
     def text(self) -> str:
@@ -95,7 +142,6 @@ class Statement:
 def make_statement(
     temporal: Temporal,
     changes: pd.DataFrame,
-    power: VerdictPower | None,
     declared: Mapping[str, Metric],
 ) -> Statement:
     """Tell what happened, and then what is known of memory.
@@ -105,20 +151,17 @@ def make_statement(
     temporal : Temporal
     changes : DataFrame
         `pyveg.analysis.temporal.changes.changes_table`.
-    power : VerdictPower or None
     declared : mapping of str to Metric
         What metrics are called.
     """
     names = [*changes["metric"], *temporal.memory["metric"]]
-    labels = {str(name): short_label(declared, str(name)) for name in names}
+    labels = {str(name): told_label(declared, str(name)) for name in names}
     told = _change_claims(changes, labels, temporal.settings.alpha)
-    claims = [*told, *tested_claims(temporal, power, labels)]
+    claims = [*told, *tested_claims(temporal, labels)]
     return Statement(tuple(sorted(claims, key=lambda one: TOPICS.index(one.topic))))
 
 
-def tested_claims(
-    temporal: Temporal, power: VerdictPower | None, labels: Mapping[str, str]
-) -> list[Claim]:
+def tested_claims(temporal: Temporal, labels: Mapping[str, str]) -> list[Claim]:
     """Claims of breaks, memory and noise, which the verdict rests on."""
     claims = []
     states = states_of(temporal)
@@ -131,7 +174,7 @@ def tested_claims(
             continue
         state, label = states[row["metric"]], labels[row["metric"]]
         if state != "abrupt_change":
-            claims += _memory_claims(row, label, state, power)
+            claims += _memory_claims(row, label, state)
             claims += _weather_claims(row, state, temporal.settings.alpha)
             claims += _spread_claims(row, label, temporal.settings.alpha)
     return claims
@@ -144,8 +187,7 @@ def _change_claims(changes: pd.DataFrame, labels: Mapping[str, str], alpha: floa
         where = {"metric": row["metric"]}
         label = labels[row["metric"]]
         if not math.isfinite(row["p"]):
-            text = f"Whether {label} changed could not be tested: {_clause(row['reason'])}."
-            claims.append(Claim(topic, text, "changes", where, ("reason",)))
+            claims.append(_untested(topic, "trends", label, "changes", row))
             continue
         used = ("first", "last", "slope", "p", "q")
         claims.append(Claim(topic, _change_text(row, label, alpha), "changes", where, used))
@@ -160,41 +202,43 @@ def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
     share = ""
     if row["first"] > 0 and row["last"] > 0 and row["metric"] != TEMPERATURE:
         share = f" ({100 * (row['last'] / row['first'] - 1):+.0f} %)"
-    ends = f"from {first} in the first year to {last}{unit} in the last{share}"
+    name = f"{label[0].upper()}{label[1:]}"
     if row["p"] > alpha:
-        return f"{label} went {ends}, no trend beyond chance ({_p(row['p'])}){_in_chips(row)}."
+        ends = f"was {first}{unit} in the first year and {last}{unit} in the last{share}"
+        return f"{name} {ends}: no trend beyond chance ({_p(row['p'])}).{_in_chips(row)}"
+    verb = "rose" if row["slope"] > 0 else "fell"
+    if low[0] != "-" or high[0] == "-":  # the verb tells the direction already
+        low, high = sorted((low.lstrip("-"), high.lstrip("-")), key=float)
     slope = (
-        f"{_number(row['slope'])} per year (95 % confidence interval {low} to {high}, "
+        f"{_number(abs(row['slope']))}{unit} per year (95 % confidence interval {low} to {high}; "
         f"{_both(row['p'], row['q'])})"
     )
-    if row["q"] > alpha:
-        text = f"{label} went {ends}, by {slope}, which may be chance among so many metrics"
-        return f"{text}{_in_chips(row)}."
-    verb = "rose" if row["slope"] > 0 else "fell"
-    return f"{label} {verb} {ends}, by {slope}{_in_chips(row)}."
+    text = f"{name} {verb} from {first}{unit} in the first year to {last}{unit} in the last{share}"
+    doubt = " That may be chance among so many metrics." if row["q"] > alpha else ""
+    return f"{text}, by {slope}.{doubt}{_in_chips(row)}"
 
 
 def _in_chips(row: Mapping[Any, Any]) -> str:
+    """In how many chips there is a trend beyond chance."""
     if pd.isna(row["chips"]) or row["chips"] < 2:
         return ""
     falls, rises = int(row["chips_falling"]), int(row["chips_rising"])
     told = [f"falls in {falls}" if falls else "", f"rises in {rises}" if rises else ""]
-    said = " and ".join(one for one in told if one) or "changes beyond chance in none"
-    return f"; it {said} of {int(row['chips'])} chips"
+    said = " and ".join(one for one in told if one) or "changes in none"
+    return f" It {said} of the {int(row['chips'])} chips."
 
 
 def _break_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
     where = {"metric": row["metric"]}
     if not math.isfinite(row["p"]):
-        text = f"Abrupt changes of {label} could not be looked for: {_clause(row['reason'])}."
-        return [Claim("break", text, "breaks", where, ("reason",))]
+        return [_untested("break", "abrupt changes", label, "breaks", row)]
     if not row["found"]:
-        text = f"{label} shows no abrupt change beyond chance ({_p(row['p'])})."
+        text = f"There is no abrupt change of {label} beyond chance ({_p(row['p'])})."
         return [Claim("break", text, "breaks", where, ("p",))]
     verb = "jumped up" if row["size"] > 0 else "dropped"
     low, high = _same_digits(*sorted((abs(row["size_low"]), abs(row["size_high"]))))
     changed = (
-        f"{label} {verb} abruptly in {pd.Timestamp(row['date']):%B %Y}, by "
+        f"{label[0].upper()}{label[1:]} {verb} abruptly in {pd.Timestamp(row['date']):%B %Y}, by "
         f"{_number(abs(row['size']))} (95 % confidence interval {low} to {high}, "
         f"{_p(row['p'])})."
     )
@@ -206,17 +250,14 @@ def _break_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
     ]
 
 
-def _memory_claims(
-    row: Mapping[Any, Any], label: str, state: str, power: VerdictPower | None
-) -> list[Claim]:
+def _memory_claims(row: Mapping[Any, Any], label: str, state: str) -> list[Claim]:
     where = {"metric": row["metric"], "chip": SITE}
     if state == UNTESTED:
-        text = f"The memory of {label} could not be tested: {_clause(row['reason'])}."
-        return [Claim("memory", text, "memory", where, ("reason",))]
+        return [_untested("memory", "the memory", label, "memory", row)]
     tested = _both(row["p"], row["q"])
     if state in {NOTHING, "spread_grows"}:
         text = f"The memory of {label} does not rise by more than chance ({tested})."
-        return [Claim("memory", f"{text}{_would(power)}", "memory", where, ("p", "q"))]
+        return [Claim("memory", text, "memory", where, ("p", "q"))]
     fit = (
         f"AR(1) from {row['first']:.2f} to {row['last']:.2f} over the record; 95 % confidence "
         f"interval of the change {row['change_low']:+.2f} to {row['change_high']:+.2f}; {tested}"
@@ -228,16 +269,6 @@ def _memory_claims(
     used = ("first", "last", "change_low", "change_high", "p", "q", "variance_tau")
     text = f"The memory of {label} rises ({fit}).{variance}"
     return [Claim("memory", text, "memory", where, used)]
-
-
-def _would(power: VerdictPower | None) -> str:
-    """What a miss means; with the figure."""
-    if power is None:
-        return ""
-    share = f"{power.share} of such records"
-    if power.power >= ENOUGH_POWER:
-        return f" A rise from 0.3 to 0.7 would be found in {share}."
-    return f" A rise from 0.3 to 0.7 would be found in {share} only: this record cannot tell."
 
 
 def _weather_claims(row: Mapping[Any, Any], state: str, alpha: float) -> list[Claim]:

@@ -7,12 +7,13 @@ for by a test of its own, and named where it is found.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pyveg.analysis.data.labels import short_label
-from pyveg.analysis.statement import tested_claims
+from pyveg.analysis.data.labels import told_label
+from pyveg.analysis.statement import listed, tested_claims
 from pyveg.analysis.states import NOTHING, UNTESTED, states_of
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.verdict_power import ENOUGH_POWER, VerdictPower
@@ -89,13 +90,13 @@ def verdict(
     images change no verdict.
     """
     states = states_of(temporal)
-    labels = {name: short_label(declared or installed(), name) for name in states}
+    labels = {name: told_label(declared or installed(), name) for name in states}
     level = level_of(states, power)
     conditions = [*notes, *([power.text] if power is not None else [])]
     return Verdict(
         level,
         _headline(level, states, labels, power),
-        tuple(claim.text for claim in tested_claims(temporal, power, labels)),
+        tuple(claim.text for claim in tested_claims(temporal, labels)),
         tuple(conditions),
     )
 
@@ -117,7 +118,7 @@ def _headline(
 ) -> str:
     """One sentence, or two."""
     named = {
-        state: _and([labels[name] for name, found in states.items() if found == state])
+        state: listed([labels[name] for name, found in states.items() if found == state])
         for state in LEVELS
     }
     if level == "cannot_tell":
@@ -148,12 +149,11 @@ def _cannot(states: Mapping[str, str], power: VerdictPower | None) -> str:
         return "Memory does not rise by more than chance, and what that means was not simulated."
     return (
         "Memory does not rise by more than chance, but this record cannot tell: a rise from 0.3 to "
-        f"0.7 would be found in {power.share} of such records."
+        f"0.7 would be found in {power.share} of such records{_enough(power)}."
     )
 
 
-def _and(names: Sequence[str]) -> str:
-    """Names in a row."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+def _enough(power: VerdictPower) -> str:
+    if not math.isfinite(power.enough_years):
+        return ""
+    return f", and in half of those that are {power.enough_years:g} years long"

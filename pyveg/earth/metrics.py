@@ -29,7 +29,7 @@ PRECIPITATION, TEMPERATURE = "total_precipitation", "mean_2m_air_temperature"
 """Names and units (m per period, K) that weather has in all results, those of the older pyveg."""
 
 
-_OF_INDEX = ("index", "formula")
+_MAY_BE_EMPTY = ("index", "formula", "plain")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Metric:
         Another metric of the same record; where that is zero this one is no measurement.
     index, formula : str
         The vegetation index that it was measured on, and how that is made, where it is not NDVI.
+    plain : str
+        What it tells, in a word that everybody knows, for sentences; empty where the label does.
 
     Examples
     --------
@@ -87,6 +89,7 @@ class Metric:
     void_without: str = ""
     index: str = ""
     formula: str = ""
+    plain: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -146,7 +149,7 @@ class Metric:
             name: value
             for name, value in asdict(self).items()
             if not (isinstance(value, float) and math.isinf(value))
-            and not (name in _OF_INDEX and not value)
+            and not (name in _MAY_BE_EMPTY and not value)
         }
 
     @classmethod

@@ -31,7 +31,8 @@ _8_BIT = "grey levels, 0 to 255"
 
 METRICS = (
     Metric(
-        "ndvi_mean", "1", "mean NDVI of the valid pixels", "NDVI", low=-1, high=1, colour=_GREEN
+        "ndvi_mean", "1", "mean NDVI of the valid pixels", "NDVI", low=-1, high=1, colour=_GREEN,
+        plain="greenness",
     ),
     Metric("cover", "1", "share of vegetation among the valid pixels", "Vegetation cover",
            test="level", low=0, high=1),
@@ -64,6 +65,7 @@ def metrics_of(settings: IndexSettings) -> tuple[Metric, ...]:
             label=metric.label.replace("NDVI", name),
             low=low,
             high=high,
+            plain="",  # not every index tells of green
         )
 
     return (

@@ -229,7 +229,7 @@ def made_analysis(
         verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
         changes=changes,
-        statement=make_statement(temporal, changes, found, series.declared),
+        statement=make_statement(temporal, changes, series.declared),
         config=config,
         versions={"pyveg": "2.0"},
     )

@@ -27,3 +27,22 @@ def short_label(declared: Mapping[str, Metric], name: str) -> str:
     short = whole.split(" (")[0]
     taken = any(other.label == short for other in declared.values())
     return whole if taken else short
+
+
+def told_label(declared: Mapping[str, Metric], name: str) -> str:
+    """A metric within a sentence: in plain words where there are some, and small letters.
+
+    Examples
+    --------
+    >>> ndvi = Metric("ndvi_mean", "1", "mean NDVI", "NDVI", plain="greenness")
+    >>> rain = Metric("rain", "mm", "rain", "Rain")
+    >>> told_label({"ndvi_mean": ndvi, "rain": rain}, "ndvi_mean")
+    'greenness (NDVI)'
+    >>> told_label({"ndvi_mean": ndvi, "rain": rain}, "rain")
+    'rain'
+    """
+    short = short_label(declared, name)
+    if name in declared and short[:1].isupper() and short[1:2].islower():
+        short = f"{short[0].lower()}{short[1:]}"  # no acronym, and no column of the user's
+    plain = metric_of(declared, name).plain
+    return f"{plain} ({short})" if plain else short

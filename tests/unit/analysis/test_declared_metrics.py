@@ -101,7 +101,8 @@ def test_it_is_in_figures_and_report(made: dict[str, Figure], words: str) -> Non
     assert "Indicators of Brightness" in words
     assert "AR(1) of Brightness Rolling windows" in words
     assert "Brightness: 57 of 60 steps have a value (median chip)" in words
-    assert " of brightness " not in words
+    assert "ndvi_mean" not in words  # a column, and no name for people
+    assert "total_precipitation" not in words
 
 
 def test_a_metric_of_the_region_has_one_series(mixed: Analysis) -> None:
@@ -173,7 +174,7 @@ def test_the_verdict_counts_it() -> None:
     assert says["phi_trend"] == says["ar1"] == says["variance"] == "warning"
     said = verdict(temporal, None, [], declared=declared)
     assert said.level == "memory_rises"
-    assert any(line.startswith("The memory of Haze rises (AR(1) from") for line in said.because)
+    assert any(line.startswith("The memory of haze rises (AR(1) from") for line in said.because)
 
 
 def test_figures_draw_it_and_maps_leave_it_out(mixed: Analysis, made: dict[str, Figure]) -> None:
