@@ -45,6 +45,9 @@ _REASON = Column("reason", "str", "why there is no number; empty where there is 
 _DIRECTION = Column("direction", "str", 'change that is tested for: "rise", "fall" or "either"')
 _TAU = Column("tau", "float64", "Kendall's tau-b against time")
 _P = Column("p", "float64", "share of surrogates at least as extreme, the series counted as one")
+_LEVEL_P = Column(
+    "p", "float64", "two-sided p of a change of the level, for any memory that its noise may have"
+)
 _SEED = Column("seed", "int64", "of the random numbers")
 
 SERIES = Table(
@@ -233,16 +236,20 @@ LEVELS = Table(
             interval_low="95 % confidence interval of the slope",
             interval_high="its upper end",
         ),
+        *_floats(
+            _OF_METRIC,
+            change="mean of the last year less that of the first",
+            change_low="its 95 % confidence interval",
+            change_high="its upper end",
+        ),
         _TAU,
-        Column("p", "float64", "two-sided share of surrogates at least as extreme"),
+        _LEVEL_P,
         *_floats(q="p corrected over the metrics of the site, or the chips of the metric"),
         *_counts(
             n="steps of the series",
             n_valid="steps with a value",
             chips="series that the row is made of",
-            surrogates="how many it was compared with",
         ),
-        _SEED,
         _REASON,
     ),
 )
@@ -260,8 +267,11 @@ CHANGES = Table(
             slope="Theil-Sen slope per year",
             slope_low="its 95 % confidence interval",
             slope_high="its upper end",
+            change="last less first",
+            change_low="its 95 % confidence interval",
+            change_high="its upper end",
         ),
-        Column("p", "float64", "two-sided share of surrogates at least as extreme"),
+        _LEVEL_P,
         *_floats(q="p corrected over the metrics, or over rain and temperature"),
         *_counts(
             "Int64",
@@ -365,7 +375,7 @@ SPATIAL_TRENDS = Table(
     (
         _SIGNAL,
         _TAU,
-        Column("p", "float64", "two-sided share of surrogates at least as extreme"),
+        _LEVEL_P,
         *_floats("of the signal, per year", slope="Theil-Sen slope, season removed"),
         *_counts(n_valid="steps with a value"),
         Column("valid", "bool", "whether the pattern of most dates allows its use"),

@@ -37,7 +37,6 @@ from pyveg.analysis.spatial.signals import (
     spatial_indicators,
 )
 from pyveg.analysis.temporal.level_trends import level_trend
-from pyveg.analysis.temporal.surrogate_tests import stream
 from pyveg.core.errors import KeyMissingError
 from pyveg.earth.indices import NDVI
 from pyveg.earth.metrics import OFFSET50
@@ -201,8 +200,7 @@ def _trends(
         means = part["value"][inside].groupby(steps[inside]).mean()
         line[means.index.to_numpy()] = means.to_numpy()
         valid = periodic >= 0.5 if name == "wavelength" else periodic < 0.5
-        seed = stream(settings.seed, "spatial level", series.collection, name)
-        row = level_trend(line, axis.period, settings, seed)._asdict()
+        row = level_trend(line, axis.period, settings)._asdict()
         n_valid = int(np.isfinite(line).sum())
         rows.append({**row, "indicator": name, "valid": valid, "n_valid": n_valid})
     return SPATIAL_TRENDS.frame(rows)

@@ -15,7 +15,7 @@ from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.level_trends import level_trend
 from pyveg.analysis.temporal.significance import q_values
-from pyveg.analysis.temporal.surrogate_tests import SITE, Values, site_median, stream
+from pyveg.analysis.temporal.surrogate_tests import SITE, Values, site_median
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 from pyveg.kernels.decomposition import prepare
 
@@ -95,6 +95,9 @@ def _of_metric(
         "slope": site["slope"],
         "slope_low": site["interval_low"],
         "slope_high": site["interval_high"],
+        "change": site["change"],
+        "change_low": site["change_low"],
+        "change_high": site["change_high"],
         "p": site["p"],
         "reason": site["reason"],
         **(of_chips if len(chips) else {}),
@@ -107,8 +110,7 @@ def _of_weather(series: Series, name: str, settings: AnalysisSettings) -> dict[s
         return None
     period = series.axis.period
     readable = 1000 * period * values if name == PRECIPITATION else values - 273.15
-    few = replace(settings, surrogates=min(settings.surrogates, settings.chip_surrogates))
-    trend = level_trend(readable, period, few, stream(settings.seed, "level", name))
+    trend = level_trend(readable, period, settings)
     first, last = ends_of(readable, period, settings)
     return {
         "collection": series.collection,
@@ -119,6 +121,9 @@ def _of_weather(series: Series, name: str, settings: AnalysisSettings) -> dict[s
         "slope": trend.slope,
         "slope_low": trend.interval_low,
         "slope_high": trend.interval_high,
+        "change": trend.change,
+        "change_low": trend.change_low,
+        "change_high": trend.change_high,
         "p": trend.p,
         "reason": trend.reason,
     }

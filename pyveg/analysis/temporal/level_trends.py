@@ -1,7 +1,8 @@
-"""Is the state itself changing? Trends of levels over time, tested with the memory they have.
+"""Is the state itself changing? Trends of levels over time, tested with the memory they may have.
 
-A series with memory wanders, and Kendall's own test calls that a trend. Here tau is compared with
-that of stationary series of the same memory, the same season taken away, the same gaps.
+A series with memory wanders, and Kendall's own test calls that a trend. Here the noise may have
+memory that dies out, memory that does not, and white noise of the observation on top
+(`pyveg.kernels.level_change`).
 """
 
 from __future__ import annotations
@@ -18,21 +19,18 @@ from numpy.typing import NDArray
 from pyveg.analysis.data.columns import LEVELS
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.temporal.significance import p_value, q_values
+from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
     Values,
     site_median,
     spread,
-    stream,
     too_little,
 )
 from pyveg.kernels import rolling
-from pyveg.kernels.common_innovations import common_steps
-from pyveg.kernels.decomposition import prepare
-from pyveg.kernels.noise import fit_noise
+from pyveg.kernels.decomposition import Steps, prepare
+from pyveg.kernels.level_change import level_change
 from pyveg.kernels.quantiles import column_quantiles
-from pyveg.kernels.surrogates import draw, surrogates
 
 
 class Trend(NamedTuple):
@@ -45,8 +43,13 @@ class Trend(NamedTuple):
     reason: str
     """Why there are none."""
     interval_low: float = math.nan
-    """95 % confidence interval of the slope, for noise of this memory."""
+    """95 % confidence interval of the slope, whatever memory the noise may have."""
     interval_high: float = math.nan
+    change: float = math.nan
+    """Mean of the last year less that of the first."""
+    change_low: float = math.nan
+    """Its 95 % confidence interval."""
+    change_high: float = math.nan
 
 
 def level_trends(
@@ -64,7 +67,7 @@ def level_trends(
     metrics : sequence of str
         Columns of its table.
     settings : AnalysisSettings, optional
-        Of it the season, the numbers of surrogates, the seed and the rule of correction.
+        Of it the season and the rule of correction.
     chips : bool
         Whether chips are looked at one by one too.
 
@@ -88,9 +91,7 @@ def level_trends(
     return table
 
 
-def level_trend(
-    series: Values, period: float, settings: AnalysisSettings, seed: Sequence[int]
-) -> Trend:
+def level_trend(series: Values, period: float, settings: AnalysisSettings) -> Trend:
     """Trend of one series against time, and its two-sided p.
 
     Parameters
@@ -100,49 +101,46 @@ def level_trend(
     period : float
         Steps in a year.
     settings : AnalysisSettings
-    seed : sequence of int
+        Of it the season. STL, whose trend is its own, is replaced by regression, which goes with
+        any gaps.
 
     Notes
     -----
-    The null model is an autoregressive one, fitted to what season and a quadratic trend leave and
-    corrected for the memory that they took (`pyveg.kernels.noise.fit_noise`). Its surrogates get
-    the same gaps and lose a season as the series did, and no trend. Every tau is compared in the
-    spread that the memory of its own series gives it.
-
-    Stable AR(1) series of 60 and 120 months with 20 % gaps are called changing in 3.8 to 7 % of
-    400 cases each at a nominal 5 % (memory 0 to 0.9).
+    p is of a change that may go on all the time or begin at a quarter, half or three quarters of
+    the record (`pyveg.kernels.level_change.level_change`). No value is left out as an outlier: the
+    end of a series that falls is none. docs/calibration.md has its rates.
     """
     if reason := too_little(series):
         return _none(reason)
-    steps = replace(settings.steps(period), trend="quadratic")
-    if steps.season == "stl":  # its trend is its own; regression goes with any gaps
+    steps = replace(settings.steps(period), trend="none", outlier_limit=0.0)
+    if steps.season == "stl":
         steps = replace(steps, season="harmonic")
     try:
-        rest = prepare(series, steps)
-        noise = fit_noise(rest.residual, rest.operator, max_order=1)
-        # No outlier rule here: the end of a series that falls is no outlier.
-        level = prepare(series, replace(steps, trend="none", outlier_limit=0.0))
+        level = prepare(series, steps).residual
+        found = level_change(level, period, _waves(series.size, steps))
     except ValueError as error:
         return _none(str(error))
-    draws = draw(
-        series.size, settings.surrogates, seed, common_steps(noise.innovations[np.newaxis])
+    slope, wide = theil_sen(level, 1 / period), found.slope_error * period
+    return Trend(
+        slope,
+        rolling.kendall_tau(level),
+        found.p,
+        "",
+        slope - wide,
+        slope + wide,
+        found.change,
+        found.change - found.change_error,
+        found.change + found.change_error,
     )
-    made = surrogates(rest.residual, noise, draws)
-    levels = level.residuals(made)
-    null = _in_own_spread(rolling.kendall_taus(levels), rest.residuals(made))
-    tau = rolling.kendall_tau(level.residual)
-    scaled = _in_own_spread(np.array([tau]), rest.residual[np.newaxis])
-    slope = theil_sen(level.residual, 1 / period)
-    wide = 1.96 * float(_slopes(levels).std()) * period
-    p = p_value(float(scaled[0]), null, "either")
-    return Trend(slope, tau, p, "", slope - wide, slope + wide)
 
 
-def _slopes(rows: Values) -> Values:
-    """Least-squares slopes per step of series (S, n) that share their gaps."""
-    known = np.flatnonzero(np.isfinite(rows[0]))
-    off = known - known.mean()
-    return np.asarray((rows[:, known] * off).sum(axis=1) / np.sum(off**2), dtype=np.float64)
+def _waves(n: int, steps: Steps) -> Values:
+    """Regressors of the season, (k, n)."""
+    if steps.season == "none":
+        return np.zeros((0, n))
+    waves = [wave for wave in range(1, steps.harmonics + 1) if 2 * wave < steps.period]
+    angles = 2 * np.pi * np.outer(waves, np.arange(n)) / steps.period
+    return np.concatenate([np.cos(angles), np.sin(angles)])
 
 
 def theil_sen(values: NDArray[Any], step: float) -> float:
@@ -173,43 +171,34 @@ def _of_metric(
     series: Series, metric: str, settings: AnalysisSettings, *, chips: bool
 ) -> list[dict[str, Any]]:
     """The site's row, then those of its chips."""
-    common = {"collection": series.collection, "metric": metric, "seed": settings.seed}
+    common = {"collection": series.collection, "metric": metric}
     matrix = series.matrix(metric)
     if series.axis is None or not matrix.size:
         nothing = _none("there are no dates")
-        return [{**common, **_row(np.empty(0), nothing, settings), "chip": SITE, "chips": 0}]
+        return [{**common, **_row(np.empty(0), nothing), "chip": SITE, "chips": 0}]
     period = series.axis.period
-    single = replace(settings, surrogates=min(settings.surrogates, settings.chip_surrogates))
-    seed = stream(settings.seed, "level", series.collection, metric)
     numbers = series.numbers(metric)
 
     def of_chip(place: int) -> Trend:
-        return level_trend(matrix[place], period, single, [*seed, numbers[place]])
+        return level_trend(matrix[place], period, settings)
 
     of_chips = spread(of_chip, range(len(matrix) if chips else 0), settings.n_threads)
     site = site_median(matrix)
-    whole = {**common, **_row(site, level_trend(site, period, settings, seed), settings)}
+    whole = {**common, **_row(site, level_trend(site, period, settings))}
     slopes = np.array([[one.slope] for one in of_chips]).reshape(-1, 1)
     low, high = column_quantiles(slopes, (0.25, 0.75))[:, 0].tolist()
     whole |= {"slope_low": low, "slope_high": high}
     rows = [
-        {**common, **_row(matrix[place], one, single), "chip": numbers[place], "chips": 1}
+        {**common, **_row(matrix[place], one), "chip": numbers[place], "chips": 1}
         for place, one in enumerate(of_chips)
     ]
     return [{**whole, "chip": SITE, "chips": len(matrix)}, *rows]
 
 
-def _row(values: Values, trend: Trend, settings: AnalysisSettings) -> dict[str, Any]:
+def _row(values: Values, trend: Trend) -> dict[str, Any]:
     n_valid = int(np.isfinite(values).sum())
-    numbers = {"n": values.size, "n_valid": n_valid, "surrogates": settings.surrogates}
-    return trend._asdict() | numbers
+    return trend._asdict() | {"n": values.size, "n_valid": n_valid}
 
 
 def _none(reason: str) -> Trend:
     return Trend(math.nan, math.nan, math.nan, reason)
-
-
-def _in_own_spread(taus: Values, residuals: Values) -> Values:
-    """Taus over the spread that the memory of their own series gives them, to a factor."""
-    memory = np.clip([rolling.ar1(row) for row in residuals], -0.9, 0.98)
-    return np.asarray(taus * np.sqrt((1 - memory) / (1 + memory)), dtype=np.float64)
