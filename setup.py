@@ -45,6 +45,12 @@ EXTRAS = {
     "geo": ["geopandas>=1.0", "pyarrow>=18", "pyogrio>=0.10", "shapely>=2.0", "xarray>=2024.10"],
     "indices": ["spyndex>=0.6"],
     "score": ["onnxruntime>=1.20"],
+    "serve": [
+        "fastapi>=0.160",
+        "prometheus-client>=0.24",
+        "python-multipart>=0.0.30",
+        "uvicorn>=0.50",
+    ],
     "stac": STAC,
     "test": [
         "axe-playwright-python>=0.1.4",  # brings axe, and loads nothing
@@ -52,6 +58,7 @@ EXTRAS = {
         "esda>=2.6",
         "ewstools>=2.1",
         "hypothesis>=6.120",
+        "owslib>=0.34",  # a client of OGC API - Processes
         "playwright>=1.50",  # drives the Chromium of the machine
         "psutil>=6",
         "pytest>=8.3",
@@ -63,7 +70,7 @@ EXTRAS = {
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
-DEV = ("test", "check", "analysis", "azure", "dask", "demo-model", "emulator", "score")
+DEV = ("test", "check", "analysis", "azure", "dask", "demo-model", "emulator", "score", "serve")
 """The extra "dev"; tests of the cloud path run against emulators, those of Dask on workers of this
 machine, and are never skipped."""
 
@@ -75,6 +82,7 @@ COMMANDS = {
     "pyveg_status": "pyveg.scripts.status:main",
     "pyveg_logs": "pyveg.scripts.logs:main",
     "pyveg_cancel": "pyveg.scripts.cancel:main",
+    "pyveg_serve": "pyveg.scripts.serve:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
     "pyveg_gee_analysis": "pyveg.scripts.gee_analysis:main",
     "pyveg_create_analysis_report": "pyveg.scripts.create_analysis_report:main",

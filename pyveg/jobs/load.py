@@ -13,6 +13,7 @@ from typing import Any
 from pyveg import azure_config
 from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
+from pyveg.core.reading import read_text
 from pyveg.core.secrets import has_secret
 from pyveg.core.texts import cut, said
 from pyveg.jobs.built_in import config_path
@@ -54,9 +55,27 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
     Modules, functions, classes, tables and names that begin with "_" are no settings.
     """
+    return settings_in(names_in(path))
+
+
+def names_in(path: str | Path, within: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Run a config file and return all its names, whatever they stand for.
+
+    Parameters
+    ----------
+    path : str or Path
+    within : dict, optional
+        The names of a module that the file is to be; those of none where left out.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, or raises an error.
+    """
     path = Path(path)
     source = config_text(path)
-    names: dict[str, Any] = {"__file__": str(path.absolute()), "__name__": "pyveg_config"}
+    names = {"__name__": "pyveg_config"} if within is None else within
+    names["__file__"] = str(path.absolute())
     try:
         exec(compile(source, str(path), "exec"), names)  # a config is a program, by contract
     except SyntaxError as error:
@@ -68,7 +87,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise
     except BaseException as error:
         raise ConfigError(_where(error, path, source), "mend that line") from error
-    return settings_in(names)
+    return names
 
 
 def config_text(path: str | Path) -> str:
@@ -81,7 +100,7 @@ def config_text(path: str | Path) -> str:
     """
     path = Path(path)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path)
     except FileNotFoundError:
         raise ConfigError(
             f"there is no config file {path.absolute()}",

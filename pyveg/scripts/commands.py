@@ -48,6 +48,7 @@ GROUPS: dict[str, tuple[Subcommand, ...]] = {
         Subcommand("status", "status", "Show how runs are, from any machine that reaches them."),
         Subcommand("logs", "logs", "Print the log of a run, or all that is known of a task."),
         Subcommand("cancel", "cancel", "Ask a run to stop, and wait until it has."),
+        Subcommand("serve", "serve", "Serve jobs over HTTP, or show runs in a browser."),
     ),
     "Results": (
         Subcommand(

@@ -73,8 +73,10 @@ class Told:
         >>> Told.from_json(told.to_json()) == told
         True
         """
-        known = {name: data[name] for name in vars(cls()) if name in data}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in known.items()})
+        known: dict[str, Any] = {name: data[name] for name in vars(cls()) if name in data}
+        for name, value in known.items():
+            known[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**known)
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,18 @@ class JobRecord:
             return 100
         return int(100 * self.told.done / self.told.tasks) if self.told.tasks else 0
 
-    def to_json(self) -> dict[str, Any]:
-        """The status of a job by OGC API - Processes, and what pyveg knows besides."""
+    def to_json(self, *, brief: bool = False) -> dict[str, Any]:
+        """The status of a job by OGC API - Processes, and what pyveg knows besides.
+
+        Parameters
+        ----------
+        brief : bool
+            Without its modules, failures and inputs, as lists have it.
+        """
         told = self.told
+        at_length = {} if brief else self._at_length()
         return {
+            **at_length,
             "jobID": self.id,
             "processID": self.process,
             "type": "process",
@@ -133,20 +143,24 @@ class JobRecord:
             "stopping": self.stopping,
             "restarts": self.restarts,
             "caller": self.caller,
-            "run": self.url,
-            "inputs": dict(self.inputs),
             "tasks": told.tasks,
             "done": told.done,
             "running": told.running,
             "counts": dict(told.counts),
-            "modules": [dict(one) for one in told.modules],
-            "more_modules": told.more_modules,
-            "failures": [dict(one) for one in told.failures],
             "line": told.line,
             "attempt": told.attempt,
             "last_sign_of_life": told.last_sign,
             "purged": self.purged,
             "version": self.seq,
+        }
+
+    def _at_length(self) -> dict[str, Any]:
+        return {
+            "run": self.url,
+            "inputs": dict(self.inputs),
+            "modules": [dict(one) for one in self.told.modules],
+            "more_modules": self.told.more_modules,
+            "failures": [dict(one) for one in self.told.failures],
         }
 
 

@@ -1,0 +1,229 @@
+"""``service_config.py``: what the operator of a service says, typed, with every default."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pyveg.core import params
+from pyveg.core.errors import ConfigError
+from pyveg.core.params import setting
+from pyveg.jobs.load import read_config
+
+FILE = "service_config.py"
+"""Looked for in the working directory where no other is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig:
+    """The settings of a service."""
+
+    data: str = setting(
+        "service", doc="folder of the job table and of notes about jobs; on a disk of this machine"
+    )
+    runs: str = setting(
+        "runs",
+        doc='where the runs of jobs go: a folder, a URL such as "s3://bucket/runs", or '
+        '"azure://NAME" for containers whose names begin so',
+    )
+    host: str = setting("127.0.0.1", doc="address to listen at; this machine alone as it is")
+    port: int = setting(8470, doc="port to listen at; 0 takes a free one", low=0, high=65_535)
+    public_url: str = setting(
+        "", doc='how callers reach the service, such as "https://jobs.example.org"; links begin so'
+    )
+    hosts: tuple[str, ...] = setting(
+        (), doc="further names that callers may call this machine by; others are refused"
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        ("127.0.0.1",), doc="addresses of proxies whose X-Forwarded headers are believed"
+    )
+    web_workers: int = setting(1, doc="processes that answer requests", low=1, high=64)
+    max_running: int = setting(
+        2, doc="jobs that run at once; others wait for their turn", low=1, high=1_000
+    )
+    max_active: int = setting(
+        50, doc="jobs of one caller that may wait or run", low=1, high=1_000_000
+    )
+    max_active_of_process: int = setting(
+        500, doc="jobs of one process that may wait or run", low=1, high=1_000_000
+    )
+    max_restarts: int = setting(
+        2, doc="how often the process of a job that died is started again", low=0, high=100
+    )
+    runner: str | None = setting(None, doc='engine of all jobs, such as "threads" or "dask"')
+    n_workers: int | None = setting(
+        None,
+        doc="tasks of one job that may run at once; one per core where None",
+        low=1,
+        high=1_000,
+    )
+    engines: dict[str, Any] = setting({}, doc="engine -> settings of it", finite=False)
+    offered: tuple[str, ...] = setting(
+        ("resilience", "run-command"),
+        doc="processes that are built in and offered; run-command only with applications",
+    )
+    processes: tuple[str, ...] = setting((), doc="files of processes of your own")
+    of_process: dict[str, Any] = setting(
+        {},
+        doc="process -> settings that differ for it: max_active, keep_days, runs, runner, "
+        "n_workers, engines, run_mode",
+        finite=False,
+    )
+    collections: tuple[str, ...] = setting(
+        ("SimulatedSentinel2", "SimulatedWeather"),
+        doc="data collections that callers of resilience may use",
+    )
+    data_collections: dict[str, Any] = setting(
+        {}, doc="records of collections of your own, beside those that pyveg knows", finite=False
+    )
+    applications: dict[str, Any] = setting(
+        {},
+        doc="name -> settings of CommandModule, for run-command: application, command ...",
+        finite=False,
+    )
+    input_locations: tuple[str, ...] = setting(
+        (), doc="folders and beginnings of URLs that callers of run-command may name files in"
+    )
+    keep_days: float | None = setting(
+        None, doc="days after which the run of a job that ended is removed; never where None", low=0
+    )
+    audit_days: float = setting(365.0, doc="days that the audit is kept", low=1, high=36_500)
+    link_minutes: float = setting(
+        60.0, doc="minutes that a link to results holds", low=0.01, high=525_600
+    )
+    session_hours: float = setting(
+        12.0, doc="hours that a browser stays signed in", low=0.01, high=8_760
+    )
+    body_limit: int = setting(
+        1_000_000, doc="bytes of a request's body at most", low=1_000, high=1_000_000_000
+    )
+    azure_config: str | None = setting(None, doc="the file with your accounts at Azure")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the table."""
+        return Path(self.data)
+
+    @property
+    def table_path(self) -> Path:
+        """The file of the table."""
+        return self.folder / "jobs.sqlite"
+
+    def job_folder(self, job: str) -> Path:
+        """Where notes about a job are."""
+        return self.folder / "jobs" / job
+
+    def of(self, process: str) -> ProcessConfig:
+        """The settings that differ for a process."""
+        given = self.of_process.get(process, {})
+        return params.build(ProcessConfig, given, f'of_process["{process}"]')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessConfig:
+    """What differs for one process."""
+
+    max_active: int | None = setting(None, doc="jobs of it that may wait or run", low=1)
+    keep_days: float | None = setting(None, doc="days that its runs are kept", low=0)
+    runs: str | None = setting(None, doc="where its runs go")
+    runner: str | None = setting(None, doc="engine of its jobs")
+    n_workers: int | None = setting(None, doc="tasks at once", low=1, high=100_000)
+    engines: dict[str, Any] = setting({}, doc="engine -> settings of it", finite=False)
+    run_mode: str | None = setting(
+        None, doc='where its Modules run, such as "batch"; the combiner stays local'
+    )
+
+
+def read(path: str | Path | None = None) -> ServiceConfig:
+    """The settings of a service.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The file; ``service_config.py`` in the working directory where left out, and defaults where
+        that is not there either. Relative paths in it hold from its folder.
+
+    Raises
+    ------
+    ConfigError
+        If it is missing, raises an error, or a setting is wrong.
+    """
+    chosen = Path(path) if path is not None else Path(FILE)
+    if not chosen.is_file():
+        if path is not None:
+            raise ConfigError(
+                f"there is no file {chosen.absolute()}", "write one with pyveg_serve config"
+            )
+        return settled(ServiceConfig(), Path.cwd())
+    given = read_config(chosen)
+    return settled(params.build(ServiceConfig, given, str(chosen)), chosen.absolute().parent)
+
+
+def settled(config: ServiceConfig, folder: Path) -> ServiceConfig:
+    """Paths in full, and every check that needs no process.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name in config.of_process:
+        _ = config.of(name)
+    if config.public_url and not config.public_url.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"public_url = {config.public_url!r} is no address",
+            'write it as "https://jobs.example.org"',
+        )
+    return replace(
+        config,
+        data=str(folder / Path(config.data).expanduser()),
+        runs=in_full(config.runs, folder),
+        public_url=config.public_url.rstrip("/"),
+        processes=tuple(str(folder / Path(one).expanduser()) for one in config.processes),
+        of_process={name: _of_in_full(given, folder) for name, given in config.of_process.items()},
+        applications={
+            name: _application(name, given, folder) for name, given in config.applications.items()
+        },
+        input_locations=tuple(in_full(one, folder) for one in config.input_locations),
+        azure_config=config.azure_config and str(folder / config.azure_config),
+    )
+
+
+def in_full(location: str, folder: Path) -> str:
+    """A folder in full, or a URL as it is."""
+    return location if "://" in location else str(folder / Path(location).expanduser())
+
+
+def _of_in_full(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    runs = given.get("runs")
+    return {**given, "runs": in_full(runs, folder)} if runs else dict(given)
+
+
+def _application(name: str, given: Any, folder: Path) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or not given.get("command"):
+        raise ConfigError(
+            f'applications["{name}"] has no command',
+            'write {"application": FOLDER, "command": ["python", "app.py", "{input}", ...]}',
+        )
+    where = given.get("application")
+    return {**given, "application": str(folder / Path(where).expanduser())} if where else {**given}
+
+
+def template() -> str:
+    """The text of a commented ``service_config.py``, with every setting at its default."""
+    parts = ['"""What pyveg_serve does: every setting, with its default. docs/service.md"""', ""]
+    for name, spec in params.names(ServiceConfig).items():
+        default = spec.default_factory() if callable(spec.default_factory) else spec.default
+        parts += textwrap.wrap(
+            spec.metadata["doc"], 96, initial_indent="# ", subsequent_indent="# "
+        )
+        parts += [f"{name} = {_shown(default)}", ""]
+    return "\n".join(parts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    return f'"{value}"' if isinstance(value, str) else repr(value)

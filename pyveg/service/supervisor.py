@@ -1,0 +1,385 @@
+"""Compares the table of jobs with their runs, and acts; one thread of the server does it.
+
+Nothing that it needs is in its memory alone: a server that is started again goes on from the table,
+the notes in the folders of jobs, and the Stores of their runs.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyveg.core import params, registry, stop
+from pyveg.core.errors import PyvegError, RunError
+from pyveg.core.status import Status
+from pyveg.core.texts import said
+from pyveg.runs.run import is_run, open_run
+from pyveg.runs.watch import RunState, RunStatus, status_of
+from pyveg.service import notes, tidying
+from pyveg.service.callers import Callers
+from pyveg.service.children import Children
+from pyveg.service.config import ServiceConfig
+from pyveg.service.health import Health
+from pyveg.service.jobs_table import Jobs
+from pyveg.service.notes import Outcome
+from pyveg.service.outcome import Next, Policy, Seen, Verdict, judge
+from pyveg.service.processes import Processes
+from pyveg.service.records import JobRecord, Told
+from pyveg.service.refusals import Refusal
+from pyveg.service.states import JobState
+from pyveg.service.table import make
+from pyveg.service.telling import store_at
+
+_News = tuple[str, str, Told | None] | None
+"""What is to be kept of a job: its id, a message, what its run has said."""
+_Act = Callable[[JobRecord], _News]
+
+_TICK = 0.4
+"""Seconds between two looks while jobs run."""
+_IDLE = 1.0
+"""The same while there is nothing to do; a new job wakes it in a server of one process."""
+_TERM_AFTER = 10.0
+_KILL_AFTER = 60.0
+"""Seconds after the request to stop that signals follow it."""
+_ASK_EVERY = 2.0
+_GROUP_SECONDS = 5.0
+"""How long the processes that a dead one has started may take to end by themselves."""
+_TIDY_EVERY = 600.0
+_AT_ONCE = 8
+"""Stores elsewhere that are looked at together."""
+
+
+@dataclass
+class _Watched:
+    """What the supervisor remembers of a job; all of it can be found out again."""
+
+    dead_since: float | None = None
+    asked_at: float = 0.0
+    look: Future[Seen] | None = None
+    begun: bool = False
+    last: tuple[str, Told | None] | None = None
+
+
+class Supervisor:
+    """Starts, adopts, resumes and stops the runs of jobs.
+
+    Parameters
+    ----------
+    config : ServiceConfig
+    jobs : Jobs
+    callers : Callers
+    processes : Processes
+    health : Health
+        Where it says that it lives, and what is wrong.
+    children : Children
+    """
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        jobs: Jobs,
+        callers: Callers,
+        processes: Processes,
+        health: Health,
+        *,
+        children: Children | None = None,
+    ) -> None:
+        self._config = config
+        self._jobs = jobs
+        self._callers = callers
+        self._processes = processes
+        self._health = health
+        self.children = children or Children()
+        self._watched: dict[str, _Watched] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._wake = threading.Event()
+        self._over = threading.Event()
+        self._tidied = float("-inf")
+        self._made = False
+
+    def run(self) -> None:
+        """Work until `end` is called. Whatever fails is told by `Health`, and tried again."""
+        while not self._over.is_set():
+            busy = False
+            try:
+                busy = self.tick()
+                self._health.mend("table of jobs")
+            except PyvegError as error:
+                self._health.trouble("table of jobs", str(error))
+            except Exception as error:  # noqa: BLE001 - the service stays up, and says what is wrong
+                self._health.trouble("supervisor", said(error))
+            else:
+                self._health.mend("supervisor")
+            self._health.beat()
+            self._wake.wait(_TICK if busy else _IDLE)
+            self._wake.clear()
+
+    def wake(self) -> None:
+        """Look at once: something was asked for."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """Have `run` return; the processes of jobs go on."""
+        self._over.set()
+        self._wake.set()
+
+    def interrupt_jobs(self) -> None:
+        """Have all running jobs end in order; the next server resumes them."""
+        for job in self._jobs.active():
+            self.children.end(self._config.job_folder(job.id), signal.SIGTERM)
+        self.children.wait_all(_KILL_AFTER)
+
+    def tick(self) -> bool:
+        """Look at all jobs once, and act.
+
+        Returns
+        -------
+        bool
+            Whether there is anything that goes on.
+        """
+        if not self._made:
+            make(self._config.table_path)
+            self._made = True
+        self._tidy_now_and_then()
+        active, to_purge = self._jobs.active(), self._jobs.to_purge()
+        self._watched = {job.id: self._watched.get(job.id, _Watched()) for job in active}
+        self._health.keep_only("job ", {f"job {job.id}" for job in (*active, *to_purge)})
+        for job in to_purge:
+            self._guarded(job, self._purge)
+        news = [self._guarded(job, self._look_at) for job in active]
+        self._jobs.tell([one for one in news if one is not None])
+        self._start_waiting()
+        return bool(active)
+
+    # One job
+
+    def _guarded(self, job: JobRecord, act: _Act) -> _News:
+        """Do something about a job; that its Store is away, say, stops nothing else."""
+        what = f"job {job.id}"
+        try:
+            news = act(job)
+        except PyvegError as error:
+            self._health.trouble(what, str(error))
+            return None
+        except OSError as error:
+            self._health.trouble(what, said(error))
+            return None
+        self._health.mend(what)
+        return news
+
+    def _look_at(self, job: JobRecord) -> _News:
+        watched = self._watched[job.id]
+        seen = self._seen(job, watched)
+        if seen is None:
+            return None
+        watched.begun = seen.begun
+        if job.stopping and seen.alive:
+            self._press(job, seen, watched)
+        policy = self._policy(job)
+        verdict = judge(seen, policy, wants_stop=job.stopping, restarts=job.restarts)
+        if verdict.next is not Next.WAIT:
+            return self._started_again(job, verdict, watched)
+        return self._settled(job, verdict, seen, watched)
+
+    def _seen(self, job: JobRecord, watched: _Watched) -> Seen | None:
+        """What is to be seen of a job; None where a look at a Store elsewhere takes its time."""
+        store = store_at(job.url)
+        if "://" not in store.url or store.url.startswith("file://"):
+            return self._look(job)
+        if watched.look is None:
+            self._pool = self._pool or ThreadPoolExecutor(_AT_ONCE, "pyveg-look")
+            watched.look = self._pool.submit(self._look, job)
+        if not watched.look.done():
+            return None
+        look, watched.look = watched.look, None
+        return look.result()
+
+    def _look(self, job: JobRecord) -> Seen:
+        folder = self._config.job_folder(job.id)
+        # Before the Store: what the process wrote last is seen then.
+        alive = self.children.alive(job.id, folder)
+        store = store_at(job.url)
+        begun = (folder / notes.ORDER).exists()
+        run = status_of(store) if begun and is_run(store) else None
+        asked = ""
+        if run is not None and run.state is RunState.STOPPED and run.told is not None:
+            request = stop.read(store)
+            if request is not None and request.epoch == run.told.epoch:
+                asked = request.by
+        return Seen(
+            run,
+            alive,
+            begun,
+            notes.read(folder, notes.OUTCOME, Outcome),
+            asked,
+            "" if alive else notes.last_words(folder),
+            _silence(run),
+        )
+
+    def _policy(self, job: JobRecord) -> Policy:
+        try:
+            some_failed = self._processes.get(job.process).some_failed
+        except Refusal:  # its file has an error at the moment, or is no longer offered
+            some_failed = "failed"
+        return Policy(self._config.max_restarts, some_failed, self._is_far(job))
+
+    def _is_far(self, job: JobRecord) -> bool:
+        special = self._config.of(job.process)
+        names = (special.run_mode, special.runner, self._config.runner)
+        return any(
+            name not in (None, "local") and registry.runner_class(name).elsewhere
+            for name in names
+            if name
+        )
+
+    def _settled(self, job: JobRecord, verdict: Verdict, seen: Seen, watched: _Watched) -> _News:
+        """Write down what is now known of a job."""
+        run = seen.run
+        if (
+            verdict.state is not job.state
+            and run is not None
+            and verdict.state is not (JobState.RUNNING)
+        ):
+            # Too short to be seen running, perhaps; every move is made.
+            self._jobs.move(job.id, JobState.RUNNING, at=_since(run.told), told=verdict.told)
+        if verdict.state is not job.state:
+            at = _since(run.told if run else None) if verdict.state is JobState.RUNNING else None
+            self._jobs.move(job.id, verdict.state, verdict.message, verdict.told, at=at)
+            if verdict.state.over:
+                self._callers.note(job.caller, "", str(verdict.state), job.id, verdict.message)
+            return None
+        news = verdict.message, verdict.told
+        if news == watched.last or (verdict.told is None and verdict.message == job.message):
+            return None
+        watched.last = news
+        return job.id, verdict.message, verdict.told
+
+    # To stop
+
+    def _press(self, job: JobRecord, seen: Seen, watched: _Watched) -> None:
+        """Have a job stop: by its Store, then by signals."""
+        folder = self._config.job_folder(job.id)
+        now = time.time()
+        since, clears = _order_of(folder, job)
+        if now - since > _KILL_AFTER:
+            self.children.kill_left(job.id, folder)
+            return
+        if clears or now - watched.asked_at < _ASK_EVERY:
+            return
+        # Again and again, since a run that has just begun forgets what earlier ones were asked.
+        watched.asked_at = now
+        if now - since > _TERM_AFTER or seen.run is None or not seen.run.may_go_on:
+            self.children.end(folder, signal.SIGTERM)
+        else:
+            self._ask(job)
+
+    def _ask(self, job: JobRecord) -> None:
+        try:
+            open_run(store_at(job.url)).ask_to_stop()
+        except RunError:  # it has just ended, or not quite begun: the next look tells
+            return
+
+    # To start
+
+    def _started_again(self, job: JobRecord, verdict: Verdict, watched: _Watched) -> _News:
+        """Start the process of a job when nothing of an earlier one is left."""
+        folder = self._config.job_folder(job.id)
+        if not watched.begun:
+            return None  # it waits for its turn
+        now = time.monotonic()
+        watched.dead_since = watched.dead_since or now
+        if self.children.left(job.id, folder):
+            if now - watched.dead_since > _GROUP_SECONDS:
+                self.children.kill_left(job.id, folder)
+            return job.id, verdict.message, verdict.told
+        if verdict.next is not Next.START:
+            self._jobs.count_restart(job.id)
+        self._start(job, stop_at_once=verdict.next is Next.CLEAR)
+        return job.id, verdict.message, verdict.told
+
+    def _start_waiting(self) -> None:
+        """Start those whose turn it is: of callers with few running jobs first, oldest first."""
+        active = self._jobs.active()
+        running = [job for job in active if self._has_process(job)]
+        free = self._config.max_running - len(running)
+        waiting = [job for job in active if not self._has_process(job) and not job.stopping]
+        busy = Counter(job.caller for job in running)
+        while free > 0 and waiting:
+            job = min(waiting, key=lambda one: (busy[one.caller], one.created))
+            waiting.remove(job)
+            busy[job.caller] += 1
+            free -= 1
+            self._guarded(job, self._start)
+
+    def _has_process(self, job: JobRecord) -> bool:
+        """Whether a process was started for it, which takes one of the places."""
+        return (self._config.job_folder(job.id) / notes.ORDER).exists()
+
+    def _start(self, job: JobRecord, *, stop_at_once: bool = False) -> _News:
+        folder = self._config.job_folder(job.id)
+        watched = self._watched.setdefault(job.id, _Watched())
+        watched.dead_since = None
+        (folder / notes.OUTCOME).unlink(missing_ok=True)
+        self.children.start(
+            job.id,
+            folder,
+            {
+                "job": job.id,
+                "process": job.process,
+                "inputs": job.inputs,
+                "url": job.url,
+                "config": params.to_json(self._config),
+                "stop": stop_at_once,
+            },
+        )
+        watched.begun = True
+        return None
+
+    # To remove
+
+    def _purge(self, job: JobRecord) -> _News:
+        if not self.children.left(job.id, self._config.job_folder(job.id)):
+            tidying.remove(job, self._config)
+            self._jobs.purged(job.id)
+        return None
+
+    def _tidy_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._tidied < _TIDY_EVERY:
+            return
+        self._tidied = now
+        self._callers.forget_old(self._config.audit_days)
+        for job in tidying.expired(self._jobs, self._config):
+            self._jobs.ask_to_purge(job.id)
+
+
+def _silence(run: RunStatus | None) -> float:
+    if run is None or run.last_sign is None:
+        return float("inf")
+    return (datetime.now(UTC) - run.last_sign).total_seconds()
+
+
+def _since(told: Status | None) -> float | None:
+    """When a run began; None where it does not say."""
+    return (told.since or None) if told is not None else None
+
+
+def _order_of(folder: Path, job: JobRecord) -> tuple[float, bool]:
+    """Since when the process of a job is to stop, and whether it does nothing but clear up."""
+    path = folder / notes.ORDER
+    try:
+        order: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if order.get("stop"):
+            return path.stat().st_mtime, True
+    except (OSError, ValueError):
+        pass
+    return job.wants_stop or time.time(), False

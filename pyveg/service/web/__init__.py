@@ -1,0 +1,1 @@
+"""HTTP: routes in the shape of OGC API - Processes, who asks, limits, problems, events, metrics."""

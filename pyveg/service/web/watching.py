@@ -1,0 +1,47 @@
+"""`pyveg_serve --watch`: pages about the runs at a location, read only, without jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from pyveg.azure_config import use_file
+from pyveg.service.config import ServiceConfig
+from pyveg.service.pages.mounting import watch_app
+from pyveg.service.serve import address, listen
+from pyveg.service.web.guard import Guard, Tally
+from pyveg.service.web.server import run_until_stopped
+
+_NO_BODY = 10_000
+
+
+def watch_runs(config: ServiceConfig, location: str, tell: Callable[[str], None]) -> None:
+    """Serve pages about the runs at a location until a signal comes.
+
+    Parameters
+    ----------
+    config : ServiceConfig
+        Its host, port and names are used, and nothing else.
+    location : str
+        As `pyveg_status` takes it.
+    tell : callable
+        Takes what the operator should read.
+
+    Raises
+    ------
+    ConfigError
+        If the port is taken.
+    """
+    use_file(config.azure_config)
+    guarded = Guard(
+        watch_app(location),
+        hosts=[*config.hosts, config.host, urlsplit(config.public_url).hostname or config.host],
+        body_limit=_NO_BODY,
+        limits={},
+        tally=Tally(),
+    )
+    with listen(config) as listening:
+        tell(f"pyveg_serve: {address(config, listening)} (process {os.getpid()})")
+        tell(f"runs at {location}, read only; whoever reaches this address can see them")
+        run_until_stopped(guarded, listening, config.trusted_proxies)
