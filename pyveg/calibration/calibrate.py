@@ -7,20 +7,17 @@ on where it was, and other tests need no new simulation.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyveg.calibration.simulated_places import FALLS, VERSION, SimulatedPlace, World, measured
+from pyveg.calibration.workers import Progress, work_off
 from pyveg.core import registry
-from pyveg.core.errors import ConfigError, RunError, UnknownNameError
+from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.ports import Store
 from pyveg.core.values import read_json
 
@@ -85,10 +82,6 @@ class Calibration:
     summary: pd.DataFrame
     """See `pyveg.calibration.operating_characteristics.summarise`."""
     files: tuple[Path, ...]
-
-
-Progress = Callable[[int, int, str], None]
-"""Is told how many places are done, of how many, and the name of the last one."""
 
 
 def calibrate(
@@ -180,60 +173,10 @@ def _work_off(
     left = [job for job in jobs if job.key not in have]
     done = len(jobs) - len(left)
     progress(done, len(jobs), "")
-    for name in _names_of_done(left, folder, n_workers):
+    work = partial(do_place, str(folder))
+    for job in work_off(work, left, n_workers, "pyveg.calibration.calibrate"):
         done += 1
-        progress(done, len(jobs), name)
-
-
-def _names_of_done(jobs: Sequence[Job], folder: Path, n_workers: int) -> Iterator[str]:
-    if n_workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            do_place(str(folder), job)
-            yield job.place.name
-        return
-    try:
-        with worker_pool(min(n_workers, len(jobs))) as pool:
-            yield from _in_pool(pool, jobs, folder, 2 * n_workers)
-    except BrokenProcessPool as error:
-        raise RunError(
-            "a worker process died (killed, or out of memory)",
-            "what is done is kept: the same command goes on from there, perhaps with a smaller "
-            "n_workers",
-        ) from error
-
-
-def _in_pool(
-    pool: ProcessPoolExecutor, jobs: Sequence[Job], folder: Path, ahead: int
-) -> Iterator[str]:
-    """Names of places as they are done; so many are in hand at once."""
-    running: dict[Future[None], str] = {}
-    waiting = iter(jobs)
-    while True:
-        for job in islice(waiting, ahead - len(running)):
-            running[pool.submit(do_place, str(folder), job)] = job.place.name
-        if not running:
-            return
-        ended, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in ended:
-            name = running.pop(future)
-            future.result()
-            yield name
-
-
-@contextmanager
-def worker_pool(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes, which end with this one, however it ends."""
-    from pyveg.runners.processes import tie, worker_context
-
-    context = worker_context(["pyveg.calibration.calibrate"])
-    reader, lifeline = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=tie, initargs=(reader,))
-    try:
-        yield pool
-        pool.shutdown()
-    finally:
-        lifeline.close()  # ends workers that are busy with what nobody waits for
-        pool.shutdown(cancel_futures=True)
+        progress(done, len(jobs), job.place.name)
 
 
 def do_place(folder: str, job: Job) -> None:
@@ -281,10 +224,3 @@ def _close(store: Store, folder: Path, jobs: Sequence[Job]) -> Calibration:
     for name, data in written.items():
         store.write(name, data)
     return Calibration(rows, summary, tuple(folder / name for name in written))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -120,9 +120,13 @@ def skill_images(
     rows: pd.DataFrame, summary: pd.DataFrame, alpha: float = 0.05
 ) -> dict[str, bytes]:
     """`skill_figure` as "png" and "svg"; the same bytes for the same tables."""
+    return figure_bytes(skill_figure(rows, summary, alpha))
+
+
+def figure_bytes(figure: Figure) -> dict[str, bytes]:
+    """A figure as "png" and "svg", without dates and names of programs."""
     import matplotlib as mpl
 
-    figure = skill_figure(rows, summary, alpha)
     images = {}
     with mpl.rc_context({"svg.hashsalt": "pyveg"}):
         for kind, about in (("png", {"Software": None}), ("svg", {"Date": None})):

@@ -163,7 +163,7 @@ def summarise(rows: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
         row: dict[str, Any] = dict(zip(_GROUP, key, strict=True))
         null = groups.get((STABLE, *key[1:])) if row["scenario"] != STABLE else None
         row |= {"direction": group["direction"].iloc[0], **_rates(group, row["scenario"], alpha)}
-        row |= _area(null, group) if null is not None else {}
+        row |= area_under_roc(_limits(null), _limits(group)) if null is not None else {}
         found.append(row)
     return CALIBRATION_SUMMARY.frame(found)
 
@@ -183,16 +183,27 @@ def _rates(group: pd.DataFrame, scenario: str, alpha: float) -> dict[str, Any]:
     return row
 
 
-def _area(null: pd.DataFrame, group: pd.DataFrame) -> dict[str, float]:
-    """Area under the ROC; a place without a p value gives no alarm at any limit."""
+def area_under_roc(null: Values, group: Values) -> dict[str, float]:
+    """Area under the ROC of scores that are small where something is found, with its interval.
+
+    Parameters
+    ----------
+    null, group : array of float
+        Of those in which there is nothing, and of those in which there is something.
+
+    Returns
+    -------
+    dict
+        "auc", 0.5 for a score that knows nothing; "auc_low" and "auc_high", its 95 % interval
+        (Hanley & McNeil 1982, 10.1148/radiology.143.1.7063747).
+    """
     from scipy.stats import mannwhitneyu
 
-    stable, falling = _limits(null), _limits(group)
-    area = float(mannwhitneyu(stable, falling).statistic) / (stable.size * falling.size)
+    area = float(mannwhitneyu(null, group).statistic) / (null.size * group.size)
     one, two = area / (2 - area), 2 * area**2 / (1 + area)
-    spread = area * (1 - area) + (falling.size - 1) * (one - area**2)
-    spread += (stable.size - 1) * (two - area**2)
-    half = 1.96 * math.sqrt(max(spread, 0.0) / (stable.size * falling.size))
+    spread = area * (1 - area) + (group.size - 1) * (one - area**2)
+    spread += (null.size - 1) * (two - area**2)
+    half = 1.96 * math.sqrt(max(spread, 0.0) / (null.size * group.size))
     return {"auc": area, "auc_low": max(area - half, 0.0), "auc_high": min(area + half, 1.0)}
 
 

@@ -17,7 +17,7 @@ from pyveg.scripts.edge import CONTEXT, debug_option, ended_in_order, plain_erro
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyveg.calibration.calibrate import Progress
+    from pyveg.calibration.workers import Progress
 
 
 @click.command(context_settings=CONTEXT)
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
 @click.option(
     "--zoo",
     is_flag=True,
-    help="Count verdicts on short generators of records instead: situations in which resilience "
-    "does not change, and some in which it does. --n_places is records of each; a night.",
+    help="Count verdicts on simulated records instead: situations in which resilience does not "
+    "change, and some in which it is lost. --n_places is records of each; --n_workers counts too.",
 )
 @click.option("--n_workers", type=click.IntRange(1), help="Processes. [one per core]")
 @debug_option
@@ -76,10 +76,11 @@ def main(**options: Any) -> None:
     """
     with plain_errors(debug=options["debug"]), ended_in_order(), ExitStack() as stack:
         if options["zoo"]:
-            _zoo(options)
+            _zoo(options, stack)
             return
-        from pyveg.calibration.calibrate import Checks, calibrate, cores
+        from pyveg.calibration.calibrate import Checks, calibrate
         from pyveg.calibration.simulated_places import World
+        from pyveg.calibration.workers import cores
 
         calibration = calibrate(
             options["output_dir"],
@@ -92,7 +93,7 @@ def main(**options: Any) -> None:
                 surrogates=options["surrogates"],
             ),
             n_workers=options["n_workers"] or cores(),
-            progress=_progress(stack),
+            progress=_progress(stack, "places"),
         )
         stack.close()
         click.echo(table(calibration.summary))
@@ -100,21 +101,23 @@ def main(**options: Any) -> None:
             click.echo(f"written: {path}")
 
 
-def _zoo(options: dict[str, Any]) -> None:
+def _zoo(options: dict[str, Any], stack: ExitStack) -> None:
     """Count the verdicts on the zoo, and tell how often memory was said to rise."""
-    from pathlib import Path
+    from pyveg.calibration.workers import cores
+    from pyveg.calibration.zoo.cells import zoo_cells
+    from pyveg.calibration.zoo.write import write_zoo
+    from pyveg.scripts.zoo_tables import zoo_lines
 
-    from pyveg.calibration.calibrate import cores
-    from pyveg.calibration.zoo_runs import write_zoo
-
-    found, files = write_zoo(
-        Path(options["output_dir"]),
-        series=options["n_places"],
+    found = write_zoo(
+        options["output_dir"],
+        zoo_cells(options["n_places"]),
         n_workers=options["n_workers"] or cores(),
-        tell=click.echo,
+        progress=_progress(stack, "records"),
     )
-    click.echo(found.to_string(index=False))
-    for path in files:
+    stack.close()
+    for line in zoo_lines(found.rates, found.scores):
+        click.echo(line)
+    for path in found.files:
         click.echo(f"written: {path}")
 
 
@@ -131,16 +134,16 @@ def _numbers(text: str) -> list[float]:
         ) from None
 
 
-def _progress(stack: ExitStack) -> Progress:
+def _progress(stack: ExitStack, what: str) -> Progress:
     """A bar where somebody looks at it, a line now and then elsewhere."""
     if not sys.stdout.isatty():
-        return _Lines()
+        return _Lines(what)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (
-        TextColumn("places"), BarColumn(), MofNCompleteColumn(), Elapsed(), Remaining(),
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), Elapsed(), Remaining(),
         TextColumn("{task.description}"),
     )  # fmt: skip
     bar = stack.enter_context(Progress(*columns))
@@ -155,14 +158,14 @@ def _progress(stack: ExitStack) -> Progress:
 class _Lines:
     """Prints how far it is, every so many seconds and at the end."""
 
-    def __init__(self, every: float = 10.0) -> None:
-        self._every = every
+    def __init__(self, what: str, every: float = 10.0) -> None:
+        self._what, self._every = what, every
         self._start, self._first = time.monotonic(), 0
         self._last = float("-inf")
 
     def __call__(self, done: int, total: int, name: str) -> None:
         now = time.monotonic()
-        if not name:  # places of an earlier start, which took none of this time
+        if not name:  # what was done at an earlier start took none of this time
             self._first = done
         if done < total and now - self._last < self._every:
             return
@@ -171,7 +174,7 @@ class _Lines:
         if done > self._first and done < total:
             seconds = (now - self._start) / (done - self._first) * (total - done)
             left = f", about {seconds / 60:.0f} min left"
-        click.echo(f"{done}/{total} places{left}")
+        click.echo(f"{done}/{total} {self._what}{left}")
 
 
 def table(summary: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN
+from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN, ZOO_TABLES
 from pyveg.analysis.data.table import Column, Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.core import params, registry
@@ -129,7 +129,7 @@ def updated(text: str) -> str:
         "tables": partial(columns, ANALYSIS),
         "tables_of_an_analysis": partial(overview, ANALYSIS),
         "tables_of_many_places": partial(columns, CAMPAIGN),
-        "tables_of_a_calibration": partial(columns, CALIBRATION),
+        "tables_of_a_calibration": partial(columns, {**CALIBRATION, **ZOO_TABLES}),
     }
     makers |= {
         name: partial(source, name)

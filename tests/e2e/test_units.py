@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import pyveg
-from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN
+from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN, ZOO_TABLES
 from pyveg.analysis.folder import COLUMNS, columns_file, write_analysis
 from pyveg.core import registry
 from pyveg.earth.metrics import Metric, installed
@@ -98,7 +98,7 @@ def test_every_column_of_an_analysis_and_of_many(run: pyveg.Run, tmp_path: Path)
     assert units["sites", "rain_mm_per_year"]
 
 
-@pytest.mark.parametrize("tables", [ANALYSIS, CAMPAIGN, CALIBRATION])
+@pytest.mark.parametrize("tables", [ANALYSIS, CAMPAIGN, CALIBRATION, ZOO_TABLES])
 def test_files_of_columns_have_all_that_is_declared(tables: Any) -> None:
     found = pd.read_csv(io.BytesIO(columns_file(tables)), keep_default_na=False)
     assert list(found) == ["table", "column", "unit", "dtype", "meaning"]

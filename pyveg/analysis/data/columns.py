@@ -204,6 +204,8 @@ BREAKS = Table(
         _COLLECTION,
         _METRIC,
         Column("date", "datetime64[ns]", "first step after the change"),
+        Column("date_low", "datetime64[ns]", "its 95 % confidence interval"),
+        Column("date_high", "datetime64[ns]", "the last date of that"),
         *_counts(step="its number on the axis of time; -1 where there is none"),
         *_texts(kind='"step" for a change that stays, "pulse" for one that returns'),
         *_floats(
@@ -217,7 +219,18 @@ BREAKS = Table(
             p="share of surrogates that match some template at some date as well",
         ),
         Column("found", "bool", "whether it is a break: p at most 0.01"),
-        *_counts(chips="series that the mean is made of"),
+        *_counts(
+            chips="series that the mean is made of",
+            surrogates="how many it was compared with: more where p is near 0.01",
+        ),
+        Column("scale_date", "datetime64[ns]", "first step after the largest change of the spread"),
+        *_floats(
+            scale="spread of what is new in each value from then on, over that before",
+            scale_low="its 95 % confidence interval, the date being right",
+            scale_high="its upper end",
+            scale_p="share of surrogates whose spread changes as much at some date",
+        ),
+        Column("scale_found", "bool", "whether the spread changed: scale_p at most 0.01"),
         _REASON,
     ),
 )
@@ -602,7 +615,8 @@ _OF_RECORD = (
     *_texts(situation="what the simulated vegetation does"),
     *_floats("years", years="length of the record"),
     *_floats(gaps="share of the values missing at random"),
-    *_counts(chips="of the place, half of whose noise is shared"),
+    *_counts(chips="of the place"),
+    *_floats(shared="correlation of the noise of its chips"),
 )
 ZOO = Table(
     "simulated record",
@@ -619,6 +633,7 @@ ZOO = Table(
             break_p="share of surrogates that match some break as well",
         ),
         *_counts(break_step="first step after the most likely break"),
+        *_floats(rolling_p="p of AR(1) in rolling windows, which the verdict does not rest on"),
     ),
 )
 ZOO_RATES = Table(
@@ -630,15 +645,32 @@ ZOO_RATES = Table(
         *_counts(
             series="records",
             memory_rises="called a rise of memory",
+            follows_weather="called a rise that follows the weather",
             spread_grows="called growing noise",
-            abrupt_change="called an abrupt change",
             clearer_view="called a better sensor",
+            abrupt_change="called an abrupt change",
             nothing="in which nothing was found",
             untested="that could not be tested",
         ),
         *_floats(
             rises_low="exact 95 % confidence interval of the share called a rise of memory",
             rises_high="its upper end",
+            corrected_low="the same for all situations without a loss together (Bonferroni)",
+            corrected_high="its upper end",
+        ),
+    ),
+)
+ZOO_SCORES = Table(
+    "kind of record, situation and score",
+    "how well a score parts situations with a loss of resilience from all without",
+    (
+        *_OF_RECORD,
+        *_texts(score="what is compared"),
+        *_counts(series="records with a loss", nulls="records without"),
+        *_floats(
+            auc="area under the ROC; 0.5 for a score that knows nothing",
+            auc_low="its 95 % confidence interval",
+            auc_high="its upper end",
         ),
     ),
 )
@@ -658,6 +690,12 @@ CALIBRATION: Mapping[str, Table] = {
     "calibration_summary": CALIBRATION_SUMMARY,
 }
 """Tables of `pyveg_calibrate`."""
+ZOO_TABLES: Mapping[str, Table] = {
+    "zoo": ZOO,
+    "zoo_rates": ZOO_RATES,
+    "zoo_scores": ZOO_SCORES,
+}
+"""Tables of `pyveg_calibrate --zoo`."""
 
 
 def series_table(names: Iterable[str], declared: Mapping[str, Metric]) -> Table:

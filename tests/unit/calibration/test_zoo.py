@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pyveg.analysis.data.columns import ZOO
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.calibration.zoo import LOSING, SITUATIONS, STEADY, Record, judge, zoo_series
-from pyveg.calibration.zoo_runs import Cell, rates, run_cells, zoo_cells
+from pyveg.analysis.temporal.significance import share_interval
+from pyveg.calibration.operating_characteristics import area_under_roc
+from pyveg.calibration.zoo import (
+    LOSING,
+    SITUATIONS,
+    STEADY,
+    Record,
+    judge,
+    zoo_place,
+    zoo_series,
+)
+from pyveg.calibration.zoo.cells import Cell, batches, zoo_cells
+from pyveg.calibration.zoo.rainy import RAINY
+from pyveg.calibration.zoo.rates import STATES, rates, scores, together
+from pyveg.calibration.zoo.runs import run_zoo
+from pyveg.calibration.zoo.write import write_zoo
+from pyveg.core.errors import ConfigError
+from pyveg.scripts.zoo_tables import zoo_lines
 
-SHORT = Record(5, 0.1, 2)
+SHORT = Record(3, 0.1, 2)
+QUICK = AnalysisSettings(surrogates=19)
+SEASON = 10 + 2 * np.sin(2 * np.pi * np.arange(300) / 12)
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_every_situation_gives_chips_with_gaps(name: str) -> None:
-    series = zoo_series(name, SHORT, 3)
-    assert series.shape == (2, 60)
-    assert 0 < np.isnan(series).sum() < 30
-    np.testing.assert_array_equal(series, zoo_series(name, SHORT, 3))
-    assert not np.array_equal(series, zoo_series(name, SHORT, 4), equal_nan=True)
+    chips, rain = zoo_place(name, SHORT, 3)
+    assert chips.shape == (2, 36)
+    assert 0 < np.isnan(chips).sum() < 20
+    assert (rain is not None) == (name in RAINY)
+    if rain is not None:
+        assert rain.shape == (36,)
+        assert (rain >= 0).all()
+    if not name.startswith("simulator"):  # which takes longer
+        np.testing.assert_array_equal(chips, zoo_series(name, SHORT, 3))
+        assert not np.array_equal(chips, zoo_series(name, SHORT, 4), equal_nan=True)
 
 
 def test_situations_are_as_many_as_wanted() -> None:
@@ -30,71 +56,180 @@ def test_situations_are_as_many_as_wanted() -> None:
     assert not set(STEADY) & set(LOSING)
 
 
-def _lag(x: np.ndarray) -> float:  # type: ignore[type-arg]
+def _many(name: str, chips: int = 40) -> Any:
+    return zoo_series(name, Record(25, 0.0, chips, 0.0), 1) - SEASON
+
+
+def _lag(x: Any) -> float:
     centred = x - x.mean(axis=1, keepdims=True)
     return float((centred[:, 1:] * centred[:, :-1]).sum() / (centred**2).sum())
 
 
 @pytest.mark.parametrize("name", [".3 to .7", ".5 to .9", ".3 to .7, same variance"])
 def test_memory_rises_where_it_should(name: str) -> None:
-    record = Record(25, 0.0, 40, 0.0)
-    season = 2 * np.sin(2 * np.pi * np.arange(record.n) / 12)
-    series = zoo_series(name, record, 1) - 10 - season
+    series = _many(name)
     assert _lag(series[:, -100:]) - _lag(series[:, :100]) > 0.2
     same = series[:, -60:].std() / series[:, :60].std()
     assert (same < 1.15) == ("same" in name)
 
 
+@pytest.mark.parametrize("name", ["noise x 2", "noise x 0.5", "stable .8", "heavy tails"])
+def test_memory_stays_where_it_should(name: str) -> None:
+    series = _many(name)
+    assert abs(_lag(series[:, -100:]) - _lag(series[:, :100])) < 0.07
+    factor = {"noise x 2": 2.0, "noise x 0.5": 0.5}.get(name, 1.0)
+    spread = series[:, -30:].std() / series[:, :30].std()
+    assert spread == pytest.approx(factor, rel=0.2)
+
+
 def test_the_fold_slows_down() -> None:
-    record = Record(25, 0.0, 40, 0.0)
-    season = 2 * np.sin(2 * np.pi * np.arange(record.n) / 12)
-    series = zoo_series("fold", record, 1) - season
-    t = np.arange(record.n)
+    series, t = _many("fold"), np.arange(300)
     rest = series - np.stack([np.polyval(np.polyfit(t, row, 3), t) for row in series])
     assert _lag(rest[:, -80:]) > _lag(rest[:, :80]) + 0.05
 
 
-def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    cells = [Cell("stable .5", Record(5), 25), Cell("noise x 2", Record(5), 21)]
-    lines: list[str] = []
-    first = run_cells(tmp_path, [Cell("stable .5", Record(5), 20)])
-    whole = run_cells(tmp_path, cells, tell=lines.append)
-    assert ": 5 new records" in lines[0]
-    assert ": 21 new records" in lines[1]
-    pd.testing.assert_frame_equal(whole.iloc[:20].reset_index(drop=True), first)
-    again = run_cells(tmp_path, cells, tell=lines.append)
-    assert ": 0 new records" in lines[2]
+def test_one_clearing_is_of_all_chips_or_of_one() -> None:
+    drops = {}
+    for name in ("one clearing", "one clearing, in one of the chips"):
+        series = _many(name, 8)
+        drops[name] = (series[:, :80].mean(axis=1) - series[:, -80:].mean(axis=1)) > 4
+    assert drops["one clearing"].all()
+    assert drops["one clearing, in one of the chips"].tolist() == [True] + 7 * [False]
+
+
+def test_rain_that_remembers_and_rain_that_varies() -> None:
+    rains = [zoo_place("memory of the rain rises", Record(25), seed).rain for seed in range(20)]
+    remembered = np.log(np.stack([rain for rain in rains if rain is not None]))
+    assert abs(_lag(remembered[:, :40])) < 0.2
+    assert _lag(remembered[:, -80:]) > 0.6
+    rains = [zoo_place("rain varies ever more", Record(25), seed).rain for seed in range(20)]
+    varied = np.stack([rain for rain in rains if rain is not None])
+    cv = varied.std(axis=0) / varied.mean(axis=0)
+    assert cv[-60:].mean() > 2 * cv[:60].mean()
+
+
+def test_simulated_vegetation_thins_out_and_dies() -> None:
+    lost = {
+        name: float(np.ptp(np.nanmean(series.reshape(-1, 12), axis=1)[[0, -1]]))
+        for name in ("simulator, stable rain", "simulator, decline", "simulator, collapse")
+        for series in [zoo_series(name, Record(5), 0) - SEASON[:60]]
+    }
+    stable, decline, collapse = lost.values()
+    assert stable < 2
+    assert decline > 2 * stable
+    assert collapse > 2 * decline
+
+
+def test_a_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyveg.calibration.zoo.cells.BATCH", 2)
+    told: list[tuple[int, int, str]] = []
+    first = run_zoo(tmp_path, [[Cell("stable .5", Record(3), 2)]])
+    (tmp_path / "records/3y-0g-1c/stable--5/0002.csv").write_text("damaged\n1\n")
+    cells = [Cell("stable .5", Record(3), 5), Cell("noise x 2", Record(3), 1)]
+    whole = run_zoo(tmp_path, [cells], progress=lambda *done: told.append(done))
+    assert told[0] == (2, 6, "")
+    assert told[-1][:2] == (6, 6)
+    assert sorted(zip(whole["situation"], whole["seed"], strict=True)) == [
+        ("noise x 2", 0), *(("stable .5", seed) for seed in range(5))
+    ]  # fmt: skip
+    pd.testing.assert_frame_equal(whole.iloc[:2].reset_index(drop=True), first)
+    again = run_zoo(tmp_path, [cells], progress=lambda *done: told.append(done))
+    assert told[-1] == (6, 6, "")
     pd.testing.assert_frame_equal(whole, again)
-    assert not list(tmp_path.glob("*.part"))
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:
-    cells = [Cell("stable .5", Record(5), 4), Cell("noise x 2", Record(5), 4)]
-    one = run_cells(tmp_path / "one", cells)
-    two = run_cells(tmp_path / "two", cells, n_workers=2)
+    cells = [[Cell("stable .5", Record(3), 2), Cell("noise x 2", Record(3), 2)]]
+    one = run_zoo(tmp_path / "one", cells)
+    two = run_zoo(tmp_path / "two", cells, n_workers=2)
     pd.testing.assert_frame_equal(one, two)
 
 
+def test_records_of_other_tests_are_not_mixed_in(tmp_path: Path) -> None:
+    about = tmp_path / "zoo.json"
+    about.write_text(json.dumps({"surrogates": 199, "tests": "others"}))
+    with pytest.raises(ConfigError, match="judged by other tests"):
+        run_zoo(tmp_path, [])
+    about.write_text("{")
+    with pytest.raises(ConfigError, match="is damaged"):
+        run_zoo(tmp_path, [])
+
+
+def test_what_is_left_behind(tmp_path: Path) -> None:
+    names = ("stable .5", ".3 to .7")
+    zoo = write_zoo(tmp_path, [[Cell(name, Record(3), 2) for name in names]])
+    assert {path.name for path in zoo.files} == {
+        "zoo.csv", "zoo_rates.csv", "zoo_scores.csv", "zoo_columns.csv", "zoo.png", "zoo.svg",
+    }  # fmt: skip
+    assert all(path.stat().st_size > 100 for path in zoo.files)
+    said = "\n".join(zoo_lines(zoo.rates, zoo.scores))
+    assert "3 years, 0 % gaps, one chip, % of records:" in said
+    assert ".3 to .7 *" in said
+    assert "of 2 records without a loss of resilience" in said
+
+
+def _records(situation: str, states: dict[str, int], **more: Any) -> pd.DataFrame:
+    named = [state for state, count in states.items() for _ in range(count)]
+    kind = {"situation": situation, "years": 10.0, "gaps": 0.0, "chips": 1, "shared": 0.0}
+    rest = {"seed": 0, "break_step": -1}
+    return ZOO.frame(pd.DataFrame({**kind, **rest, "state": named, **more}))
+
+
 def test_rates_are_counts() -> None:
-    states = ["memory_rises"] * 3 + ["nothing"] * 16 + ["abrupt_change"]
-    records = pd.DataFrame({"situation": "stable .5", "years": 10.0, "gaps": 0.0, "chips": 1,
-                            "state": states})  # fmt: skip
-    (row,) = rates(records).to_dict("records")
+    states = {"memory_rises": 3, "nothing": 16, "abrupt_change": 1}
+    records = pd.concat(
+        [_records("stable .5", states), _records("noise x 2", {"spread_grows": 20}),
+         _records(".3 to .7", {"memory_rises": 20})], ignore_index=True,
+    )  # fmt: skip
+    found = rates(records)
+    row = found.iloc[0]
     assert (row["memory_rises"], row["nothing"], row["abrupt_change"]) == (3, 16, 1)
-    assert row["series"] == 20
-    assert not row["losing"]
-    assert row["rises_low"] == pytest.approx(0.0321, abs=1e-4)
-    assert row["rises_high"] == pytest.approx(0.3789, abs=1e-4)
+    assert found["losing"].tolist() == [False, False, True]
+    assert (found[list(STATES)].sum(axis=1) == found["series"]).all()
+    assert (row["rises_low"], row["rises_high"]) == share_interval(3, 20)
+    assert (row["corrected_low"], row["corrected_high"]) == share_interval(3, 20, 0.975)
+    assert together(found)[:2] == (3, 40)
+    with pytest.raises(ValueError, match="nobody counts"):
+        rates(_records("stable .5", {"a new state": 1}))
+
+
+def test_scores_part_loss_from_what_is_none() -> None:
+    alike = {"break_p": 0.5, "variance_tau": 0.1, "rolling_p": 0.5}
+    null = _records("stable .5", {"nothing": 4}, p=[0.2, 0.4, 0.6, 0.8], **alike)
+    lost = _records("fold", {"nothing": 2}, p=[0.01, 0.3], **alike)
+    refused = _records("fold", {"nothing": 1}, p=[0.01], **{**alike, "break_p": 0.01})
+    found = scores(pd.concat([null, lost, refused], ignore_index=True))
+    area = found.set_index(["situation", "score"])["auc"]
+    assert area["fold", "trend of memory"] == pytest.approx((4 + 3 + 4) / 12)
+    assert area["fold", "verdict"] == pytest.approx((4 + 3 + 0) / 12)
+    assert area["all", "rolling AR(1)"] == 0.5
+    assert area_under_roc(np.array([1.0, 1.0]), np.array([0.5]))["auc"] == 1.0
 
 
 def test_cells_cover_what_is_promised() -> None:
-    cells = zoo_cells()
-    assert sum(cell.series == 400 for cell in cells) == 2 * len(SITUATIONS)
+    cells = [cell for group in zoo_cells() for cell in group]
     kinds = {(cell.record.years, cell.record.gaps, cell.record.chips) for cell in cells}
-    assert {(5, 0.2, 1), (10, 0.0, 1), (10, 0.4, 1), (10, 0.2, 25)} <= kinds
-    assert len({cell.name for cell in cells}) == len(cells)
+    for years in (10, 25):
+        many = [cell for cell in cells if cell.record == Record(years, 0.2)]
+        assert {cell.situation for cell in many} == set(SITUATIONS)
+        assert {cell.series for cell in many} == {400}
+    for kind in ((5, 0.2, 1), (10, 0.0, 1), (10, 0.4, 1), (10, 0.2, 25)):
+        some = [cell for cell in cells if (cell.record.years, cell.record.gaps,
+                                           cell.record.chips) == kind]  # fmt: skip
+        assert {cell.situation for cell in some} == set(SITUATIONS)
+    assert (25, 0.2, 25) in kinds
+    assert len({cell.key for cell in cells}) == len(cells)
+    assert {cell.record.years for group in zoo_cells(5, [25]) for cell in group} == {25}
+
+
+def test_batches_take_the_cells_of_a_group_side_by_side() -> None:
+    groups = [[Cell("a", Record(), 30), Cell("b", Record(), 10)], [Cell("c", Record(), 1)]]
+    made = list(batches(groups))
+    assert [(one.cell.situation, one.first) for one in made] == [
+        ("a", 0), ("b", 0), ("a", 20), ("c", 0),
+    ]  # fmt: skip
+    assert [len(one.seeds) for one in made] == [20, 10, 10, 1]
 
 
 def test_a_record_without_values_is_untested() -> None:
-    nothing = judge(np.full((1, 60), np.nan), AnalysisSettings(surrogates=19), 1)
-    assert nothing.state == "untested"
+    assert judge(np.full((1, 60), np.nan), QUICK, 1).state == "untested"
