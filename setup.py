@@ -170,6 +170,8 @@ setup(
             "analysis/report/*.j2",
             "analysis/report/*.css",
             "analysis/temporal/*.csv",
+            "service/pages/static/*",
+            "service/pages/templates/*.j2",
         ],
         "azure_batch_emulator": ["py.typed"],
     },

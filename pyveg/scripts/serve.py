@@ -71,7 +71,7 @@ def run(  # noqa: PLR0917 - click passes options by name
     with plain_errors(debug=debug):
         config = _config(config_file, host=host, port=port, web_workers=web_workers)
         if watch is not None:
-            from pyveg.service.web.watching import watch_runs
+            from pyveg.service.watching import watch_runs
 
             watch_runs(config, watch, say)
             return

@@ -21,6 +21,7 @@ module        what it has
 `supervisor`  compares table and runs, and acts: starts, adopts, resumes, stops
 `tidying`     what is kept for how long
 `serve`       puts a server together: lock, table, socket, supervisor, web processes
+`watching`    the same for pages about runs alone (``--watch``)
 `web/`        FastAPI: routes, who asks, limits, problems, events, metrics
 `pages/`      HTML for people
 ============  ====================================================================================

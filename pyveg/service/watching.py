@@ -34,8 +34,9 @@ def watch_runs(config: ServiceConfig, location: str, tell: Callable[[str], None]
         If the port is taken.
     """
     use_file(config.azure_config)
+    app = watch_app(location)
     guarded = Guard(
-        watch_app(location),
+        app,
         hosts=[*config.hosts, config.host, urlsplit(config.public_url).hostname or config.host],
         body_limit=_NO_BODY,
         limits={},
@@ -44,4 +45,4 @@ def watch_runs(config: ServiceConfig, location: str, tell: Callable[[str], None]
     with listen(config) as listening:
         tell(f"pyveg_serve: {address(config, listening)} (process {os.getpid()})")
         tell(f"runs at {location}, read only; whoever reaches this address can see them")
-        run_until_stopped(guarded, listening, config.trusted_proxies)
+        run_until_stopped(guarded, listening, config.trusted_proxies, app.state.hub.close)

@@ -1,0 +1,20 @@
+"""HTML for people: jobs or runs, live, and the forms that submit jobs.
+
+=============  ===================================================================================
+module         what it has
+=============  ===================================================================================
+`looks`        a job or a run as a page shows it
+`boards`       what pages ask: the jobs of a desk, or the runs at a location
+`reading`      what a page reads in one run: the end of its log, results, pictures, nodes
+`parts`        the parts of a page that change while it is open
+`live`         parts sent as they change, made once for all who look
+`rendering`    templates to HTML
+`answers`      responses with their headers; errors as pages
+`watched`      pages about one job or run
+`lists`        the list of them
+`forms`        submitting, cancelling and removing jobs; signing in
+`mounting`     all routes put together
+=============  ===================================================================================
+
+``templates/`` and ``static/`` hold HTML, the style, the scripts and the map.
+"""
