@@ -28,25 +28,42 @@ _NAMES = (
 """Names that only secrets have in the query of an address or a connection string."""
 # With a password for any protocol. A name alone is one only over http, where it is a token:
 # git@host and container@account are no secrets.
+_UP_TO = "{0,256}"
+"""Characters of a part of a secret; without an end, a search would take the square of a text."""
 _USER = re.compile(
-    r"(?P<begin>[a-z][a-z0-9+.-]*://)[^\s/?#@'\"]*:[^\s/?#@'\"]*@"
-    r"|(?P<http>(?:[a-z0-9]+\+)?https?://)[^\s/?#@'\"]+@",
+    rf"(?P<begin>//)[^\s/?#@:'\"]{_UP_TO}:[^\s/?#'\"]{_UP_TO}@"
+    rf"|(?P<http>https?://)[^\s/?#'\"]{_UP_TO}@"
+    # A slash that should have been encoded; what is a port and a path is no password.
+    rf"|(?P<slash>://)[^\s/?#@:\['\"]{_UP_TO}:(?!\d+/)[^\s@'\"]{_UP_TO}@",
     re.IGNORECASE,
 )
 _QUERY = re.compile(
-    rf"(?P<name>(?:[?&;]|%3f|%26|\b(?=accountkey=|sharedaccesssignature=))"
+    rf"(?P<name>(?:[?&;#]|%3f|%26|\b(?=accountkey=|sharedaccesssignature=))"
     rf"(?:{_NAMES})(?:=|%3d))(?!\*\*\*)[^\s&;'\"<>]+"
-    r"|(?P<long>[?&](?:key|code)=)[^\s&;'\"<>]{16,}",
+    r"|(?P<long>[?&#](?:key|code)=|\bsig=(?=[\w%+/]{30}))[^\s&;'\"<>]{16,}",
+    re.IGNORECASE,
+)
+_WORDS = (
+    "pass(?:word|wd|phrase)|pwd|secret|(?:api|access|account|private|subscription)[-_]?key"
+    "|(?:access|refresh|private|auth|bearer)[-_]?token|token|sig"
+)
+# As dictionaries, headers and files of variables have them. A value in quotes, or of letters and
+# digits that no bracket follows: in a config, token = os.environ["TOKEN"] is none.
+_NAMED = re.compile(
+    rf"(?P<named>(?:{_WORDS})\\?[\"']?\s{{0,3}}[:=]\s{{0,3}})"
+    rf"(?=\\?[\"']?[^\s\"'\\]{_UP_TO}\d)"
+    r"(?:(?P<quote>\\?[\"'])[^\s\"'\\]{8,}(?=\\?[\"'])|[A-Za-z0-9+/=_~-]{8,}(?![\w.(\[]))",
     re.IGNORECASE,
 )
 _HEADER = re.compile(
-    r"(?P<scheme>\b(?:bearer|sharedkey\s+\w+:|authorization:\s*\w+)\s*)"
-    r"(?=\S*\d)[A-Za-z0-9+/=._~-]{16,}",
+    r"(?P<scheme>\b(?:bearer|sharedkey\s{1,3}\w{1,24}:|authorization:\s{0,3}\w{1,24})\s{0,3})"
+    rf"(?=\S{_UP_TO}\d)[A-Za-z0-9+/=._~-]{{16,}}",
     re.IGNORECASE,
 )
 _KNOWN_FORMS = re.compile(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}"
-    r"|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|pypi-[\w-]{50,}|hf_[A-Za-z0-9]{30,})"
+    r"|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|pypi-[\w-]{50,}|hf_[A-Za-z0-9]{30,}|sk-[\w-]{20,}"
+    r"|ya29\.[\w-]{20,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,})"
 )
 """Tokens that say by their first letters whose they are."""
 _KEY_BLOCK = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")
@@ -146,10 +163,12 @@ def redacted_in(data: Any) -> Any:
 
 
 def _by_form(text: str) -> str:
-    if "@" in text and "://" in text:
-        text = _USER.sub(lambda m: f"{m['begin'] or m['http']}{HIDDEN}@", text)
+    if "@" in text and "//" in text:
+        text = _USER.sub(lambda m: f"{m['begin'] or m['http'] or m['slash']}{HIDDEN}@", text)
     if "=" in text or "%3" in text:
         text = _QUERY.sub(lambda m: f"{m['name'] or m['long']}{HIDDEN}", text)
+    if "=" in text or ":" in text:
+        text = _NAMED.sub(lambda m: f"{m['named']}{m['quote'] or ''}{HIDDEN}", text)
     text = _HEADER.sub(lambda m: f"{m['scheme']}{HIDDEN}", text)
     return _KNOWN_FORMS.sub(HIDDEN, text)
 

@@ -29,6 +29,20 @@ TOKEN = "s3cr3tT0ken12345678"
         f"https://maps/?key={TOKEN}abc",
         f"Authorization: Bearer {TOKEN}",
         f"authorization: SharedKey account:{TOKEN}",
+        f"https://x/y#access_token={TOKEN}",
+        f"https://user:a@{TOKEN}@host/x",
+        f"https://user:{TOKEN}/w@host/x",
+        f"//user:{TOKEN}@host/x",
+        f"{{'password': '{TOKEN}'}}",
+        f'{{"sig": "{TOKEN}"}}',
+        f'{{\\"client_secret\\": \\"{TOKEN}\\"}}',
+        f"X-Api-Key: {TOKEN}",
+        f"AWS_SECRET_ACCESS_KEY={TOKEN}",
+        f"aws_secret_access_key = {TOKEN}",
+        f"Ocp-Apim-Subscription-Key: {TOKEN}",
+        f"password: {TOKEN}",
+        f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.{TOKEN}",
+        f"sk-proj-{TOKEN}",
     ],
 )
 def test_secrets_are_found_by_their_form(text: str) -> None:
@@ -50,10 +64,29 @@ def test_secrets_are_found_by_their_form(text: str) -> None:
         "a bearer of good news, and a basic idea",
         "signal = vegetation; token of thanks",
         "s3://bucket/key=value/part.csv",
+        "token = os.environ['EE_TOKEN1']",
+        "password = getpass.getpass1()",
+        "https://host:8080/x@y",
+        "http://[::1]:80/x@y",
+        "n_tokens = 12345678",
+        "fingerprint = 0123456789abcdef",
+        "storage_account_key = ''",
+        "secrets/token-2020-01-01.tif",
+        "secret: no, access_key: none",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert secrets.redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [("", piece) for piece in ("a", "token", "pass=", "//", "a:", "x://", "sig=", "eyJ", '"', "@")]
+    + [("authorization: ", "a"), ("http://", "a:"), ("//a:", "b"), ("bearer", " "), ("sk-", "-")],
+)
+def test_a_long_text_takes_no_longer_than_its_length(begin: str, piece: str) -> None:
+    """One that took the square of it would not end within the time that a test has."""
+    assert secrets.redacted(begin + piece * (100_000 // len(piece)))
 
 
 def test_what_this_process_knows_is_taken_out_wherever_it_stands(
