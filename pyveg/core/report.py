@@ -52,6 +52,8 @@ class RunReport:
         Where `results_summary.json` and the picture of the series are, if they were made.
     analyses : tuple of str
         What the analysis of each collection said, and where its report is.
+    reports : tuple of str
+        Where the report of each analysis is.
     analysis_failed : str
         Why there is no analysis though the config asks for one.
     ledger : str or None
@@ -67,6 +69,7 @@ class RunReport:
     summary: str | None = None
     figure: str | None = None
     analyses: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
     analysis_failed: str = ""
     ledger: str | None = None
 

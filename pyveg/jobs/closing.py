@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyveg.core import params
@@ -36,12 +37,24 @@ def draw(run: Run, *, picture: bool) -> tuple[str | None, str | None]:
     return summary, f"{run.url}/{run.figure_key}"
 
 
+@dataclass(frozen=True)
+class Analysed:
+    """What came out of the analysis at the end of a run."""
+
+    told: tuple[str, ...] = ()
+    """A line for each collection."""
+    reports: tuple[str, ...] = ()
+    """Where its report is."""
+    failed: str = ""
+    """Why there is none."""
+
+
 def analyse(
     store: Store,
     given: bool | Mapping[str, Any],
     n_threads: int,
     tell: Callable[[str], None],
-) -> tuple[tuple[str, ...], str]:
+) -> Analysed:
     """Analyse the results; gives a line for each collection, or why there is no analysis."""
     from pyveg.analysis.folder import FOLDER
     from pyveg.analysis.settings import AnalysisSettings
@@ -57,10 +70,11 @@ def analyse(
     except LockLostError:
         raise
     except PyvegError as error:
-        return (), str(error)
+        return Analysed(failed=str(error))
     except Exception as error:  # noqa: BLE001 - the run itself is done, and must be reported
-        return (), describe(error)
-    return tuple(_told(one) for one in done), ""
+        return Analysed(failed=describe(error))
+    reports = tuple(one.report for one in done if one.report)
+    return Analysed(tuple(_told(one) for one in done), reports)
 
 
 def _told(one: Written) -> str:

@@ -258,11 +258,10 @@ def start(
         summary, figure = closing.draw(open_run(store), picture=picture)
         ledger = closing.write_ledger(store, graph, results)
         dispatch.tidy(graph, results)
-        analysed: tuple[str, ...] = ()
-        failed = ""
+        analysed = closing.Analysed()
         if pipeline.analysis and not interrupted:
             tell = _closing_step(prepared.switch, notify)
-            analysed, failed = closing.analyse(store, pipeline.analysis, cores(), tell)
+            analysed = closing.analyse(store, pipeline.analysis, cores(), tell)
         report = RunReport(
             url=store.url,
             graph=graph,
@@ -273,8 +272,9 @@ def start(
             summary=summary,
             figure=figure,
             ledger=ledger,
-            analyses=analysed,
-            analysis_failed=failed,
+            analyses=analysed.told,
+            reports=analysed.reports,
+            analysis_failed=analysed.failed,
         )
         journal.close_with(report)
     return report

@@ -9,6 +9,7 @@ import click
 
 from pyveg.core.report import EXIT_FAILED, EXIT_FINE
 from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
+from pyveg.scripts.shell import command_line
 
 if TYPE_CHECKING:
     from pyveg.runners.azure_batch.cleanup import Account, Leftover
@@ -47,9 +48,8 @@ def main(
         if not leftovers:
             click.echo("nothing was left behind")
         elif not remove:
-            click.echo(
-                f"{len(idle)} of {len(leftovers)} can be removed: pyveg_azure_cleanup --remove"
-            )
+            line = command_line("azure-cleanup", "--remove")
+            click.echo(f"{len(idle)} of {len(leftovers)} can be removed: {line}")
         else:
             sys.exit(_remove(account, idle))
 

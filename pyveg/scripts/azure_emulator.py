@@ -13,6 +13,7 @@ import click
 
 from pyveg.core.errors import ConfigError
 from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_option
+from pyveg.scripts.shell import command_line
 
 if TYPE_CHECKING:
     from azure_batch_emulator import Faults
@@ -137,11 +138,12 @@ def _greet(config: Path, cloud: LocalCloud) -> None:
     click.echo(f"blobs: {cloud.azurite.url}")
     click.echo(f"batch: {cloud.batch.url}")
     click.echo(f"config: {config}")
-    option = "" if config == Path("azure_config.py").absolute() else f" --azure_config {config}"
+    usual = config == Path("azure_config.py").absolute()
+    accounts = () if usual else ("--azure_config", str(config))
     click.echo("in another terminal, in this folder:")
-    example = "pyveg/configs/test_Sentinel2_batch.py"
-    click.echo(f"  pyveg_run_pipeline --config_file {example}{option}")
-    click.echo(f"  pyveg_azure_download --container NAME --output_zipfile results.zip{option}")
+    where = ("--container", "NAME", "--output_zipfile", "results.zip")
+    click.echo(f"  {command_line('run', 'test_Sentinel2_batch', *accounts)}")
+    click.echo(f"  {command_line('azure-download', *where, *accounts)}")
     click.echo("Ctrl-C stops it.")
 
 

@@ -17,6 +17,7 @@ from pyveg.scripts.edge import (
     whether_heard_or_not,
 )
 from pyveg.scripts.given import files_for
+from pyveg.scripts.shell import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,8 @@ def _in_words(run: Run, view: TaskView) -> Iterator[str]:
     for one in view.told:
         yield from one.lines
     if view.failed_key:
-        yield f"run it again by hand: pyveg_run_module --config_file {run.url}/{view.failed_key}"
+        command = command_line("run-module", "--config_file", f"{run.url}/{view.failed_key}")
+        yield f"run it again by hand: {command}"
     for key in view.logs:
         yield f"--- {shown(key)}"
         yield _printable(_end_of(run, key))

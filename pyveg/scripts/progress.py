@@ -1,6 +1,6 @@
-"""Progress of a run: live bars in a terminal, plain lines in a log.
+"""Progress of a run as plain lines, for a log; and which view suits whoever looks.
 
-Both say whom downloads in threads of this process wait for (`pyveg.core.waiting`).
+Both views say whom downloads in threads of this process wait for (`pyveg.core.waiting`).
 """
 
 from __future__ import annotations
@@ -19,20 +19,14 @@ from pyveg.core.events import (
     RunEnded,
     RunStarted,
     TaskEnded,
-    TaskStarted,
 )
 from pyveg.core.report import RunReport
-from pyveg.core.secrets import redacted
-from pyveg.core.tasks import State, TaskGraph
-from pyveg.core.texts import shown_lines
+from pyveg.core.tasks import State
 from pyveg.scripts.edge import say
 from pyveg.scripts.tables import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rich.console import RenderableType
-    from rich.progress import Progress, TaskID
+    from pyveg.scripts.live_progress import LiveProgress
 
 SHOWN = (State.SUCCEEDED, State.CACHED, State.SKIPPED, State.FAILED, State.BLOCKED)
 
@@ -102,102 +96,31 @@ class PlainProgress:
             say(f"{label}: {done}/{total}{failed}")
 
 
-class LiveProgress:
-    """An observer that keeps one bar per Module on the screen, and a line about other machines."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._status = ""
-        self._bars: dict[str, TaskID] = {}
-        self._counts: dict[str, Counter[str]] = {}
-        self._running: set[str] = set()
-
-    def __call__(self, event: Event) -> None:
-        """Move the bars."""
-        if isinstance(event, RunStarted):
-            say(f"run: {event.url}")
-            self._begin(event.graph)
-        elif isinstance(event, TaskStarted):
-            self._running.add(event.task.id)
-            self._count(event.task.step.label, "running", 1)
-        elif isinstance(event, TaskEnded):
-            self._advance(event)
-        elif isinstance(event, EngineStatus):
-            self._tell(event)
-        elif isinstance(event, ClosingStep):
-            say(event.text)
-        elif isinstance(event, RunEnded):
-            self.close()
-
-    def _begin(self, graph: TaskGraph) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
-        from rich.progress import TimeRemainingColumn as Remaining
-
-        live = self
-
-        # rich has no text below its bars; this one is drawn with them.
-        class Bars(Progress):
-            def get_renderables(self) -> Iterator[RenderableType]:
-                yield self.make_tasks_table(self.tasks)
-                yield from filter(None, (live._status, waiting.line()))
-
-        text = TextColumn("{task.description}"), TextColumn("{task.fields[note]}")
-        self._progress = Bars(
-            text[0], BarColumn(), MofNCompleteColumn(), Elapsed(), Remaining(), text[1]
-        )
-        totals = Counter(task.step.label for task in graph)
-        for label, total in totals.items():
-            self._bars[label] = self._progress.add_task(label, total=total, note="")
-            self._counts[label] = Counter()
-        self._progress.start()
-
-    def _advance(self, event: TaskEnded) -> None:
-        label, state = event.task.step.label, event.result.state
-        if self._progress is not None:
-            self._progress.advance(self._bars[label])
-        # Cached and blocked Tasks end without having started.
-        if event.task.id in self._running:
-            self._running.discard(event.task.id)
-            self._count(label, "running", -1)
-        if state in (State.FAILED, State.BLOCKED):
-            self._count(label, str(state), 1)
-
-    def _count(self, label: str, name: str, by: int) -> None:
-        if self._progress is None:
-            return
-        counts = self._counts[label]
-        counts[name] += by
-        note = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        self._progress.update(self._bars[label], note=note)
-
-    def _tell(self, event: EngineStatus) -> None:
-        if event.urgent and self._progress is not None:
-            text = shown_lines(redacted(event.text))
-            self._progress.console.print(text, markup=False, highlight=False)
-        elif event.urgent:
-            say(event.text)
-        else:
-            self._status = shown_lines(redacted(event.text))
-
-    def close(self) -> None:
-        """Leave the screen in order, also after an error."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-
 def suited_progress() -> PlainProgress | LiveProgress:
     """Bars where somebody looks at them, lines elsewhere."""
-    return LiveProgress() if sys.stdout.isatty() else PlainProgress()
+    if not sys.stdout.isatty():
+        return PlainProgress()
+    from pyveg.scripts.live_progress import LiveProgress
+
+    return LiveProgress()
 
 
-def closing_table(report: RunReport) -> str:
-    """How the Tasks of each Module ended, with the first reasons."""
+def closing_table(report: RunReport, width: int | None = None) -> str:
+    """How the Tasks of each Module ended, with the first reasons.
+
+    Parameters
+    ----------
+    report : RunReport
+    width : int, optional
+        Columns of the terminal: states in which nothing ended are left out for it, and names
+        shortened. None where all there is is shown.
+    """
     shown = [*SHOWN, *([State.CANCELLED] if report.counts[State.CANCELLED] else [])]
+    if width is not None:
+        shown = [state for state in shown if state is shown[0] or report.counts[state]]
     rows = [["module", *shown]]
     notes: list[tuple[str, ...]] = [()]
     for row in report.rows():
         rows.append([row.label, *(str(row.counts[state] or "-") for state in shown)])
         notes.append(row.reasons)
-    return aligned(rows, notes)
+    return aligned(rows, notes, width)

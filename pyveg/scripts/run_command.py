@@ -115,7 +115,11 @@ def main(
         if dry_run:
             print_plan(prepared)
             return
-        sys.exit(run_and_tell(prepared, on_interrupt, "pyveg_run_command", debug=debug))
+        accounts = given["azure_config"]
+        code = run_and_tell(
+            prepared, on_interrupt, "run-command", azure_config=accounts, debug=debug
+        )
+        sys.exit(code)
 
 
 def _check_stray(stray: tuple[str, ...]) -> None:

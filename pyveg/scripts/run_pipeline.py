@@ -92,7 +92,8 @@ def main(  # noqa: PLR0917 - click passes options by name
         if dry_run:
             print_plan(prepared)
             return
-        sys.exit(run_and_tell(prepared, on_interrupt, "pyveg_run_pipeline", debug=debug))
+        code = run_and_tell(prepared, on_interrupt, "run", azure_config=azure_config, debug=debug)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.scripts.edge import say, whether_heard_or_not
+from pyveg.scripts.next_steps import in_lines, next_steps
+from pyveg.scripts.shell import command_line
 
 if TYPE_CHECKING:
     from pyveg.core.report import RunReport
@@ -33,7 +35,7 @@ def warn(prepared: PreparedRun) -> None:
 
 def print_plan(prepared: PreparedRun) -> None:
     """Print what would be done."""
-    from pyveg.scripts.tables import aligned
+    from pyveg.scripts.tables import aligned, columns
 
     table = prepared.plan.states(prepared.resumed)
     modes = {step.label: step.run_mode for step in prepared.plan.graph.steps}
@@ -45,12 +47,17 @@ def print_plan(prepared: PreparedRun) -> None:
     where = f"{pipeline.output_location}_<date_stamp> ({pipeline.output_location_type})"
     say(f"plan of {pipeline.name}")
     say(f"output: {prepared.resumed.url if prepared.resumed else where}")
-    say(aligned(rows))
+    say(aligned(rows, width=columns()))
     say(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
 
 
 def run_and_tell(
-    prepared: PreparedRun, on_interrupt: OnInterrupt, command: str, *, debug: bool
+    prepared: PreparedRun,
+    on_interrupt: OnInterrupt,
+    command: str,
+    *,
+    azure_config: str | None = None,
+    debug: bool,
 ) -> int:
     """Run it, and print how it ended.
 
@@ -59,7 +66,9 @@ def run_and_tell(
     prepared : PreparedRun
     on_interrupt : {"cancel", "detach"}
     command : str
-        The command that finishes such a run.
+        The subcommand that finishes such a run.
+    azure_config : str, optional
+        The file of accounts that the command was given.
     debug : bool
         Whether to print tracebacks.
 
@@ -80,14 +89,22 @@ def run_and_tell(
     with whether_heard_or_not():
         _tell(report, debug=debug)
         if report.exit_code:
-            say(f"finish it with: {command} --from_cache {report.url}", err=True)
+            accounts = () if azure_config is None else ("--azure_config", azure_config)
+            line = command_line(command, "--from_cache", report.url, *accounts)
+            say(f"finish it with: {line}", err=True)
+        steps = next_steps(report, azure_config)
+        if steps:
+            say("next:")
+        for line in in_lines(steps):
+            say(line)
     return report.exit_code
 
 
 def _tell(report: RunReport, *, debug: bool) -> None:
     from pyveg.scripts.progress import closing_table
+    from pyveg.scripts.tables import columns
 
-    say(closing_table(report))
+    say(closing_table(report, columns()))
     for line in report.failures():
         say(f"    failed: {line}" if not line.startswith("...") else f"    {line}")
     if debug:

@@ -79,9 +79,9 @@ def finishing(run: Run, status: RunStatus) -> str:
     """The command that does what is left of a run; empty where nothing is, or it goes on."""
     if status.may_go_on or status.is_finished:
         return ""
-    from shlex import quote
+    from pyveg.scripts.shell import command_line
 
-    return f"pyveg_run_pipeline --from_cache {quote(run.url)}"
+    return command_line("run", "--from_cache", run.url)
 
 
 def _table(found: Sequence[RunStatus]) -> str:
@@ -131,7 +131,7 @@ def _state(status: RunStatus) -> str:
 def _progress(status: RunStatus) -> list[str]:
     """How far it is, and what has failed."""
     from pyveg.core.texts import shown
-    from pyveg.scripts.tables import aligned
+    from pyveg.scripts.tables import aligned, columns
 
     told = status.told
     if told is None:
@@ -142,7 +142,7 @@ def _progress(status: RunStatus) -> list[str]:
     if told.rows:
         rows = [["module", "done", "tasks", "failed"]]
         rows += [[shown(r.label), str(r.done), str(r.total), str(r.failed)] for r in told.rows]
-        lines.append(aligned(rows))
+        lines.append(aligned(rows, width=columns()))
     if told.more_rows:
         lines.append(f"... and {told.more_rows} more modules")
     lines += [f"failed: {shown(one.task)}: {shown(one.reason)}" for one in told.failures]

@@ -31,7 +31,7 @@ def test_it_runs_until_it_is_stopped(
         try:
             assert process.stdout is not None
             said = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
-            assert "pyveg_run_pipeline --config_file pyveg/configs/test_Sentinel2_batch.py " in said
+            assert "pyveg_run_pipeline test_Sentinel2_batch --azure_config " in said
             assert f"--azure_config {config}" in said
             assert config.stat().st_mode & 0o077 == 0
             text = config.read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from pyveg.core import waiting
 from pyveg.core.events import Event, RunEnded, RunStarted, TaskEnded
 from pyveg.core.tasks import State, TaskGraph, TaskResult
-from pyveg.scripts.progress import LiveProgress, PlainProgress, suited_progress
+from pyveg.scripts.progress import PlainProgress, suited_progress
 from pyveg.testing.graphs import fake_pipeline
 
 
@@ -90,25 +89,3 @@ def test_a_run_that_breaks_off_is_heard_no_more(graph: TaskGraph, capsys: Any) -
     with waiting.told("b.org", "no connection", 9.0):
         pass
     assert capsys.readouterr().out == "run: memory\n"
-
-
-def test_bars_say_whom_the_run_waits_for(graph: TaskGraph) -> None:
-    from rich.console import Console
-
-    show = LiveProgress()
-    show(RunStarted(graph, "memory"))
-    assert show._progress is not None
-
-    def drawn() -> str:
-        assert show._progress is not None
-        page = io.StringIO()
-        Console(file=page, width=120).print(show._progress.get_renderable())
-        return page.getvalue()
-
-    try:
-        assert "waiting" not in drawn()
-        with waiting.told("a.org", "HTTP 429", 12.0):
-            assert "waiting for a.org (HTTP 429, again in 12 s)" in drawn()
-        assert "waiting" not in drawn()
-    finally:
-        show.close()
