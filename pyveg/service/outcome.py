@@ -18,6 +18,7 @@ from pyveg.service.states import JobState
 
 _SILENT = 90.0
 """Seconds; each holder of a lock gives a sign more often."""
+_STOPPING = "it is being stopped"
 _ELSEWHERE = "another process works on its run"
 
 
@@ -114,7 +115,8 @@ def judge(seen: Seen, policy: Policy, *, wants_stop: bool, restarts: int) -> Ver
         return _ended(seen, run, told, policy)
     if seen.alive:
         begun = run.state not in (RunState.DIED, RunState.STOPPED, RunState.FAILED)
-        return Verdict(JobState.RUNNING, told.line if begun else "it is being resumed", told=told)
+        said = told.line if begun else "it is being resumed"
+        return Verdict(JobState.RUNNING, _STOPPING if wants_stop else said, told=told)
     if _lives_elsewhere(run, seen.silence):
         return Verdict(JobState.RUNNING, _ELSEWHERE, told=told)  # finished by hand, perhaps
     if run.state is RunState.FAILED:
@@ -144,7 +146,7 @@ def _cut_off(
 def _before_run(seen: Seen, policy: Policy, *, wants_stop: bool, restarts: int) -> Verdict:
     outcome = seen.outcome
     if seen.alive:
-        return Verdict(JobState.ACCEPTED, "its run is being planned")
+        return Verdict(JobState.ACCEPTED, _STOPPING if wants_stop else "its run is being planned")
     if outcome is not None and outcome.end in ("refused", "error"):
         return Verdict(_given_up(wants_stop), outcome.message)
     if wants_stop:

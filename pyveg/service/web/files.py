@@ -22,11 +22,9 @@ _POLICY = (
 """What a run holds may be anyone's: a page of it can do nothing but look."""
 
 
-@router.api_route(
-    "/files/{job}/{stamp}/{key:path}",
-    methods=["GET", "HEAD"],
-    response_class=StreamingResponse,
-    responses=examples.FILE,
+@router.head("/files/{job}/{stamp}/{key:path}", include_in_schema=False)
+@router.get(
+    "/files/{job}/{stamp}/{key:path}", response_class=StreamingResponse, responses=examples.FILE
 )
 async def file(job: str, stamp: str, key: str, desk: AtDesk) -> Response:
     """Send a file of a run."""
