@@ -57,8 +57,12 @@ def collections(data_type: str) -> dict[str, Mapping[str, Any]]:
 def proposed() -> dict[str, Mapping[str, Any]]:
     """Collections of imagery in the order in which they are proposed: without an account first."""
     known = collections("vegetation")
-    order = sorted(known, key=lambda name: (name != FIRST_CHOICE, needs_account(name) != ""))
-    return {name: known[name] for name in order}
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        real = known[name]["source"] != "simulated"
+        return name != FIRST_CHOICE, needs_account(name) != "", not real
+
+    return {name: known[name] for name in sorted(known, key=rank)}
 
 
 def needs_account(collection: str) -> str:
@@ -70,16 +74,17 @@ def missing_extras(choices: Choices) -> list[str]:
     """Extras of pyveg that a config needs, and that are not installed here."""
     weather = weather_of(choices)
     used = [choices.collection, *([weather] if weather else [])]
-    needed = {
+    sources = [data_collections[name]["source"] for name in used]
+    return sorted({extra for source in sources for extra in _missing(source)})
+
+
+def _missing(source: str) -> list[str]:
+    """Extras of pyveg that a source needs, and that are not installed here."""
+    return [
         extra
-        for name in used
-        for extra in registry.extras_of("source", data_collections[name]["source"])[1]
-    }
-    return sorted(
-        extra
-        for extra in needed
+        for extra in registry.extras_of("source", source)[1]
         if not all(map(registry.is_installed, registry.packages_of("pyveg", extra)))
-    )
+    ]
 
 
 def run_modes() -> list[str]:
@@ -159,6 +164,8 @@ def check_region(collection: str, place: GivenPlace, size: float) -> None:
     ConfigError
     """
     record = collections("vegetation")[collection]
+    if _missing(record["source"]):
+        return  # what it needs is installed later, and the plan looks again
     if getattr(registry.load("source", record["source"]), "lays_grid", False):
         check_chip(
             Place(place.longitude, place.latitude, place.region_size or size),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pyveg.core.texts import brief
 from pyveg.scripts.answers import LATITUDE, LONGITUDE, Refused, ask, choice, day
 
 if TYPE_CHECKING:
@@ -39,7 +40,21 @@ def imagery() -> str:
         needs = needs_account(name)
         click.echo(f"{number:4}  {name:{width}}  {years:13}  {needs or 'no account'}")
     click.echo(f"{len(names):4}  {OWN_IMAGES:{width}}  images of your own, in a folder")
-    return ask("Its number or name", choice(names, check_collection), default="1")
+    return ask("Its number or name", choice(names, _one_of_them(check_collection)), default="1")
+
+
+def _one_of_them(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Refuses what is not in the list above the question, with the nearest that is."""
+    from pyveg.core.errors import UnknownNameError
+
+    def read(answer: str) -> str:
+        try:
+            return check(answer)
+        except UnknownNameError as error:
+            near = f"; {error.cure}" if error.cure.startswith("did you mean") else ""
+            raise Refused(f"{brief(answer)} is none of them{near}") from None
+
+    return read
 
 
 def folder_of_images() -> tuple[Path, Proposal]:
@@ -114,4 +129,4 @@ def run_mode() -> str:
 
     known = run_modes()
     question = f"Where it runs: {', '.join(known)}"
-    return ask(question, choice(known, check_run_mode), default=known[0])
+    return ask(question, choice(known, _one_of_them(check_run_mode)), default=known[0])

@@ -141,7 +141,7 @@ def _may_replace(path: Path, options: dict[str, Any]) -> bool:
     """Whether a config that is there may go; asked where somebody can answer."""
     if options["force"] or not path.exists() or not asking.somebody_answers():
         return bool(options["force"])
-    return click.confirm(f"{path} is there already. Replace it?")
+    return click.confirm(f"{path} is there already. Replace it?")  # a no is refused by who writes
 
 
 def _needs(choices: Choices) -> list[str]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,13 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyveg.coordinates import PLACES
+from pyveg.core import registry
 from pyveg.core.errors import ConfigError
 from pyveg.earth.subject import Subject
-from pyveg.jobs.choices import collections
+from pyveg.jobs.choices import FIRST_CHOICE, collections
 from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.places import from_geojson, from_study, from_table
+from pyveg.scripts import answers, asking
 from pyveg.scripts.generate_config import main as generate
 from pyveg.scripts.run_pipeline import main as run
+from pyveg.testing.own_images import bands, write_date
 
 DATES = ["--start_date", "2018-01-01", "--end_date", "2018-07-01"]
 
@@ -138,6 +146,165 @@ def test_collections_and_places_are_listed() -> None:
     }
     places = CliRunner().invoke(generate, ["--list_places"])
     assert len(places.output.splitlines()) == 1 + len(PLACES) == 68
+
+
+# Questions
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """Somebody sits at the terminal and gives these answers."""
+    monkeypatch.setattr(asking, "somebody_answers", lambda: True)
+
+    def answer(*answers: str, options: Sequence[str] = ()) -> Result:
+        return CliRunner().invoke(
+            generate,
+            ["--configs_dir", str(tmp_path / "configs"), *options],
+            input="".join(f"{one}\n" for one in answers),
+        )
+
+    return answer
+
+
+def test_without_an_account_by_pressing_return(
+    asked: Callable[..., Result], tmp_path: Path
+) -> None:
+    result = asked("", "13.12", "2.59", "2020-01-01", "2021-01-01", "", "")
+    assert result.exit_code == 0, result.output
+    assert f"   1  {FIRST_CHOICE} " in result.output
+    assert re.search("Sentinel2 .* a Google Cloud project for Earth Engine", result.output)
+    (path,) = (tmp_path / "configs").iterdir()
+    assert path.name == f"config_{FIRST_CHOICE}_13.12N_2.59E_2020-01-01_2021-01-01_1m_local.py"
+    assert f"run it:           pyveg_run_pipeline {path}" in result.output
+
+
+def test_it_asks_again_until_an_answer_can_be_used(
+    asked: Callable[..., Result], tmp_path: Path
+) -> None:
+    lines = {
+        "99": "99 is not between 1 and 19",
+        "sentinel3": "'sentinel3' is none of them; did you mean \"Sentinel2\"?",
+        "simulatedsentinel2": "",
+        "13,12,5": "'13,12,5' is no number; one number is asked for here; write degrees as 13.12",
+        "13.12 2.59": "'13.12 2.59' is no number; one number",
+        "nan": "'nan' is no number",
+        "north": "'north' is no number; write degrees as 13.12",
+        "-95": "-95 is not between -90 and 90",
+        "11,57 S": "",
+        "190": "190 is not between -180 and 180",
+        "2 N": "'2 N' has N behind it; write E or W",
+        "27,95": "",
+        "2016": "'2016' is no day; write it as 2020-01-31",
+        "2016-02-30": "'2016-02-30' is not in the calendar",
+        "2016-1-1": "",
+        "2015-01-01": "2015-01-01 is not after the first day, 2016-01-01",
+        "2016-07-01": "",
+        "1h": '"1h" is not a step in time',
+        "2w": "",
+        "cloud": "'cloud' is none of them",
+        "local": "",
+    }
+    result = asked(*lines)
+    assert result.exit_code == 0, result.output
+    for said in lines.values():
+        assert said in result.output
+    (path,) = (tmp_path / "configs").iterdir()
+    assert path.name.startswith("config_SimulatedSentinel2_-11.57N_27.95E_2016-01-01_2016-07-01_2w")
+
+
+def test_images_of_ones_own_are_looked_at(asked: Callable[..., Result], tmp_path: Path) -> None:
+    for month in ("05", "06"):
+        write_date(tmp_path / "images", f"2020-{month}-15", bands())
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = asked("folder", str(tmp_path / "nowhere"), str(empty), str(tmp_path / "images"))
+    assert result.exit_code == 0, result.output
+    assert result.output.count("Folder of the images") == 3
+    assert load_pipeline(next((tmp_path / "configs").iterdir())).plan()
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_what_ends_too_soon_writes_nothing(
+    asked: Callable[..., Result], tmp_path: Path, count: int
+) -> None:
+    answers = ["SimulatedSentinel2", "1", "2", "2016-01-01", "2017-01-01", "1m"]
+    result = asked(*answers[:count])
+    assert result.exit_code == 2
+    assert "Error: the input ended before all was answered\n" in result.output
+    assert not (tmp_path / "configs").exists()
+
+
+def test_a_config_is_replaced_by_those_who_say_so(
+    asked: Callable[..., Result], tmp_path: Path
+) -> None:
+    options = ["--collection_name", "SimulatedSentinel2", "--place", "5", *DATES]
+    options += ["--time_per_point", "1m", "--run_mode", "local"]
+    assert asked(options=options).exit_code == 0
+    (path,) = (tmp_path / "configs").iterdir()
+    path.write_text("mine\n")
+    refused = asked("", options=options)
+    assert "is there already. Replace it? [y/N]" in refused.output
+    assert refused.exit_code == 2
+    assert path.read_text() == "mine\n"
+    assert asked("y", options=options).exit_code == 0
+    assert path.read_text() != "mine\n"
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_decimal_commas_are_taken_as_options_too(tmp_path: Path) -> None:
+    degrees = ["--latitude", "13,12", "--longitude", "-2,59", "--region-size", "0,05"]
+    path = _written(tmp_path, "--collection-name", "Sentinel2_EarthSearch", *degrees, *DATES)
+    assert path.name.startswith("config_Sentinel2_EarthSearch_13.12N_-2.59E")
+    assert "region_size = 0.05\n" in path.read_text()
+    for option, typed, said in (
+        ("--latitude", "13,1,2", "Invalid value for '--latitude': '13,1,2' is no number"),
+        ("--region_size", "0", "Invalid value for '--region_size': 0 is not above 0"),
+        ("--start_date", "1.2.2020", "'1.2.2020' is no day; write it as 2020-01-31"),
+    ):
+        result = _generate(tmp_path, option, typed)
+        assert result.exit_code == 2
+        assert said in result.output
+
+
+@given(st.text(max_size=12))
+def test_no_answer_ends_in_a_traceback(text: str) -> None:
+    for read in (answers.number, answers.size, answers.day, answers.LATITUDE, answers.LONGITUDE):
+        with contextlib.suppress(answers.Refused):
+            read(text)
+
+
+def test_what_has_to_be_installed_first_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "is_installed", lambda _: False)
+    result = _generate(tmp_path, "--collection_name", "Sentinel2", "--place", "5", *DATES)
+    assert "install first:    pip install '.[earthengine]' in the folder of pyveg" in result.output
+    assert "it needs a Google Cloud project for Earth Engine" in result.output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo terminals")
+@pytest.mark.parametrize(
+    ("key", "code", "said"), [(b"\x03", 130, b"interrupted"), (b"\x04", 2, b"the input ended")]
+)
+def test_keys_that_end_it_in_a_terminal(tmp_path: Path, key: bytes, code: int, said: bytes) -> None:
+    import pty
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, "-m", "pyveg.scripts.generate_config"])
+    output = b""
+    while b"Its number or name" not in output:
+        output += os.read(terminal, 4096)
+    os.write(terminal, key)
+    with contextlib.suppress(OSError):  # the other end was closed
+        while more := os.read(terminal, 4096):
+            output += more
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
+    assert said in output
+    assert b"Traceback" not in output
+    assert not list(tmp_path.iterdir())
 
 
 # Places
