@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 
@@ -49,9 +50,16 @@ class PlainDownload:
 
 
 class LiveDownload:
-    """Keeps a bar on the screen."""
+    """Keeps a bar on the screen, as wide as the terminal.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where it is drawn; the terminal if left out.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._files = 0
@@ -73,14 +81,21 @@ class LiveDownload:
     def begin(self, files: int, size: int) -> None:
         """Draw the bar."""
         from rich import progress
+        from rich.table import Column
+
+        def whole() -> Column:
+            """What is never cut or wrapped; the bar takes the room that is left."""
+            return Column(no_wrap=True)
 
         self._files = files
         self._progress = progress.Progress(
-            progress.TextColumn("{task.fields[files]} files"),
-            progress.BarColumn(),
-            progress.DownloadColumn(),
-            progress.TransferSpeedColumn(),
-            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.fields[files]} files", table_column=whole()),
+            progress.BarColumn(None, table_column=Column(ratio=1, min_width=4)),
+            progress.DownloadColumn(table_column=whole()),
+            progress.TransferSpeedColumn(table_column=whole()),
+            progress.TimeRemainingColumn(table_column=whole()),
+            console=self._console,
+            expand=True,
         )
         self._bar = self._progress.add_task("download", total=size, files=f"0/{files}")
         self._progress.start()

@@ -16,6 +16,7 @@ from pyveg.core import waiting
 from pyveg.core.events import EngineStatus, RunEnded, RunStarted, TaskEnded, TaskStarted
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskGraph, TaskResult
+from pyveg.scripts.download_progress import LiveDownload
 from pyveg.scripts.live_progress import LiveProgress, Sheet
 from pyveg.scripts.progress import closing_table
 from pyveg.scripts.run_view import ModuleView, RunView
@@ -197,3 +198,15 @@ def test_states_that_nothing_ended_in_take_no_room(graph: TaskGraph) -> None:
     report = _report(graph, [State.SUCCEEDED], "")
     assert closing_table(report, 80).split("\n")[0].split() == ["module", "succeeded"]
     assert "blocked" in closing_table(report)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_download_cuts_neither_its_size_nor_its_time(width: int) -> None:
+    page = io.StringIO()
+    with LiveDownload(Console(file=page, width=width, force_terminal=False)) as show:
+        show.begin(100_000, 98_700_000_000)
+        show.advance(54_321, 45_600_000_000)
+    (line,) = page.getvalue().splitlines()
+    assert len(line) <= width
+    assert line.startswith("54321/100000 files ")
+    assert re.search(r" 45\.6/98\.7 GB .* [\d-]+:[\d-]+:[\d-]+$", line)
