@@ -17,7 +17,7 @@ from pyveg.analysis.data.labels import told_label
 from pyveg.analysis.states import NOTHING, UNTESTED, states_of, weather_word
 from pyveg.analysis.temporal.changes import WEATHER_UNITS
 from pyveg.analysis.temporal.indicators import Temporal
-from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.analysis.temporal.surrogate_tests import NO_CHIP, SITE
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 
 TOPICS = ("level", "weather", "break", "memory", "spread")
@@ -105,7 +105,12 @@ def _untested(topic: str, what: str, label: str, table: str, row: Mapping[Any, A
     reason = _clause(row["reason"])
     where = {name: row[name] for name in ("metric", "chip") if name in row}
     text = f"Not tested: {what} of {label} ({reason})."
-    return Claim(topic, text, table, where, ("reason",), what, label, reason)
+    return Claim(topic, text, table, where, ("reason",), what, label, _short(reason))
+
+
+def _short(reason: str) -> str:
+    """A reason without what all of its kind say, so that those that are one are told once."""
+    return reason.removeprefix(NO_CHIP).removesuffix(": this series cannot tell")
 
 
 @dataclass(frozen=True)

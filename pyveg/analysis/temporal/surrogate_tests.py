@@ -30,6 +30,8 @@ Watch = Callable[[Sequence[Values]], None]
 
 SITE = -1
 """In the place of a chip's number: the median over all chips."""
+NO_CHIP = "no chip can be tested; most often: "
+"""Begins the reason of a place whose chips are all too short."""
 LEAST_VALUES = 24
 """Valid values below which a series is not tested."""
 LEAST_WINDOW = 12
@@ -173,7 +175,7 @@ def untested(chips: Sequence[Chip], *, of_chips: bool) -> str:
     reasons = Counter(chip.reason for chip in chips)
     most = max(reasons.values())
     reason = min(text for text, count in reasons.items() if count == most)
-    return f"no chip can be tested; most often: {reason}" if of_chips else reason
+    return f"{NO_CHIP}{reason}" if of_chips else reason
 
 
 def _indicators(
