@@ -85,7 +85,7 @@ def indicator_panels(analysis: Analysis, metric: str) -> Figure | None:
             _draw_indicator(axis, curve, metric_colour(analysis, metric), name)
             title = _title(analysis.temporal, metric, name)
             axis.set_title(title + _q_text(analysis, metric, name))
-        dated(axis, pd.DatetimeIndex(curve["date"]), ticks=5)
+        dated(axis, pd.DatetimeIndex(curve["date"]))
     for axis in axes.ravel()[len(shown) :]:
         axis.remove()
     _legend(figure, metric_colour(analysis, metric), of_chips=not of_region(analysis, [metric]))
@@ -111,7 +111,7 @@ def _title(temporal: Temporal, metric: str, name: str) -> str:
     row = site_trend(temporal, metric, name)
     text = f"{indicator_name(name)}{UNITS.get(name, '')}"
     if row.empty or not np.isfinite(row["tau"]):
-        return f"{text}\nno trend can be told"
+        return f"{text}\nnot tested"
     return f"{text}\ntau {signed(row['tau'])}, p {p_text(row['p'])}"
 
 
@@ -163,7 +163,7 @@ def climate_panels(analysis: Analysis) -> Figure | None:
             _draw_indicator(axis, curve, metric_colour(analysis, metric), name)
             what = _title(temporal, metric, name).replace("\n", ": ")
             axis.set_title(f"{analysis.series.short_label(metric)}, {kind}\n{what}")
-            dated(axis, pd.DatetimeIndex(curve["date"]), ticks=5)
+            dated(axis, pd.DatetimeIndex(curve["date"]))
             axis.tick_params(labelleft=True)
     _legend(figure, DARK, of_chips=not of_region(analysis, [metric for metric, _ in pairs]))
     return figure
@@ -193,7 +193,7 @@ def sensitivity_surface(analysis: Analysis) -> Figure | None:
     if not pairs:
         return None
     figure, axes = panels(
-        (len(pairs) + 2) // 3, 3, height=1.35, gap=0.66, aside=0.4, top=0.8, bottom=0.45
+        (len(pairs) + 2) // 3, 3, height=1.3, gap=0.85, aside=0.62, top=0.8, bottom=0.45
     )
     for axis, (metric, name) in zip(axes.ravel(), pairs, strict=False):
         mine = table[(table["metric"] == metric) & (table["indicator"] == name)]
@@ -201,14 +201,13 @@ def sensitivity_surface(analysis: Analysis) -> Figure | None:
         axis.set_title(f"{analysis.series.short_label(metric)}\n{indicator_name(name)}")
     for axis in axes.ravel()[len(pairs) :]:
         axis.remove()
-    for axis in axes[:, 0]:
+    for axis in axes.ravel()[: len(pairs)]:
         axis.set_ylabel("bandwidth")
-    for axis in axes.ravel()[max(0, len(pairs) - 3) : len(pairs)]:
         axis.set_xlabel("window")
     handles = [
         Patch(facecolor="white", edgecolor="black", linewidth=1.4,
               label=f"framed: p at most {analysis.settings.alpha:g}"),
-        Patch(facecolor=PALE, linewidth=0, label="cannot be told"),
+        Patch(facecolor=PALE, linewidth=0, label="could not be tested"),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="upper left", ncols=2, borderaxespad=0.2,
                   title="Kendall's tau of the indicator: dark falls, light rises")  # fmt: skip
@@ -231,7 +230,7 @@ def _draw_surface(axis: Axes, table: pd.DataFrame, alpha: float) -> None:
             ha="center",
             va="center",
             color=ink,
-            fontsize=6,
+            fontsize=6.5,
         )
         if p[row, column] <= alpha:
             frame = Rectangle((column - 0.44, row - 0.44), 0.88, 0.88, fill=False, linewidth=1.4,

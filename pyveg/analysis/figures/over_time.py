@@ -53,13 +53,17 @@ def series_bands(analysis: Analysis) -> Figure | None:
     weather = [name for name in (PRECIPITATION, TEMPERATURE) if series.weather(name) is not None]
     if series.axis is None or not metrics:
         return None
-    figure, axes = panels(len(metrics) + len(weather), height=1.35, sharex=True)
-    dates = series.axis.dates
-    for axis, metric in zip(axes[:, 0], metrics, strict=False):
+    count, dates = len(metrics) + len(weather), series.axis.dates
+    figure, axes = panels((count + 1) // 2, 2, height=1.35, gap=0.6, top=0.68)
+    every = axes.ravel()
+    for axis, metric in zip(every, metrics, strict=False):
         _draw_metric(axis, analysis, metric)
-    for axis, name in zip(axes[len(metrics) :, 0], weather, strict=True):
+    for axis, name in zip(every[len(metrics) : count], weather, strict=True):
         _draw_weather(axis, dates, name, analysis)
-    dated(axes[-1, 0], dates)
+    for axis in every[:count]:
+        dated(axis, dates)
+    for axis in every[count:]:
+        axis.remove()
     figure.legend(handles=_handles(analysis, metrics), loc="upper left", ncols=4, borderaxespad=0.2)
     return figure
 
@@ -170,7 +174,7 @@ def decomposition(analysis: Analysis) -> Figure | None:
         return None
     blocks = (len(pairs) + 1) // 2  # two metrics side by side, the next ones below them
     figure, axes = panels(
-        len(_PARTS) * blocks, 2, height=0.95, gap=0.42 if blocks == 1 else 0.62, sharex=True
+        len(_PARTS) * blocks, 2, height=0.95, gap=0.42 if blocks == 1 else 0.62, sharex="col"
     )
     columns = axes.reshape(blocks, len(_PARTS), 2).transpose(0, 2, 1).reshape(-1, len(_PARTS))
     for column, (metric, chip) in zip(columns, pairs, strict=False):
@@ -186,6 +190,7 @@ def _draw_parts(axes: NDArray[Any], analysis: Analysis, metric: str, chip: int) 
     dates = pd.DatetimeIndex(table["date"])
     missing = table["value"].isna().to_numpy()
     for axis, name in zip(axes, _PARTS, strict=True):
+        axis.set_label(metric)  # together they are one panel
         shade_gaps(axis, dates, missing)
         line(axis, dates, table[name], color=metric_colour(analysis, metric))
         axis.set_title(name.capitalize())
@@ -193,7 +198,7 @@ def _draw_parts(axes: NDArray[Any], analysis: Analysis, metric: str, chip: int) 
     flagged = table[table["outlier"].astype(bool)]
     axes[0].plot(flagged["date"], flagged["value"], "x", color=RED, markersize=4)
     axes[-1].axhline(0, color=MIDDLE, linewidth=0.6)
-    dated(axes[-1], dates, ticks=5)
+    dated(axes[-1], dates)
     axes[-1].tick_params(labelbottom=True)
 
 

@@ -13,6 +13,7 @@ from pyveg.analysis.figures.colours import BLUE, PURPLE
 from pyveg.analysis.figures.style import (
     DARK,
     MIDDLE,
+    ONE_PANEL,
     band,
     dated,
     indicator_name,
@@ -29,6 +30,8 @@ LAW_NAMES = {
     "lognormal": "Log-normal",
     "exponential": "Exponential",
 }
+_WAVES = (2, 5, 10, 25)
+"""Waves along a chip that the upper axis names the length of."""
 _UNITS = {"wavelength": " (pixels)", "patch_mean": " (pixels)"}
 
 
@@ -53,13 +56,13 @@ def spatial_signals(analysis: Analysis) -> Figure | None:
         table = values[values["indicator"] == name].set_index("date").sort_index()
         _draw_signal(axis, table, days)
         axis.set_title(_signal_title(analysis.snapshots.trends, name))
-        dated(axis, dates, ticks=5)
+        dated(axis, dates)
     for axis in axes.ravel()[len(names) :]:
         axis.remove()
     handles = [
         Line2D([], [], color=BLUE, marker="o", label="median and middle half of the chips"),
         Line2D([], [], color=MIDDLE, marker="o", fillstyle="none", linestyle="",
-               label="not to be used: the rule for its kind of pattern"),
+               label="does not apply to this kind of pattern"),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="upper left", ncols=2, borderaxespad=0.2)
     return figure
@@ -93,9 +96,9 @@ def _signal_title(trends: pd.DataFrame, name: str) -> str:
     text = f"{indicator_name(name)}{_UNITS.get(name, '')}"
     rows = trends[trends["indicator"] == name]
     if rows.empty or not np.isfinite(rows["tau"].iloc[0]):
-        return f"{text}\nno trend can be told"
+        return f"{text}\nnot tested"
     row = rows.iloc[0]
-    rule = "" if row["valid"] else ", not to be used"
+    rule = "" if row["valid"] else ", does not apply"
     return f"{text}\ntau {signed(row['tau'])}, p {p_text(row['p'])}{rule}"
 
 
@@ -136,7 +139,7 @@ def radial_spectra(analysis: Analysis) -> Figure | None:
     table = year_spectra(analysis)
     if table.empty:
         return None
-    figure, axes = panels(1, height=1.8, top=0.5, bottom=0.45)
+    figure, axes = panels(1, height=1.8, top=1.0, bottom=0.45, wide=ONE_PANEL)
     axis = axes[0, 0]
     styles = (("--", PURPLE), ("-", BLUE))[-len(table.columns) :]
     for (name, power), (style, colour) in zip(table.items(), styles, strict=True):
@@ -148,9 +151,9 @@ def radial_spectra(analysis: Analysis) -> Figure | None:
     axis.set_xlabel("waves along the side of a chip")
     axis.set_ylabel("power")
     other = axis.secondary_xaxis("top")
-    other.set_ticks([1, 2, 3, 5, 10, 25], [f"{SIZE / one:.0f}" for one in (1, 2, 3, 5, 10, 25)])
+    other.set_ticks(list(_WAVES), [f"{SIZE / one:.0f}" for one in _WAVES])
     other.set_xlabel("wavelength (pixels)")
-    axis.legend()
+    figure.legend(loc="upper left", ncols=1, borderaxespad=0.2)
     return figure
 
 
@@ -169,7 +172,7 @@ def patch_weights(analysis: Analysis) -> Figure | None:
         return None
     parts = known["part"].drop_duplicates().tolist()
     laws = [name for name in LAW_NAMES if (known["law"] == name).any()]
-    figure, axes = panels(1, height=1.7, left=1.5, top=0.42, bottom=0.45)
+    figure, axes = panels(1, height=1.7, left=1.25, top=0.42, bottom=0.45, wide=ONE_PANEL)
     axis = axes[0, 0]
     for number, (part, colour) in enumerate(zip(parts, (PURPLE, BLUE), strict=False)):
         mine = known[known["part"] == part].set_index("law")["aic_weight"].reindex(laws)

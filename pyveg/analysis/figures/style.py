@@ -19,6 +19,7 @@ from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from pyveg.analysis.agreement import NAMES
@@ -29,7 +30,9 @@ Given = ParamSpec("Given")
 Got = TypeVar("Got")
 
 WIDTH = 6.4
-"""Inches; the report shows figures at about this width, and text at about its size."""
+"""Inches of two panels side by side; the report shows each at about half of this, and more."""
+ONE_PANEL = 3.3
+"""Inches of a figure with one panel."""
 PALE, MIDDLE, DARK = "#E4E4E4", "#8A8A8A", "#333333"
 MAP = "cividis"
 """Safe for colour-blind readers, and its lightness rises throughout: it can be read in grey."""
@@ -54,7 +57,8 @@ _STYLE: Any = {
     "text.parse_math": False,  # names of metrics may hold a "$"
     "text.usetex": False,
 }
-_FILES: Any = {"svg.hashsalt": "pyveg", "svg.fonttype": "path"}
+FILES: Any = {"svg.hashsalt": "pyveg", "svg.fonttype": "path"}
+"""Settings of matplotlib with which files are written."""
 
 
 class Saved(NamedTuple):
@@ -86,6 +90,7 @@ def panels(
     gap: float = 0.42,
     aside: float = 0.6,
     bottom: float = 0.3,
+    wide: float = WIDTH,
     **more: Any,
 ) -> tuple[Figure, NDArray[Any]]:
     """A figure with a grid of axes; all lengths in inches.
@@ -99,6 +104,8 @@ def panels(
         Margins.
     gap, aside : float
         Between rows, and between columns.
+    wide : float
+        Of the whole figure.
     **more
         For `Figure.subplots`.
 
@@ -107,31 +114,51 @@ def panels(
     Figure, array of Axes, shape (rows, columns)
     """
     whole = top + bottom + rows * height + (rows - 1) * gap
-    figure = Figure(figsize=(WIDTH, whole))
+    figure = Figure(figsize=(wide, whole))
     FigureCanvasAgg(figure)
-    width = (WIDTH - left - right - (columns - 1) * aside) / columns
+    width = (wide - left - right - (columns - 1) * aside) / columns
     grid = {
-        "left": left / WIDTH, "right": 1 - right / WIDTH, "bottom": bottom / whole,
+        "left": left / wide, "right": 1 - right / wide, "bottom": bottom / whole,
         "top": 1 - top / whole, "hspace": gap / height, "wspace": aside / width,
     }  # fmt: skip
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid, **more)
     return figure, axes
 
 
-def dated(axis: Axes, dates: pd.DatetimeIndex, *, ticks: int = 7) -> None:
-    """Label an axis of time, from the first to the last date."""
+def dated(axis: Axes, dates: pd.DatetimeIndex, *, ticks: int = 5) -> None:
+    """Label an axis of time, from the first to the last date.
+
+    Years, months or days, whichever tell the dates apart; the ticks of a few dates are the dates.
+    """
     if not len(dates):
         return
-    years = (dates[-1] - dates[0]).days / 365.25
-    if years >= ticks / 2:
-        axis.xaxis.set_major_locator(mdates.YearLocator(math.ceil((years + 0.5) / ticks)))
-        axis.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
-    else:
-        axis.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=2, maxticks=ticks))
-        axis.xaxis.set_major_formatter(mdates.DateFormatter("%Y-%m"))
-    if len(dates) > 1:
-        first, last = mdates.date2num(dates[[0, -1]])
-        axis.set_xlim(first - 15, last + 15)
+    first, last = dates[0], dates[-1]
+    days = (last - first).days
+    places, form = _date_ticks(dates, days, ticks)
+    axis.xaxis.set_major_locator(FixedLocator(mdates.date2num(places)))
+    axis.xaxis.set_major_formatter(mdates.DateFormatter(form))
+    axis.xaxis.set_minor_locator(NullLocator())
+    if form == "%d %b":
+        axis.set_xlabel(f"{first:%Y}" if first.year == last.year else f"{first:%Y} to {last:%Y}")
+    room = max(0.04 * days, 3.0)
+    low, high = mdates.date2num(pd.DatetimeIndex([first, last]))
+    axis.set_xlim(low - room, high + room)
+
+
+def _date_ticks(dates: pd.DatetimeIndex, days: int, ticks: int) -> tuple[pd.DatetimeIndex, str]:
+    """Where ticks are, and how they are written."""
+    first, last = dates[0], dates[-1]
+    if days >= 365 * ticks / 2:
+        step = math.ceil((days / 365.25 + 0.5) / ticks)
+        years = range(first.year, last.year + 1)
+        starts = [pd.Timestamp(year, 1, 1) for year in years if year % step == 0]
+        inside = [one for one in starts if one >= first - pd.Timedelta(days=30)]
+        return pd.DatetimeIndex(inside), "%Y"
+    if days >= 45 * ticks:
+        months = pd.date_range(first.replace(day=1), last, freq="MS")
+        step = math.ceil(len(months) / ticks)
+        return months[::step], "%Y-%m"
+    return dates[:: math.ceil(len(dates) / ticks)], "%d %b"
 
 
 def line(axis: Axes, dates: Any, values: Any, **style: Any) -> None:
@@ -212,7 +239,7 @@ def p_text(value: float) -> str:
 def figure_svg(figure: Figure) -> bytes:
     """A figure as SVG, letters as paths; without a date, and with ids that do not change."""
     stream = io.BytesIO()
-    with mpl.rc_context(_FILES):
+    with mpl.rc_context(FILES):
         figure.savefig(stream, format="svg", dpi=200, metadata={"Date": None, "Creator": "pyveg"})
     return stream.getvalue()
 

@@ -10,24 +10,41 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from pyveg.analysis.analyse import Analysis
-from pyveg.analysis.figures import figure_png, figure_svg, indicators_of
+from pyveg.analysis.figures import indicators_of
 from pyveg.analysis.figures.maps import chip_places
+from pyveg.analysis.figures.parts import Key, Panel, keys_of, panels_of
 from pyveg.analysis.figures.style import of_region, shown_metrics
-from pyveg.analysis.report import alt
+from pyveg.analysis.report import in_words
 from pyveg.analysis.report.words import common_reason, sentence
 from pyveg.analysis.temporal.surrogate_tests import SITE
 
 LARGEST_SVG = 250_000
-"""Bytes from which a figure is shown as PNG."""
+"""Bytes from which a panel is shown as PNG."""
+NARROW = 2.5
+"""Inches below which three panels stand side by side."""
+DOTS_PER_INCH = 96
+"""As browsers count them."""
 _INDICATORS_LEAD = (
-    "Near a tipping point a place recovers more slowly: AR(1), its memory, and its variance rise, "
-    "and the restoring rate falls. Grey is what stable series with the same memory and gaps do. "
-    "Look for AR(1) and variance that climb together. tau is the direction (+1 always up, -1 "
-    "always down), p the share of stable series that climb as steadily, q is p corrected for the "
-    "number of tests. What counts is the climb: the grey of variance, standard deviation and "
-    "coefficient of variation is drawn at the site's mean level."
+    "Each panel follows one indicator through rolling windows. Near a tipping point a place "
+    "recovers more slowly: AR(1) and variance rise together, and the restoring rate falls. The "
+    "grey band is what stable series with the same memory and the same gaps do (surrogates). What "
+    "is tested is the climb, not the height: tau tells its direction, from -1 (always down) to +1 "
+    "(always up), p is the share of surrogates that climb as steadily, and q is p corrected for "
+    "the number of tests. The grey of variance, standard deviation and coefficient of variation "
+    "is drawn at the site's mean level."
 )
-_NEXT_LEAD = "The same for another metric, to be read in the same way: do both say one thing?"
+_NEXT_LEAD = "The same for another metric, to be read in the same way. Do both tell the same story?"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A panel, as a page shows it."""
+
+    address: str
+    """The picture itself, as a data: address."""
+    width: int
+    height: int
+    """Pixels."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +55,14 @@ class Shown:
     title: str
     lead: str
     """What it shows and what to look for."""
-    address: str = ""
-    """The picture itself, as a data: address; empty where there is none."""
-    alt: str = ""
+    pictures: tuple[Picture, ...] = ()
+    """Its panels; none where there is nothing to show."""
+    key_title: str = ""
+    keys: tuple[Key, ...] = ()
+    narrow: bool = False
+    """Whether three panels stand side by side where there is room."""
+    words: tuple[str, ...] = ()
+    """What it shows, sentence by sentence."""
     why: str = ""
     """Why there is none."""
 
@@ -50,12 +72,12 @@ class _Slot:
     name: str
     title: str
     lead: str
-    alt: Callable[[Analysis], str]
+    words: Callable[[Analysis], list[str]]
     why: Callable[[Analysis], str]
 
 
 def gallery(analysis: Analysis, figures: Mapping[str, Figure]) -> dict[str, Shown]:
-    """Every figure that a report can have, by its name, with its picture or the reason."""
+    """Every figure that a report can have, by its name, with its panels or the reason."""
     shown = {}
     for slot in _slots(analysis):
         figure = figures.get(slot.name)
@@ -63,18 +85,33 @@ def gallery(analysis: Analysis, figures: Mapping[str, Figure]) -> dict[str, Show
             why = sentence(slot.why(analysis) or "there is nothing to show")
             shown[slot.name] = Shown(slot.name, slot.title, slot.lead, why=why)
         else:
-            shown[slot.name] = Shown(
-                slot.name, slot.title, slot.lead, picture_address(figure), slot.alt(analysis)
-            )
+            shown[slot.name] = _shown(slot, figure, slot.words(analysis))
     return shown
 
 
-def picture_address(figure: Figure, *, largest: int = LARGEST_SVG) -> str:
-    """A figure as a data: address: SVG, or PNG where that would be too large."""
-    svg = figure_svg(figure)
-    if len(svg) <= largest:
-        return data_address(svg, "image/svg+xml")
-    return data_address(figure_png(figure), "image/png")
+def _shown(slot: _Slot, figure: Figure, words: list[str]) -> Shown:
+    made = panels_of(figure, largest=LARGEST_SVG)
+    title, keys = keys_of(figure)
+    return Shown(
+        slot.name,
+        slot.title,
+        slot.lead,
+        tuple(map(picture, made)),
+        title,
+        tuple(keys),
+        narrow=max(one.width for one in made) < NARROW,
+        words=tuple(words),
+    )
+
+
+def picture(panel: Panel) -> Picture:
+    """A panel as SVG, or as PNG where that would be too large."""
+    address = (
+        data_address(panel.png, "image/png")
+        if panel.png
+        else data_address(panel.svg, "image/svg+xml")
+    )
+    return Picture(address, round(DOTS_PER_INCH * panel.width), round(DOTS_PER_INCH * panel.height))
 
 
 def data_address(data: bytes, kind: str) -> str:
@@ -84,70 +121,36 @@ def data_address(data: bytes, kind: str) -> str:
 
 def _slots(analysis: Analysis) -> list[_Slot]:
     return [
-        _Slot(
-            "series", "What was measured",
-            "Lines are medians over the chips of a date; they break where there is no data, and "
-            "nothing is filled in. Look for a level that sinks or rises over the years, and for "
-            f"gaps and outliers that come in clusters.{_region_note(analysis)}",
-            alt.series, _no_values,
-        ),
-        _Slot(
-            "season", "The year",
-            "Each month over all years. Look for a season that has become weaker or later: the "
-            "first and the second half of a long record are drawn apart.",
-            alt.season, _no_season,
-        ),
-        _Slot(
-            "decomposition", "A series taken apart",
-            "One chip of middling level: value = season + trend + residual. Indicators are made of "
-            "the residual; look whether a season or a trend is left in it.",
-            alt.decomposition, _not_tested,
-        ),
+        *_series_slots(analysis),
         *(
             _indicator_slot(analysis, one, first=not place)
             for place, one in enumerate(analysis.metrics)
         ),
+        *_OTHERS,
+    ]
+
+
+def _series_slots(analysis: Analysis) -> list[_Slot]:
+    return [
         _Slot(
-            "sensitivity", "Other windows and bandwidths",
-            "The same test with other settings. A sign to be believed keeps its direction, and "
-            "mostly its frame, all over its panel; a single framed cell means nothing.",
-            alt.sensitivity, _no_surface,
+            "series", "What was measured",
+            "A line is the median over the chips of each date. It breaks where there is no data; "
+            "nothing is filled in. Look for a level that sinks or rises over the years, and for "
+            f"gaps and outliers that come in clusters.{_region_note(analysis)}",
+            in_words.series, _no_values,
         ),
         _Slot(
-            "correlations", "Memory, and answer to rain",
-            "How the residual goes with itself and with the rain some steps before. Look for "
-            "dots outside the grey: they are more than chance gives.",
-            alt.correlations, _not_tested,
+            "season", "The year",
+            "Every month, over all years. Look for a season that has become weaker or later: in "
+            "long records the first half and the second half are drawn separately.",
+            in_words.season, _no_season,
         ),
         _Slot(
-            "spatial", "Signals of the images",
-            "Signs of a tipping point in the images themselves. Look at filled marks only: open "
-            "grey ones are dates at which the kind of pattern forbids the use of that signal.",
-            alt.spatial, _no_images,
-        ),
-        _Slot(
-            "spectrum", "Size of the pattern",
-            "Which wavelengths the images are made of. A clear peak is a regular pattern, as of "
-            "spots or stripes; look whether it has moved between the first and the last year.",
-            alt.spectrum, _no_images,
-        ),
-        _Slot(
-            "patches", "Laws of patch sizes",
-            "Which law the sizes of the patches of plants follow. Models go from a power law over "
-            "a truncated one to an exponential as conditions get worse.",
-            alt.patches, _no_laws,
-        ),
-        _Slot(
-            "climate", "With and without the weather",
-            "Left as it is, right with the part of rain and temperature taken away. A rise that is "
-            "gone on the right may be the weather's.",
-            alt.climate, _no_climate,
-        ),
-        _Slot(
-            "maps", "Where it happens",
-            "One square for each chip. Look for clusters: single squares of another colour are to "
-            "be expected. Dots mark chips that stand up to the number of chips tested.",
-            alt.maps, _no_maps,
+            "decomposition", "A series taken apart",
+            "The series of one chip of middling level is the sum of a season, a trend and a "
+            "residual. Indicators are computed from the residual, so no season and no trend "
+            "should be left in it.",
+            in_words.decomposition, _not_tested,
         ),
     ]  # fmt: skip
 
@@ -170,7 +173,7 @@ def _indicator_slot(analysis: Analysis, metric: str, *, first: bool) -> _Slot:
         indicators_of(metric),
         f"Indicators of {analysis.series.label(metric)}",
         _INDICATORS_LEAD if first else _NEXT_LEAD,
-        partial(alt.indicators, metric=metric),
+        partial(in_words.indicators, metric=metric),
         partial(_metric_reason, metric=metric),
     )
 
@@ -224,3 +227,51 @@ def _no_maps(analysis: Analysis) -> str:
     if shown_metrics(analysis) and len(places) < 2:
         return f"a map needs two chips with coordinates, and there are {len(places)}"
     return _not_tested(analysis)
+
+
+_OTHERS = (
+    _Slot(
+        "sensitivity", "Other windows and bandwidths",
+        "The same test with other lengths of the rolling window and other bandwidths of the "
+        "trend. A sign that can be believed keeps its direction, and mostly its frame, all over "
+        "its panel; a single framed cell means nothing.",
+        in_words.sensitivity, _no_surface,
+    ),
+    _Slot(
+        "correlations", "Memory, and the response to rain",
+        "Correlation of the residual with itself, and with the rain, some steps before. Dots "
+        "outside the grey band are more than chance gives.",
+        in_words.correlations, _not_tested,
+    ),
+    _Slot(
+        "spatial", "Signals of the images",
+        "Signs of a tipping point in the images themselves. Look at the filled marks only: an "
+        "open grey mark is a date on which this signal does not apply to the kind of pattern.",
+        in_words.spatial, _no_images,
+    ),
+    _Slot(
+        "spectrum", "Size of the pattern",
+        "The wavelengths that the images are made of. A clear peak is a regular pattern, such as "
+        "spots or stripes. Look whether it has moved between the first and the last year.",
+        in_words.spectrum, _no_images,
+    ),
+    _Slot(
+        "patches", "Laws of patch sizes",
+        "The law that the sizes of the patches of plants follow. In models it changes from a "
+        "power law to a truncated one and on to an exponential as conditions get worse.",
+        in_words.patches, _no_laws,
+    ),
+    _Slot(
+        "climate", "With and without the weather",
+        "Each indicator as it is, and after the part of rain and temperature was taken away. A "
+        "rise that is gone without the weather may be the weather's.",
+        in_words.climate, _no_climate,
+    ),
+    _Slot(
+        "maps", "Where it happens",
+        "Each square is a chip. Look for clusters: single squares of another colour are to be "
+        "expected. A dot marks a chip whose trend is significant after correction for the number "
+        "of chips.",
+        in_words.maps, _no_maps,
+    ),
+)  # fmt: skip

@@ -50,125 +50,142 @@ _NULLS = {
     "block": ("blocks of each series, drawn with replacement", ""),
 }
 _FDR = {"bh": "Benjamini & Hochberg 1995", "by": "Benjamini & Yekutieli 2001"}
+_STEPS = (
+    Step(
+        "Series",
+        "Dates are laid on regular steps. A step without data stays a gap: nothing is "
+        "interpolated. Each chip is analysed by itself, and only then is the median over the "
+        "chips taken.",
+        ("Smith 2023",),
+    ),
+    Step("Season, trend and outliers", "{detrending}", ("{detrending_paper}",)),
+    Step(
+        "Indicators",
+        "They are computed in rolling windows of {window} % of the record and dated by the last "
+        "step of each: AR(1) over pairs of neighbouring steps, moments, and the restoring rate, "
+        "-ln AR(1) per year. A window with too few pairs has no value.",
+        ("Boulton et al. 2022", "Smith et al. 2022", "Joanes & Gill 1998"),
+    ),
+    Step(
+        "Test of the indicators",
+        "The trend of an indicator is Kendall's tau. It is compared with that of {surrogates} "
+        "surrogates: {null}, drawn for all chips together, with the same gaps, and sent through "
+        "every step above. p = (1 + number as extreme) / (1 + number of surrogates); q allows for "
+        "the number of tests. (The usual p of tau would call 31 to 47 % of stable series a "
+        "warning.)",
+        ("{null_paper}", "{fdr_paper}"),
+    ),
+    Step(
+        "Memory and noise",
+        "AR(1) is fitted to pairs of neighbouring steps as a straight line over the record. The "
+        "log variance of the noise is fitted beside it as another straight line, so that growing "
+        "noise is not taken for memory. The statistic is the change in units of its standard "
+        "error, averaged over the chips and compared with that of the surrogates. Before the fit, "
+        "the most likely break is taken out of the series and out of every surrogate. Where the "
+        "variance falls meanwhile, a rise is no sign.",
+        ("Smith 2023",),
+    ),
+    Step(
+        "Abrupt changes",
+        "The mean of the chips, outliers included, is scanned for a step and for a jump that "
+        "returns within half a year. The largest match is compared with that of surrogates of "
+        "the noise without it. If p is at most 0.01 it is a break, and memory is not judged.",
+    ),
+    Step(
+        "Level",
+        "The slope is the median over all pairs of steps. Its tau is compared with that of "
+        "stationary series with the same memory.",
+        ("Sen 1968",),
+    ),
+    Step(
+        "Weather",
+        "Residuals are regressed on temperature and on the rain of the same step and of the steps "
+        "before (up to {rain_months} months), inside the surrogates too. Then every test is "
+        "repeated.",
+        ("Forzieri et al. 2022",),
+    ),
+    Step(
+        "Images",
+        "Moran's I, moments of 5 x 5 blocks, the density ratio and patches are computed for some "
+        "chips of each date. Where the radial spectrum has a clear peak the pattern is regular. "
+        "Such vegetation may evade a tipping point, and only the wavelength is used.",
+        ("Moran 1950", "Kefi et al. 2014", "Couteron & Lejeune 2001", "Bastiaansen et al. 2020"),
+    ),
+    Step(
+        "Patch sizes",
+        "Laws are fitted by maximum likelihood to patches that no edge cuts, and compared by "
+        "Akaike's criterion.",
+        ("Clauset et al. 2009", "Alstott et al. 2014", "Kefi et al. 2011"),
+    ),
+    Step(
+        "Network centrality",
+        "Pixels of bare soil (or what the run calls signal) are ranked by subgraph centrality. "
+        "offset50 is nodes minus edges of the whole network, minus the same of its best-connected "
+        "half. It mostly reflects the cover, so it is compared with masks of the same cover and "
+        "with noise that was binarised in the same way.",
+        ("Estrada & Rodriguez-Velazquez 2005", "Mander et al. 2017"),
+    ),
+    Step(
+        "Power",
+        "Series with the gaps of the median chip and a rising AR(1) are simulated and tested. The "
+        "95 % confidence interval of the share found is exact.",
+        ("Clopper & Pearson 1934",),
+    ),
+    Step(
+        "Limits",
+        "Early-warning signals have been found where nothing followed, and missed where something "
+        "did. They are a reason to look closer, not a forecast.",
+        ("Dakos et al. 2024",),
+    ),
+)
+"""What is in braces depends on the settings."""
 
 
 def methods(analysis: Analysis) -> list[Step]:
     """The steps of an analysis, as it was done."""
-    settings = analysis.settings
-    null, paper = _NULLS[settings.null]
+    told = _told(analysis.settings)
     return [
         Step(
-            "Series",
-            "Dates are laid on regular steps; a step without data stays a gap and nothing is "
-            "interpolated. Every chip is looked at by itself, and only then is the median over the "
-            "chips taken.",
-            ("Smith 2023",),
-        ),
-        Step("Season, trend and outliers", _detrending(settings), _detrending_papers(settings)),
-        Step(
-            "Indicators",
-            f"In rolling windows of {100 * settings.window:g} % of the record, dated by their last "
-            "step: AR(1) over pairs of true neighbours, moments, and the restoring rate, "
-            "-ln AR(1) per year. A window with too few pairs has none.",
-            ("Boulton et al. 2022", "Smith et al. 2022", "Joanes & Gill 1998"),
-        ),
-        Step(
-            "Test",
-            f"The trend of an indicator is Kendall's tau. It is compared with that of "
-            f"{settings.surrogates} surrogates: {null}, drawn for all chips together, with the "
-            "same gaps, sent through every step above. p = (1 + number as extreme) / (1 + number "
-            "of surrogates); q allows for the number of tests. The usual p of tau calls 31 to 47 % "
-            "of stable series a warning.",
-            tuple(name for name in (paper, _FDR[settings.fdr]) if name),
-        ),
-        Step(
-            "Memory and noise",
-            "AR(1) is fitted as a straight line over the record to pairs of neighbouring steps, "
-            "beside a noise whose log variance is one too, so that growing noise is not taken for "
-            "memory. The statistic is the change in units of its standard error, the mean over the "
-            "chips, compared with that of the surrogates; before that the most likely break is "
-            "taken from the series and from every surrogate, each its own. Where the variance "
-            "falls meanwhile, a rise is no sign.",
-            ("Smith 2023",),
-        ),
-        Step(
-            "Abrupt changes",
-            "The mean of the chips, outliers included, is scanned for a step and for a jump that "
-            "returns within half a year, both as season and trend leave them. The largest match is "
-            "compared with that of surrogates of the noise without it; p at most 0.01 is a break, "
-            "and memory is then not judged.",
-        ),
-        Step(
-            "Level",
-            "The slope is the median of all pairs; its tau is compared with that of stationary "
-            "series with the same memory.",
-            ("Sen 1968",),
-        ),
-        Step(
-            "Weather",
-            f"Residuals are regressed on the rain of the same and the steps before (up to "
-            f"{settings.rain_months:g} months) and on temperature, inside the surrogates too, and "
-            "all is tested again.",
-            ("Forzieri et al. 2022",),
-        ),
-        Step(
-            "Images",
-            "Moran's I, moments of 5 x 5 blocks, density ratio and patches of some chips of each "
-            "date. Where the radial spectrum has a clear peak the pattern is regular: such "
-            "vegetation may evade a tipping point, and only the wavelength is used.",
-            ("Moran 1950", "Kefi et al. 2014", "Couteron & Lejeune 2001",
-             "Bastiaansen et al. 2020"),
-        ),
-        Step(
-            "Patch sizes",
-            "Laws are fitted by maximum likelihood to patches that no edge cuts, and compared by "
-            "Akaike's criterion.",
-            ("Clauset et al. 2009", "Alstott et al. 2014", "Kefi et al. 2011"),
-        ),
-        Step(
-            "Network centrality",
-            "Pixels of bare soil (or what the run calls signal) are ranked by subgraph centrality; "
-            "offset50 is nodes minus edges of the whole less that of the best half. It mostly "
-            "tells the cover: it is read beside its z against masks of the same cover, and against "
-            "noise that was binarised in the same way.",
-            ("Estrada & Rodriguez-Velazquez 2005", "Mander et al. 2017"),
-        ),
-        Step(
-            "Power",
-            "Series with the gaps of the median chip whose AR(1) rises are simulated and tested; "
-            "the interval of the share found is exact.",
-            ("Clopper & Pearson 1934",),
-        ),
-        Step(
-            "Limits",
-            "Early-warning signals have been found where nothing came, and missed where something "
-            "did. They are a reason to look, not a forecast.",
-            ("Dakos et al. 2024",),
-        ),
-    ]  # fmt: skip
+            step.title,
+            step.text.format(**told),
+            tuple(name for one in step.cites if (name := one.format(**told))),
+        )
+        for step in _STEPS
+    ]
+
+
+def _told(settings: AnalysisSettings) -> dict[str, str]:
+    """What the settings were, as the texts name it."""
+    null, paper = _NULLS[settings.null]
+    return {
+        "detrending": _detrending(settings),
+        "detrending_paper": "Cleveland 1979" if settings.trend == "loess" else "",
+        "window": f"{100 * settings.window:g}",
+        "surrogates": str(settings.surrogates),
+        "null": null,
+        "null_paper": paper,
+        "fdr_paper": _FDR[settings.fdr],
+        "rain_months": f"{settings.rain_months:g}",
+    }
 
 
 def _detrending(settings: AnalysisSettings) -> str:
     season = {
         "harmonic": f"The season is {settings.harmonics} harmonics by least squares",
         "stl": "The season is that of STL",
-        "none": "No season is taken away",
+        "none": "No season is removed",
     }[settings.season]
     trend = {
         "loess": f"LOESS over {100 * settings.bandwidth:g} % of the record",
         "gaussian": f"a Gaussian filter of {100 * settings.bandwidth:g} % of the record",
         "quadratic": "a parabola",
         "stl": "that of STL",
-        "none": "not taken away",
+        "none": "not removed",
     }[settings.trend]
     outliers = (
         f" Residuals beyond {settings.outlier_limit:g} robust standard deviations are flagged and "
-        "left out; they stay in the tables."
+        "left out of the indicators; they stay in the tables."
         if settings.outlier_limit
         else ""
     )
     return f"{season}; the trend is {trend}. Missing steps have no weight.{outliers}"
-
-
-def _detrending_papers(settings: AnalysisSettings) -> tuple[str, ...]:
-    return ("Cleveland 1979",) if settings.trend == "loess" else ()

@@ -25,14 +25,14 @@ MARKS: Mapping[str, str] = {
 }
 """What the agreement table says -> a mark that needs no colour."""
 SAYS: Mapping[str, str] = {
-    "warning": "changes as before a collapse, beyond chance, the number of tests allowed for",
-    "change": "changes beyond chance, in a way that is no warning by itself",
-    "weak": "p is small by itself, but not for so many tests",
-    "no sign": "no more than chance gives",
-    "not valid": "must not be used for this kind of pattern",
-    "cannot tell": "could not be measured or tested",
-    "pattern": "the image differs from its null; no change over time",
-    "no pattern": "the image does not differ from its null",
+    "warning": "It changes by more than chance, and as it would before a collapse.",
+    "change": "It changes by more than chance, in a way that is no warning by itself.",
+    "weak": "p is small, but not small enough for so many tests.",
+    "no sign": "It changes by no more than chance.",
+    "not valid": "It does not apply to this kind of pattern.",
+    "cannot tell": "It could not be measured or tested.",
+    "pattern": "The images differ from random ones. This is no change over time.",
+    "no pattern": "The images do not differ from random ones.",
 }
 _FAMILIES = {
     "memory": "Memory",
@@ -62,9 +62,9 @@ class Table:
 
 
 def agreement(analysis: Analysis) -> Table | None:
-    """Everything that was tested, side by side; None where nothing was looked at."""
+    """Everything that was tested, side by side; None where nothing was."""
     table = analysis.agreement
-    if table.empty:
+    if not (table["says"] != "cannot tell").any():
         return None
     rows, kinds = [], []
     for row in table.to_dict("records"):
@@ -89,8 +89,28 @@ def agreement(analysis: Analysis) -> Table | None:
         kinds.append(says.replace(" ", "-"))
     _shorten_notes(rows)
     columns = ["Indicator", "Looks at", "Says", "Effect", "Middle half of the chips", "p",
-               "q (corrected p)", "p without weather", "Feared", "Note"]  # fmt: skip
+               "q (corrected p)", "p without weather", "Warning if it", "Note"]  # fmt: skip
     return Table("All indicators side by side", columns, rows, kinds)
+
+
+def says(analysis: Analysis) -> list[tuple[str, str, str]]:
+    """Mark, word and meaning of what the agreement table says here."""
+    used = set(analysis.agreement["says"]) if len(analysis.agreement) else set()
+    return [(MARKS[name], name, text) for name, text in SAYS.items() if name in used]
+
+
+def power_lines(analysis: Analysis) -> list[str]:
+    """What this record could have shown; one sentence for metrics that agree.
+
+    A record that is too short for any test could have shown nothing.
+    """
+    if not analysis.temporal.trends["p"].notna().any():
+        return []
+    texts = [plain(one.text) for one in analysis.power]
+    if len(texts) != len(analysis.metrics) or len(set(texts)) == 1:
+        return list(dict.fromkeys(texts))
+    return [f"{analysis.series.short_label(name)}: {text}" for name, text in
+            zip(analysis.metrics, texts, strict=True)]  # fmt: skip
 
 
 def _effect(row: Mapping[Any, Any]) -> str:
@@ -148,8 +168,8 @@ def climate(analysis: Analysis) -> Table | None:
         ]
         for row in known.to_dict("records")
     ]
-    columns = ["Indicator", "tau", "p", "tau without weather", "p without weather", "The answer"]
-    return Table("Trends before and after the weather's part was taken away", columns, rows)
+    columns = ["Indicator", "tau", "p", "tau without weather", "p without weather", "Verdict"]
+    return Table("Trends before and after the part of the weather was removed", columns, rows)
 
 
 def memory_lines(analysis: Analysis) -> list[str]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.maps import chip_places
+from pyveg.core.texts import shown
 
 
 def sentence(text: str) -> str:
@@ -19,6 +21,23 @@ def sentence(text: str) -> str:
     if not text:
         return ""
     return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
+
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of the text around them."""
+
+
+def visible(value: Any) -> Any:
+    r"""What a page shows of a value: characters that would hide or turn its text are escapes.
+
+    Examples
+    --------
+    >>> print(visible("abc\u202egnp"))
+    abc\u202egnp
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _HIDDEN.sub(lambda found: shown(found.group()), value)
 
 
 def plain(text: str) -> str:

@@ -234,7 +234,7 @@ def test_signals_that_must_not_be_used_are_grey(
     grey = _labelled(axis, "not valid")
     assert len(grey.get_ydata()) == (~allowed).sum() > 0
     assert grey.get_fillstyle() == "none"
-    assert _titles(made["spatial"])[4].endswith("not to be used")  # the wavelength
+    assert _titles(made["spatial"])[4].endswith("does not apply")  # the wavelength
 
 
 def test_spectra_of_first_and_last_year(analysis: Analysis) -> None:

@@ -12,10 +12,20 @@ import pytest
 
 from pyveg.analysis.analyse import Analysis, analyse
 from pyveg.analysis.figures import season_cycle
-from pyveg.analysis.report import VERDICTS, report_html, tables
-from pyveg.analysis.report.gallery import gallery, picture_address
+from pyveg.analysis.figures.parts import panels_of
+from pyveg.analysis.report import SECTIONS, VERDICTS, in_words, report_html, tables
+from pyveg.analysis.report.gallery import gallery, picture
 from pyveg.analysis.report.methods import PAPERS, methods
-from pyveg.analysis.report.words import coordinates, ends, number, place_name, plain, sentence
+from pyveg.analysis.report.terms import terms
+from pyveg.analysis.report.words import (
+    coordinates,
+    ends,
+    number,
+    place_name,
+    plain,
+    sentence,
+    visible,
+)
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import no_snapshots
 from pyveg.analysis.verdict import LEVELS, OLD_LEVELS
@@ -100,13 +110,16 @@ def test_everything_is_there(page: Page, analysis: Analysis) -> None:
     headings = [name for name, _ in page.tags if re.fullmatch(r"h[1-6]", name)]
     assert headings[0] == "h1"
     assert headings.count("h1") == 1
-    assert headings.count("h2") == 12
+    assert headings.count("h2") == len(SECTIONS) - 1 + 2  # nothing is missing; series, resilience
     for before, after in pairwise(headings):
         assert int(after[1]) <= int(before[1]) + 1
+    figures = [one for one in page.named("div") if one.get("role") == "img"]
+    assert len(figures) == 12
     plots = [one for one in page.named("img") if one.get("class") == "plot"]
-    assert len(plots) == 12
-    assert len(page.named("img")) == 12 + 3  # and the pictures
-    assert "Nothing is missing." in page.text
+    assert len(plots) > 40  # each panel by itself
+    assert all(int(str(one["width"])) > 150 and int(str(one["height"])) > 100 for one in plots)
+    assert len(page.named("img")) == len(plots) + 3  # and the pictures
+    assert "missing" not in [one["id"] for one in page.named("h2")]
     assert analysis.verdict.headline in page.text
     assert "11.57° S, 27.95° E" in page.text
     assert "2015-01-16 to 2019-12-16, 60 steps of 1 month, 4 chips" in page.text
@@ -115,8 +128,7 @@ def test_everything_is_there(page: Page, analysis: Analysis) -> None:
 
 def test_sections_come_in_order(page: Page) -> None:
     ids = [attrs["id"] for attrs in page.named("h2")]
-    assert ids == ["verdict", "pictures", "measured", "indicators", "space", "agreement",
-                   "weather", "power", "where", "methods", "record", "missing"]  # fmt: skip
+    assert ids == ["summary", "resilience", "series", *list(SECTIONS)[1:-1]]
     links = [str(one["href"]).removeprefix("#") for one in page.named("a")]
     every = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert {one for one in links if "://" not in one} <= set(every)
@@ -128,8 +140,12 @@ def test_it_can_be_read_by_all(page: Page) -> None:
     assert all(attrs.get("scope") in {"col", "row"} for attrs in page.named("th"))
     assert len(page.named("caption")) == len(page.named("table")) >= 4
     assert page.named("a")[0] == {"class": "skip", "href": "#main"}
-    for attrs in page.named("img"):
-        assert re.search(r"\d", str(attrs["alt"])), attrs["alt"]
+    for attrs in page.named("img"):  # a panel is part of its figure, which has a name and words
+        assert (attrs["alt"] == "") == (attrs.get("class") == "plot")
+    for attrs in page.named("div"):
+        if attrs.get("role") == "img":
+            assert str(attrs["aria-label"]).startswith("Figure: ")
+    assert page.text.count("In words") == 12
     for attrs in page.named("div"):
         if attrs.get("class") == "scroll":
             assert attrs["tabindex"] == "0"
@@ -139,7 +155,7 @@ def test_it_can_be_read_by_all(page: Page) -> None:
 
 def test_nothing_is_loaded(page: Page) -> None:
     addresses = _loaded(page)
-    assert len(addresses) == 16
+    assert len(addresses) == 1 + len(page.named("img"))
     assert all(one.startswith("data:") for one in addresses)
     assert not page.named("script")
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
@@ -158,15 +174,56 @@ def test_every_doi_is_one_of_the_list(page: Page) -> None:
     assert set(cited) <= known
 
 
-def test_alternative_texts_hold_the_numbers(analysis: Analysis, page: Page) -> None:
-    texts = [str(one["alt"]) for one in page.named("img") if one.get("class") == "plot"]
-    assert "3 of 60 steps have no data" in texts[0]
-    assert "Rain: " in texts[0]
+def test_each_figure_is_told_in_words(analysis: Analysis, page: Page) -> None:
+    words = {one.name: " ".join(one.words) for one in gallery(analysis, {}).values()}
+    assert not any(words.values())  # nothing is told of what is not drawn
+    assert "3 of 60 steps have no data" in " ".join(in_words.series(analysis))
+    assert "Rain: " in page.text
     row = analysis.temporal.trends.iloc[0]
-    assert f"tau {row['tau']:+.2f}" in texts[3]
-    assert "may be used at 15 of 20 dates" in " ".join(texts)
-    assert "log-normal (weight 0.60)" in " ".join(texts)
-    assert "white noise" in " ".join(texts)
+    assert f"tau {row['tau']:+.2f}" in in_words.indicators(analysis, "ndvi_mean")[0]
+    assert "it applies at 15 of 20 dates" in page.text
+    assert "log-normal (weight 0.60)" in page.text
+    assert "white noise" in page.text
+
+
+TOLD = re.compile(r"\bp (0\.\d+|1\.00)")
+FIGURES = re.compile(r"\b(?:p|q|tau) [+-]?\d\.\d")
+
+
+def _p_of_tables(analysis: Analysis) -> set[str]:
+    """Every p and q of every table, as people read it."""
+    found: set[str] = set()
+    for table in analysis.tables().values():
+        for name in table.columns:
+            if re.match(r"(p|q)(_|$)|noise_(p|q)$", str(name)):
+                values = pd.to_numeric(table[name], errors="coerce").dropna()
+                found |= {f"{one:.3f}" if one < 0.1 else f"{one:.2f}" for one in values}
+    return found
+
+
+def test_every_p_of_the_report_has_its_row(analysis: Analysis, page: Page) -> None:
+    """No sentence tells of a test that was not made."""
+    told = TOLD.findall(page.text)
+    assert len(told) > 30
+    assert set(told) <= _p_of_tables(analysis)
+
+
+@pytest.mark.parametrize(("chips", "months"), [(1, 12), (2, 1), (3, 22)])
+def test_without_a_test_no_sentence_tells_of_one(chips: int, months: int) -> None:
+    """What is too short to be tested has no p, no tau and no "beyond chance" anywhere."""
+    series = made_series(chips=chips, months=months, missing=())
+    short = made_analysis(series, settings=QUICK)
+    assert not any(claim.rests_on != ("reason",) for claim in short.statement.claims)
+    html = report_html(short)
+    told = _words_before(html, "methods")
+    assert not FIGURES.search(told)
+    assert "chance" not in told
+    assert told.count("a test needs 24") <= 2  # what happened, and memory
+
+
+def _words_before(html: str, section: str) -> str:
+    body = html[html.index("<body>") : html.index(f'<section aria-labelledby="{section}">')]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
 
 def test_the_agreement_table_says_it_without_colour(analysis: Analysis) -> None:
@@ -182,14 +239,21 @@ def test_the_agreement_table_says_it_without_colour(analysis: Analysis) -> None:
     assert set(tables.MARKS) == set(tables.SAYS)
 
 
-def test_long_notes_are_said_once() -> None:
-    analysis = made_analysis(made_series(chips=1, months=12, missing=()), settings=QUICK)
-    table = tables.agreement(analysis)
+def test_long_notes_are_said_once(analysis: Analysis) -> None:
+    reason = "a reason that is long enough to be said once only"
+    rows = analysis.agreement.assign(reason=reason)
+    table = tables.agreement(replace(analysis, agreement=rows))
     assert table is not None
     notes = [row[-1] for row in table.rows]
-    assert "12 values of 12 steps" in notes[0]
-    said = [note for note in notes if note != "As above."]
-    assert len(said) == len(set(said)) < len(notes)
+    assert notes == [sentence(reason), *["As above."] * (len(notes) - 1)]
+
+
+def test_a_table_without_a_test_is_left_out() -> None:
+    analysis = made_analysis(made_series(chips=1, months=12, missing=()), settings=QUICK)
+    assert len(analysis.agreement)
+    assert tables.agreement(analysis) is None
+    text = Page(report_html(analysis, figures={})).text
+    assert "All tests side by side" in text[text.index("What is not here, and why") + 30 :]
 
 
 def test_every_setting_is_explained(analysis: Analysis) -> None:
@@ -217,11 +281,13 @@ def test_hostile_names_stay_text(bare: Analysis) -> None:
 def test_what_is_missing_says_why(bare_html: str) -> None:
     page = Page(bare_html)
     text = page.text
-    assert len([one for one in page.named("img") if one.get("class") == "plot"]) == 6
+    assert len([one for one in page.named("div") if one.get("role") == "img"]) == 6
     assert "a place without coordinates" in text
     assert "A map needs two chips with coordinates, and there are 0." in text
     assert "There is no weather, or it never changes: its part cannot be taken away." in text
-    assert text.count("There are no images beside the summary.") >= 5
+    assert text.count("There are no images beside the summary.") == 2  # what limits, what misses
+    assert "Signals of the images; Size of the pattern; Laws of patch sizes" in text
+    assert text.count("There is no weather, or it never changes") <= 2
     assert "These results do not keep it." in text
     assert "1 chip " in text
 
@@ -240,7 +306,9 @@ def test_a_series_that_cannot_tell_says_so(series: Any) -> None:
     page = Page(report_html(made_analysis(series, settings=QUICK)))
     assert "? Cannot tell" in page.text
     assert "cannot tell whether resilience is lost" in page.text
-    assert page.text.count("Not shown.") >= 8
+    assert "What is not here, and why" in page.text
+    reasons = [text for text in page.words if "a test needs 24" in text]
+    assert len(reasons) == len(set(reasons))
 
 
 def test_levels_of_the_verdict_have_their_marks(bare: Analysis) -> None:
@@ -250,7 +318,7 @@ def test_levels_of_the_verdict_have_their_marks(bare: Analysis) -> None:
         changed = replace(bare, verdict=replace(bare.verdict, level=level))
         page = Page(report_html(changed, figures={}))
         assert f"{mark} {label}" in page.text
-        assert {"verdict", level} in [
+        assert {"summary", level} in [
             set(str(one.get("class")).split()) for one in page.named("section")
         ]
 
@@ -259,14 +327,18 @@ def test_figures_that_are_there_are_used(bare: Analysis) -> None:
     figure = season_cycle(bare)
     assert figure is not None
     page = Page(report_html(bare, figures={"season": figure}))
-    assert [one["src"] for one in page.named("img")] == [picture_address(figure)]
+    made = [picture(one) for one in panels_of(figure, largest=250_000)]
+    assert [one["src"] for one in page.named("img")] == [one.address for one in made]
+    assert len(made) == 1
 
 
-def test_large_figures_become_png(bare: Analysis) -> None:
+def test_large_panels_become_png(bare: Analysis) -> None:
     figure = season_cycle(bare)
     assert figure is not None
-    assert picture_address(figure).startswith("data:image/svg+xml;base64,")
-    assert picture_address(figure, largest=1000).startswith("data:image/png;base64,")
+    (small,) = panels_of(figure, largest=250_000)
+    (large,) = panels_of(figure, largest=1000)
+    assert picture(small).address.startswith("data:image/svg+xml;base64,")
+    assert picture(large).address.startswith("data:image/png;base64,")
 
 
 def test_steps_too_long_for_a_year_have_no_season(bare: Analysis) -> None:
@@ -294,11 +366,13 @@ def test_methods_tell_what_was_done(bare: Analysis, told: AnalysisSettings) -> N
     assert all(name in PAPERS for step in steps.values() for name in step.cites)
     text = steps["Season, trend and outliers"].text
     assert ("robust" in text) == bool(told.outlier_limit)
-    assert {"gaussian": "Gaussian", "quadratic": "parabola", "none": "not taken", "stl": "STL"}[
+    assert {"gaussian": "Gaussian", "quadratic": "parabola", "none": "not removed", "stl": "STL"}[
         told.trend
     ] in text
-    assert ("Benjamini & Yekutieli 2001" in steps["Test"].cites) == (told.fdr == "by")
-    assert f"{told.surrogates} surrogates" in steps["Test"].text
+    assert ("Benjamini & Yekutieli 2001" in steps["Test of the indicators"].cites) == (
+        told.fdr == "by"
+    )
+    assert f"{told.surrogates} surrogates" in steps["Test of the indicators"].text
 
 
 def test_drops_and_returns_are_told(analysis: Analysis) -> None:
@@ -313,6 +387,26 @@ def test_drops_and_returns_are_told(analysis: Analysis) -> None:
         "NDVI: 2 drops of more than 2 robust standard deviations in 3 chips, 1 of them with little "
         "rain; 2 came back exponentially, at a median rate of 3.0 per year."
     ]
+
+
+def test_names_cannot_turn_the_text_around_them(bare: Analysis) -> None:
+    """A name that ends in U+202E would turn what follows it."""
+    turned = "place\u202etxt\u2066"
+    series = replace(bare.series, collection=turned, metadata={"name": turned, "a\u202e": "b\x07"})
+    html = report_html(replace(bare, series=series, config=turned), figures={})
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x07]", html)
+    assert html.count(r"place\u202etxt\u2066") >= 3
+    assert r"a\u202e" in html
+    assert visible("سلام, naïve\tname") == "سلام, naïve\tname"
+
+
+def test_words_are_explained_where_they_first_stand(analysis: Analysis, bare: Analysis) -> None:
+    known = dict(terms(analysis))
+    assert {"NDVI", "Network centrality (offset50)", "Chip", "Memory", "p"} <= set(known)
+    assert "Chip" not in dict(terms(bare))
+    told = report_html(bare, figures={})
+    assert told.index("What the words mean") < told.index('id="limits"')
+    assert all(meaning.endswith(".") for meaning in known.values())
 
 
 def test_words() -> None:
@@ -362,5 +456,5 @@ def test_a_real_year_of_the_older_pyveg(shared_data: Path) -> None:
     assert "? Cannot tell" in page.text
     assert "11.32° N, 27.942° E" in page.text
     assert "2017-01-16 to 2017-12-14, 12 steps of 1 month, 10 chips" in page.text
-    assert len([one for one in page.named("img") if one.get("class") == "plot"]) == 2
+    assert len([one for one in page.named("div") if one.get("role") == "img"]) == 2
     assert "12 values of 12 steps; a test needs 24" in page.text

@@ -1,4 +1,4 @@
-"""What each figure shows, in words and numbers, for those who do not see it."""
+"""What each figure shows, in words and numbers: a list of sentences for each."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ from pyveg.earth.chips import SIZE
 from pyveg.earth.metrics import PRECIPITATION
 
 
-def series(analysis: Analysis) -> str:
+def series(analysis: Analysis) -> list[str]:
     """Of `figures.series_bands`."""
-    lines = []
+    lines: list[str] = []
     for metric in shown_metrics(analysis):
         table = site_table(analysis.series, metric)
-        first, last = ends(table["date"], table["middle"])
         gaps = int((table["chips"] == 0).sum())
-        median = "" if analysis.series.of_place(metric) else "median "
+        line = "line" if analysis.series.of_place(metric) else "median of the chips"
         lines.append(
-            f"{analysis.series.label(metric)}: {median}{number(first)} in the first year and "
-            f"{number(last)} in the last, between {number(table['middle'].min())} and "
-            f"{number(table['middle'].max())}; {gaps} of {len(table)} steps have no data."
+            f"{analysis.series.label(metric)}: the {line} lies between "
+            f"{number(table['middle'].min())} and {number(table['middle'].max())}; {gaps} of "
+            f"{len(table)} steps have no data."
         )
     rain, axis = analysis.series.weather(PRECIPITATION), analysis.series.axis
     if rain is not None and axis is not None:
@@ -44,15 +43,15 @@ def series(analysis: Analysis) -> str:
         lines.append(f"Rain: {yearly:.0f} mm in a mean year.")
     parts = analysis.temporal.parts
     lines.append(f"{int(parts['outlier'].astype(bool).sum())} values are flagged as outliers.")
-    return " ".join(lines)
+    return lines
 
 
-def season(analysis: Analysis) -> str:
+def season(analysis: Analysis) -> list[str]:
     """Of `figures.season_cycle`."""
     lines: list[str] = []
     axis = analysis.series.axis
     if axis is None:
-        return ""
+        return []
     for metric in shown_metrics(analysis):
         table = site_table(analysis.series, metric).assign(month=axis.months_of_year)
         middle = table.dropna(subset=["middle"]).groupby("month")["middle"].median()
@@ -63,12 +62,12 @@ def season(analysis: Analysis) -> str:
             f"({number(middle.iloc[high])}) and lowest in {months[low]} "
             f"({number(middle.iloc[low])})."
         )
-    return " ".join(lines)
+    return lines
 
 
-def decomposition(analysis: Analysis) -> str:
+def decomposition(analysis: Analysis) -> list[str]:
     """Of `figures.decomposition`."""
-    lines = []
+    lines: list[str] = []
     for metric in shown_metrics(analysis):
         chip = middle_chip(analysis, metric)
         if chip is None:
@@ -81,34 +80,34 @@ def decomposition(analysis: Analysis) -> str:
             f"{number(trend.iloc[0])} to {number(trend.iloc[-1])}, the residual has a standard "
             f"deviation of {number(float(table['residual'].std()))}."
         )
-    return " ".join(lines)
+    return lines
 
 
-def indicators(analysis: Analysis, metric: str) -> str:
+def indicators(analysis: Analysis, metric: str) -> list[str]:
     """Of `figures.indicator_panels`."""
-    lines = [
+    return [
         f"{indicator_name(name)} {_course(analysis.temporal, metric, name)}."
         for name in analysis.settings.indicators
         if site_curve(analysis.temporal, metric, name)["value"].notna().any()
     ]
-    return " ".join([f"{analysis.series.label(metric)}.", *lines])
 
 
-def climate(analysis: Analysis) -> str:
+def climate(analysis: Analysis) -> list[str]:
     """Of `figures.climate_panels`."""
     without = analysis.climate.temporal
     if without is None:
-        return ""
-    lines = []
+        return []
+    lines: list[str] = []
     for metric in shown_metrics(analysis):
         for name in CONTROLLED:
             as_it_is = _course(analysis.temporal, metric, name)
             if as_it_is:
+                alone = _course(without, metric, name) or "could not be computed"
                 lines.append(
                     f"{indicator_name(name)} of {analysis.series.short_label(metric)} {as_it_is}; "
-                    f"without the weather it {_course(without, metric, name) or 'cannot be told'}."
+                    f"without the weather it {alone}."
                 )
-    return " ".join(lines)
+    return lines
 
 
 def _course(temporal: Temporal, metric: str, name: str) -> str:
@@ -118,25 +117,25 @@ def _course(temporal: Temporal, metric: str, name: str) -> str:
         return ""
     text = f"goes from {number(curve.iloc[0])} to {number(curve.iloc[-1])}"
     if not np.isfinite(row["tau"]):
-        return f"{text}, its trend cannot be told"
+        return f"{text}; its trend could not be tested"
     return f"{text} (tau {signed(row['tau'])}, p {p_text(row['p'])})"
 
 
-def sensitivity(analysis: Analysis) -> str:
+def sensitivity(analysis: Analysis) -> list[str]:
     """Of `figures.sensitivity_surface`."""
     summary = summarise_sensitivity(analysis.sensitivity, analysis.settings.alpha)
-    return " ".join(
+    return [
         f"{indicator_name(str(row['indicator']))} of "
-        f"{analysis.series.short_label(str(row['metric']))}: median tau "
-        f"{signed(row['median_tau'])}, p is small in {100 * row['share_below_alpha']:.0f} % of "
-        f"{row['settings']} settings."
+        f"{analysis.series.short_label(str(row['metric']))}: the median tau is "
+        f"{signed(row['median_tau'])}, and p is at most {analysis.settings.alpha:g} in "
+        f"{100 * row['share_below_alpha']:.0f} % of {row['settings']} settings."
         for row in summary.to_dict("records")
-    )
+    ]
 
 
-def correlations(analysis: Analysis) -> str:
+def correlations(analysis: Analysis) -> list[str]:
     """Of `figures.correlations`."""
-    lines = []
+    lines: list[str] = []
     for metric in shown_metrics(analysis):
         own = autocorrelation(analysis, metric)
         if own.empty:
@@ -154,12 +153,12 @@ def correlations(analysis: Analysis) -> str:
                 f"{best['lag']:.0f} steps before, {'beyond' if beyond else 'within'} what chance "
                 "gives."
             )
-    return " ".join(lines)
+    return lines
 
 
-def spatial(analysis: Analysis) -> str:
+def spatial(analysis: Analysis) -> list[str]:
     """Of `figures.spatial_signals`."""
-    lines = []
+    lines: list[str] = []
     values = analysis.snapshots.values
     trends = analysis.snapshots.trends
     for name, table in values[values["value"].notna()].groupby("indicator", sort=False):
@@ -167,18 +166,18 @@ def spatial(analysis: Analysis) -> str:
         valid = int(table["valid"].astype(bool).sum())
         text = (
             f"{indicator_name(str(name))}: median {number(first)} in the first year and "
-            f"{number(last)} in the last, may be used at {valid} of {len(table)} dates"
+            f"{number(last)} in the last; it applies at {valid} of {len(table)} dates"
         )
         row = trends[trends["indicator"] == name]
         if len(row) and np.isfinite(row["tau"].iloc[0]):
-            text += f", tau {signed(row['tau'].iloc[0])}, p {p_text(row['p'].iloc[0])}"
+            text += f"; tau {signed(row['tau'].iloc[0])}, p {p_text(row['p'].iloc[0])}"
         lines.append(f"{text}.")
-    return " ".join(lines)
+    return lines
 
 
-def spectrum(analysis: Analysis) -> str:
+def spectrum(analysis: Analysis) -> list[str]:
     """Of `figures.radial_spectra`."""
-    lines = []
+    lines: list[str] = []
     for name, power in year_spectra(analysis).items():
         peak = float(power.index[int(power.argmax())])
         lines.append(
@@ -188,12 +187,12 @@ def spectrum(analysis: Analysis) -> str:
             else f"Power is highest, {number(power.max(), 2)} times that of white noise, at a "
             f"wavelength of {SIZE / peak:.0f} pixels."
         )
-    return " ".join(lines)
+    return lines
 
 
-def patches(analysis: Analysis) -> str:
+def patches(analysis: Analysis) -> list[str]:
     """Of `figures.patch_weights`."""
-    lines = []
+    lines: list[str] = []
     table = analysis.snapshots.laws
     for part, rows in table[table["aic_weight"].notna()].groupby("part", sort=False):
         best = rows.iloc[int(rows["aic_weight"].argmax())]
@@ -202,12 +201,12 @@ def patches(analysis: Analysis) -> str:
             f"is {LAW_NAMES.get(best['law'], best['law']).lower()} (weight "
             f"{best['aic_weight']:.2f})."
         )
-    return " ".join(lines)
+    return lines
 
 
-def maps(analysis: Analysis) -> str:
+def maps(analysis: Analysis) -> list[str]:
     """Of `figures.chip_maps`."""
-    lines = []
+    lines: list[str] = []
     for metric in shown_metrics(analysis):
         for table, what in (
             (slope_map(analysis, metric), "the level changes per year by"),
@@ -219,6 +218,7 @@ def maps(analysis: Analysis) -> str:
             sure = int((table["q"] <= analysis.settings.alpha).sum())
             lines.append(
                 f"{analysis.series.short_label(metric)}: {what} {number(known.min(), 2)} to "
-                f"{number(known.max(), 2)}; {sure} of {len(known)} chips have a small corrected p."
+                f"{number(known.max(), 2)}; corrected p is at most {analysis.settings.alpha:g} in "
+                f"{sure} of {len(known)} chips."
             )
-    return " ".join(lines)
+    return lines
