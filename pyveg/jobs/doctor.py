@@ -22,7 +22,7 @@ from pyveg.core import registry
 from pyveg.core.errors import PyvegError
 from pyveg.core.installing import how_to_install
 
-FURTHER_EXTRAS = ("emulator", "geo", "indices")
+FURTHER_EXTRAS = ("analysis", "emulator", "geo", "indices")
 """Extras of pyveg that no part needs, and people do."""
 LEAST_DISK = 2.0
 """GiB below which a run is likely to fill the disk."""

@@ -62,16 +62,19 @@ def _wrapped(note: str, width: int | None) -> list[str]:
 def short_names(labels: Iterable[str], width: int) -> Mapping[str, str]:
     """Labels ``<sequence>/<module>`` in at most so many columns, each still another one.
 
-    The sequence is left out where the Module's name says enough, else shortened in its middle.
+    Where one is too long, all Modules go without their sequence whose names say enough; the others
+    are shortened in the middle.
 
     Examples
     --------
     >>> short_names(["Sentinel2/NDVICalculator", "combine/Joiner"], 15)
-    {'Sentinel2/NDVICalculator': 'NDVICalculator', 'combine/Joiner': 'combine/Joiner'}
+    {'Sentinel2/NDVICalculator': 'NDVICalculator', 'combine/Joiner': 'Joiner'}
     >>> short_names(["Landsat8/NDVICalculator", "Landsat9/NDVICalculator"], 20)
     {'Landsat8/NDVICalculator': 'Lan…8/NDVICalculator', 'Landsat9/NDVICalculator': 'Lan…9/NDVICalculator'}
     """  # noqa: E501 - an example
     known = list(dict.fromkeys(labels))
+    if all(len(label) <= width for label in known):
+        return {label: label for label in known}
     modules = Counter(label.rpartition("/")[2] for label in known)
     short: dict[str, str] = {}
     for label in known:
@@ -88,10 +91,10 @@ def short_names(labels: Iterable[str], width: int) -> Mapping[str, str]:
 def _fitted(label: str, width: int, *, alone: bool) -> str:
     """One label, by whatever is left out with the least loss."""
     sequence, _, module = label.rpartition("/")
-    if len(label) <= width:
-        return label
     if alone or not sequence:
         return middle_cut(module, width)
+    if len(label) <= width:
+        return label
     room = max(4, width - len(module) - 1)
     return f"{middle_cut(sequence, room)}/{middle_cut(module, width - room - 1)}"
 
