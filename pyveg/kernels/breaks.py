@@ -27,6 +27,8 @@ _LEAST = 12
 """Innovations below which a series is not scanned."""
 _EDGE = 3
 """Values that there must be before a break, and from it on."""
+_TOGETHER = 8
+"""Series that templates are read for at once: more do not fit into a core's own memory."""
 _FAINT = 1e-6
 """Share of the largest template's power below which nothing of a template is left."""
 
@@ -183,55 +185,138 @@ def _scan(data: Values, templates: Values, memory: Values) -> Any:
     count = data.shape[0]
     best, place = np.full(count, np.nan), np.full(count, -1, dtype=np.int64)
     size, error = np.full(count, np.nan), np.full(count, np.nan)
+    first = 0
+    while first < count:
+        known = np.isfinite(data[first])
+        end = first + 1  # surrogates share their gaps as a rule, and then much of the work
+        while end < count and np.array_equal(known, np.isfinite(data[end])):
+            end += 1
+        steps = np.nonzero(known)[0]
+        if steps.size >= _LEAST:
+            parts, inside = _parts(templates, steps), _inside(known, steps)
+            for s in range(first, end, _TOGETHER):
+                rows = slice(s, min(s + _TOGETHER, end))
+                best[rows], place[rows], size[rows], error[rows] = _scan_some(
+                    data[rows], memory[rows], templates, parts, inside
+                )
+        first = end
+    return best, place, size, error
+
+
+@njit(cache=True, nogil=True)
+def _parts(templates: Values, steps: Places) -> Any:
+    """Templates at the known steps, their squares, and products with the step before, (m, k)."""
+    rows = np.ascontiguousarray(templates[:, steps].T)
+    crossed = np.zeros_like(rows)
+    crossed[1:] = rows[1:] * rows[:-1]
+    return rows, rows * rows, crossed
+
+
+@njit(cache=True, nogil=True)
+def _inside(known: Mask, steps: Places) -> Mask:
+    """Templates with enough values before the break and from it on."""
+    inside = known.copy()
+    inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False
+    return np.concatenate((inside, inside))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scan_some(data: Values, memory: Values, templates: Values, parts: Any, inside: Mask) -> Any:
+    """Scan series with the same gaps."""
+    count, known = data.shape[0], np.isfinite(data[0])
+    best, place = np.full(count, np.nan), np.full(count, -1, dtype=np.int64)
+    size, error = np.full(count, np.nan), np.full(count, np.nan)
+    matches, powers = _matches(data, memory, parts)
     for s in range(count):
-        known = np.isfinite(data[s])
-        # Surrogates share their gaps as a rule, and then the templates too.
-        alike = s > 0 and memory[s] == memory[s - 1]
-        if not (alike and np.array_equal(known, np.isfinite(data[s - 1]))):
-            steps, weights, scales = _whitening(known, memory[s])
-            white, powers = _white_templates(templates, steps, weights, scales)
-            inside = known.copy()
-            inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False
-            powers[~np.concatenate((inside, inside))] = 0.0
+        steps, weights, scales = _whitening(known, memory[s])
         w = _whitened(data[s], steps, weights, scales)
         scale = _scale(w)
-        if not scale > 0.0:
+        k = _best(matches[s], powers[s], inside) if scale > 0.0 else -1
+        if k < 0:
             continue
+        g = _whitened(templates[k], steps, weights, scales)
         cut = np.minimum(np.maximum(w, -_CLIP * scale), _CLIP * scale)
-        k = _best(white, powers, cut)
-        if k >= 0:
-            best[s] = _product(white[k], cut) / (math.sqrt(powers[k]) * scale)
-            k = _kind(white, powers, w, k)
-            place[s], error[s] = k, scale / math.sqrt(powers[k])
-            size[s] = _product(white[k], w) / powers[k]
+        best[s] = _product(g, cut) / (math.sqrt(_product(g, g)) * scale)
+        other = (k + inside.size // 2) % inside.size
+        if powers[s, other] > _FAINT * _largest(powers[s], inside):
+            h = _whitened(templates[other], steps, weights, scales)
+            if _fit(h, w) > _fit(g, w):
+                k, g = other, h
+        power = _product(g, g)
+        place[s], error[s], size[s] = k, scale / math.sqrt(power), _product(g, w) / power
     return best, place, size, error
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _best(white: Values, powers: Values, w: Values) -> int:
+def _matches(data: Values, memory: Values, parts: Any) -> Any:
+    """Products of whitened templates with cut innovations, and powers of these templates, (s, k).
+
+    A product of whitened templates is one of plain templates with innovations that were whitened
+    backwards, so no template is whitened: that would be most of the work, for each series again.
+    """
+    rows, squares, crossed = parts
+    known, count, m = np.isfinite(data[0]), data.shape[0], rows.shape[0]
+    back, own, cross = np.zeros((count, m)), np.zeros((count, m)), np.zeros((count, m))
+    for s in range(count):
+        steps, weights, scales = _whitening(known, memory[s])
+        w = _whitened(data[s], steps, weights, scales)
+        limit = _CLIP * _scale(w)
+        for i in range(m):
+            value = min(max(w[i], -limit), limit) * scales[i]
+            square = scales[i] * scales[i]
+            back[s, i] += value
+            own[s, i] += square
+            if i:
+                back[s, i - 1] -= weights[i] * value
+                own[s, i - 1] += weights[i] * weights[i] * square
+                cross[s, i] = -2.0 * weights[i] * square
+    matches, powers = np.zeros((count, rows.shape[1])), np.zeros((count, rows.shape[1]))
+    for i in range(m):
+        for s in range(count):
+            _add(matches[s], rows[i], back[s, i])
+        for s in range(count):
+            if s and memory[s] == memory[s - 1]:
+                continue
+            _add(powers[s], squares[i], own[s, i])
+            _add(powers[s], crossed[i], cross[s, i])
+    for s in range(1, count):
+        if memory[s] == memory[s - 1]:
+            powers[s] = powers[s - 1]
+    return matches, powers
+
+
+@njit(cache=True, nogil=True)
+def _add(to: Values, row: Values, factor: float) -> None:
+    for k in range(to.size):
+        to[k] += factor * row[k]
+
+
+@njit(cache=True, nogil=True)
+def _largest(powers: Values, inside: Mask) -> float:
+    largest = 0.0
+    for k in range(powers.size):
+        if inside[k] and powers[k] > largest:
+            largest = powers[k]
+    return largest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _best(matches: Values, powers: Values, inside: Mask) -> int:
     """Template with the largest match of either sign; -1 where nothing of any is left."""
     place, largest = -1, -1.0
-    least = _FAINT * powers.max()
+    least = _FAINT * _largest(powers, inside)
     for k in range(powers.size):
-        if powers[k] > least:
-            match = abs(_product(white[k], w)) / math.sqrt(powers[k])
+        if inside[k] and powers[k] > least:
+            match = abs(matches[k]) / math.sqrt(powers[k])
             if match > largest:
                 place, largest = k, match
     return place
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _kind(white: Values, powers: Values, w: Values, place: int) -> int:
-    """The kind of break at the date of a template that fits innovations as they are best.
-
-    The cut takes most of what a large step and a large pulse differ in.
-    """
-    other = (place + powers.size // 2) % powers.size
-    if powers[other] <= _FAINT * powers.max():
-        return place
-    one = abs(_product(white[place], w)) / math.sqrt(powers[place])
-    two = abs(_product(white[other], w)) / math.sqrt(powers[other])
-    return other if two > one else place
+def _fit(template: Values, w: Values) -> float:
+    """Match with innovations as they are: the cut takes what a step and a pulse differ in most."""
+    return abs(_product(template, w)) / math.sqrt(_product(template, template))
 
 
 @njit(cache=True, nogil=True)
