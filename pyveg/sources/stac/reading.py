@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +20,14 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from pyveg.core import answers, waiting
 from pyveg.core.errors import DataError, PyvegError, ServiceError
+from pyveg.core.texts import said, shown
 from pyveg.kernels.composite import FMASK_FILL
 from pyveg.sources import hls, http
 from pyveg.sources.circuit import CIRCUIT, host_of
 from pyveg.sources.grid import Grid
 from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.signing import signed
-from pyveg.sources.stac.trust import check_scene
+from pyveg.sources.stac.trust import check_scene, gate_of
 
 Band = NDArray[Any]
 
@@ -97,26 +99,45 @@ def read(
         If it cannot be read, with advice.
     """
     check_scene(scene, bands, settings)
-    address = _address(scene, bands)
+    address, begin = _address(scene, bands), time.monotonic()
     for anew in (False, True):
         CIRCUIT.check(host_of(address))
         try:
             read = _load(signed(scene, settings, anew=anew), bands, grid, settings)
         except RasterioError as error:
             _failed.add(scene["id"])
+            gate = gate_of(settings)
+            if gate is not None and (refused := gate.refused(begin)):
+                raise refused from error
             status = _status(error)
             if status in answers.NOT_AUTHENTIC and settings.signing and not anew:
                 log.info("%s: the signature is refused; signing anew", scene["id"])
                 continue
             if status in GONE or _missing(error):
                 raise SceneGoneError(scene["id"]) from error
-            raise _failure(scene, error, status, settings) from error
+            lost = gate and gate.lost(host_of(address), begin)
+            raise _failure(scene, lost or error, status, settings) from error
         CIRCUIT.answered(host_of(address))
         return read
     raise AssertionError("the second attempt returns or raises")
 
 
 def _load(
+    scene: dict[str, Any], bands: Sequence[str], grid: Grid, settings: StacSettings
+) -> dict[str, tuple[Band, float]]:
+    """As GDAL gives them; what odc-stac says of a scene that it cannot understand, in our words."""
+    try:
+        return _loaded(scene, bands, grid, settings)
+    except (RasterioError, MemoryError):
+        raise
+    except Exception as error:  # a scene may have anything in it
+        raise DataError(
+            f"the scene {shown(str(scene['id']))} is not as STAC has them: {said(error)}",
+            "leave it out, or use another catalogue",
+        ) from error
+
+
+def _loaded(
     scene: dict[str, Any], bands: Sequence[str], grid: Grid, settings: StacSettings
 ) -> dict[str, tuple[Band, float]]:
     needed = {name: asset for name, asset in scene["assets"].items() if name in bands}
@@ -167,6 +188,7 @@ def _gdal_options(settings: StacSettings, *, again: bool) -> dict[str, Any]:
         "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(min(settings.request_timeout, 15))),
         "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
         "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # heads of most files, in one request
+        **({"GDAL_HTTP_PROXY": gate.address} if (gate := gate_of(settings)) else {}),
         **({"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/"} if again else {}),
     }
 

@@ -8,11 +8,11 @@ catalogue in files is the user's own, and may link to anything.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -24,6 +24,7 @@ from pyveg.core.errors import DataError
 from pyveg.core.secrets import redacted
 from pyveg.core.texts import cut
 from pyveg.sources import http
+from pyveg.sources.stac.gate import Gate, gate_for, is_public
 from pyveg.sources.stac.settings import StacSettings
 
 VARIABLE = "PYVEG_STAC_HOSTS"
@@ -64,6 +65,43 @@ def check_link(href: Any, settings: StacSettings) -> None:
             "leave the scene out; or if you know that place and trust the catalogue with it, set "
             "trusted_hosts of the collection",
         )
+
+
+@dataclass(frozen=True)
+class Onward:
+    """Where files that a catalogue links to may send whoever asks for them."""
+
+    service: str
+    """Address of the catalogue."""
+    title: str
+    trusted: tuple[str, ...]
+
+    def __call__(self, url: str) -> bool:
+        """Whether an address is known to be fine though it be private; `DataError` if none is."""
+        parts = urlsplit(url)
+        if _is_allowed(parts, urlsplit(self.service), self.trusted):
+            return True
+        if parts.scheme == "https":
+            return False
+        raise DataError(
+            f"a file of the catalogue {self.title} is sent on to {_shown(url)}, which is neither "
+            "https nor the service itself",
+            "leave the scene out; or if you know that place and trust the catalogue with it, set "
+            "trusted_hosts of the collection",
+        )
+
+
+def gate_of(settings: StacSettings) -> Gate | None:
+    """What GDAL is to ask for files through.
+
+    None where nothing is refused, or where links lead to buckets, whose service has an address of
+    its own that only the user knows; and where there is a proxy, which decides what it lets by.
+    """
+    trusted = (*settings.trusted_hosts, *_by_variable())
+    buckets = any("://" in one and not one.startswith("http") for one in trusted)
+    if settings.local or buckets:
+        return None
+    return gate_for(Onward(settings.url, settings.title, trusted))
 
 
 def _shown(href: Any) -> str:
@@ -116,7 +154,7 @@ def _private(host: str) -> bool:
         found = socket.getaddrinfo(host, None)
     except (OSError, UnicodeError):  # reached by a proxy, or not at all
         return False
-    return any(not ipaddress.ip_address(at[4][0].split("%")[0]).is_global for at in found)  # type: ignore[union-attr]
+    return any(not is_public(str(at[4][0])) for at in found)
 
 
 class WatchedIO(StacApiIO):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 from pyveg.core.errors import ConfigError, DataError, PyvegError
 from pyveg.earth.types import DateRange
 from pyveg.sources import http
-from pyveg.sources.stac import catalogue, trust
+from pyveg.sources.grid import Grid
+from pyveg.sources.stac import catalogue, gate, reading, trust
 from pyveg.sources.stac.settings import StacSettings
 
 PUBLIC = "93.184.216.34"
@@ -29,10 +31,10 @@ def _names(monkeypatch: pytest.MonkeyPatch) -> None:
              "inside.example.org": "192.168.1.7", "both.example.org": "169.254.1.1"}  # fmt: skip
     look = socket.getaddrinfo
 
-    def found(host: str, *more: Any) -> Any:
+    def found(host: str, *more: Any, **named: Any) -> Any:
         if host.endswith("nowhere.org"):
             raise socket.gaierror
-        return look(known.get(host, host), *more)
+        return look(known.get(host, host), *more, **named)
 
     monkeypatch.setattr(trust.socket, "getaddrinfo", found)
     trust._private.cache_clear()
@@ -133,9 +135,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
-    do_POST = do_GET  # noqa: N815
+    do_POST = do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -200,6 +203,105 @@ def test_a_service_that_searches_elsewhere(rel: str, servers: tuple[_Server, _Se
     with pytest.raises(PyvegError, match="links to"):
         _find(f"{own.url}/")
     assert not other.asked
+
+
+SQUARE = {"type": "Polygon", "coordinates": [[[26, 10], [28, 10], [28, 12], [26, 12], [26, 10]]]}
+
+
+def _scene(href: str) -> dict[str, Any]:
+    return {
+        "type": "Feature", "stac_version": "1.0.0", "id": "a", "links": [],
+        "bbox": [26, 10, 28, 12],
+        "geometry": SQUARE, "properties": {"datetime": "2020-01-01T00:00:00Z"},
+        "assets": {"red": {"href": href, "type": "image/tiff", "roles": ["data"]}},
+    }  # fmt: skip
+
+
+GRID = Grid("EPSG:32635", (10.0, 0.0, 500_000.0, 0.0, -10.0, 1_200_000.0), 4, 4)
+
+
+@pytest.mark.parametrize("where", ["other server", "file"])
+def test_files_that_are_sent_on_are_not_followed_astray(
+    where: str, servers: tuple[_Server, _Server], tmp_path: Path
+) -> None:
+    own, other = servers
+    (tmp_path / "a.tif").write_bytes(b"x")
+    address = f"file://{tmp_path}/a.tif" if where == "file" else f"{other.url}/a.tif"
+    own.answers = {"/moved.tif": address}
+    scene, settings = _scene(f"{own.url}/moved.tif"), _settings(own.url, retries=0)
+    with pytest.raises(PyvegError) as caught:
+        reading.read(scene, ["red"], GRID, settings)
+    assert own.asked
+    assert not other.asked
+    if where == "file":  # which GDAL refuses by itself
+        return
+    assert isinstance(caught.value, DataError)
+    assert "is sent on to http://127.0.0.1" in str(caught.value)
+    trusting = _settings(own.url, retries=0, trusted_hosts=("127.0.0.1",))
+    with pytest.raises(PyvegError):  # what is there is no image
+        reading.read(_scene(f"{own.url}/moved.tif?again"), ["red"], GRID, trusting)
+    assert other.asked
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"geometry": None},
+        {"geometry": {"type": "Polygon", "coordinates": "x"}},
+        {"properties": {"datetime": "yesterday"}},
+        {"properties": {"datetime": None}},
+        {"stac_version": [1]},
+        {"properties": {"datetime": "2020-01-01T00:00:00Z", "proj:epsg": "x"}},
+    ],
+)
+def test_a_scene_that_is_none_is_one_sentence(change: dict[str, Any], tmp_path: Path) -> None:
+    scene = {**_scene(str(tmp_path / "no.tif")), **change}
+    settings = StacSettings(path="/data/catalog.json", stac_collection="s2")
+    with pytest.raises((DataError, reading.SceneGoneError)):
+        reading.read(scene, ["red"], GRID, settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://10.0.0.5/a", "inside a private network"),
+        ("https://127.0.0.1:8443/a", "inside a private network"),
+        ("https://inside.example.org/a", "inside a private network"),
+        ("http://images.example.org/a", "neither https nor the service"),
+        ("ftp://images.example.org/a", "neither https nor the service"),
+    ],
+)
+def test_the_gate_connects_to_nobody_private(url: str, words: str) -> None:
+    made = gate.Gate(trust.Onward(API, "example", ()))
+    begin = time.monotonic()
+    with pytest.raises(DataError, match=words):
+        made.connect(url)
+    assert words in str(made.refused(begin))
+    assert made.refused(time.monotonic() + 1) is None
+
+
+def test_tunnels_of_the_gate(servers: tuple[_Server, _Server]) -> None:
+    """As GDAL has them to hosts of https: bytes go both ways, and to nobody else."""
+    own, other = servers
+    host = other.url.removeprefix("http://")
+    for trusted, answer in (((), b"403"), ((host,), b"200")):
+        made = gate.Gate(trust.Onward(API, "example", trusted))
+        address = made.address.removeprefix("http://").split(":")
+        with socket.create_connection((address[0], int(address[1])), 10) as client:
+            client.sendall(f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert client.recv(100).split()[1] == answer
+            if trusted:
+                client.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+                assert b"200 OK" in client.recv(100)
+    assert other.asked == ["/hello"]
+    assert not own.asked
+
+
+def test_where_there_is_a_proxy_it_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trust.gate_of(_settings()) is trust.gate_of(_settings())
+    assert trust.gate_of(_settings(trusted_hosts=("s3://mine",))) is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
+    assert trust.gate_of(_settings()) is None
 
 
 def test_an_answer_without_end_is_given_up(
