@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.texts import brief
 
 Support = Literal["chip", "place"]
 """What a number belongs to: one chip of an image, or the whole region."""
@@ -29,6 +30,8 @@ PRECIPITATION, TEMPERATURE = "total_precipitation", "mean_2m_air_temperature"
 """Names and units (m per period, K) that weather has in all results, those of the older pyveg."""
 
 
+_LONGEST = 1_000
+"""Characters of what a metric says of itself."""
 _MAY_BE_EMPTY = ("index", "formula", "plain")
 
 
@@ -154,8 +157,33 @@ class Metric:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Metric:
-        """Read what `to_json` wrote; what a later version may say of a metric is left out."""
-        return cls(**{name: value for name, value in data.items() if name in cls.__annotations__})
+        """Read what `to_json` wrote; what a later version may say of a metric is left out.
+
+        Raises
+        ------
+        ConfigError, TypeError, ValueError
+            If it is no metric, as results that somebody has changed may say.
+        """
+        given = {name: value for name, value in data.items() if name in cls.__annotations__}
+        for name, value in given.items():
+            _check_told(name, value)
+        return cls(**given)
+
+
+def _check_told(name: str, value: Any) -> None:
+    """Refuse what no metric would say of itself under that name."""
+    if name in ("low", "high"):
+        if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
+            raise TypeError(f"a metric has {name} = {brief(value)}, which is no number")
+    elif name == "in_series":
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"a metric has {name} = {brief(value)}, which is neither true nor false"
+            )
+    elif not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST:
+        raise ValueError(
+            f"a metric has {name} = {brief(value)}, which is no text that can be shown"
+        )
 
 
 def declared(modules: Iterable[Any]) -> dict[str, Metric]:

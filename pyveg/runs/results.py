@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyveg import formats
 from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.texts import brief
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
 from pyveg.earth.types import DateRange
 from pyveg.runs.possible import refuse_impossible
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 SUMMARY_KEYS = ("metadata", "missing")
 """Names in `results_summary.json` that are of no collection."""
+
+SERIES = "time-series-data"
+_LONGEST_NAME = 200
+"""Characters."""
 
 FIRST = ["date", "collection", "latitude", "longitude"]
 """Columns that say where and when a chip was measured."""
@@ -64,7 +69,7 @@ def read_summary(data: bytes) -> Results:
 
     try:
         summary = formats.decode_json(data)
-        parts = {name: part for name, part in summary.items() if name not in SUMMARY_KEYS}
+        parts = _collections(summary)
         dates = {name: read_summary_dates(name, part) for name, part in parts.items()}
         chips = pd.DataFrame(_rows(parts, dates, "vegetation"))
         weather = pd.DataFrame(_rows(parts, dates, "weather"))
@@ -73,6 +78,8 @@ def read_summary(data: bytes) -> Results:
         declared = list(_declared(parts))
         # Results of earlier versions declare nothing.
         metrics = {metric.name: metric for metric in declared} or installed()
+        for column in {*chips.columns, *weather.columns, *place.columns}:
+            check_name(column, "a number")
         chips, weather, place = (
             refuse_impossible(table, metrics) for table in (chips, weather, place)
         )
@@ -90,6 +97,39 @@ def read_summary(data: bytes) -> Results:
         {name: str(part["time_per_point"]) for name, part in parts.items()
          if part.get("time_per_point")},
     )  # fmt: skip
+
+
+def _collections(summary: Any) -> dict[str, Mapping[str, Any]]:
+    """What the summary has of each collection, of a shape that can be read."""
+    if not isinstance(summary, Mapping):
+        raise TypeError("it is no dictionary")
+    parts = {name: part for name, part in summary.items() if name not in SUMMARY_KEYS}
+    for name, part in parts.items():
+        check_name(name, "a collection")
+        where = f'"{name}"'
+        if not isinstance(part, Mapping):
+            raise TypeError(f"{where} is no dictionary")
+        if not isinstance(part.get("type"), str):
+            raise TypeError(f'{where} does not say its "type", "vegetation" or "weather"')
+        if not isinstance(part.get(SERIES), Mapping):
+            raise TypeError(f"{where} has no dictionary {SERIES}, which has a record for each date")
+        for more, kind in (("place", dict), ("periods", dict), ("metrics", list)):
+            if not isinstance(part.get(more, kind()), kind):
+                raise TypeError(f"{where} has {more} of another type")
+    return parts
+
+
+def check_name(name: Any, whose: str) -> None:
+    """Refuse a name that no table, title or terminal could show.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of {whose} is no text")
+    if len(name) > _LONGEST_NAME or not name.isprintable() or not name.strip():
+        raise ValueError(f"the name of {whose}, {brief(name)}, is empty, too long or does not show")
 
 
 def _metadata(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,10 +161,12 @@ def _rows(
     for name, part in parts.items():
         if part["type"] != data_type:
             continue
-        for written, value in part["time-series-data"].items():
+        for written, value in part[SERIES].items():
             # Weather has one record per date, vegetation a list of them, and null is no data.
             records = [value] if isinstance(value, Mapping) else value or []
             for record in records:
+                if not isinstance(record, Mapping):
+                    raise TypeError(f'"{name}" has a record of {brief(written)} that is none')
                 row = {**record, "date": dates[name].days[written], "collection": name}
                 if "feature_vec" in row:
                     row["feature_vec"] = tuple(row["feature_vec"])

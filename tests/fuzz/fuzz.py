@@ -2,6 +2,7 @@
 
     python tests/fuzz/fuzz.py configs --count 3000 --seed 1
     python tests/fuzz/fuzz.py summaries --count 300
+    python tests/fuzz/fuzz.py analyses --count 300
     python tests/fuzz/fuzz.py runs --count 400
 
 Whatever comes in must be used, or refused in a sentence: short, printable, within a minute, and
@@ -21,8 +22,9 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pyveg.core import texts
 from pyveg.core.errors import PyvegError
@@ -80,6 +82,52 @@ def summary(rng: random.Random, folder: Path) -> str:
     return "used"
 
 
+def analysis(rng: random.Random, folder: Path) -> str:
+    """Analyse such a summary to the end, with tables, figures and report, by the command."""
+    from click.testing import CliRunner
+
+    from pyveg.analysis.folder import analyses_in, read_analysis
+    from pyveg.scripts.gee_analysis import main
+    from pyveg.storage.local import LocalStore
+
+    # Sound at first, so that most get as far as the analysis; longer than six months sometimes.
+    document = odd.long_summary(rng)
+    path, out = folder / "results_summary.json", folder / "out"
+    path.write_bytes(odd.damaged_json(rng, document, whole=True))
+    given = ["--input_file", str(path), "--output_dir", str(out), "--surrogates", "19"]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        result = CliRunner().invoke(main, [*given, "--n_threads", "1"])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    text = result.output.replace("\n", "").replace("\t", "")
+    if not text.isprintable() or "Traceback" in text:
+        raise AssertionError(f"an output that cannot be read: {text[-300:]!r}")
+    odd_ones = [one for one in warned if issubclass(one.category, RuntimeWarning | UserWarning)]
+    if odd_ones:
+        raise AssertionError(f"it warned of {odd_ones[0].message} ({odd_ones[0].filename})")
+    if result.exit_code == 0:
+        store = LocalStore(out)
+        for one in analyses_in(store):
+            _look_at(read_analysis(store, one).tables())
+            if store.size(f"{one}/report.html") is None:
+                raise AssertionError("an analysis without its report")
+        return "used"
+    if result.exit_code != 2 or text.count("Error: ") != 1 or len(text) > LONGEST_MESSAGE:
+        raise AssertionError(f"it ended with {result.exit_code}: {text[-300:]!r}")
+    if out.exists():
+        raise AssertionError("refused, and something was written")
+    return "DataError"
+
+
+def _look_at(tables: Mapping[str, Any]) -> None:
+    """Nothing in the tables of an analysis may be beyond what can be measured."""
+    for name, table in tables.items():
+        numbers = table.select_dtypes("number")
+        if len(numbers) and not bool((numbers.abs().fillna(0).max() < 1e17).all()):
+            raise AssertionError(f"a number that cannot be is in {name}")
+
+
 def run(rng: random.Random, folder: Path) -> str:
     """Open, watch and finish a run of which one file is damaged."""
     from pyveg.jobs.run import prepare
@@ -121,7 +169,9 @@ def _whole_run() -> Path:
     return _RUN[0]
 
 
-CASES: dict[str, Case] = {"configs": config, "summaries": summary, "runs": run}
+CASES: dict[str, Case] = {
+    "configs": config, "summaries": summary, "analyses": analysis, "runs": run,
+}  # fmt: skip
 
 
 def _judged(error: PyvegError) -> str:

@@ -146,6 +146,16 @@ SUMMARY: dict[str, Any] = {
     "S2": {
         "type": "vegetation",
         "time_per_point": "1m",
+        "metrics": [
+            {"name": "ndvi_mean", "unit": "1", "meaning": "mean NDVI", "label": "NDVI", "low": -1,
+             "high": 1, "colour": "#228833"},
+            {"name": "offset50", "unit": "pixels", "meaning": "spread", "label": "Centrality",
+             "family": "network", "support": "chip", "test": "memory", "in_series": True},
+            {"name": "cover", "unit": "1", "meaning": "cover", "label": "Cover",
+             "support": "place"},
+        ],
+        "place": {f"2016-{month:02}-16": {"cover": 0.2} for month in range(1, 7)},
+        "periods": {"2016-01-16": ["2016-01-01", "2016-02-01"]},
         "time-series-data": {
             f"2016-{month:02}-16": [
                 {"chip": chip, "latitude": 11.5, "longitude": 27.9 + chip, "ndvi_mean": 0.3,
@@ -162,12 +172,13 @@ SUMMARY: dict[str, Any] = {
             for month in range(1, 7)
         },
     },
-    "metadata": {"coords_id": "x"},
-    "missing": {},
+    "metadata": {"coords_id": "x", "longitude": 27.9, "latitude": 11.5, "time_per_point": "1m"},
+    "missing": {"S2": {"2016-08-16": "failed: no images"}},
 }  # fmt: skip
 
 _PLAIN: tuple[Any, ...] = (
     None, True, -1, 0, 1.5, 10**30, 1e300, -1e308, "", "x", "=1+1", "\x1b[2J", [], {}, [[]],
+    "CON", "x" * 10**5, "../../x", "a\0b", "\ud800", "\u202e<script>", "1w", [1, 2], 1e14, -1e-300,
     {"a": [[]]}, ["x"], {"": None}, "2016-02-30", "1677-01-01", float("nan"), float("inf"), 28,
 )  # fmt: skip
 
@@ -182,10 +193,25 @@ def _paths(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def damaged_json(rng: random.Random, document: Any) -> bytes:
+def long_summary(rng: random.Random) -> dict[str, Any]:
+    """A sound summary of six months to three years, of which damage hits a few values only."""
+    summary = json.loads(json.dumps(SUMMARY))
+    series, weather = (summary[name]["time-series-data"] for name in ("S2", "weather"))
+    for number in range(6, rng.choice([6, 6, 14, 30])):
+        day = f"{2016 + number // 12}-{number % 12 + 1:02}-16"
+        noise = rng.gauss(0, 0.02)
+        series[day] = [
+            {**record, "ndvi_mean": 0.3 + noise, "offset50": -35.0 + 50 * noise}
+            for record in series["2016-01-16"]
+        ]
+        weather[day] = {"total_precipitation": 0.1, "mean_2m_air_temperature": 300 + noise}
+    return summary
+
+
+def damaged_json(rng: random.Random, document: Any, *, whole: bool = False) -> bytes:
     """A document of which a part is another, has another name, is missing, or is no JSON."""
     changed = json.loads(json.dumps(document))
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.randint(1, 1 if whole else 3)):
         paths = _paths(changed)
         if not paths:
             break
@@ -203,7 +229,7 @@ def damaged_json(rng: random.Random, document: Any) -> bytes:
         else:
             part[last] = rng.choice(_PLAIN)
     data = json.dumps(changed).encode()
-    return data if rng.random() < 0.8 else damaged_file(rng, data)
+    return data if whole or rng.random() < 0.8 else damaged_file(rng, data)
 
 
 def damaged_file(rng: random.Random, data: bytes) -> bytes:

@@ -167,3 +167,32 @@ def test_real_results_of_the_older_pyveg(shared_data: Path) -> None:
     assert table["offset50"].iloc[0] == -785.0
     weather = pyveg.load_weather(path)
     assert weather["mean_2m_air_temperature"].dropna().between(280, 320).all()
+
+
+def _one_date(**changes: object) -> bytes:
+    part = {"type": "vegetation", "time-series-data": {"2016-01-16": [{"ndvi_mean": 0.3}]}}
+    return json.dumps({"S2": {**part, **changes}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"[1]", "it is no dictionary"),
+        (b'{"S2": 3}', '"S2" is no dictionary'),
+        (b'{"S2": {}}', 'does not say its "type"'),
+        (_one_date(type=[1]), 'does not say its "type"'),
+        (_one_date(**{"time-series-data": []}), "has no dictionary time-series-data"),
+        (_one_date(**{"time-series-data": {"2016-01-16": [3]}}), "a record of '2016-01-16'"),
+        (_one_date(place=[]), "has place of another type"),
+        (_one_date(metrics={}), "has metrics of another type"),
+        (_one_date(metrics=[{"name": "a", "unit": [], "meaning": ""}]), "unit = \\[\\]"),
+        (_one_date(metrics=[{"name": "a", "label": "\x1b[2J"}]), "no text that can be shown"),
+        (_one_date(metrics=[{"name": "a", "low": "x"}]), "low = 'x'"),
+        (b'{"\\u001b[2J": {"type": "vegetation", "time-series-data": {}}}', "does not show"),
+        (_one_date(**{"time-series-data": {"2016-01-16": [{"\x1b[2J": 1}]}}), "does not show"),
+    ],
+)  # fmt: skip
+def test_what_is_no_summary_says_which_part_is_wrong(data: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        read_summary(data)
+    assert str(caught.value).isprintable()
