@@ -42,7 +42,7 @@ class Summary(NamedTuple):
 
     date: NDArray[np.int64]
     """The middle day of each, days since 1970."""
-    count: NDArray[np.int64]
+    images: NDArray[np.int64]
     """Images that count."""
     midday: NDArray[np.int64]
     """Row of the image nearest to the noon of `date`; -1 where there is none."""
@@ -88,7 +88,7 @@ def summarise(images: Images, days: int) -> Summary:
     red_share = _red_share(images.colours)
     return Summary(
         date=dates,
-        count=np.array([len(group) for group in groups], dtype=np.int64),
+        images=np.array([len(group) for group in groups], dtype=np.int64),
         midday=np.array(
             [_nearest(images.seconds, g, date) for g, date in zip(groups, dates, strict=True)],
             dtype=np.int64,
@@ -133,4 +133,5 @@ def _each(groups: list[NDArray[np.intp]], values: Values, figure: Any, width: in
 def _figures(values: Values, axis: int) -> Values:
     """Mean, SD and percentiles of a column."""
     spread = [np.mean(values, axis=axis), np.std(values, axis=axis)]
-    return np.concatenate([*spread, np.percentile(values, PERCENTILES, axis=axis).ravel()])
+    percentiles = np.percentile(values, PERCENTILES, axis=axis)
+    return np.asarray(np.concatenate([*spread, percentiles.ravel()]))

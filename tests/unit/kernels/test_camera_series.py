@@ -52,10 +52,10 @@ def test_periods_as_a_slow_table_has_them(days: int) -> None:
     assert dates == sorted(dates)
     assert dates[0] == _period(when[0].date(), days)
     assert dates[-1] == _period(when[-1].date(), days)
-    assert (found.count == 0).sum() == len(set(dates) - set(fine.period)) > 0
+    assert (found.images == 0).sum() == len(set(dates) - set(fine.period)) > 0
     for place, day in enumerate(dates):
         group = fine[fine.period == day]
-        assert found.count[place] == len(group)
+        assert found.images[place] == len(group)
         if group.empty:
             assert found.midday[place] == -1
             assert np.isnan(found.gcc[place]).all()
