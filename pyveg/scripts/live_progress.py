@@ -137,7 +137,7 @@ class Sheet:
     ) -> None:
         self._view = view
         self._width = width
-        self._full, self._empty = bar
+        self._full, self._empty = bar[0], bar[1]
         self._note_width = note_width
         self._over = over
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyveg.core.layout import failed_task_key
@@ -30,13 +31,13 @@ def next_steps(report: RunReport, azure_config: str | None = None) -> list[tuple
 
 def _results(report: RunReport, accounts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for path in report.reports:
-        yield "open the report", quoted(path)
+        yield "report", quoted(_from_here(path))
     if report.summary and not report.reports:
-        yield "analyse it", command_line("analyse", report.url, *accounts)
+        yield "analyse", command_line("analyse", _from_here(report.url), *accounts)
     if report.url.startswith(_CONTAINER):
         name = report.url.removeprefix(_CONTAINER)
         where = ("--container", name, "--output_dir", name, "--all")
-        yield "download it", command_line("azure-download", *where, *accounts)
+        yield "download", command_line("azure-download", *where, *accounts)
 
 
 def _failures(report: RunReport, accounts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -45,10 +46,25 @@ def _failures(report: RunReport, accounts: tuple[str, ...]) -> Iterator[tuple[st
     failed = next(bad, None)
     if failed is None:
         return
-    yield "see why one failed", command_line("logs", report.url, "--task", failed, *accounts)
+    where = _from_here(report.url)
+    yield "why one failed", command_line("logs", where, "--task", failed, *accounts)
     if "://" not in report.url:
-        file = f"{report.url}/{failed_task_key(failed)}"
-        yield "try that one alone", command_line("run-module", file)
+        file = f"{where}/{failed_task_key(failed)}"
+        yield "it once more", command_line("run-module", file)
+
+
+def _from_here(where: str) -> str:
+    """A path below the working folder as it is written there, which is short; others as they are.
+
+    A name that a command would take for an option keeps its whole path.
+    """
+    if "://" in where:
+        return where
+    try:
+        short = str(Path(where).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return where
+    return where if short.startswith("-") or short == "." else short
 
 
 def in_lines(steps: list[tuple[str, str]]) -> list[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyveg.scripts.edge import say, whether_heard_or_not
-from pyveg.scripts.next_steps import in_lines, next_steps
 from pyveg.scripts.shell import command_line
 
 if TYPE_CHECKING:
@@ -78,6 +77,7 @@ def run_and_tell(
         The exit code.
     """
     from pyveg.jobs.run import start
+    from pyveg.scripts.ending import next_lines
     from pyveg.scripts.progress import suited_progress
 
     progress = suited_progress()
@@ -92,34 +92,20 @@ def run_and_tell(
             accounts = () if azure_config is None else ("--azure_config", azure_config)
             line = command_line(command, "--from_cache", report.url, *accounts)
             say(f"finish it with: {line}", err=True)
-        steps = next_steps(report, azure_config)
-        if steps:
-            say("next:")
-        for line in in_lines(steps):
+        for line in next_lines(report, azure_config):
             say(line)
     return report.exit_code
 
 
 def _tell(report: RunReport, *, debug: bool) -> None:
-    from pyveg.scripts.progress import closing_table
+    from pyveg.scripts.ending import ending
     from pyveg.scripts.tables import columns
 
-    say(closing_table(report, columns()))
-    for line in report.failures():
-        say(f"    failed: {line}" if not line.startswith("...") else f"    {line}")
+    for line in ending(report, columns()):
+        say(line)
     if debug:
         for result in report.results.values():
             if result.details:
                 say(result.details, err=True)
-    for what, where in (
-        ("items", report.ledger),
-        ("results", report.summary),
-        ("picture", report.figure),
-    ):
-        if where:
-            say(f"{what}: {where}")
-    for text in report.analyses:
-        say(f"analysis: {text}")
     if report.analysis_failed:
         say(f"there is no analysis: {report.analysis_failed}", err=True)
-    say(f"run: {report.url} ({report.seconds:.1f} s)")
