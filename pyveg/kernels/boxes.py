@@ -104,7 +104,8 @@ def without_border(boxes: NDArray[Any], fit: Fit, size: tuple[int, int]) -> Boxe
     tall, wide = size
     scale = np.array([wide / fit.width, tall / fit.height] * 2)
     shift = np.array([fit.left / fit.width, fit.top / fit.height] * 2)
-    return np.clip(np.asarray(boxes, dtype=np.float64) * scale - shift, 0.0, 1.0)
+    shares = np.asarray(boxes, dtype=np.float64) * scale - shift
+    return np.asarray(np.clip(shares, 0.0, 1.0))
 
 
 def ssd_anchors(
@@ -289,7 +290,9 @@ def iou(one: NDArray[Any], other: NDArray[Any]) -> Scores:
     shared = np.prod(np.maximum(sides, 0.0), axis=-1)
     areas = [np.prod(np.maximum(b[..., 2:] - b[..., :2], 0.0), axis=-1) for b in (first, second)]
     union = areas[0] + areas[1] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    out: Scores = np.zeros_like(shared)
+    np.divide(shared, union, out=out, where=union > 0)
+    return out
 
 
 def keep_best(detected: Detected, overlap: float, most: int) -> Detected:
@@ -314,7 +317,7 @@ def keep_best(detected: Detected, overlap: float, most: int) -> Detected:
     return Detected(boxes[kept], detected.scores[kept], detected.classes[kept])
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _suppressed(boxes: Boxes, classes: Classes, overlap: float, most: int) -> Classes:
     """Places of the boxes that stay; they come in order."""
     kept = np.empty(min(len(boxes), most), dtype=np.int64)
@@ -334,7 +337,7 @@ def _suppressed(boxes: Boxes, classes: Classes, overlap: float, most: int) -> Cl
     return kept[:count]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _shares(a: Boxes, b: Boxes, overlap: float) -> bool:
     """Whether two boxes overlap by so much of their union."""
     wide = min(a[2], b[2]) - max(a[0], b[0])

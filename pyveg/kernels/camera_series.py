@@ -118,7 +118,9 @@ def _nearest(seconds: NDArray[np.int64], group: NDArray[np.intp], date: int) -> 
 
 def _red_share(colours: Values) -> Values:
     total = colours.sum(axis=1)
-    return np.divide(colours[:, 0], total, out=np.full(len(total), np.nan), where=total > 0)
+    share = np.full(len(total), np.nan)
+    np.divide(colours[:, 0], total, out=share, where=total > 0)
+    return share
 
 
 def _each(groups: list[NDArray[np.intp]], values: Values, figure: Any, width: int) -> Values:
