@@ -88,7 +88,7 @@ def test_it_fits_every_screen(open_report: Any, name: str, width: int) -> None:
     images = seen.ask("[...document.images].map(one => one.complete && one.naturalWidth > 0)")
     assert all(images)
     figures = seen.ask("document.querySelectorAll('[role=img]').length")
-    assert figures == {"whole": 12, "short": 2}[name]
+    assert figures == {"whole": 12, "short": 1}[name]
     assert len(images) > 2 * figures - 1
 
 

@@ -32,6 +32,8 @@ from pyveg.analysis.figures.style import (
 )
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE
 
+YEAR_FROM = 2.0
+"""Years from which the mean year of a record is shown: a single one is the series itself."""
 HALVES_FROM = 4.0
 """Years from which the mean year of both halves of a record is shown."""
 _LETTERS = "JFMAMJJASOND"
@@ -117,10 +119,13 @@ def season_cycle(analysis: Analysis) -> Figure | None:
     Returns
     -------
     Figure or None
-        None where there are no values, or steps are half a year or longer.
+        None where there are no values, steps are half a year or longer, or the record is shorter
+        than `YEAR_FROM`.
     """
     metrics, axis_of_time = shown_metrics(analysis), analysis.series.axis
     if axis_of_time is None or not metrics or axis_of_time.period <= 2:
+        return None
+    if len(axis_of_time) < YEAR_FROM * axis_of_time.period:
         return None
     rows = (len(metrics) + 1) // 2
     figure, axes = panels(rows, 2, height=1.7, gap=0.75, top=0.62, bottom=0.45)

@@ -156,9 +156,13 @@ def _date_ticks(dates: pd.DatetimeIndex, days: int, ticks: int) -> tuple[pd.Date
         return pd.DatetimeIndex(inside), "%Y"
     if days >= 45 * ticks:
         months = pd.date_range(first.replace(day=1), last, freq="MS")
-        step = math.ceil(len(months) / ticks)
+        step = math.ceil(len(months) / (ticks - 1))  # these labels are the longest
         return months[::step], "%Y-%m"
-    return dates[:: math.ceil(len(dates) / ticks)], "%d %b"
+    chosen = [first]
+    for one in dates[1:]:
+        if (one - chosen[-1]).days >= days / ticks:
+            chosen.append(one)
+    return pd.DatetimeIndex(chosen), "%d %b"
 
 
 def line(axis: Axes, dates: Any, values: Any, **style: Any) -> None:

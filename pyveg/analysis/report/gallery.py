@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures import indicators_of
 from pyveg.analysis.figures.maps import chip_places
+from pyveg.analysis.figures.over_time import YEAR_FROM
 from pyveg.analysis.figures.parts import Key, Panel, keys_of, panels_of
 from pyveg.analysis.figures.style import of_region, shown_metrics
 from pyveg.analysis.report import in_words
@@ -187,6 +188,8 @@ def _no_season(analysis: Analysis) -> str:
     axis = analysis.series.axis
     if axis is not None and axis.period <= 2:
         return f"steps of {axis.text} are too long to show a year"
+    if axis is not None and len(axis) < YEAR_FROM * axis.period:
+        return f"a mean year is shown of records of {YEAR_FROM:g} years and more"
     return _no_values(analysis)
 
 

@@ -42,7 +42,10 @@ def series(analysis: Analysis) -> list[str]:
         yearly = 1000 * float(np.nanmean(rain)) * axis.period
         lines.append(f"Rain: {yearly:.0f} mm in a mean year.")
     parts = analysis.temporal.parts
-    lines.append(f"{int(parts['outlier'].astype(bool).sum())} values are flagged as outliers.")
+    if len(parts):
+        count = int(parts["outlier"].astype(bool).sum())
+        are = "value is flagged as an outlier" if count == 1 else "values are flagged as outliers"
+        lines.append(f"{count or 'No'} {are}.")
     return lines
 
 

@@ -50,7 +50,8 @@ def terms(analysis: Analysis) -> list[tuple[str, str]]:
         (series.label(name), _METRICS.get(name, series.metric(name).meaning)) for name in shown
     ]
     if any(not series.of_place(name) for name in shown) and len(series.chips) > 1:
-        found.append(("Chip", f"one of the squares of {SIZE} x {SIZE} pixels that it is made of"))
+        chip = f"one of the squares of {SIZE} x {SIZE} pixels that the place is cut into"
+        found.append(("Chip", chip))
     text = analysis.statement.text
     words = {"memory": _MEMORY, "noise": _NOISE, "p 0.": _P, "confidence interval": _INTERVAL}
     found += [term for word, term in words.items() if word in text.lower()]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -122,6 +123,41 @@ def test_the_year_is_the_median_of_each_month(bare: Analysis) -> None:
     values = bare.series.matrix("ndvi_mean")[0]
     expected = [np.median(values[month::12]) for month in range(12)]
     np.testing.assert_allclose(shown, expected)
+
+
+DAYS = ["2015-07-11", "2015-07-31", "2015-08-20", "2015-08-30", "2015-09-09"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "form"),
+    [
+        (pd.DatetimeIndex(DAYS), r"\d\d [A-Z][a-z]{2}"),
+        (pd.DatetimeIndex(["2016-03-01"]), r"01 Mar"),
+        (pd.date_range("2016-12-28", periods=3, freq="5D"), r"\d\d [A-Z][a-z]{2}"),
+        (pd.date_range("2016-01-16", periods=12, freq="MS"), r"201\d-\d\d"),
+        (pd.date_range("2016-01-16", periods=29, freq="MS"), r"201\d-\d\d"),
+        (pd.date_range("2016-01-16", periods=60, freq="MS"), r"20\d\d"),
+        (pd.date_range("1985-01-16", periods=480, freq="MS"), r"(19|20)\d\d"),
+    ],
+    ids=["five days", "one day", "new year", "a year", "two years", "five years", "forty years"],
+)
+def test_axes_of_time_can_be_read(dates: pd.DatetimeIndex, form: str) -> None:
+    """Labels differ from one another, do not overlap, and lie within the axis."""
+    figure, axes = panels(1, 2, bottom=0.6)
+    axis = axes[0, 0]
+    axis.plot(dates, range(len(dates)))
+    dated(axis, dates)
+    figure.draw_without_rendering()
+    low, high = axis.get_xlim()
+    shown = [one for one, place in zip(axis.get_xticklabels(), axis.get_xticks(), strict=True)
+             if low <= place <= high]  # fmt: skip
+    texts = [one.get_text() for one in shown]
+    assert 1 <= len(set(texts)) == len(texts) <= 6
+    assert all(re.fullmatch(form, one) for one in texts)
+    if len(dates) > 1:
+        assert len(texts) >= 2
+    boxes = [one.get_window_extent() for one in shown]
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
 
 
 def test_parts_add_up(made: dict[str, Figure], analysis: Analysis) -> None:
@@ -268,9 +304,9 @@ def test_nothing_to_show_is_no_figure(bare: Analysis) -> None:
     ("series", "names"),
     [
         (made_series(metrics=()), []),
-        (made_series(chips=2, months=12, missing=()), ["series", "season"]),
-        (made_series(chips=1, months=1, missing=()), ["series", "season"]),
-        (made_series(chips=2, months=3, missing=()), ["series", "season"]),
+        (made_series(chips=2, months=12, missing=()), ["series"]),
+        (made_series(chips=1, months=1, missing=()), ["series"]),
+        (made_series(chips=2, months=3, missing=()), ["series"]),
     ],
     ids=["no metrics", "a year", "one date", "three dates"],
 )

@@ -456,5 +456,5 @@ def test_a_real_year_of_the_older_pyveg(shared_data: Path) -> None:
     assert "? Cannot tell" in page.text
     assert "11.32° N, 27.942° E" in page.text
     assert "2017-01-16 to 2017-12-14, 12 steps of 1 month, 10 chips" in page.text
-    assert len([one for one in page.named("div") if one.get("role") == "img"]) == 2
+    assert len([one for one in page.named("div") if one.get("role") == "img"]) == 1
     assert "12 values of 12 steps; a test needs 24" in page.text
