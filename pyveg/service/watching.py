@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pyveg.azure_config import use_file
+from pyveg.jobs.watching import runs_at
 from pyveg.service.config import ServiceConfig
 from pyveg.service.pages.mounting import watch_app
 from pyveg.service.serve import address, listen
@@ -32,8 +34,12 @@ def watch_runs(config: ServiceConfig, location: str, tell: Callable[[str], None]
     ------
     ConfigError
         If the port is taken.
+    NotARunError
+        If there is no such location; a folder without runs is one, where they may begin.
     """
     use_file(config.azure_config)
+    if not Path(location).expanduser().is_dir():
+        runs_at(location)
     app = watch_app(location)
     guarded = Guard(
         app,

@@ -153,9 +153,9 @@ def _title(job: JobRecord) -> str:
 def look_of_run(run_id: str, status: RunStatus) -> Look:
     """A run that is watched, as a page shows it."""
     plain, holder = status.to_json(), status.holder
-    sign, tone = _MARKS[status.state]
+    word, (sign, tone) = str(status.state), _MARKS[status.state]
     if status.state is RunState.ENDED and plain["exit_code"] not in (EXIT_FINE, None):
-        sign, tone = _MARKS[RunState.FAILED]
+        word, (sign, tone) = "ended with failures", _MARKS[RunState.FAILED]
     facts = {
         "Run": status.url,
         "Process": f"{holder.pid} on {holder.host}" if holder and status.may_go_on else "",
@@ -165,7 +165,7 @@ def look_of_run(run_id: str, status: RunStatus) -> Look:
     return Look(
         id=run_id,
         title=status.url.rstrip("/").rpartition("/")[2],
-        mark=Mark(str(status.state), sign, tone),
+        mark=Mark(word, sign, tone),
         over=not status.may_go_on,
         message=status.note,
         error=plain["error"],
