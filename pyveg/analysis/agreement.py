@@ -18,6 +18,7 @@ from pyveg.analysis.data.columns import AGREEMENT
 from pyveg.analysis.data.labels import metric_of
 from pyveg.analysis.settings import INDICATOR_NAMES, TWINS
 from pyveg.analysis.spatial.over_time import Snapshots
+from pyveg.analysis.states import decides_beside
 from pyveg.analysis.temporal.breaks import BREAK_ALPHA
 from pyveg.analysis.temporal.climate import Climate
 from pyveg.analysis.temporal.indicators import Temporal
@@ -123,9 +124,11 @@ def _memory_rows(temporal: Temporal) -> Iterable[dict[str, Any]]:
     site = temporal.memory[temporal.memory["chip"] == SITE]
     for one in site[site["metric"] != PRECIPITATION].to_dict("records"):
         known = {"metric": one["metric"], "expected": "rise", "reason": one["reason"]}
+        which = "_beside" if decides_beside(one) else ""
         yield _row(
-            **known, family="memory", indicator="phi_trend", statistic="t", effect=one["t"],
-            p=one["p"], p_without_weather=one["p_beside"], valid=math.isfinite(one["p"]),
+            **known, family="memory", indicator="phi_trend", statistic="t",
+            effect=one[f"t{which}"], p=one[f"p{which}"], q=one[f"q{which}"],
+            p_without_weather=one["p_beside"], valid=math.isfinite(one[f"p{which}"]),
         )  # fmt: skip
         yield _row(
             **known, family="spread", indicator="noise_trend", statistic="factor",

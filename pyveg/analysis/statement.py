@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pyveg.analysis.data.labels import told_label
-from pyveg.analysis.states import NOTHING, UNTESTED, states_of, weather_word
+from pyveg.analysis.states import NOTHING, UNTESTED, decides_beside, states_of, weather_word
 from pyveg.analysis.temporal.changes import WEATHER_UNITS
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import NO_CHIP, SITE
@@ -180,7 +180,7 @@ def tested_claims(temporal: Temporal, labels: Mapping[str, str]) -> list[Claim]:
         state, label = states[row["metric"]], labels[row["metric"]]
         if state != "abrupt_change":
             claims += _memory_claims(row, label, state)
-            claims += _weather_claims(row, state, temporal.settings.alpha)
+            claims += _weather_claims(row, label, state, temporal.settings.alpha)
             claims += _spread_claims(row, label, temporal.settings.alpha)
     return claims
 
@@ -263,46 +263,91 @@ def _memory_claims(row: Mapping[Any, Any], label: str, state: str) -> list[Claim
     if state in {NOTHING, "spread_grows"}:
         text = f"The memory of {label} does not rise by more than chance ({tested})."
         return [Claim("memory", text, "memory", where, ("p", "q"))]
+    if state in {"memory_rises", "clearer_view"} and decides_beside(row):
+        return [_rise_beside(row, label)]
     fit = (
         f"AR(1) from {row['first']:.2f} to {row['last']:.2f} over the record; 95 % confidence "
         f"interval of the change {row['change_low']:+.2f} to {row['change_high']:+.2f}; {tested}"
     )
-    variance = "" if row["variance_tau"] > 0 else (
-        " Its variance falls meanwhile, as it does with a better sensor, with fewer clouds, or "
-        "where less vegetation is left to vary: by itself that is no sign."
-    )  # fmt: skip
     used = ("first", "last", "change_low", "change_high", "p", "q", "variance_tau")
-    text = f"The memory of {label} rises ({fit}).{variance}"
+    text = f"The memory of {label} rises ({fit}).{_falling_variance(row['variance_tau'])}"
     return [Claim("memory", text, "memory", where, used)]
 
 
-def _weather_claims(row: Mapping[Any, Any], state: str, alpha: float) -> list[Claim]:
-    """What the weather has to do with a rise; nothing where there is none."""
-    if state not in {"memory_rises", "follows_weather"}:
+def _rise_beside(row: Mapping[Any, Any], label: str) -> Claim:
+    """A rise that was tested beside the weather."""
+    fit = (
+        f"AR(1) from {row['beside_first']:.2f} to {row['beside_last']:.2f} over the record; 95 % "
+        f"confidence interval of the change {row['beside_low']:+.2f} to {row['beside_high']:+.2f}; "
+        f"{_both(row['p_beside'], row['q_beside'])}"
+    )
+    variance = _falling_variance(row["beside_variance_tau"])
+    text = f"The memory of {label} rises, {_beside(row)} ({fit}).{variance}"
+    used = ("beside_first", "beside_last", "beside_low", "beside_high", "p_beside", "q_beside",
+            "beside_variance_tau", "weather")  # fmt: skip
+    return Claim("memory", text, "memory", {"metric": row["metric"], "chip": SITE}, used)
+
+
+def _falling_variance(tau: float) -> str:
+    if tau > 0:
+        return ""
+    return (
+        " Its variance falls meanwhile, as it does with a better sensor, with fewer clouds, or "
+        "where less vegetation is left to vary: by itself that is no sign."
+    )
+
+
+def _beside(row: Mapping[Any, Any]) -> str:
+    """What is fitted beside memory."""
+    are = "are" if " and " in row["weather"] else "is"
+    return f"where {row['weather']} {are} fitted beside it"
+
+
+def _weather_claims(row: Mapping[Any, Any], label: str, state: str, alpha: float) -> list[Claim]:
+    """What the weather has to do with memory; where it does not rise, only that it was looked at.
+
+    Words promise no more than what was controlled: the form of the answer and the pairs of steps.
+    """
+    if state == UNTESTED:
         return []
     where = {"metric": row["metric"], "chip": SITE}
     word = weather_word(row, alpha)
     if word == "not compared":
+        if state in {NOTHING, "spread_grows"}:
+            return []
         text = f"Whether the weather explains it was not tested: {_clause(row['weather_reason'])}."
         return [Claim("memory", text, "memory", where, ("weather_reason",))]
+    if word == "no part":
+        have = "have" if " and " in row["weather"] else "has"
+        text = (
+            f"{row['weather'].capitalize()} {have} no part in {label} that could be found "
+            f"({_p(row['weather_p'])})."
+        )
+        return [Claim("memory", text, "memory", where, ("weather", "weather_p"))]
+    used = ("weather", "weather_pairs", "p_same", "p_beside", "p_difference", "weather_explained")
+    return [Claim("memory", _weather_text(row, word), "memory", where, used)]
+
+
+def _weather_text(row: Mapping[Any, Any], word: str) -> str:
     pairs = f"on the same {row['weather_pairs']:.0f} pairs of steps"
-    are = "are" if " and " in row["weather"] else "is"
-    beside_it = f"{row['weather']} {are} fitted beside it"
+    beside_it, form = _beside(row), f", the answer to rain {row['weather_form']}"
+    share = f"{row['weather'].capitalize()} explain{'' if ' and ' in row['weather'] else 's'} "
+    share += f"{100 * row['weather_explained']:.0f} % of what is new in each step"
+    share += f"{form if row['weather_form'] else ''}."
     same, beside = _p(row["p_same"]), _p(row["p_beside"])
     difference = _p(row["p_difference"])
-    text = {
-        "stays": f"It rises too when {beside_it}, {pairs} ({beside}; {same} without them).",
-        "follows": f"It does not when {beside_it}, {pairs} "
-        f"({beside}; {same} without them), and the difference is beyond chance ({difference}): it "
-        "follows the weather.",
-        "unclear": f"When {beside_it}, {pairs}, it is no longer "
-        f"beyond chance ({beside}; {same} without them), but the difference may be chance "
-        f"({difference}): whether the weather explains it cannot be told.",
-        "unseen": f"On the {row['weather_pairs']:.0f} pairs of steps with weather there is no rise "
-        f"beyond chance ({same}), so whether the weather explains it cannot be told.",
+    told = {
+        "stays": f"Without them, {pairs}, memory rises too ({same}).",
+        "shows": f"Without them, {pairs}, no rise is seen beyond chance ({same}): the weather "
+        "hides it.",
+        "follows": f"Memory does not rise {beside_it}, {pairs} ({beside}; {same} without them), "
+        f"and the difference is beyond chance ({difference}): it follows the weather.",
+        "unclear": f"Memory does not rise beyond chance {beside_it}, {pairs} ({beside}; {same} "
+        f"without them), but the difference may be chance ({difference}): whether the weather "
+        "explains the rise cannot be told.",
+        "neither": f"Memory does not rise {beside_it} either ({beside}).",
     }[word]
-    used = ("weather", "weather_pairs", "p_same", "p_beside", "p_difference")
-    return [Claim("memory", text, "memory", where, used)]
+    return f"{share} {told}"
 
 
 def _rain_claims(row: Mapping[Any, Any], alpha: float) -> list[Claim]:

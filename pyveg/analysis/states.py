@@ -12,6 +12,8 @@ from pyveg.earth.metrics import PRECIPITATION
 
 UNTESTED, NOTHING = "untested", "nothing"
 """States of a metric that say nothing of the place."""
+UNDECIDED = "weather_or_memory"
+"""State of a metric whose memory rises, or follows the weather: it cannot be told."""
 
 
 def metric_state(memory: Mapping[Any, Any], broken: Mapping[Any, Any], alpha: float) -> str:
@@ -31,8 +33,11 @@ def metric_state(memory: Mapping[Any, Any], broken: Mapping[Any, Any], alpha: fl
         - "abrupt_change": a break (p at most 0.01). Nothing is said of memory, whose indicators a
           break moves.
         - "memory_rises": the trend of AR(1) has q at most alpha, and the variance does not fall.
-        - "follows_weather": the same, but it is gone when rain and temperature are fitted beside
-          it, by more than chance.
+          Where the weather has a part in the vegetation (`decides` is "beside"), that is asked
+          beside the weather, else of the series alone.
+        - "follows_weather": it rises alone and not beside the weather, and the difference is
+          beyond chance.
+        - `UNDECIDED`: the same, but the difference may be chance.
         - "clearer_view": AR(1) rises and the variance falls, as with a better sensor, fewer clouds,
           or less vegetation that could vary.
         - "spread_grows": the noise grows, and memory does not rise.
@@ -42,29 +47,40 @@ def metric_state(memory: Mapping[Any, Any], broken: Mapping[Any, Any], alpha: fl
         return "abrupt_change"
     if not math.isfinite(memory["p"]):
         return UNTESTED
-    if memory["q"] <= alpha:
-        if not memory["variance_tau"] > 0:
-            return "clearer_view"
-        return "follows_weather" if weather_word(memory, alpha) == "follows" else "memory_rises"
+    decides, alone = decides_beside(memory), memory["q"] <= alpha
+    rises = memory["q_beside"] <= alpha if decides else alone
+    tau = memory["beside_variance_tau" if decides else "variance_tau"]
+    if rises:
+        return "memory_rises" if tau > 0 else "clearer_view"
+    if decides and alone:
+        return "follows_weather" if memory["p_difference"] <= alpha else UNDECIDED
     return "spread_grows" if memory["noise_q"] <= alpha else NOTHING
 
 
+def decides_beside(memory: Mapping[Any, Any]) -> bool:
+    """Whether memory is judged beside the weather, which has a part in the vegetation."""
+    return memory.get("decides") == "beside" and math.isfinite(memory["p_beside"])
+
+
 def weather_word(memory: Mapping[Any, Any], alpha: float) -> str:
-    """What the weather has to do with a rise of memory.
+    """What the weather has to do with memory.
 
     Returns
     -------
     str
-        "stays": it is there beside the weather. "follows": it is not, and the difference is larger
-        than chance makes it. "unclear": it is not, and the difference may be chance. "unseen": on
-        the steps with weather there is no rise to be explained. "not compared".
+        "not compared"; "no part": it has none in the vegetation that could be found. Else, where
+        memory rises beside it, "stays" if it does without it too, and "shows" if the weather hides
+        it. Where it rises without the weather only, "follows" if the difference is beyond chance,
+        "unclear" if it is not. "neither": it rises in neither way.
     """
     if not math.isfinite(memory["p_difference"]):
         return "not compared"
-    if memory["p_beside"] <= alpha:
-        return "stays"
-    if memory["p_same"] > alpha:
-        return "unseen"
+    if not decides_beside(memory):
+        return "no part"
+    if memory["q_beside"] <= alpha:
+        return "stays" if memory["p_same"] <= alpha else "shows"
+    if memory["q"] > alpha:
+        return "neither"
     return "follows" if memory["p_difference"] <= alpha else "unclear"
 
 

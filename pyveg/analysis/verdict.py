@@ -14,7 +14,7 @@ from typing import Any
 
 from pyveg.analysis.data.labels import told_label
 from pyveg.analysis.statement import listed, tested_claims
-from pyveg.analysis.states import NOTHING, UNTESTED, states_of
+from pyveg.analysis.states import NOTHING, UNDECIDED, UNTESTED, states_of
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.verdict_power import ENOUGH_POWER, VerdictPower
 from pyveg.earth.metrics import Metric, installed
@@ -54,6 +54,8 @@ class Verdict:
 def level_of(states: Mapping[str, str], power: VerdictPower | None) -> str:
     """The verdict on a place from what moves in its metrics."""
     moving = {state for state in states.values() if state not in {UNTESTED, NOTHING}}
+    if moving == {UNDECIDED}:
+        return "cannot_tell"
     if len(moving) == 1:
         return moving.pop()
     if moving:
@@ -106,6 +108,7 @@ _MOVES: Mapping[str, str] = {
     "spread_grows": "the spread of {} grows and its memory does not",
     "clearer_view": "AR(1) of {} rises while its variance falls",
     "follows_weather": "the memory of {} rises with that of the weather",
+    "weather_or_memory": "the memory of {} rises, or follows the weather",
     "memory_rises": "the memory of {} rises",
 }
 
@@ -119,10 +122,10 @@ def _headline(
     """One sentence, or two."""
     named = {
         state: listed([labels[name] for name, found in states.items() if found == state])
-        for state in LEVELS
+        for state in (*LEVELS, UNDECIDED)
     }
     if level == "cannot_tell":
-        return _cannot(states, power)
+        return _cannot(states, power, named[UNDECIDED])
     if level == "mixed":
         moves = [text.format(named[state]) for state, text in _MOVES.items() if named[state]]
         return f"Different things move: {'; '.join(moves)}."
@@ -138,11 +141,16 @@ def _headline(
         "does with a better sensor, with fewer clouds, or where less vegetation is left to vary: "
         "by itself that is no sign of a loss of resilience.",
         "follows_weather": f"The memory of {named[level]} rises, and it does not when the weather "
-        "is fitted beside it: it follows the weather.",
+        "is fitted beside it: it follows the weather, which is no loss of resilience.",
     }[level]
 
 
-def _cannot(states: Mapping[str, str], power: VerdictPower | None) -> str:
+def _cannot(states: Mapping[str, str], power: VerdictPower | None, undecided: str) -> str:
+    if undecided:
+        return (
+            f"The memory of {undecided} rises, but not by more than chance when the weather is "
+            "fitted beside it, and whether the weather makes that difference cannot be told."
+        )
     if NOTHING not in states.values():
         return "Memory could not be tested, so this record cannot tell whether resilience is lost."
     if power is None:

@@ -19,8 +19,8 @@ from pyveg.analysis.data.columns import BREAKS, INDICATORS, MEMORY, PARTS, TREND
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import TWINS, AnalysisSettings
 from pyveg.analysis.temporal.breaks import Break, break_row, find_break
-from pyveg.analysis.temporal.drivers import weather_anomalies
 from pyveg.analysis.temporal.memory import MemoryTrends, memory_rows, rain_row
+from pyveg.analysis.temporal.response import read_weather
 from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
@@ -153,7 +153,7 @@ def corrected_memory(rows: Iterable[dict[str, Any]], settings: AnalysisSettings)
     chips = table["chip"] != SITE
     families = [table[site], *(part for _, part in table[chips].groupby("metric"))]
     for part in families:
-        for p, q in (("p", "q"), ("noise_p", "noise_q")):
+        for p, q in (("p", "q"), ("p_beside", "q_beside"), ("noise_p", "noise_q")):
             table.loc[part.index, q] = q_values(part[p].to_numpy(np.float64), settings.fdr)
     return table
 
@@ -188,23 +188,21 @@ def _one_metric(
             of_break = stream(settings.seed, "break", series.collection, metric)
             broken = find_break(usable, period, settings, of_break)
         breaks = [break_row(broken, series.axis, {**common, "chips": len(usable)})]
-        weather = weather_anomalies(series, settings)
         if usable:
             watched = MemoryTrends(
                 usable,
                 broken,
                 period,
-                weather.rows,
-                weather.names,
+                read_weather(series, settings),
                 n_threads=settings.n_threads,
                 weather_surrogates=settings.chip_surrogates,
             )
     watch = watched.add if watched else None
     tested = next(iter(measure(usable, [window], settings, seed, watch)), None)
     if drivers is None:
-        memory = list(
-            memory_rows(watched, chips, numbers, settings, common, weather_reason=weather.reason)
-        )
+        if watched is not None:
+            watched.compare(settings, seed)
+        memory = list(memory_rows(watched, chips, numbers, settings, common))
     rows = list(trend_rows(chips, tested, numbers, settings, window=window, common=common))
     values = indicator_tables(chips, tested, numbers, series.axis, settings)
     parts = parts_tables(chips, numbers, series.axis)

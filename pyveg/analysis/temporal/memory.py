@@ -16,11 +16,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyveg.analysis.data.columns import MEMORY
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.temporal.beside_weather import BesideWeather
 from pyveg.analysis.temporal.breaks import Break, find_break, return_steps, site_mean
+from pyveg.analysis.temporal.means import chip_means, step_means
+from pyveg.analysis.temporal.response import Response, Weather, find_response
 from pyveg.analysis.temporal.significance import p_value
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
@@ -40,11 +42,7 @@ from pyveg.kernels import rolling
 from pyveg.kernels.breaks import break_templates, scan_breaks, without_breaks
 from pyveg.kernels.phi_trend import PhiTrends, phi_trends
 
-Mask = NDArray[np.bool_]
-
-WEATHER_SHARE = 0.7
-"""Share of the pairs that must have weather for a comparison with and without it."""
-_T, _CHANGE, _NOISE, _SAME, _BESIDE = range(5)
+_T, _CHANGE, _NOISE = range(3)
 
 
 @dataclass
@@ -54,18 +52,17 @@ class MemoryTrends:
     chips: Sequence[Ready]
     broken: Break
     period: float
-    weather: Values | None = None
-    """Anomalies beside which memory is fitted too, (k, n)."""
-    weather_names: str = ""
-    """What they are, in words."""
+    weather: Weather = field(default_factory=Weather)
+    """Beside which memory is fitted too."""
     n_threads: int = 1
     weather_surrogates: int = 199
     """Of the surrogates, how many are fitted beside the weather too, which costs most."""
     fits: list[PhiTrends] = field(init=False)
-    beside: list[PhiTrends] = field(init=False)
-    """With the weather; not filled without."""
+    response: Response = field(init=False)
+    beside: BesideWeather | None = field(init=False)
+    """None without weather."""
     observed: Values = field(init=False)
-    """Shape (chips, 5): t, change, noise, t on the steps with weather, t beside the weather."""
+    """Shape (chips, 3): t, change, noise."""
     rests: list[Values] = field(init=False)
     """Residuals without the most likely break, (n,) each."""
     _null: list[Values] = field(default_factory=list)
@@ -77,27 +74,34 @@ class MemoryTrends:
         series = [done.residual[np.newaxis] for done in prepared]
         self.rests = [rows[0] for rows in self._without(series)]
         self.fits = [phi_trends(row[np.newaxis]) for row in self.rests]
-        self.beside = [
-            phi_trends(row[np.newaxis], self.weather)
-            for row in (self.rests if self.weather is not None else ())
-        ]
-        self.observed = np.stack([self._numbers(row[np.newaxis])[0] for row in self.rests])
+        self.observed = np.stack([_numbers(row[np.newaxis])[0] for row in self.rests])
+        rows = [row[np.newaxis] for row in self.rests]
+        self.response = find_response(step_means(rows)[0], self.weather)
+        self.beside = None
+        if self.response.rows is not None:
+            self.beside = BesideWeather(self.response, self.chips, self.rests, self.n_threads)
 
     @property
     def null(self) -> Values:
-        """As `observed` of each surrogate, shape (surrogates, chips, 5)."""
-        return np.concatenate(self._null) if self._null else np.empty((0, len(self.chips), 5))
+        """As `observed` of each surrogate, shape (surrogates, chips, 3)."""
+        return np.concatenate(self._null) if self._null else np.empty((0, len(self.chips), 3))
 
     def add(self, residuals: Sequence[Values]) -> None:
         """Take the residuals (surrogates, n) of each chip into account, drawn together."""
         rests = self._without(residuals)
         first = max(0, self.weather_surrogates - sum(map(len, self._null)))
-        numbers = partial(self._numbers, beside=first)
-        self._null.append(np.stack(spread(numbers, rests, self.n_threads), axis=1))
+        self._null.append(np.stack(spread(_numbers, rests, self.n_threads), axis=1))
+        if self.beside is not None and first:
+            self.beside.add([rows[:first] for rows in rests])
+
+    def compare(self, settings: AnalysisSettings, seed: Sequence[int]) -> None:
+        """Ask whether memory rises beside the weather; when all surrogates have been added."""
+        if self.beside is not None:
+            self.beside.compare(self._without, settings, [*seed, *stream(0, "weather")])
 
     def _without(self, residuals: Sequence[Values]) -> list[Values]:
         """Without the break that their mean looks most like."""
-        places = scan_breaks(_mean(residuals), self._templates, self.broken.memory).place
+        places = scan_breaks(step_means(residuals), self._templates, self.broken.memory).place
 
         def one(number: int) -> Values:
             own = self.chips[number].prepared.operator
@@ -105,17 +109,6 @@ class MemoryTrends:
             return without_breaks(residuals[number], templates, self.broken.memory, places)
 
         return spread(one, range(len(residuals)), self.n_threads)
-
-    def _numbers(self, rows: Values, beside: int = 1) -> Values:
-        """As `observed`; with the weather of the first rows only."""
-        out = np.full((len(rows), 5), np.nan)
-        fit = phi_trends(rows)
-        out[:, _T], out[:, _CHANGE], out[:, _NOISE] = fit.t, fit.change, fit.noise
-        if self.weather is not None:
-            known: Mask = np.asarray(np.isfinite(self.weather).all(axis=0))
-            out[:beside, _SAME] = phi_trends(rows[:beside], where=known).t
-            out[:beside, _BESIDE] = phi_trends(rows[:beside], self.weather).t
-        return out
 
 
 def memory_trends(
@@ -125,18 +118,18 @@ def memory_trends(
     settings: AnalysisSettings,
     seed: Sequence[int],
     *,
-    weather: Values | None = None,
-    weather_names: str = "",
+    weather: Weather | None = None,
 ) -> MemoryTrends:
     """The trend of phi with its surrogates, and nothing else: the short way to a verdict.
 
     Given the same seed the numbers are those that the indicators bring along.
     """
     trends = MemoryTrends(
-        chips, broken, period, weather, weather_names, settings.n_threads, settings.chip_surrogates
+        chips, broken, period, weather or Weather(), settings.n_threads, settings.chip_surrogates
     )
     for residuals in draw_residuals(chips, settings, seed):
         trends.add(residuals)
+    trends.compare(settings, seed)
     return trends
 
 
@@ -146,8 +139,6 @@ def memory_rows(
     numbers: Sequence[int],
     settings: AnalysisSettings,
     common: Mapping[str, Any],
-    *,
-    weather_reason: str = "",
 ) -> Iterable[dict[str, Any]]:
     """Rows of the table of memory: the site, then its chips.
 
@@ -159,7 +150,7 @@ def memory_rows(
         reason = untested(chips, of_chips=SITE not in numbers) if chips else none
         yield {**start, "chip": SITE, "chips": 0, "reason": reason, "weather_reason": "no test"}
         return
-    row = partial(_row, trends, settings=settings, weather_reason=weather_reason)
+    row = partial(_row, trends, settings=settings)
     everyone = list(range(len(trends.chips)))
     yield {**start, **row(everyone), "chip": SITE, "chips": len(everyone)}
     if SITE in numbers:
@@ -177,14 +168,13 @@ def _row(
     places: Sequence[int],
     *,
     settings: AnalysisSettings,
-    weather_reason: str,
     most: int | None = None,
 ) -> dict[str, Any]:
     """Of the mean over some chips."""
-    seen = _means(trends.observed[np.newaxis, places])[0]
-    null = _means(trends.null[:most, places])
+    seen = chip_means(trends.observed[np.newaxis, places])[0]
+    null = chip_means(trends.null[:most, places])
     change, error = seen[_CHANGE], _sd(null[:, _CHANGE])
-    middle = _means(np.array([[[trends.fits[place].memory[0]] for place in places]]))[0, 0]
+    middle = chip_means(np.array([[[trends.fits[place].memory[0]] for place in places]]))[0, 0]
     noise, noise_error = seen[_NOISE], _sd(null[:, _NOISE])
     row = {
         "first": middle - change / 2,
@@ -205,28 +195,12 @@ def _row(
         if math.isfinite(seen[_T])
         else "too few pairs of neighbouring steps have values",
     }
-    if trends.weather is None:
-        return row | {"weather_reason": weather_reason or "there is no weather"}
-    known = float(np.median([trends.beside[place].pairs[0] for place in places]))
-    if known < WEATHER_SHARE * row["pairs"]:
-        why = (
-            f"{trends.weather_names} is known for {known:.0f} of {row['pairs']:.0f} pairs of steps"
-        )
-        return row | {"weather_pairs": known, "weather_reason": why}
-    named = {"weather_pairs": known, "weather": trends.weather_names}
-    return row | named | _beside_weather(seen, null[: trends.weather_surrogates])
-
-
-def _beside_weather(seen: Values, null: Values) -> dict[str, Any]:
-    """With and without the weather on the same steps, and the difference, each with its p."""
-    difference, of_null = seen[_SAME] - seen[_BESIDE], null[:, _SAME] - null[:, _BESIDE]
-    return {
-        "t_same": seen[_SAME],
-        "p_same": p_value(seen[_SAME], null[:, _SAME], "rise"),
-        "t_beside": seen[_BESIDE],
-        "p_beside": p_value(seen[_BESIDE], null[:, _BESIDE], "rise"),
-        "p_difference": p_value(difference, of_null, "rise"),
-        "weather_reason": "" if math.isfinite(difference) else "the weather could not be fitted",
+    if trends.beside is None:
+        return row | {"weather_reason": trends.response.reason or "there is no weather"}
+    own = [trends.beside.own[place] for place in places]
+    return row | {
+        **trends.beside.row(places, row["pairs"]),
+        "beside_variance_tau": _variance_tau(own, settings),
     }
 
 
@@ -245,29 +219,15 @@ def rain_row(
     return {**row, "weather_reason": "it is the weather"}
 
 
-def _means(values: Values) -> Values:
-    """Means over chips (second axis) where at least half of them have a number."""
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    total = np.where(known, values, 0.0).sum(axis=1)
-    enough = 2 * count >= values.shape[1]
-    return np.where(enough & (count > 0), total / np.maximum(count, 1), np.nan)
+def _numbers(rows: Values) -> Values:
+    """t, change and noise of each row, (S, 3)."""
+    fit = phi_trends(rows)
+    return np.stack([fit.t, fit.change, fit.noise], axis=1)
 
 
 def _sd(values: Values) -> float:
     known = values[np.isfinite(values)]
     return float(known.std()) if known.size else math.nan
-
-
-def _mean(residuals: Sequence[Values]) -> Values:
-    """Mean over chips of each surrogate where at least half of them have a value."""
-    total, count = np.zeros(residuals[0].shape), np.zeros(residuals[0].shape)
-    for rows in residuals:
-        known = np.isfinite(rows)
-        total += np.where(known, rows, 0.0)
-        count += known
-    enough = (2 * count >= len(residuals)) & (count > 0)
-    return np.where(enough, total / np.maximum(count, 1), np.nan)
 
 
 def _variance_tau(rests: Sequence[Values], settings: AnalysisSettings) -> float:

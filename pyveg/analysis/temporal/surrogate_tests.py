@@ -52,6 +52,8 @@ class Ready:
     series: Values
     prepared: Prepared
     noise: Noise
+    driven: Values | None = None
+    """What is no noise and is added to each surrogate, (n,); `noise` is that of the rest."""
 
 
 @dataclass(frozen=True)
@@ -254,8 +256,9 @@ def _add_surrogates(
 
 def _surrogate_residuals(chip: Ready, draws: Draws, settings: AnalysisSettings) -> Values:
     """What season, trend and the outlier rule leave of a chip's surrogates."""
-    made = surrogates(chip.prepared.residual, chip.noise, draws, settings.null)
-    return chip.prepared.residuals(made)
+    driven = 0.0 if chip.driven is None else chip.driven
+    made = surrogates(chip.prepared.residual - driven, chip.noise, draws, settings.null)
+    return chip.prepared.residuals(made + driven)
 
 
 def _together(chips: Sequence[Ready], seed: Sequence[int]) -> tuple[list[Ready], NDArray[np.int64]]:

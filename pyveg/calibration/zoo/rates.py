@@ -17,8 +17,8 @@ from pyveg.calibration.zoo.situations import LOSING, STEADY
 
 RISES = "memory_rises"
 STATES = (
-    RISES, "follows_weather", "spread_grows", "clearer_view", "abrupt_change", "nothing",
-    "untested",
+    RISES, "follows_weather", "weather_or_memory", "spread_grows", "clearer_view",
+    "abrupt_change", "nothing", "untested",
 )  # fmt: skip
 KIND = ["years", "gaps", "chips", "shared"]
 """Columns that say what kind of record it is."""

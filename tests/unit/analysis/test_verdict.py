@@ -24,8 +24,27 @@ RISING = {
     "noise_p": 0.3, "noise_q": 0.4, "pairs": 100.0,
 }  # fmt: skip
 STEADY = RISING | {"p": 0.5, "q": 0.6}
-WEATHER = {"weather": "rain and temperature", "weather_pairs": 99.0, "t_same": 3.0,
-           "p_same": 0.005, "t_beside": 2.9, "p_beside": 0.01, "p_difference": 0.4}  # fmt: skip
+WEATHER = {
+    "weather": "rain and temperature",
+    "weather_pairs": 99.0,
+    "t_same": 3.0,
+    "p_same": 0.005,
+    "t_beside": 2.9,
+    "p_beside": 0.01,
+    "q_beside": 0.02,
+    "p_difference": 0.4,
+    "decides": "beside",
+    "beside_first": 0.33,
+    "beside_last": 0.61,
+    "beside_low": 0.1,
+    "beside_high": 0.5,
+    "beside_variance_tau": 0.3,
+    "weather_p": 0.001,
+    "weather_form": "curved, of the same step",
+    "weather_explained": 0.4,
+}
+LOST = {"p_beside": 0.5, "q_beside": 0.5}
+UNRELATED = {"decides": "alone", "weather_p": 0.4}  # fmt: skip
 BROKEN = {"date": pd.Timestamp("2022-03-16"), "step": 70, "kind": "step", "size": -0.08,
           "size_low": -0.1, "size_high": -0.06, "z": -7.0, "p": 0.005, "found": True}  # fmt: skip
 WHOLE = BROKEN | {"p": 0.4, "found": False}
@@ -38,7 +57,8 @@ def _temporal(
     start = {"chip": -1, "chips": 4, "surrogates": 199, "seed": 0, "reason": ""}
     every = {"ndvi_mean": (memory, broken), **others}
     rows = [{**MEMORY.blank(), **start, **one, "metric": name} for name, (one, _) in every.items()]
-    breaks = [{"chips": 4, **two, "metric": name} for name, (_, two) in every.items()]
+    nothing = {one.name: 0 for one in BREAKS.columns if one.dtype in {"int64", "bool"}}
+    breaks = [{**nothing, "chips": 4, **two, "metric": name} for name, (_, two) in every.items()]
     return Temporal(
         EMPTY, EMPTY, EMPTY, AnalysisSettings(), MEMORY.frame(rows), BREAKS.frame(breaks)
     )
@@ -66,10 +86,16 @@ def _level(*given: Any, power: float | None = 0.3, **others: Any) -> str:
         (STEADY, WHOLE, "cannot_tell"),
         (STEADY | {"p": math.nan, "q": math.nan, "reason": "12 values"}, WHOLE, "cannot_tell"),
         (RISING | WEATHER, WHOLE, "memory_rises"),
-        (RISING | WEATHER | {"p_beside": 0.5}, WHOLE, "memory_rises"),
-        (RISING | WEATHER | {"p_beside": 0.5, "p_difference": 0.01}, WHOLE, "follows_weather"),
-        (RISING | WEATHER | {"p_beside": 0.5, "p_difference": 0.01, "p_same": 0.3}, WHOLE,
-         "memory_rises"),
+        (RISING | WEATHER | LOST, WHOLE, "cannot_tell"),
+        (RISING | WEATHER | LOST | {"p_difference": 0.01}, WHOLE, "follows_weather"),
+        (RISING | WEATHER | LOST | {"p_difference": 0.01, "noise_q": 0.01}, WHOLE,
+         "follows_weather"),
+        (RISING | WEATHER | LOST | UNRELATED, WHOLE, "memory_rises"),
+        (STEADY | WEATHER, WHOLE, "memory_rises"),  # the weather hides it
+        (STEADY | WEATHER | UNRELATED, WHOLE, "cannot_tell"),
+        (STEADY | WEATHER | LOST, WHOLE, "cannot_tell"),
+        (RISING | WEATHER | {"beside_variance_tau": -0.2}, WHOLE, "clearer_view"),
+        (RISING | WEATHER | {"variance_tau": -0.2}, WHOLE, "memory_rises"),
     ],
 )  # fmt: skip
 def test_the_rules(memory: Any, broken: Any, level: str) -> None:
@@ -106,7 +132,8 @@ def test_each_level_has_its_sentence() -> None:
     heads = set()
     for memory, broken in itertools.product(
         (RISING, STEADY, RISING | {"variance_tau": -0.1}, STEADY | {"noise_q": 0.01},
-         RISING | WEATHER | {"p_beside": 0.5, "p_difference": 0.01}),
+         RISING | WEATHER | LOST | {"p_difference": 0.01},
+         RISING | WEATHER | LOST),
         (WHOLE, BROKEN),
     ):  # fmt: skip
         for power in (0.2, 0.8):
@@ -116,7 +143,7 @@ def test_each_level_has_its_sentence() -> None:
             assert said.conditions[0] == "A condition."
             assert "60 simulated records" in said.conditions[1]
             heads.add(said.headline)
-    assert len(heads) == 7
+    assert len(heads) == 8
 
 
 def test_a_break_says_when_and_how_much_and_nothing_of_memory() -> None:
@@ -134,9 +161,11 @@ def test_a_break_says_when_and_how_much_and_nothing_of_memory() -> None:
     [
         ({}, "not compared"),
         (WEATHER, "stays"),
-        (WEATHER | {"p_beside": 0.3}, "unclear"),
-        (WEATHER | {"p_beside": 0.3, "p_difference": 0.02}, "follows"),
-        (WEATHER | {"p_beside": 0.3, "p_same": 0.2}, "unseen"),
+        (WEATHER | {"p_same": 0.3}, "shows"),
+        (WEATHER | UNRELATED, "no part"),
+        (WEATHER | LOST, "unclear"),
+        (WEATHER | LOST | {"p_difference": 0.02}, "follows"),
+        (WEATHER | LOST | {"q": 0.2}, "neither"),
     ],
 )
 def test_the_weather_is_spoken_of_as_it_was_compared(more: dict[str, float], word: str) -> None:
@@ -147,9 +176,15 @@ def test_the_weather_is_spoken_of_as_it_was_compared(more: dict[str, float], wor
     if word == "not compared":
         assert "Whether the weather explains it was not tested: no rain." in told
     else:
-        assert "99 pairs of steps" in told
+        assert ("99 pairs of steps" in told) == (word not in {"no part", "neither"})
+        assert ("no part in greenness (NDVI) that could be found (p 0.40)" in told) == (
+            word == "no part"
+        )
+        assert ("explain 40 % of what is new in each step" in told) == (word != "no part")
     assert ("it follows the weather" in told) == (word == "follows")
-    assert ("cannot be told" in told) == (word in {"unclear", "unseen"})
+    assert ("cannot be told" in told) == (word == "unclear")
+    assert ("rises, where rain and temperature are fitted beside it (AR(1) from 0.33 to 0.61"
+            in told) == (word in {"stays", "shows"})  # fmt: skip
 
 
 def test_a_metric_without_a_test_has_no_state() -> None:

@@ -207,8 +207,8 @@ def test_rain_that_has_nothing_to_do_with_it_explains_nothing() -> None:
     ("rain", "why"),
     [
         (None, "there is no weather"),
-        ("late", "the weather has no season and trend to be taken away"),
-        ("half", "rain is known for 57 of 119 pairs of steps"),
+        ("late", "rain is known for 12 of 119 pairs of steps"),
+        ("half", r"rain is known for [56][0-9] of 119 pairs of steps"),
         ("constant", "never changes"),
     ],
 )
