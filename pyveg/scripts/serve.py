@@ -25,6 +25,14 @@ class RunsByItself(click.Group):
             args = [_RUN, *args]
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Tell the options of ``run`` too, as they stand behind the name of the group."""
+        of_run = self.commands[_RUN].params
+        records = [told for one in of_run if (told := one.get_help_record(ctx)) is not None]
+        with formatter.section("Options of serving"):
+            formatter.write_dl(records)
+        super().format_options(ctx, formatter)
+
 
 def config_option(command: Any) -> Any:
     """``--config``."""
