@@ -121,6 +121,7 @@ class Analysis:
             "changes": self.changes,
             "memory": self.temporal.memory,
             "breaks": self.temporal.breaks,
+            "sides": self.temporal.sides,
             "levels": self.levels,
             "climate": self.climate.table,
             "climate_trends": TRENDS.frame() if climate is None else climate.trends,

@@ -15,6 +15,7 @@ import pandas as pd
 
 from pyveg.analysis.data.labels import told_label
 from pyveg.analysis.states import NOTHING, UNTESTED, decides_beside, states_of, weather_word
+from pyveg.analysis.temporal.breaks import BREAK_ALPHA
 from pyveg.analysis.temporal.changes import WEATHER_UNITS
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import NO_CHIP, SITE
@@ -171,7 +172,10 @@ def tested_claims(temporal: Temporal, labels: Mapping[str, str]) -> list[Claim]:
     claims = []
     states = states_of(temporal)
     for row in temporal.breaks.to_dict("records"):
-        claims += _break_claims(row, labels[row["metric"]])
+        label = labels[row["metric"]]
+        claims += [*_break_claims(row, label), *_scale_claims(row, label)]
+    for row in temporal.sides.to_dict("records"):
+        claims += _side_claims(row, labels[row["metric"]], temporal.settings.alpha)
     site = temporal.memory[temporal.memory["chip"] == SITE]
     for row in site.to_dict("records"):
         if row["metric"] == PRECIPITATION:
@@ -243,16 +247,60 @@ def _break_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
     verb = "jumped up" if row["size"] > 0 else "dropped"
     low, high = _same_digits(*sorted((abs(row["size_low"]), abs(row["size_high"]))))
     changed = (
-        f"{label[0].upper()}{label[1:]} {verb} abruptly in {pd.Timestamp(row['date']):%B %Y}, by "
-        f"{_number(abs(row['size']))} (95 % confidence interval {low} to {high}, "
-        f"{_p(row['p'])})."
+        f"{label[0].upper()}{label[1:]} {verb} abruptly in {pd.Timestamp(row['date']):%B %Y}"
+        f"{_between(row)}, by {_number(abs(row['size']))} (95 % confidence interval {low} to "
+        f"{high}, {_p(row['p'])})."
     )
-    unsaid = f"A jump moves every indicator of memory, so that of {label} is not judged."
+    unsaid = (
+        f"A jump moves every indicator of memory, so that of {label} is not judged over the whole "
+        "record."
+    )
     used = ("date", "size", "size_low", "size_high", "p")
     return [
         Claim("break", changed, "breaks", where, used),
         Claim("memory", unsaid, "breaks", where, ("p",)),
     ]
+
+
+def _between(row: Mapping[Any, Any]) -> str:
+    """The interval of the date, where it is more than one step."""
+    first, last = row["date_low"], row["date_high"]
+    if pd.isna(first) or first == last:
+        return ""
+    return f" (95 % confidence interval {pd.Timestamp(first):%B %Y} to {pd.Timestamp(last):%B %Y})"
+
+
+def _scale_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
+    """An abrupt change of the spread; nothing where there is none."""
+    if not row["scale_p"] <= BREAK_ALPHA:
+        return []
+    text = (
+        f"The spread of {label} changed abruptly in {pd.Timestamp(row['scale_date']):%B %Y}: from "
+        f"then on it is {row['scale']:.2f} times what it was (95 % confidence interval "
+        f"{row['scale_low']:.2f} to {row['scale_high']:.2f}, {_p(row['scale_p'])})."
+    )
+    used = ("scale_date", "scale", "scale_low", "scale_high", "scale_p")
+    return [Claim("break", text, "breaks", {"metric": row["metric"]}, used)]
+
+
+def _side_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Claim]:
+    """Memory on the longer side of a jump."""
+    where = {"metric": row["metric"]}
+    first, last = (pd.Timestamp(row[end]) for end in ("first_date", "last_date"))
+    when = f"From {first:%B %Y} to {last:%B %Y}, {row['side']} the jump,"
+    if not math.isfinite(row["p"]):
+        text = f"{when} it could not be tested either: {_clause(row['reason'])}."
+        return [Claim("memory", text, "sides", where, ("reason",))]
+    if row["p"] > alpha:
+        text = f"{when} the memory of {label} does not rise by more than chance ({_p(row['p'])})."
+        return [Claim("memory", text, "sides", where, ("p",))]
+    text = (
+        f"{when} the memory of {label} rises (AR(1) from {row['first']:.2f} to {row['last']:.2f}; "
+        f"95 % confidence interval of the change {row['change_low']:+.2f} to "
+        f"{row['change_high']:+.2f}; {_p(row['p'])})."
+    )
+    used = ("first", "last", "change_low", "change_high", "p")
+    return [Claim("memory", text, "sides", where, used)]
 
 
 def _memory_claims(row: Mapping[Any, Any], label: str, state: str) -> list[Claim]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pyveg.analysis.temporal.breaks import BREAK_ALPHA
 from pyveg.analysis.temporal.indicators import Temporal
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.earth.metrics import PRECIPITATION
@@ -40,7 +41,7 @@ def metric_state(memory: Mapping[Any, Any], broken: Mapping[Any, Any], alpha: fl
         - `UNDECIDED`: the same, but the difference may be chance.
         - "clearer_view": AR(1) rises and the variance falls, as with a better sensor, fewer clouds,
           or less vegetation that could vary.
-        - "spread_grows": the noise grows, and memory does not rise.
+        - "spread_grows": the noise grows, little by little or abruptly, and memory does not rise.
         - `NOTHING` or `UNTESTED`.
     """
     if broken.get("found"):
@@ -54,7 +55,8 @@ def metric_state(memory: Mapping[Any, Any], broken: Mapping[Any, Any], alpha: fl
         return "memory_rises" if tau > 0 else "clearer_view"
     if decides and alone:
         return "follows_weather" if memory["p_difference"] <= alpha else UNDECIDED
-    return "spread_grows" if memory["noise_q"] <= alpha else NOTHING
+    abruptly = broken.get("scale_p", math.nan) <= BREAK_ALPHA and broken["scale"] > 1
+    return "spread_grows" if memory["noise_q"] <= alpha or abruptly else NOTHING
 
 
 def decides_beside(memory: Mapping[Any, Any]) -> bool:

@@ -13,7 +13,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "Scan", "break_templates", "scan_breaks", "without_breaks"]
+__all__ = [
+    "KINDS",
+    "Scan",
+    "break_dates",
+    "break_templates",
+    "innovations",
+    "scan_breaks",
+    "without_breaks",
+]
 
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -27,6 +35,8 @@ _LEAST = 12
 """Innovations below which a series is not scanned."""
 _EDGE = 3
 """Values that there must be before a break, and from it on."""
+_DATE_DROP = 7.35
+"""Fall of z^2 within which a date is in the interval: -2 log(1 - sqrt(0.95))."""
 _TOGETHER = 8
 """Series that templates are read for at once: more do not fit into a core's own memory."""
 _FAINT = 1e-6
@@ -117,6 +127,84 @@ def without_breaks(
     data = np.array(residuals, dtype=np.float64, order="C")
     _take_out(data, templates, memory, np.ascontiguousarray(places, dtype=np.int64))
     return data
+
+
+def break_dates(
+    residual: NDArray[Any], templates: Values, memory: float, place: int
+) -> tuple[int, int]:
+    """First and last step at which a break may have been: its 95 % confidence interval.
+
+    Parameters
+    ----------
+    residual : array of float, shape (n,)
+    templates : array of float64, shape (2 n, n)
+    memory : float
+    place : int
+        Row of the template that was found.
+
+    Returns
+    -------
+    tuple of int
+        The ends of the range of steps at which a break of that kind has z^2 within 7.4 of that
+        of the best: -2 log(1 - sqrt(0.95)), for a likelihood that falls off on either side by
+        itself (Siegmund 1988, 10.2307/1403360).
+    """
+    data = np.ascontiguousarray(residual, dtype=np.float64)
+    z = _profile(data, templates, memory)
+    n = data.size
+    kind = place // n
+    mine = z[kind * n : (kind + 1) * n] ** 2
+    likely = np.flatnonzero(mine >= z[place] ** 2 - _DATE_DROP)
+    return int(likely[0]), int(likely[-1])
+
+
+def innovations(residuals: NDArray[Any], memory: NDArray[Any]) -> Values:
+    """What is new in each value of AR(1) series with gaps, of equal spread.
+
+    Parameters
+    ----------
+    residuals : array of float, shape (S, n)
+        NaN where missing.
+    memory : array of float, shape (S,)
+        AR(1) of each, inside (-1, 1).
+
+    Returns
+    -------
+    array of float64, shape (S, n)
+        NaN where missing.
+    """
+    data = np.ascontiguousarray(residuals, dtype=np.float64)
+    return _innovations(data, np.ascontiguousarray(memory, dtype=np.float64))
+
+
+@njit(cache=True, nogil=True)
+def _innovations(data: Values, memory: Values) -> Values:
+    out = np.full(data.shape, np.nan)
+    for s in range(data.shape[0]):
+        steps, weights, scales = _whitening(np.isfinite(data[s]), memory[s])
+        white = _whitened(data[s], steps, weights, scales)
+        for i in range(steps.size):
+            out[s, steps[i]] = white[i]
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _profile(row: Values, templates: Values, memory: float) -> Values:
+    """Z of every template; 0 where it cannot be."""
+    known = np.isfinite(row)
+    steps, weights, scales = _whitening(known, memory)
+    white, powers = _white_templates(templates, steps, weights, scales)
+    inside = known.copy()
+    inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False
+    powers[~np.concatenate((inside, inside))] = 0.0
+    w = _whitened(row, steps, weights, scales)
+    scale = _scale(w)
+    cut = np.minimum(np.maximum(w, -_CLIP * scale), _CLIP * scale)
+    out, least = np.zeros(powers.size), _FAINT * powers.max()
+    for k in range(powers.size):
+        if powers[k] > least:
+            out[k] = _product(white[k], cut) / (math.sqrt(powers[k]) * scale)
+    return out
 
 
 @njit(cache=True, nogil=True)

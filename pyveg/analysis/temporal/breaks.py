@@ -8,7 +8,7 @@ surrogates of the noise that is left when that match has been taken out.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,15 +18,25 @@ from pyveg.analysis.data.axis import Axis
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.temporal.surrogate_tests import Ready, Values
 from pyveg.kernels import rolling
-from pyveg.kernels.breaks import KINDS, break_templates, scan_breaks, without_breaks
+from pyveg.kernels.breaks import (
+    KINDS,
+    break_dates,
+    break_templates,
+    innovations,
+    scan_breaks,
+    without_breaks,
+)
 from pyveg.kernels.common_innovations import common_steps
 from pyveg.kernels.decomposition import Prepared, prepare
 from pyveg.kernels.linear import apply_operator
 from pyveg.kernels.noise import Noise, fit_noise, theoretical_autocorrelation
-from pyveg.kernels.surrogates import Draws, draw, surrogates
+from pyveg.kernels.scale_breaks import ScaleScan, scan_scales
+from pyveg.kernels.surrogates import draw, surrogates
 
 BREAK_ALPHA = 0.01
 """p from which a break is one: the scan finds 9 to 13 % of stable records at 0.05."""
+_MOST = 9999
+"""Surrogates up to which more are drawn while p is not told from `BREAK_ALPHA`."""
 _LIMIT = 0.95
 """Of the AR(1) that whitens."""
 _ROUNDS = 2
@@ -44,6 +54,25 @@ class SiteMean:
 
 
 @dataclass(frozen=True)
+class ScaleBreak:
+    """The most likely abrupt change of the spread, whether or not it is one."""
+
+    z: float = math.nan
+    p: float = math.nan
+    step: int = -1
+    """First step after the change."""
+    ratio: float = math.nan
+    """SD of what is new in each value after it, over that before it."""
+    error: float = math.nan
+    """Of the log of the ratio."""
+
+    @property
+    def found(self) -> bool:
+        """Whether it is one."""
+        return self.p <= BREAK_ALPHA
+
+
+@dataclass(frozen=True)
 class Break:
     """The most likely break of a metric, whether or not it is one."""
 
@@ -56,8 +85,13 @@ class Break:
     size: float = math.nan
     """Of the jump, in the unit of the metric."""
     error: float = math.nan
+    dates: tuple[int, int] = (-1, -1)
+    """First and last step of its 95 % confidence interval."""
+    scale: ScaleBreak = ScaleBreak()
     memory: float = 0.0
     """AR(1) by which the mean of the chips is whitened."""
+    surrogates: int = 0
+    """That it was compared with: more where p is near its limit."""
     reason: str = ""
 
     @property
@@ -134,19 +168,74 @@ def find_break(
     best = scan_breaks(row, templates, memory)
     if best.place[0] < 0:
         return Break(reason="too few values, or most of them are equal", memory=memory)
-    steps = common_steps(noise.innovations[np.newaxis])
-    draws = draw(rest.size, settings.surrogates, seed, steps)
-    null = np.abs(_null(site, templates, noise, rest, draws))
-    z = float(best.z[0])
+    scale = scan_scales(innovations(rest[np.newaxis], np.array([memory])))
+    seen = np.abs(np.array([best.z[0], scale.z[0]]))
+    null = _Null(site, templates, noise, rest)
+    p, made = compared(seen, null.drawn, settings.surrogates, seed)
     kind, step = divmod(int(best.place[0]), row.size)
     return Break(
-        z=z,
-        p=(1 + int(np.count_nonzero(~(null < abs(z))))) / (1 + null.size),
+        z=float(best.z[0]),
+        p=float(p[0]),
         step=step,
         kind=KINDS[kind],
         size=float(best.size[0]),
         error=float(best.error[0]),
+        dates=break_dates(row[0], templates, memory, int(best.place[0])),
+        scale=_scale_break(scale, float(p[1])),
         memory=memory,
+        surrogates=made,
+    )
+
+
+def compared(
+    seen: Values,
+    drawn: Callable[[int, Sequence[int]], Values],
+    count: int,
+    seed: Sequence[int],
+) -> tuple[Values, int]:
+    """P of some statistics; with more surrogates while one is not told from its limit.
+
+    Parameters
+    ----------
+    seen : array of float, shape (k,)
+    drawn : callable
+        Given a number and a seed, that many surrogates' statistics, (number, k).
+    count : int
+        Surrogates to begin with. They are doubled, up to 9,999, while p at most three standard
+        errors from `BREAK_ALPHA` leaves it to chance which side it is on.
+    seed : sequence of int
+
+    Returns
+    -------
+    array of float, shape (k,)
+        (1 + number at least as large) / (1 + surrogates); NaN where `seen` is. A surrogate without
+        a number counts as large.
+    int
+        Surrogates.
+    """
+    above = np.zeros(seen.size, dtype=np.int64)
+    known = np.isfinite(seen)
+    made, turn = 0, 0
+    while True:
+        more = max(count, made)
+        if made:
+            more = min(more, _MOST - made)
+        null = drawn(more, [*seed, turn] if turn else seed)
+        above += np.count_nonzero(~(null < seen), axis=0)
+        made, turn = made + more, turn + 1
+        p = (1 + above) / (1 + made)
+        error = np.sqrt(BREAK_ALPHA * (1 - BREAK_ALPHA) / made)
+        if made >= _MOST or not (np.abs(p - BREAK_ALPHA) < 3 * error)[known].any():
+            return np.where(known, p, np.nan), made
+
+
+def _scale_break(found: ScaleScan, p: float) -> ScaleBreak:
+    return ScaleBreak(
+        z=float(found.z[0]),
+        p=p,
+        step=int(found.place[0]),
+        ratio=float(found.ratio[0]),
+        error=float(found.error[0]),
     )
 
 
@@ -164,7 +253,30 @@ def break_row(found: Break, axis: Axis, common: Mapping[str, Any]) -> dict[str, 
         "z": found.z,
         "p": found.p,
         "found": found.found,
+        "surrogates": found.surrogates,
         "reason": found.reason,
+        **_date_ends(found, axis),
+        **_scale_columns(found.scale, axis),
+    }
+
+
+def _date_ends(found: Break, axis: Axis) -> dict[str, Any]:
+    if found.dates[0] < 0:
+        return {}
+    first, last = found.dates
+    return {"date_low": axis.dates[first], "date_high": axis.dates[last]}
+
+
+def _scale_columns(scale: ScaleBreak, axis: Axis) -> dict[str, Any]:
+    if scale.step < 0:
+        return {"scale_found": False}
+    return {
+        "scale_date": axis.dates[scale.step],
+        "scale": scale.ratio,
+        "scale_low": scale.ratio * math.exp(-1.96 * scale.error),
+        "scale_high": scale.ratio * math.exp(1.96 * scale.error),
+        "scale_p": scale.p,
+        "scale_found": scale.found,
     }
 
 
@@ -181,17 +293,31 @@ def _whitener(noise: Noise) -> float:
     return min(max(memory, -_LIMIT), _LIMIT)
 
 
-def _null(site: SiteMean, templates: Values, noise: Noise, rest: Values, draws: Draws) -> Values:
-    """Largest match of each surrogate; NaN where there is none.
+@dataclass(frozen=True)
+class _Null:
+    """Surrogates of a site's mean, and what the scans see in them."""
 
-    Each is whitened by the memory that it has without the template it looks most like, as the site
-    was: that memory is too low, and matches are too large by as much.
-    """
-    left = apply_operator(site.operator, surrogates(rest, noise, draws), np.isfinite(rest))
-    memory = _whitener(noise)
-    taken = memory - rolling.ar1(rest)  # by season and trend; put back
-    places = scan_breaks(left, templates, memory).place
-    rests = without_breaks(left, templates, memory, places)
-    own = np.array([rolling.ar1(row) for row in rests]) + taken
-    own = np.where(np.isfinite(own), np.clip(own, -_LIMIT, _LIMIT), memory)
-    return scan_breaks(left, templates, own).z
+    site: SiteMean
+    templates: Values
+    noise: Noise
+    rest: Values
+    """What was left of the site without its break."""
+
+    def drawn(self, count: int, seed: Sequence[int]) -> Values:
+        """Largest match with a break, and largest change of scale, (count, 2); NaN for none.
+
+        Each is whitened by the memory that it has without the template it looks most like, as the
+        site was: that memory is too low, and matches are too large by as much.
+        """
+        steps = common_steps(self.noise.innovations[np.newaxis])
+        draws = draw(self.rest.size, count, seed, steps)
+        made = surrogates(self.rest, self.noise, draws)
+        left = apply_operator(self.site.operator, made, np.isfinite(self.rest))
+        memory = _whitener(self.noise)
+        taken = memory - rolling.ar1(self.rest)  # by season and trend; put back
+        places = scan_breaks(left, self.templates, memory).place
+        rests = without_breaks(left, self.templates, memory, places)
+        own = np.array([rolling.ar1(row) for row in rests]) + taken
+        own = np.where(np.isfinite(own), np.clip(own, -_LIMIT, _LIMIT), memory)
+        scales = scan_scales(innovations(rests, own))
+        return np.abs(np.stack([scan_breaks(left, self.templates, own).z, scales.z], axis=1))

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.data.columns import BREAKS, INDICATORS, MEMORY, PARTS, TRENDS
+from pyveg.analysis.data.columns import BREAKS, INDICATORS, MEMORY, PARTS, SIDES, TRENDS
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import TWINS, AnalysisSettings
 from pyveg.analysis.temporal.breaks import Break, break_row, find_break
 from pyveg.analysis.temporal.memory import MemoryTrends, memory_rows, rain_row
 from pyveg.analysis.temporal.response import read_weather
+from pyveg.analysis.temporal.sides import side_row
 from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
@@ -60,6 +61,8 @@ class Temporal:
     beside the weather. Rain itself has a row too, where it is known."""
     breaks: pd.DataFrame = field(default_factory=BREAKS.frame)
     """One row per metric, `BREAKS`: the most likely abrupt change of the mean of its chips."""
+    sides: pd.DataFrame = field(default_factory=SIDES.frame)
+    """One row per metric that changed abruptly, `SIDES`: memory on the longer side of that."""
 
 
 class _Parts(NamedTuple):
@@ -70,6 +73,7 @@ class _Parts(NamedTuple):
     parts: pd.DataFrame
     memory: list[dict[str, Any]]
     breaks: list[dict[str, Any]]
+    sides: list[dict[str, Any]]
 
 
 def temporal_indicators(
@@ -112,6 +116,7 @@ def temporal_indicators(
         settings,
         corrected_memory([*_rain(series, settings, drivers), *_memory(parts)], settings),
         BREAKS.frame(row for one in parts for row in one.breaks),
+        SIDES.frame(row for one in parts for row in one.sides),
     )
 
 
@@ -172,14 +177,14 @@ def _one_metric(
         row = {**blank(common, SITE, settings), "reason": "there are no dates", "n": 0}
         rows = [{**row, "indicator": name} for name in settings.indicators]
         memory = memory_rows(None, [], [], settings, common)
-        return _Parts(rows, INDICATORS.frame(), PARTS.frame(), list(memory), [])
+        return _Parts(rows, INDICATORS.frame(), PARTS.frame(), list(memory), [], [])
     period = series.axis.period
     chips = prepare_chips(matrix, period, settings, drivers)
     usable = [chip.ready for chip in chips if chip.ready]
     window = window_steps(matrix.shape[1], settings.window)
     seed = stream(settings.seed, "temporal", series.collection, metric)
     numbers = series.numbers(metric)
-    memory, breaks, watched = [], [], None
+    memory, breaks, sides, watched = [], [], [], None
     if drivers is None:  # memory beside the weather is fitted with it, not after it
         broken = Break()
         if not usable:
@@ -188,6 +193,8 @@ def _one_metric(
             of_break = stream(settings.seed, "break", series.collection, metric)
             broken = find_break(usable, period, settings, of_break)
         breaks = [break_row(broken, series.axis, {**common, "chips": len(usable)})]
+        if broken.found:
+            sides = [side_row(matrix, broken, series.axis, settings, common)]
         if usable:
             watched = MemoryTrends(
                 usable,
@@ -212,4 +219,5 @@ def _one_metric(
         PARTS.joined(parts, **common),
         memory,
         breaks,
+        sides,
     )

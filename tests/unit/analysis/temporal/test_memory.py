@@ -73,7 +73,7 @@ def test_a_break_has_its_month_and_its_size() -> None:
     matrix = _stable(4)
     matrix[:, 80:] -= 5.0
     found = find_break(_ready(matrix), 12.0, QUICK, [1])
-    assert found.p == 1 / 60
+    assert found.p == 1 / (1 + found.surrogates)
     assert abs(found.step - 80) <= 1
     assert found.kind == "step"
     assert found.size == pytest.approx(-5, abs=1.5)
@@ -86,7 +86,7 @@ def test_a_fire_comes_back() -> None:
         matrix = _stable(4, gaps=0.0, seed=seed)
         matrix[:, 60:] -= 10 * np.exp(-np.arange(60) / 6)
         found = find_break(_ready(matrix), 12.0, QUICK, [1])
-        assert found.p == 1 / 60
+        assert found.p <= 0.01
         assert abs(found.step - 60) <= 1
         assert found.size < 0
         kinds.append(found.kind)
