@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR
+from typing import IO
 
 LARGEST = 2 * 2**30
 """Bytes; what is read at once is a config, a table or an image, and has less."""
@@ -24,9 +25,9 @@ def read_whole(path: str | os.PathLike[str], most: int = LARGEST) -> bytes:
     Raises
     ------
     OSError
-        If it cannot be read, is a device, or has more; its `strerror` says so.
+        If it is no path, cannot be read, is a device, or has more; its `strerror` says so.
     """
-    with Path(path).open("rb") as stream:
+    with _opened(path) as stream:
         mode = os.fstat(stream.fileno()).st_mode
         if S_ISCHR(mode) or S_ISBLK(mode):
             raise OSError(errno.EINVAL, "it is a device, and no file", os.fspath(path))
@@ -38,6 +39,13 @@ def read_whole(path: str | os.PathLike[str], most: int = LARGEST) -> bytes:
                 text = f"it has more than {most // 2**20:,} MiB"
                 raise OSError(errno.EFBIG, text, os.fspath(path))
     return bytes(data)
+
+
+def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
+    try:
+        return Path(path).open("rb")
+    except ValueError:  # a NUL, or half a character
+        raise OSError(errno.EINVAL, "it is no path") from None
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

@@ -31,7 +31,7 @@ _NAMES = (
 _UP_TO = "{0,256}"
 """Characters of a part of a secret; without an end, a search would take the square of a text."""
 _USER = re.compile(
-    rf"(?P<begin>//)[^\s/?#@:'\"]{_UP_TO}:[^\s/?#'\"]{_UP_TO}@"
+    rf"(?P<begin>//|\b[a-z][a-z0-9+]{{1,20}}:/)[^\s/?#@:'\"]{_UP_TO}:[^\s/?#'\"]{_UP_TO}@"
     rf"|(?P<http>https?://)[^\s/?#'\"]{_UP_TO}@"
     # A slash that should have been encoded; what is a port and a path is no password.
     rf"|(?P<slash>://)[^\s/?#@:\['\"]{_UP_TO}:(?!\d+/)[^\s@'\"]{_UP_TO}@",
@@ -163,7 +163,7 @@ def redacted_in(data: Any) -> Any:
 
 
 def _by_form(text: str) -> str:
-    if "@" in text and "//" in text:
+    if "@" in text and ":" in text:
         text = _USER.sub(lambda m: f"{m['begin'] or m['http'] or m['slash']}{HIDDEN}@", text)
     if "=" in text or "%3" in text:
         text = _QUERY.sub(lambda m: f"{m['name'] or m['long']}{HIDDEN}", text)

@@ -41,7 +41,7 @@ def config_path(given: str | Path) -> Path:
         if path.is_file():
             return path
         _refuse_folder(path)
-    except ValueError:  # a NUL; who reads the file says so
+    except (OSError, ValueError):  # a NUL, or too long; who reads the file says so
         return path
     known = built_in()
     if path.suffix or path.name != str(given):

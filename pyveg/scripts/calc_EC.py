@@ -125,9 +125,10 @@ def read_image(path: Path) -> NDArray[np.float64]:
     import numpy as np
 
     from pyveg import formats
+    from pyveg.core.reading import read_whole
 
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check its path") from error
     kind = path.suffix.lower()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,6 +55,7 @@ def main(task: str | None, config_file: str | None, debug: bool) -> None:
 
 def _read(config_file: str) -> tuple[list[Task], Store]:
     from pyveg.core.execute import read_task_file
+    from pyveg.core.reading import read_whole
 
     try:
         if config_file.startswith(("https://", "http://")):
@@ -64,7 +63,7 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
 
             data = read_url(config_file)
         else:
-            data = Path(config_file).read_bytes()
+            data = read_whole(config_file)
     except OSError as error:
         raise ConfigError(
             f"the task file {config_file} cannot be read: {error}", "check its path"
@@ -73,7 +72,7 @@ def _read(config_file: str) -> tuple[list[Task], Store]:
         return read_task_file(data)
     except ConfigError as error:
         raise ConfigError(f"{config_file}: {error.wrong}", error.cure) from error
-    except (json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"{config_file} is no task file of pyveg: {error!r}",
             "give one from _pyveg/failed/ of a run",

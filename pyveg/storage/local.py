@@ -16,6 +16,7 @@ from typing import IO, Any, ClassVar
 
 from pyveg.core.errors import KeyMissingError, StoreError
 from pyveg.core.ports import Grant, Holder, Lock, Rights
+from pyveg.core.texts import brief
 from pyveg.storage.keys import LOCKS, PARTIAL, RESERVED, check_key, check_prefix
 from pyveg.storage.local_lock import LocalLock, epoch_of, holder_of
 from pyveg.storage.no_room import NO_ROOM, full, is_full
@@ -62,6 +63,11 @@ class LocalStore:
     ----------
     path : str or path-like
         The folder; made with the first write. "~" is the home folder.
+
+    Raises
+    ------
+    StoreError
+        If it is no path, as it has a NUL or half a character in it.
     """
 
     shared: ClassVar[bool] = True
@@ -69,6 +75,7 @@ class LocalStore:
     address: ClassVar[str] = ""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        _check_path(os.fspath(path))
         self._root = Path(path).expanduser().absolute()
         self.url = str(self._root)
         # Values are found by text: to make and join Path objects takes as long as a small write.
@@ -204,6 +211,16 @@ class LocalStore:
 
     def _path(self, key: str) -> str:
         return self._begin + check_key(key).replace("/", os.sep)
+
+
+def _check_path(path: str) -> None:
+    """Refuse what no file system takes for a path."""
+    try:
+        wrong = b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        wrong = True
+    if wrong:
+        raise StoreError(f"{brief(path)} is no path", "name a folder")
 
 
 def _create(partial: str, buffering: int) -> IO[bytes]:

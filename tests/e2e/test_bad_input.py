@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -248,3 +249,25 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     result = _run("--config_file", str(tmp_path / "no.py"), "--debug")
     assert result.exit_code != 0
     assert type(result.exception).__name__ == "ConfigError"
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("run_pipeline", "--config_file"),
+        ("run_pipeline", "--from_cache"),
+        ("run_module", "--config_file"),
+        ("calc_EC", "--input_txt"),
+        ("gee_analysis", "--input_file"),
+        ("gee_analysis", "--input_dir"),
+        ("gen_pattern", "--config_file"),
+    ],
+)
+@pytest.mark.parametrize("given", ["/dev/zero", "x" * 5_000, "a\0b", "\ud800"])
+def test_what_can_be_no_file_is_refused_by_every_command(
+    command: str, option: str, given: str
+) -> None:
+    module = importlib.import_module(f"pyveg.scripts.{command}")
+    result = CliRunner().invoke(module.main, [option, given])
+    _refused(result)
+    assert result.output.replace("\n", "").isprintable()

@@ -195,7 +195,7 @@ def _paths(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def long_summary(rng: random.Random) -> dict[str, Any]:
     """A sound summary of six months to three years, of which damage hits a few values only."""
-    summary = json.loads(json.dumps(SUMMARY))
+    summary: dict[str, Any] = json.loads(json.dumps(SUMMARY))
     series, weather = (summary[name]["time-series-data"] for name in ("S2", "weather"))
     for number in range(6, rng.choice([6, 6, 14, 30])):
         day = f"{2016 + number // 12}-{number % 12 + 1:02}-16"

@@ -33,6 +33,7 @@ TOKEN = "s3cr3tT0ken12345678"
         f"https://user:a@{TOKEN}@host/x",
         f"https://user:{TOKEN}/w@host/x",
         f"//user:{TOKEN}@host/x",
+        f"there is no file /home/me/s3:/user:{TOKEN}@bucket",
         f"{{'password': '{TOKEN}'}}",
         f'{{"sig": "{TOKEN}"}}',
         f'{{\\"client_secret\\": \\"{TOKEN}\\"}}',

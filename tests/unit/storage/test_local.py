@@ -347,3 +347,9 @@ def test_a_pipe_or_device_in_the_place_of_a_value_is_none(tmp_path: Path) -> Non
             store.read(key)
         with pytest.raises(KeyMissingError), store.open_read(key):
             pass
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800", "\0"])
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(StoreError, match="is no path"):
+        LocalStore(path)
