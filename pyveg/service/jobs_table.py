@@ -7,6 +7,8 @@ import sqlite3
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from pyveg.service.records import JobRecord, Told
@@ -360,12 +362,25 @@ def _record(row: sqlite3.Row) -> JobRecord:
         created=row["created"],
         updated=row["updated"],
         seq=row["seq"],
-        inputs=json.loads(row["inputs"]),
+        inputs=_inputs(row["inputs"]),
         started=row["started"],
         finished=row["finished"],
         wants_stop=row["wants_stop"],
         restarts=row["restarts"],
         message=row["message"],
-        told=Told.from_json(json.loads(row["told"])),
+        told=_told(row["told"]),
         purged=row["purge"] != _KEPT,
     )
+
+
+# Lists and the supervisor read the same rows again and again, and most have not changed.
+
+
+@lru_cache(maxsize=4096)
+def _told(text: str) -> Told:
+    return Told.from_json(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _inputs(text: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(text))

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ _News = tuple[str, str, Told | None] | None
 """What is to be kept of a job: its id, a message, what its run has said."""
 _Act = Callable[[JobRecord], _News]
 
-_TICK = 0.4
+_TICK = 0.25
 """Seconds between two looks while jobs run."""
 _IDLE = 1.0
 """The same while there is nothing to do; a new job wakes it in a server of one process."""
@@ -105,6 +105,7 @@ class Supervisor:
         self._over = threading.Event()
         self._tidied = float("-inf")
         self._made = False
+        self._ended: set[str] = set()
 
     def run(self) -> None:
         """Work until `end` is called. Whatever fails is told by `Health`, and tried again."""
@@ -155,9 +156,11 @@ class Supervisor:
         self._health.keep_only("job ", {f"job {job.id}" for job in (*active, *to_purge)})
         for job in to_purge:
             self._guarded(job, self._purge)
-        news = [self._guarded(job, self._look_at) for job in active]
+        self._ended.clear()
+        begun = [job for job in active if job.stopping or self._has_process(job)]
+        news = [self._guarded(job, self._look_at) for job in begun]
         self._jobs.tell([one for one in news if one is not None])
-        self._start_waiting()
+        self._start_waiting([job for job in active if job.id not in self._ended])
         return bool(active)
 
     # One job
@@ -255,6 +258,7 @@ class Supervisor:
             at = _since(run.told if run else None) if verdict.state is JobState.RUNNING else None
             self._jobs.move(job.id, verdict.state, verdict.message, verdict.told, at=at)
             if verdict.state.over:
+                self._ended.add(job.id)
                 self._callers.note(job.caller, "", str(verdict.state), job.id, verdict.message)
             return None
         news = verdict.message, verdict.told
@@ -306,12 +310,12 @@ class Supervisor:
         self._start(job, stop_at_once=verdict.next is Next.CLEAR)
         return job.id, verdict.message, verdict.told
 
-    def _start_waiting(self) -> None:
+    def _start_waiting(self, active: Sequence[JobRecord]) -> None:
         """Start those whose turn it is: of callers with few running jobs first, oldest first."""
-        active = self._jobs.active()
         running = [job for job in active if self._has_process(job)]
         free = self._config.max_running - len(running)
-        waiting = [job for job in active if not self._has_process(job) and not job.stopping]
+        started = {job.id for job in running}
+        waiting = [job for job in active if job.id not in started and not job.stopping]
         busy = Counter(job.caller for job in running)
         while free > 0 and waiting:
             job = min(waiting, key=lambda one: (busy[one.caller], one.created))
@@ -335,7 +339,7 @@ class Supervisor:
             {
                 "job": job.id,
                 "process": job.process,
-                "inputs": job.inputs,
+                "inputs": dict(job.inputs),
                 "url": job.url,
                 "config": params.to_json(self._config),
                 "stop": stop_at_once,

@@ -16,7 +16,7 @@ from pyveg.service.telling import LogPage
 from pyveg.service.web.guard import Tally
 from pyveg.service.web.metrics import keep
 
-_LOOK = 0.25
+_LOOK = 0.15
 """Seconds between two looks at the table while somebody listens."""
 _IDLE = 1.0
 _FLUSH = 5.0

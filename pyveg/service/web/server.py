@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -83,7 +84,18 @@ def run_until_stopped(
         http="h11",
         loop="asyncio",
     )
-    _Server(config, at_end).run(sockets=[listening])
+    # uvicorn sends itself the signal again when it is done; what comes after it is to be done too.
+    before = {number: signal.signal(number, _heard) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        _Server(config, at_end).run(sockets=[listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _heard(number: int, frame: FrameType | None) -> None:
+    """Nothing more is to be done about a signal."""
+    del number, frame
 
 
 def _log_to_stderr() -> None:
