@@ -74,8 +74,8 @@ def agreement_table(
     DataFrame
         `AGREEMENT`. `family` is "memory", "spread", "break", "state" (the level itself),
         "spatial", or for rolling indicators that which the metric declares ("temporal" unless it
-        says otherwise, "network" for network centrality); `q` is corrected over the valid rows of
-        a family, all rolling indicators together but the `TWINS`, and a break has none; `says` is
+        says otherwise, "network" for network centrality); `q` is that of the table that a test
+        comes from, corrected there over the tests of its kind; a break has none; `says` is
         "warning", "change", "weak" (p small, q not), "no sign", "not valid" or "cannot tell".
     """
     alpha = temporal.settings.alpha
@@ -85,21 +85,12 @@ def agreement_table(
             *_break_rows(temporal),
             *_temporal_rows(temporal, climate, declared or installed()),
             *_state_rows(levels),
-            *_spatial_rows(snapshots),
+            *_spatial_rows(snapshots, temporal.settings.fdr),
         ]
     )
-    counted = table["valid"].astype(bool) & table["p"].notna() & ~table["indicator"].isin(TWINS)
-    for family, rows in table[counted].groupby(_kinds(table[counted])):
-        if family != "break":
-            p = rows["p"].to_numpy(np.float64)
-            table.loc[rows.index, "q"] = q_values(p, temporal.settings.fdr)
     for twin, other in TWINS.items():
-        mine = table["indicator"] == twin
-        keys = ["family", "metric"]
-        known = table[table["indicator"] == other].set_index(keys)["q"]
-        table.loc[mine, "q"] = [known.get(key, math.nan) for key in zip(
-            table.loc[mine, "family"], table.loc[mine, "metric"], strict=True)]  # fmt: skip
-        table.loc[mine & (table["reason"] == ""), "reason"] = f"says the same as {other}"
+        mine = (table["indicator"] == twin) & (table["reason"] == "")
+        table.loc[mine, "reason"] = f"says the same as {other}"
     table["says"] = [_says(row, alpha) for row in table.to_dict("records")]
     return AGREEMENT.joined([table, AGREEMENT.frame(_pattern_rows(snapshots))])
 
@@ -111,12 +102,6 @@ def counts_as_warning(table: pd.DataFrame) -> pd.Series:
     stable rain too (docs/calibration.md).
     """
     return (table["statistic"] == "tau") & ~table["family"].isin(OWN_FAMILIES)
-
-
-def _kinds(table: pd.DataFrame) -> pd.Series:
-    """Families that are corrected by themselves; rolling indicators of all metrics are one."""
-    own = table["family"].isin(OWN_FAMILIES)
-    return table["family"].where(own, "indicators")
 
 
 def _memory_rows(temporal: Temporal) -> Iterable[dict[str, Any]]:
@@ -133,7 +118,7 @@ def _memory_rows(temporal: Temporal) -> Iterable[dict[str, Any]]:
         yield _row(
             **known, family="spread", indicator="noise_trend", statistic="factor",
             effect=one["noise"], low=one["noise_low"], high=one["noise_high"], p=one["noise_p"],
-            valid=math.isfinite(one["noise_p"]),
+            q=one["noise_q"], valid=math.isfinite(one["noise_p"]),
         )  # fmt: skip
 
 
@@ -162,7 +147,7 @@ def _temporal_rows(
             family=metric_of(declared, one["metric"]).family,
             metric=one["metric"], indicator=one["indicator"],
             expected=one["direction"] or "rise", effect=one["tau"],
-            low=one["tau_low"], high=one["tau_high"], p=one["p"],
+            low=one["tau_low"], high=one["tau_high"], p=one["p"], q=one["q"],
             p_without_weather=controlled.get((one["metric"], one["indicator"]), math.nan),
             valid=math.isfinite(one["p"]), reason=one["reason"],
         )  # fmt: skip
@@ -175,13 +160,17 @@ def _state_rows(levels: pd.DataFrame) -> Iterable[dict[str, Any]]:
         low, high = known.quantile([0.25, 0.75]) if len(known) else (math.nan, math.nan)
         yield _row(
             family="state", metric=one["metric"], indicator="level", expected="either",
-            effect=one["tau"], low=float(low), high=float(high), p=one["p"],
+            effect=one["tau"], low=float(low), high=float(high), p=one["p"], q=one["q"],
             valid=math.isfinite(one["p"]), reason=one["reason"],
         )  # fmt: skip
 
 
-def _spatial_rows(snapshots: Snapshots) -> Iterable[dict[str, Any]]:
-    for one in snapshots.trends.to_dict("records"):
+def _spatial_rows(snapshots: Snapshots, fdr: str) -> Iterable[dict[str, Any]]:
+    trends = snapshots.trends
+    if trends.empty:
+        return
+    p = trends["p"].where(trends["valid"].astype(bool)).to_numpy(np.float64)
+    for one, q in zip(trends.to_dict("records"), q_values(p, fdr), strict=True):
         usable = bool(one["valid"])
         rule = "" if usable else "the pattern is regular" if one["indicator"] != "wavelength" else (
             "there is no regular pattern"
@@ -189,7 +178,7 @@ def _spatial_rows(snapshots: Snapshots) -> Iterable[dict[str, Any]]:
         yield _row(
             family="spatial", metric=snapshots.index.lower(), indicator=one["indicator"],
             expected=SPATIAL_EXPECTED.get(str(one["indicator"]), "either"),
-            effect=one["tau"], p=one["p"], valid=usable and math.isfinite(one["p"]),
+            effect=one["tau"], p=one["p"], q=float(q), valid=usable and math.isfinite(one["p"]),
             reason=rule or one["reason"],
         )  # fmt: skip
 

@@ -6,7 +6,6 @@ false-discovery rate over all its places, and whether more of them warn than cha
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
@@ -22,8 +21,9 @@ from pyveg.analysis.data.table import Column, Table
 from pyveg.analysis.folder import RECORD, metrics_of
 from pyveg.analysis.settings import TWINS
 from pyveg.analysis.temporal.significance import q_values
-from pyveg.core.errors import DataError
+from pyveg.core.errors import DataError, KeyMissingError
 from pyveg.core.ports import Store
+from pyveg.core.values import read_json
 from pyveg.earth.metrics import Metric, metrics_for
 
 CHANGES_OVER_TIME = ("tau", "t", "factor")
@@ -59,14 +59,21 @@ def read_site(store: Store, folder: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """
     base = f"{folder}/" if folder else ""
     try:
-        record = json.loads(store.read(f"{base}{RECORD}"))
+        record = _object(store.read(f"{base}{RECORD}"))
         table = AGREEMENT.read_csv(store.read(f"{base}tables/agreement.csv"))
         return {**record, "source": record["source"] or store.url}, table
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, KeyMissingError) as error:
         raise DataError(
             f"{store.url}/{base}{RECORD} is damaged: {error}",
             "make it again with pyveg_gee_analysis",
         ) from error
+
+
+def _object(data: bytes) -> Mapping[str, Any]:
+    record = read_json(data)
+    if not isinstance(record, Mapping):
+        raise TypeError("it is no object of names and values")
+    return record
 
 
 def compare_sites(
@@ -181,6 +188,7 @@ def _facts(record: Mapping[str, Any], table: pd.DataFrame) -> dict[str, Any]:
         "rain_mm_per_year": _number(overview.get("rain_mm_per_year")),
         "temperature_c": _number(overview.get("temperature_c")),
         "verdict": record["verdict"]["level"],
+        "headline": record["verdict"].get("headline", ""),
         "warnings": int((table["says"] == "warning").sum()),
         "power": max(power, default=math.nan),
         "source": record["source"],

@@ -46,12 +46,15 @@ def main(  # noqa: PLR0917 - click passes options by name
 
         use_file(azure_config)
         done = analyses.summarise(places, output_dir, alpha=alpha, fdr=fdr)
+        told = {"phi_trend": "memory", "noise_trend": "noise", "ar1": "rolling AR(1)",
+                "variance": "rolling variance"}  # fmt: skip
         columns = ["site", "rain_mm_per_year", *done.sites.means, "verdict", "warnings"]
         click.echo(done.sites.sites[columns].to_string(index=False, na_rep="-"))
         for row in done.sites.shares.to_dict("records"):
-            if row["indicator"] in {"ar1", "variance"}:
+            if row["indicator"] in told:
                 click.echo(
-                    f"{row['indicator']} of {row['metric']}: {row['small_p']} of {row['sites']} "
+                    f"{told[row['indicator']]} of {row['metric']}: "
+                    f"{row['small_p']} of {row['sites']} "
                     f"places with p <= {alpha:g}, {row['expected_by_chance']:.1f} by chance; "
                     f"{row['found']} after correction"
                 )

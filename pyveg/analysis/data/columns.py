@@ -553,7 +553,7 @@ SITES = Table(
         *_counts("Int64", steps="steps of the record", chips="chips of the place"),
         *_floats("mm / year", rain_mm_per_year="mean rain"),
         *_floats("°C", temperature_c="mean temperature"),
-        *_texts(verdict="of its analysis"),
+        *_texts(verdict="of its analysis", headline="the same in words"),
         *_counts(warnings="tests that warn"),
         *_floats(power="share of rising series that the record would show; of its best metric"),
         *_texts(source="where its results are"),
@@ -570,6 +570,7 @@ SITE_TESTS = Table(
             family="group of the test",
             metric="name of what was measured",
             indicator="name of the indicator",
+            statistic='what the effect is: "tau", "t" or "factor"',
         ),
         *_floats(
             effect="Kendall's tau; t of memory, factor of noise",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,9 @@ from pyveg.earth.metrics import Metric
 
 DARK, BLUE, ORANGE, GREY = "#222222", "#0077BB", "#EE7733", "#BBBBBB"
 """Of Paul Tol's vibrant palette, which colour-blind people tell apart."""
-_TESTS = (("ar1", "AR(1)"), ("variance", "Variance"))
+_TESTS = (("ar1", "AR(1)", "Trend (Kendall's tau)"), ("variance", "Variance", ""))
+_MEMORY = (("phi_trend", "Change of memory", "t"), ("noise_trend", "Growth of noise", "factor"))
+"""Indicators, their names, and what their axes show."""
 
 
 def site_figures(sites: Sites, alpha: float = 0.05) -> dict[str, Figure]:
@@ -36,9 +38,11 @@ def site_figures(sites: Sites, alpha: float = 0.05) -> dict[str, Figure]:
     state = {name: label for name, label in state.items() if sites.sites[name].notna().any()}
     if state:
         figures["state_along_rainfall"] = _state(sites.sites, state)
-    memory = sites.tests[sites.tests["indicator"].isin([name for name, _ in _TESTS])]
-    if memory["effect"].notna().any():
-        figures["trends_along_rainfall"] = _trends(memory, sites.declared, alpha)
+    for file, columns in (("trends", _TESTS), ("memory", _MEMORY)):
+        tests = sites.tests[sites.tests["indicator"].isin([name for name, *_ in columns])]
+        if tests["effect"].notna().any():
+            made = _trends(tests, columns, sites.declared, alpha)
+            figures[f"{file}_along_rainfall"] = made
     return figures
 
 
@@ -61,17 +65,22 @@ def _state(sites: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     return figure
 
 
-def _trends(tests: pd.DataFrame, declared: Mapping[str, Metric], alpha: float) -> Figure:
+def _trends(
+    tests: pd.DataFrame,
+    columns: Sequence[tuple[str, str, str]],
+    declared: Mapping[str, Metric],
+    alpha: float,
+) -> Figure:
+    """A row of panels for each metric, a column for each indicator."""
     metrics = tests["metric"].drop_duplicates().tolist()
-    figure, axes = _figure(len(metrics), len(_TESTS))
+    figure, axes = _figure(len(metrics), len(columns))
     for row, metric in enumerate(metrics):
-        for column, (name, label) in enumerate(_TESTS):
+        for column, (name, label, effect) in enumerate(columns):
             part = tests[(tests["metric"] == metric) & (tests["indicator"] == name)]
             _panel(axes[row, column], part[part["effect"].notna()], alpha)
             title = f"{label} of {short_label(declared, metric)}"
             axes[row, column].set_title(title, fontsize="medium")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("Trend (Kendall's tau)")
+            axes[row, column].set_ylabel(effect)
     for axis in axes[-1]:
         axis.set_xlabel("Rain (mm per year)")
     axes[0, 0].legend(fontsize="small", loc="lower right")
@@ -79,9 +88,10 @@ def _trends(tests: pd.DataFrame, declared: Mapping[str, Metric], alpha: float) -
 
 
 def _panel(axis: Axes, part: pd.DataFrame, alpha: float) -> None:
-    """Tau with the quartiles over chips; a mark for what is left after correction."""
+    """Effects with `low` and `high`; a mark for what is left after correction."""
     rain = _rain(part)
-    axis.axhline(0, color=DARK, linewidth=0.8)
+    statistic = part["statistic"].iloc[0] if len(part) else "tau"
+    axis.axhline(1 if statistic == "factor" else 0, color=DARK, linewidth=0.8)
     axis.vlines(rain, part["low"], part["high"], color=GREY, linewidth=1.5)
     for marker, colour, label, chosen in (
         ("o", GREY, f"p > {alpha:g}", ~(part["p"] <= alpha)),
@@ -90,7 +100,8 @@ def _panel(axis: Axes, part: pd.DataFrame, alpha: float) -> None:
     ):
         axis.plot(rain[chosen.to_numpy()], part["effect"][chosen], marker, color=colour,
                   markeredgecolor=DARK, markersize=6, label=label)  # fmt: skip
-    axis.set_ylim(-1.05, 1.05)
+    if statistic == "tau":
+        axis.set_ylim(-1.05, 1.05)
     axis.grid(alpha=0.3)
 
 

@@ -105,7 +105,7 @@ def temporal_indicators(
     names = default_metrics(series) if metrics is None else list(metrics)
     parts = [_one_metric(series, name, settings, drivers) for name in names]
     trends = TRENDS.frame(row for one in parts for row in one.trends)
-    _correct_site(trends, settings.fdr)
+    correct_site(trends, settings.fdr)
     site = trends["chip"] == SITE
     for _, rows in trends[~site].groupby(["metric", "indicator"]):
         trends.loc[rows.index, "q"] = q_values(rows["p"].to_numpy(np.float64), settings.fdr)
@@ -120,7 +120,7 @@ def temporal_indicators(
     )
 
 
-def _correct_site(trends: pd.DataFrame, fdr: str) -> None:
+def correct_site(trends: pd.DataFrame, fdr: str) -> None:
     """Q of the site, over all tests but twins; a twin has that of the indicator it repeats."""
     site = trends[trends["chip"] == SITE]
     counted = site[~site["indicator"].isin(TWINS) | ~_has_other(site)]

@@ -10,10 +10,18 @@ from pyveg.analysis.agreement import agreement_table
 from pyveg.analysis.data.columns import AGREEMENT, BREAKS, MEMORY, TRENDS
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.spatial.over_time import Snapshots
+from pyveg.analysis.states import decides_beside
+from pyveg.analysis.temporal.changes import changes_table
 from pyveg.analysis.temporal.climate import Climate
-from pyveg.analysis.temporal.indicators import Temporal, temporal_indicators
+from pyveg.analysis.temporal.indicators import (
+    Temporal,
+    correct_site,
+    corrected_memory,
+    temporal_indicators,
+)
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.significance import q_values
+from pyveg.earth.metrics import Metric
 from pyveg.testing.analyses import made_series
 
 NOTHING = pd.DataFrame()
@@ -25,12 +33,15 @@ def _temporal(rows: list[dict[str, Any]], **memory: Any) -> Temporal:
     start = {"metric": "ndvi_mean", "chip": -1, "direction": "rise", "reason": ""}
     table = TRENDS.frame({**TRENDS.blank(), **start, "n": 0, "surrogates": 0, "seed": 0, **row}
                          for row in rows)  # fmt: skip
+    correct_site(table, "bh")
     known = {**MEMORY.blank(), "metric": "ndvi_mean", "chip": -1, "chips": 1, "surrogates": 1,
              "seed": 0, "reason": ""}  # fmt: skip
-    found = MEMORY.frame([{**known, **memory}] if memory else [])
+    made = [{**known, **memory}] if memory else []
+    found = corrected_memory(made, AnalysisSettings())
+    nothing = {one.name: 0 for one in BREAKS.columns if one.dtype in {"int64", "bool"}}
     breaks = BREAKS.frame(
-        [{"metric": "ndvi_mean", "step": 7, "z": -5.0, "p": memory["break_p"], "chips": 1,
-          "found": memory["break_p"] <= 0.01}]
+        [{**nothing, "metric": "ndvi_mean", "step": 7, "z": -5.0, "p": memory["break_p"],
+          "chips": 1, "found": memory["break_p"] <= 0.01}]
         if "break_p" in memory else []
     )  # fmt: skip
     return Temporal(table, NOTHING, NOTHING, AnalysisSettings(), found, breaks)
@@ -39,7 +50,7 @@ def _temporal(rows: list[dict[str, Any]], **memory: Any) -> Temporal:
 def _levels(*p: float) -> pd.DataFrame:
     rows = [{"metric": f"m{number}", "chip": -1, "tau": -0.5, "p": one, "reason": ""}
             for number, one in enumerate(p)]  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(q=q_values(np.array(p)))
 
 
 def test_twins_are_no_tests_of_their_own() -> None:
@@ -64,21 +75,25 @@ def test_twins_are_no_tests_of_their_own() -> None:
 
 def test_one_test_has_one_q() -> None:
     """Tables of the single tests and the table of all of them say the same."""
-    series, settings = made_series(), AnalysisSettings(surrogates=19)
+    cover = Metric("cover", "1", "share of plants", "Cover", test="level")
+    series, settings = made_series(more=[cover]), AnalysisSettings(surrogates=19)
     metrics = ["ndvi_mean", "offset50"]
     temporal = temporal_indicators(series, metrics, settings)
-    levels = level_trends(series, metrics, settings)
+    every = level_trends(series, [*metrics, "cover"], settings)
+    levels = every[every["metric"].isin(metrics)]
     table = agreement_table(temporal, levels, NO_WEATHER, NO_IMAGES)
+    changes = changes_table(series, every, settings).set_index("metric")["q"]
     q = table.set_index(["metric", "indicator"])["q"].to_dict()
     site = temporal.trends[temporal.trends["chip"] == -1]
     for row in site.to_dict("records"):
         np.testing.assert_equal(q[row["metric"], row["indicator"]], row["q"])
     memory = temporal.memory.query("chip == -1 and metric in @metrics")
     for row in memory.to_dict("records"):
-        assert q[row["metric"], "phi_trend"] == row["q"]
+        beside = "_beside" if decides_beside(row) else ""
+        assert q[row["metric"], "phi_trend"] == row[f"q{beside}"]
         assert q[row["metric"], "noise_trend"] == row["noise_q"]
     for row in levels[levels["chip"] == -1].to_dict("records"):
-        assert q[row["metric"], "level"] == row["q"]
+        assert q[row["metric"], "level"] == row["q"] == changes[row["metric"]]
 
 
 def test_levels_do_not_help_memory() -> None:

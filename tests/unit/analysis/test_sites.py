@@ -22,7 +22,7 @@ def _site(number: int, p: float, *, rain: float | None = 400.0, **about: Any) ->
         "metadata": {"latitude": 10 + number, "longitude": 20, **about},
         "overview": {"rain_mm_per_year": rain, "means": {"ndvi_mean": 0.2, "offset50": -700.0}},
         "power": [{"power": 0.4}, {"power": None}],
-        "verdict": {"level": "no_sign"},
+        "verdict": {"level": "no_sign", "headline": "No sign."},
         "source": f"run{number}",
     }
     rows = [
@@ -67,6 +67,7 @@ def test_one_row_for_each_place_in_order_of_rain() -> None:
     assert found.sites["ndvi_trend"].tolist() == [-0.6] * 3
     assert found.sites["power"].tolist() == [0.4] * 3
     assert found.sites["warnings"].tolist() == [1] * 3
+    assert found.sites["headline"].tolist() == ["No sign."] * 3
 
 
 def test_places_of_one_name_stay_apart() -> None:
@@ -97,11 +98,35 @@ def test_figures_show_every_place() -> None:
     assert len(state.axes[0].lines[0].get_xdata()) == 4
 
 
+def test_memory_and_noise_have_panels_of_their_own() -> None:
+    record, table = _site(0, 0.5)
+    rows = [{"family": family, "metric": "ndvi_mean", "indicator": name, "statistic": statistic,
+             "p": 0.001, "effect": effect, "valid": True, "says": says}
+            for family, name, statistic, effect, says in (
+                ("memory", "phi_trend", "t", 3.1, "warning"),
+                ("spread", "noise_trend", "factor", 1.9, "change"))]  # fmt: skip
+    found = compare_sites([(record, AGREEMENT.joined([table, AGREEMENT.frame(rows)]))])
+    figure = site_figures(found)["memory_along_rainfall"]
+    assert [one.get_ylabel() for one in figure.axes] == ["t", "factor"]
+    assert [one.lines[-1].get_ydata().tolist() for one in figure.axes] == [[3.1], [1.9]]
+    old = site_figures(compare_sites([_site(0, 0.5)]))  # of an earlier version
+    assert "memory_along_rainfall" not in old
+
+
 def test_damaged_analyses_are_named() -> None:
     store = MemoryStore()
     store.write("a/analysis.json", b"{half")
     with pytest.raises(DataError, match=r"analysis\.json is damaged"):
         read_site(store, "a")
+    for text, why in (
+        (b"[" * 100_000, "too many brackets"),
+        (b"[]", "no object"),
+        (b"7", "no object"),
+        (b"{}", "agreement"),
+    ):
+        store.write("a/analysis.json", text)
+        with pytest.raises(DataError, match=why):
+            read_site(store, "a")
 
 
 def test_what_was_written_is_read() -> None:
