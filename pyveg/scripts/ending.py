@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyveg.scripts.next_steps import in_lines, next_steps
 from pyveg.scripts.progress import closing_table
+from pyveg.scripts.shell import from_here
 
 if TYPE_CHECKING:
     from pyveg.core.report import RunReport
@@ -31,7 +32,7 @@ def ending(report: RunReport, width: int | None) -> Iterator[str]:
         ("picture", report.figure),
     ):
         if where:
-            yield f"{what}: {where}"
+            yield f"{what}: {where if width is None else from_here(where)}"
     for text in report.analyses:
         yield _analysis(text, report.reports, width)
     yield f"run: {report.url} ({report.seconds:.1f} s)"

@@ -15,9 +15,17 @@ def engine_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--engine",
         multiple=True,
+        callback=lambda _ctx, _param, texts: tuple(map(_spelt, texts)),
         metavar="NAME.SETTING=VALUE",
         help="A setting of an engine, as in the config's engines. May be given more than once.",
     )(command)
+
+
+def _spelt(text: str) -> str:
+    """A setting that was typed as options may be, with ``-`` for ``_``."""
+    path, equals, value = text.partition("=")
+    name, dot, setting = path.rpartition(".")
+    return f"{name}{dot}{underscored(setting) if dot else setting}{equals}{value}"
 
 
 class TakesOlderOptions(click.Command):

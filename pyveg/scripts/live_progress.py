@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-_LONGEST_NAME = 32
-_BAR = (6, 40)
+_BAR = (6, 60)
 """Columns of a bar, at least and at most."""
+_BAR_SHARE = 6
+"""A bar has one part in so many of a line before a name is shown whole."""
 _LONGEST_NOTE = 32
 
 
@@ -176,7 +177,7 @@ class Sheet:
         note_width = max([self._note_width, *(len(one.note) for one in modules)])
         note_width = min(_LONGEST_NOTE, note_width)
         fixed = count_width + note_width + 6
-        name_width = max(8, min(_LONGEST_NAME, self._width - fixed - _BAR[0]))
+        name_width = max(8, self._width - fixed - max(_BAR[0], self._width // _BAR_SHARE))
         names = short_names([one.label for one in modules], name_width)
         name_width = max((len(name) for name in names.values()), default=0)
         bar_width = self._width - fixed - name_width

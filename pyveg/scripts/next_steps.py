@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyveg.core.layout import failed_task_key
 from pyveg.core.tasks import State
-from pyveg.scripts.shell import command_line, quoted
+from pyveg.scripts.shell import command_line, from_here, quoted
 
 if TYPE_CHECKING:
     from pyveg.core.report import RunReport
@@ -31,9 +30,9 @@ def next_steps(report: RunReport, azure_config: str | None = None) -> list[tuple
 
 def _results(report: RunReport, accounts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for path in report.reports:
-        yield "report", quoted(_from_here(path))
+        yield "report", quoted(from_here(path))
     if report.summary and not report.reports:
-        yield "analyse", command_line("analyse", _from_here(report.url), *accounts)
+        yield "analyse", command_line("analyse", from_here(report.url), *accounts)
     if report.url.startswith(_CONTAINER):
         name = report.url.removeprefix(_CONTAINER)
         where = ("--container", name, "--output_dir", name, "--all")
@@ -46,25 +45,11 @@ def _failures(report: RunReport, accounts: tuple[str, ...]) -> Iterator[tuple[st
     failed = next(bad, None)
     if failed is None:
         return
-    where = _from_here(report.url)
+    where = from_here(report.url)
     yield "why one failed", command_line("logs", where, "--task", failed, *accounts)
     if "://" not in report.url:
         file = f"{where}/{failed_task_key(failed)}"
         yield "it once more", command_line("run-module", file)
-
-
-def _from_here(where: str) -> str:
-    """A path below the working folder as it is written there, which is short; others as they are.
-
-    A name that a command would take for an option keeps its whole path.
-    """
-    if "://" in where:
-        return where
-    try:
-        short = str(Path(where).relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return where
-    return where if short.startswith("-") or short == "." else short
 
 
 def in_lines(steps: list[tuple[str, str]]) -> list[str]:

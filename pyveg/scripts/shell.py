@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from pathlib import Path
 
 import click
 
@@ -42,6 +43,20 @@ def quoted(word: str) -> str:
 
         return subprocess.list2cmdline([word])
     return shlex.quote(word)
+
+
+def from_here(where: str) -> str:
+    """A path below the working folder as it is written there, which is short; others as they are.
+
+    A name that a command would take for an option keeps its whole path.
+    """
+    if "://" in where:
+        return where
+    try:
+        short = str(Path(where).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return where
+    return where if short.startswith("-") or short == "." else short
 
 
 def _below_pyveg() -> bool:

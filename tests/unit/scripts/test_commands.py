@@ -88,6 +88,12 @@ def test_options_take_both_spellings(module: str) -> None:
                 assert found, typed
 
 
+def test_settings_of_engines_take_both_spellings() -> None:
+    words = ["run", "demo", "--dry-run", "--engine"]
+    assert "plan of demo" in _pyveg(*words, "batch.pool-vm-size=Standard_D2-v3").output
+    assert 'did you mean "pool_vm_size"?' in _pyveg(*words, "batch.pool-vm-siz=x").output
+
+
 @pytest.mark.parametrize("typed", ["generate-config", "generate_config", "pyveg_generate_config"])
 def test_names_are_taken_in_every_spelling(typed: str) -> None:
     shown = _pyveg(typed, "--help").output
