@@ -206,6 +206,11 @@ def test_every_p_of_the_report_has_its_row(analysis: Analysis, page: Page) -> No
     told = TOLD.findall(page.text)
     assert len(told) > 30
     assert set(told) <= _p_of_tables(analysis)
+    tables_with_tau = [one for one in analysis.tables().values() if "tau" in one.columns]
+    known = {f"{tau:+.2f}" for one in tables_with_tau for tau in one["tau"].dropna()}
+    taus = re.findall(r"\btau ([+-]\d\.\d\d)", page.text)
+    assert len(taus) > 10
+    assert set(taus) <= known
 
 
 @pytest.mark.parametrize(("chips", "months"), [(1, 12), (2, 1), (3, 22)])
