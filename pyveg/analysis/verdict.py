@@ -130,8 +130,8 @@ def _headline(
         moves = [text.format(named[state]) for state, text in _MOVES.items() if named[state]]
         return f"Different things move: {'; '.join(moves)}."
     return {
-        "no_sign": "No sign of a loss of resilience: memory does not rise, and a rise from 0.3 to "
-        "0.7 would mostly have been seen.",
+        "no_sign": "No sign of a loss of resilience: memory does not rise, and a rise of AR(1) "
+        "from 0.3 to 0.7 would mostly have been seen.",
         "memory_rises": f"Signs of a loss of resilience: the memory of {named[level]} rises.",
         "abrupt_change": f"An abrupt change: {named[level]} jumped. What that does to memory says "
         "nothing about resilience, so memory is not judged.",
@@ -156,8 +156,8 @@ def _cannot(states: Mapping[str, str], power: VerdictPower | None, undecided: st
     if power is None:
         return "Memory does not rise by more than chance, and what that means was not simulated."
     return (
-        "Memory does not rise by more than chance, but this record cannot tell: a rise from 0.3 to "
-        f"0.7 would be found in {power.share} of such records{_enough(power)}."
+        "Memory does not rise by more than chance, but this record cannot tell: a rise of AR(1) "
+        f"from 0.3 to 0.7 would be found in {power.share} of such records{_enough(power)}."
     )
 
 

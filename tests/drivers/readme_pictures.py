@@ -17,8 +17,8 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-WIDTH, HEIGHT = 1120, 1010
-"""Pixels of the head of the report: what happened, and the series."""
+WIDTH, BELOW = 1120, 16
+"""Pixels: width of the page, and what is left below what happened."""
 SIDE, GAP = 300, 12
 MONTH = "09"
 """Of the pictures of the place: the end of the rains, when plants are green."""
@@ -34,17 +34,25 @@ def run_demo(folder: Path) -> Path:
 
 
 def head_of_report(run: Path, target: Path) -> None:
-    """The first screen of its report, of few colours so that the file is small."""
+    """Its report down to the end of what happened, of few colours so that the file is small."""
     (report,) = run.glob("analysis/*/report.html")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(OPTIONS))
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
         page.goto(report.absolute().as_uri())
-        page.screenshot(path=target)
+        box = page.locator("section.summary").bounding_box()
+        height = box["y"] + box["height"] + BELOW if box else 1000
+        clip = {"x": 0, "y": 0, "width": WIDTH, "height": height}
+        page.screenshot(path=target, full_page=True, clip=clip)
         browser.close()
     with Image.open(target) as picture:
-        picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(target, optimize=True)
+        _small(picture, target)
+
+
+def _small(picture: Image.Image, target: Path) -> None:
+    few = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
 
 
 def both_ends(run: Path, target: Path) -> None:
@@ -60,7 +68,7 @@ def both_ends(run: Path, target: Path) -> None:
         with Image.open(path) as picture:
             small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
             whole.paste(small, (number * (SIDE + GAP), 0))
-    whole.save(target, optimize=True)
+    _small(whole, target)
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from pyveg.analysis.report.gallery import Shown, data_address, gallery
 from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.missing import missing, no_pictures
 from pyveg.analysis.report.terms import terms
-from pyveg.analysis.report.words import place_name, plain, record_text, visible
+from pyveg.analysis.report.words import place_name, plain, record_text, tied, visible
 
 __all__ = ["report_html"]
 
@@ -97,9 +97,10 @@ def _summary(analysis: Analysis) -> dict[str, Any]:
         "collection": analysis.series.collection or "no collection",
         "record": record_text(analysis),
         "verdict": verdict,
-        "happened": said.happened,
-        "because": said.resilience or [plain(line) for line in verdict.because],
-        "conditions": [plain(line) for line in dict.fromkeys(verdict.conditions)],
+        "headline": tied(verdict.headline),
+        "happened": [tied(line) for line in said.happened],
+        "because": [tied(plain(line)) for line in said.resilience or verdict.because],
+        "conditions": [tied(plain(line)) for line in dict.fromkeys(verdict.conditions)],
         "terms": terms(analysis),
         "mark": mark,
         "label": label,

@@ -40,6 +40,15 @@ def visible(value: Any) -> Any:
     return _HIDDEN.sub(lambda found: shown(found.group()), value)
 
 
+_TIED = re.compile(r"(?<=\d) (?=%|mm\b|°C)|(?<=\bp) (?=\d)|(?<=%) (?=confidence)")
+"""Spaces at which no line may end: before a unit, and between p and its value."""
+
+
+def tied(text: str) -> str:
+    """A sentence whose numbers stay with their units where a line ends."""
+    return _TIED.sub("\N{NO-BREAK SPACE}", text)
+
+
 def plain(text: str) -> str:
     """AR(1) as people write it, not as columns name it."""
     return re.sub(r"\bar1\b", "AR(1)", text)
