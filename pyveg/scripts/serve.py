@@ -77,14 +77,15 @@ def run(  # noqa: PLR0917 - click passes options by name
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; jobs go on."""
     with plain_errors(debug=debug):
+        from pyveg.service.serve import check_installed, serve
+
+        check_installed()
         config = _config(config_file, host=host, port=port, web_workers=web_workers)
         if watch is not None:
             from pyveg.service.watching import watch_runs
 
             watch_runs(config, watch, say)
             return
-        from pyveg.service.serve import serve
-
         serve(config, say, stop_jobs=stop_jobs)
 
 

@@ -20,8 +20,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from pyveg.core import params
-from pyveg.core.errors import ConfigError
+from pyveg.core import params, registry
+from pyveg.core.errors import ConfigError, MissingPackageError
 from pyveg.core.texts import said
 from pyveg.service import keys, notes, table
 from pyveg.service.config import ServiceConfig
@@ -32,6 +32,7 @@ from pyveg.service.table import TableError
 _LOCK = "server.lock"
 _CONFIG = "running.json"
 """The config of the running server, for its web processes."""
+_PACKAGES = ("fastapi", "prometheus-client", "uvicorn")
 _BACKLOG = 1024
 _LOOK = 0.5
 Tell = Callable[[str], None]
@@ -77,6 +78,17 @@ def serve(config: ServiceConfig, tell: Tell, *, stop_jobs: bool = False) -> None
             thread.join()
             if stop_jobs:
                 supervisor.interrupt_jobs()
+
+
+def check_installed() -> None:
+    """Refuse to serve where a package is missing; commands that do not serve need none of them.
+
+    Raises
+    ------
+    MissingPackageError
+    """
+    if not all(map(registry.is_installed, _PACKAGES)):
+        raise MissingPackageError("pyveg_serve", "pyveg[serve]")
 
 
 def ready(config: ServiceConfig, tell: Tell) -> None:

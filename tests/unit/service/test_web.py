@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pyveg.core.secrets import redacted
 from pyveg.service.desk import Desk
 from pyveg.service.records import Caller, Told
 from pyveg.service.states import JobState
@@ -320,6 +321,10 @@ def test_answers_say_how_they_are_to_be_taken(client: AppClient) -> None:
     headers = client.get("/healthz").headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_token_is_known_by_its_form(client: AppClient) -> None:
+    assert redacted(f"it sent {client.token}, in vain") == "it sent ***, in vain"
 
 
 def test_a_list_of_many_jobs_has_what_lists_show(
