@@ -108,9 +108,14 @@ PLUGINS = {
         "WeatherImageToJSON": "pyveg.modules.weather:WeatherImageToJSON",
         "VegAndWeatherJsonCombiner": "pyveg.modules.combine:VegAndWeatherJsonCombiner",
         "CommandModule": "pyveg.modules.command.module:CommandModule",
+        "ScoreImages": "pyveg.modules.scoring.score:ScoreImages",
+        "CombineDetections": "pyveg.modules.scoring.combine:CombineDetections",
     },
     "pyveg.inputs": {
         "files": "pyveg.sources.files:FileInputs",
+    },
+    "pyveg.scorers": {
+        "onnx": "pyveg.scorers.onnx:OnnxScorer [score]",
     },
     "pyveg.sources": {
         "simulated": "pyveg.sources.simulated:SimulatedSource",

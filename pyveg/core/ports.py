@@ -211,6 +211,10 @@ class Inputs(Protocol):
         """
         ...
 
+    def each(self) -> Iterator[Item]:
+        """The same one by one, for more files than one wants to hold."""
+        ...
+
     def path(self, item: Item) -> Path | None:
         """Where a file is on this machine, or None where it is elsewhere.
 

@@ -23,6 +23,7 @@ from typing import Any, cast
 
 from pyveg.core.errors import ConfigError, MissingPackageError, UnknownNameError
 from pyveg.core.ports import Inputs, Runner, Store
+from pyveg.core.scorer import Scorer
 from pyveg.core.texts import cut, said
 
 _LONGEST_PATH = 120
@@ -34,6 +35,7 @@ GROUPS = {
     "store": "pyveg.storage",
     "runner": "pyveg.runners",
     "inputs": "pyveg.inputs",
+    "scorer": "pyveg.scorers",
 }
 
 
@@ -52,7 +54,7 @@ def load(kind: str, name: str, where: str = "") -> Any:
 
     Parameters
     ----------
-    kind : {"module", "source", "store", "runner", "inputs"}
+    kind : {"module", "source", "store", "runner", "inputs", "scorer"}
     name : str
         An entry point's name or ``package.module:Class``.
     where : str
@@ -186,9 +188,11 @@ _HAS: Mapping[str, tuple[str, ...]] = {
     "module": ("Settings", "job_class", "role", "settled", "run"),
     "source": ("Settings", "by_period", "must_agree", "ignores", "items", "fetch"),
     "runner": tuple(name for name in vars(Runner) if not name.startswith("_")),
+    "scorer": tuple(name for name in vars(Scorer) if not name.startswith("_")),
 }
 """What a class must have to be a part of its kind."""
 _SETTINGS = "Settings"
+_WITH_SETTINGS = ("module", "source", "runner")
 _SAYS_ITSELF = ("start", "submit", "cancel", "close")
 """What an engine must say itself: a run would wait for ever for one that does nothing there."""
 
@@ -209,7 +213,7 @@ def _checked(kind: str, found: Any, named: str) -> Any:
             f"{named} is a class, but no {kind} of pyveg: it has no {lacks[0]}",
             f"name a {kind}; docs/architecture.md has an example of one",
         )
-    if not is_dataclass(getattr(found, _SETTINGS)):
+    if kind in _WITH_SETTINGS and not is_dataclass(getattr(found, _SETTINGS)):
         raise ConfigError(
             f"{named} has Settings that are no dataclass",
             "declare them as a frozen dataclass, each with pyveg.plugin.setting",
@@ -245,6 +249,11 @@ def store_at(where: str) -> Store:
 def open_inputs(patterns: Sequence[str]) -> Inputs:
     """The files that some patterns stand for."""
     return cast(Inputs, load("inputs", "files")(patterns))
+
+
+def scorer_class(name: str, where: str = "") -> type[Scorer]:
+    """The Scorer of that name."""
+    return cast("type[Scorer]", load("scorer", name, where))
 
 
 def runner_class(name: str, where: str = "") -> type[Runner]:

@@ -38,18 +38,66 @@ class Detection:
     image shows and not where."""
 
 
+@dataclass(frozen=True)
+class Model:
+    """A model that has been found, and not opened yet."""
+
+    where: str
+    """Path in full, or address."""
+    record: Mapping[str, Any]
+    """What stands beside it, as plain data."""
+    digest: str
+    """Of both; of what its server says of it where it runs elsewhere."""
+    in_file: bool
+    """Whether it is a file, which must travel to other machines."""
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """A model that is ready to look at images. Many threads may ask it at once."""
 
-    @property
-    def name(self) -> str:
-        """Which detector it is, as results tell it."""
+    def __init__(self, where: str, record: Mapping[str, Any], threshold: float) -> None:
+        """Open it.
+
+        Parameters
+        ----------
+        where, record
+            As a `Model` has them; the path may be that of a copy.
+        threshold : float
+            Least confidence that is told, above 0 and below 1.
+
+        Raises
+        ------
+        ConfigError
+            If it is no model, or its record does not fit.
+        """
+
+    @classmethod
+    def find(cls, model: str, record: str | Mapping[str, Any] = "") -> Model:
+        """Look for a model.
+
+        Parameters
+        ----------
+        model : str
+            As the user names it.
+        record : str or mapping
+            Its record, or the path of that; beside the model where empty.
+
+        Raises
+        ------
+        ConfigError
+            If there is none, or its record is wrong.
+        """
+        ...
+
+    @classmethod
+    def digest_of(cls, where: str, record: Mapping[str, Any]) -> str:
+        """Of a model as it is now, as in `Model.digest`."""
         ...
 
     @property
-    def digest(self) -> str:
-        """Changes when the model or its record does."""
+    def name(self) -> str:
+        """Which detector it is, as results tell it."""
         ...
 
     @property

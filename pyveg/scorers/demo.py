@@ -77,6 +77,7 @@ def _record(classes: list[str]) -> dict[str, object]:
         "detector": "objectron_ssd_mobilenetv2_oidv4",
         "input": {"size": [300, 300], "layout": "NHWC", "scale": [1 / 127.5, -1.0]},
         "head": "ssd",
+        "overlap": 0.3,
         "outputs": ["boxes", "logits"],
         "anchors": {"grids": [19, 10, 5, 3, 2, 1], "smallest": 0.2, "largest": 0.95},
         "classes": classes,

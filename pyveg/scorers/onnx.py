@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pyveg.core.errors import ConfigError, DataError
-from pyveg.core.scorer import Array, Detection
+from pyveg.core.scorer import Array, Detection, Model
 from pyveg.core.texts import said
+from pyveg.scorers.demo import NAME, demo_model
 from pyveg.scorers.heads import detections_of, input_of
-from pyveg.scorers.record import Record
+from pyveg.scorers.record import checked_record, record_of
 
 _ERRORS_ONLY = 3
 _KIND = "tensor(float)"
@@ -27,7 +29,8 @@ class OnnxScorer:
     ----------
     where : str
         Path of the ``.onnx`` file.
-    record : Record
+    record : mapping
+        What stands beside it.
     threshold : float
         Least confidence that is told.
 
@@ -37,7 +40,10 @@ class OnnxScorer:
         If the file is not there or is no model, or its record does not fit.
     """
 
-    def __init__(self, where: str, record: Record, threshold: float) -> None:
+    name: str = ""
+    """Which detector it is."""
+
+    def __init__(self, where: str, record: Mapping[str, Any], threshold: float) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -57,11 +63,29 @@ class OnnxScorer:
                 f"the model {where} is no ONNX: {said(error)}",
                 "convert it to ONNX; docs/scoring.md says how",
             ) from error
-        self._record, self._threshold = record, threshold
+        self._record, self._threshold = checked_record(record, where), threshold
         self._input = self._find_input(where)
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self.digest = hashlib.sha256(data + repr(record).encode()).hexdigest()
-        self.name = record.model.detector or Path(where).stem
+        self.name = self._record.model.detector or Path(where).stem
+
+    @classmethod
+    def find(cls, model: str, record: str | Mapping[str, Any] = "") -> Model:
+        """A file, with its record beside it; or the one that is called "demo"."""
+        path = demo_model() if model == NAME else Path(model).expanduser().absolute()
+        if not path.is_file():
+            raise ConfigError(
+                f"the model {path} is not there", f'name an .onnx file, or "{NAME}" to try scoring'
+            )
+        found = record_of(path, record)
+        return Model(str(path), found, cls.digest_of(str(path), found), in_file=True)
+
+    @classmethod
+    def digest_of(cls, where: str, record: Mapping[str, Any]) -> str:
+        """Of the file and its record."""
+        with Path(where).open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256")
+        found.update(json.dumps(record, sort_keys=True).encode())
+        return found.hexdigest()
 
     @property
     def categories(self) -> Mapping[str, str]:

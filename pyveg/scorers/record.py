@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pyveg.core import params
@@ -135,27 +136,54 @@ class Record:
     model: ModelRecord
 
 
-def read_record(text: str, where: str) -> Record:
-    """Read the record of a model.
-
-    Parameters
-    ----------
-    text : str
-        JSON.
-    where : str
-        Name of its file, which begins the messages of errors.
+def record_of(model: Path, record: str | Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a model, checked: as it is given, at a path, or beside the model.
 
     Raises
     ------
     ConfigError
-        If it is no record, or not one of a model that can be.
+        If it is not there, is no record, or not one of a model that can be.
     """
+    if isinstance(record, str):
+        named = Path(record).expanduser().absolute()
+        return read_record(named if record else model.with_suffix(ENDING))
+    checked_record(record, f"the record of {model}")
+    return dict(record)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read and check the record of a model.
+
+    Returns
+    -------
+    dict
+        Plain data, as `checked_record` takes it.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, is no record, or not one of a model that can be.
+    """
+    example = "docs/scoring.md has a record to begin with"
     try:
-        found = json.loads(text)
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        why = error.strerror or error
+        raise ConfigError(f"the record {path} cannot be read: {why}", example) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{where} is no JSON: {error}", "docs/scoring.md has a record to begin with"
-        ) from None
+        raise ConfigError(f"the record {path} is no JSON: {error}", example) from None
+    checked_record(found, str(path))
+    return dict(found)
+
+
+def checked_record(found: Mapping[str, Any], where: str) -> Record:
+    """A record from plain data.
+
+    Raises
+    ------
+    ConfigError
+        If it is none, or not one of a model that can be; `where` begins the message.
+    """
     record = params.build(ModelRecord, found, where).made(where)
     if max(record.input.size) > _MOST_SIDE:
         raise ConfigError(

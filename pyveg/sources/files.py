@@ -17,11 +17,12 @@ from __future__ import annotations
 import os
 import posixpath
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from glob import has_magic, iglob
+from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import IO
@@ -52,6 +53,7 @@ _MARKS = (
 """What a text begins with that is no UTF-8; the longer ones first."""
 _LOOKS = 32
 """Files of a list that are looked for at the same time."""
+_PORTION = 4096
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,26 @@ class FileInputs:
         ConfigError
             If nothing is there at all, or a list or service cannot be read.
         """
-        files: dict[str, InputFile] = {}
+        return list(self.each())
+
+    def each(self) -> Iterator[Item]:
+        """The same one by one, for more files than one wants to hold.
+
+        Raises
+        ------
+        ConfigError
+            At the end, if nothing was there at all; at once if a list or service cannot be read.
+        """
+        base = _shared([pattern.root for pattern in self._patterns])
+        seen, there = _Seen(self._patterns), False
         for pattern in self._patterns:
             for file in _find(pattern):
-                files.setdefault(file.path, file)
-        if not any(file.version for file in files.values()):
+                if seen.is_new(file.path):
+                    there = there or bool(file.version)
+                    yield _item(file, base)
+        if not there:
             asked = ", ".join(pattern.text for pattern in self._patterns[:3])
             raise ConfigError(f"no input is there: {asked}", "give files, a folder or a pattern")
-        base = _shared([pattern.root for pattern in self._patterns])
-        return [_item(file, base) for file in files.values()]
 
     def path(self, item: Item) -> Path | None:
         """Where a file is on this machine; None where it is elsewhere.
@@ -154,6 +167,24 @@ class FileInputs:
             yield stream
             if path is not None:
                 self.path(item)  # once more: it may have changed while it was read
+
+
+class _Seen:
+    """Which files there have been; remembered only where one may come twice."""
+
+    def __init__(self, patterns: Sequence[_Pattern]) -> None:
+        self._needed = len(patterns) > 1 or any(one.text.startswith(LIST) for one in patterns)
+        self._digests: set[bytes] = set()
+
+    def is_new(self, path: str) -> bool:
+        if not self._needed:
+            return True
+        # Digests, as millions of paths would not fit.
+        found = blake2b(os.fsencode(path), digest_size=16).digest()
+        if found in self._digests:
+            return False
+        self._digests.add(found)
+        return True
 
 
 def _missing(where: str) -> DataError:
@@ -249,7 +280,7 @@ def _find(pattern: _Pattern) -> Iterator[InputFile]:
         for path, size, version in remote_files.find(pattern.text):
             yield InputFile(path, size, version)
     elif Path(pattern.text).is_dir():
-        yield from map(_look, _without_runs(sorted(_below(pattern.text)), pattern.root))
+        yield from map(_look, _without_runs(_below(pattern.text), pattern.root))
     # A file whose name has a star or a bracket in it is itself, and no pattern.
     elif Path(pattern.text).exists() or not has_magic(pattern.text):
         yield _look(pattern.text)
@@ -260,13 +291,14 @@ def _find(pattern: _Pattern) -> Iterator[InputFile]:
 
 
 def _below(folder: str) -> Iterator[str]:
+    """All files, those of a folder one after the other; in the same order each time."""
     for root, folders, files in os.walk(folder):
-        # In place: os.walk goes into what is left in its own list.
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (f"{root}/{name}" for name in files if not name.startswith("."))
+        # In place: os.walk goes into what is left in its own list, in that order.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (f"{root}/{name}" for name in sorted(files) if not name.startswith("."))
 
 
-def _without_runs(paths: Sequence[str], root: str) -> Iterator[str]:
+def _without_runs(paths: Iterable[str], root: str) -> Iterator[str]:
     """Leave out runs of pyveg below a folder: what a run has made is no input of the next one."""
     known: dict[str, bool] = {root: False}
     for path in paths:
@@ -308,7 +340,9 @@ def _listed(path: str) -> Iterator[InputFile]:
     names = [line for line in lines if line.strip() and not line.startswith("#")]
     # A list may name thousands of URLs, and a look at each is a request.
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
-        yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), names)
+        for begin in range(0, len(names), _PORTION):  # as each that is asked for takes memory
+            portion = names[begin : begin + _PORTION]
+            yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), portion)
 
 
 def _decoded(data: bytes) -> str:

@@ -1,0 +1,1 @@
+"""Images through a model: shards of them scored, and all results in one file."""

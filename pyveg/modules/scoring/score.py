@@ -1,0 +1,205 @@
+"""ScoreImages: a model over many images, a shard of them at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+from pyveg.core import module, registry
+from pyveg.core.errors import ConfigError, DataError, KeyMissingError
+from pyveg.core.module import Job, Planning, Shipment
+from pyveg.core.params import setting
+from pyveg.core.ports import Inputs, Store
+from pyveg.core.scorer import Detection, Model, Scorer
+from pyveg.core.types import Item, Scope
+from pyveg.formats import FormatError
+from pyveg.modules.command import sending
+from pyveg.modules.scoring import models, shards
+from pyveg.modules.scoring.shards import Shard
+from pyveg.photos import ENDINGS, decode_photo
+
+DETECTIONS = "detections.jsonl"
+"""What a shard gives: a line that says which model it was, then a line for each image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreSettings(module.Settings):
+    """Settings of `ScoreImages`."""
+
+    images: tuple[str, ...] = setting(
+        doc="images, folders, patterns, @lists, prefixes of containers, URLs", results=False
+    )
+    model: str = setting(
+        doc='the model: a file, or an address; "demo" is one to try it with', results=False
+    )
+    record: str | dict[str, Any] = setting(
+        "",
+        doc="what says how to use the model, or its file; beside it where left out",
+        results=False,
+    )
+    scorer: str = setting("onnx", doc="what runs the model")
+    threshold: float = setting(
+        0.1, doc="least confidence of a detection that is kept", low=0.001, high=0.999
+    )
+    endings: tuple[str, ...] = setting(
+        ENDINGS, doc="of the files that are images, in any case; all files where empty"
+    )
+    images_per_task: int = setting(
+        2000, doc="images of a task, at most", low=1, high=100_000, results=False
+    )
+    shard_by: Literal["count", "folder"] = setting(
+        "count", doc='"folder": no task has images of two folders', results=False
+    )
+
+
+class ScoreImages(module.Module[ScoreSettings]):
+    """Look at images with a model; what is on each, or why it could not be looked at."""
+
+    Settings = ScoreSettings
+    role: ClassVar[module.Role] = "start"
+    listed: ClassVar[bool] = True
+
+    @classmethod
+    def settled(
+        cls, settings: ScoreSettings, where: str, warn: Callable[[str], None]
+    ) -> ScoreSettings:
+        """Paths in full, and a model that is there."""
+        del warn
+        if not settings.images:
+            raise ConfigError(f"{where}: images is empty", "name files, a folder or a pattern")
+        found = _model(settings)
+        inputs = registry.open_inputs(settings.images)
+        record = dict(found.record)
+        return replace(settings, images=inputs.settled(), model=found.where, record=record)
+
+    def items(self, planning: Planning, settings: ScoreSettings) -> Sequence[Item]:
+        """One for each shard."""
+        model = _model(settings)
+        more = {"model": model.digest, "in_file": model.in_file}
+        found = [shard.item(more) for shard in _shards(settings)]
+        if not found:
+            raise ConfigError(
+                f"no image is there: {', '.join(settings.images[:3])}",
+                "give a folder or a pattern with images, or other endings",
+            )
+        del planning
+        return found
+
+    def prepare(self, shipment: Shipment[ScoreSettings]) -> Mapping[str, str]:
+        """Write the lists of shards; send model and images where Tasks run on other machines."""
+        settings, store = shipment.settings, shipment.store
+        gone = shards.write_lists(_shards(settings), store, shipment.items)
+        why = "its images have changed since the run was planned; finish it with --from_cache"
+        refused = dict.fromkeys(gone, why)
+        if shipment.far:
+            models.send(_model(settings), store)
+            for item in shipment.items:
+                if item.name not in refused:
+                    _send_images(item, shipment)
+        return refused
+
+    def tidy(self, shipment: Shipment[ScoreSettings]) -> None:
+        """Remove images that were sent, but for those of shards that are yet to be done."""
+        if not shipment.far:
+            return
+        needed = tuple(f"{_sent(shipment.scope, item)}/" for item in shipment.items)
+        folder = sending.folder_of(shipment.scope)
+        keys = shipment.store.list(f"{folder}/")
+        for key in [key for key in keys if not key.startswith(needed)]:
+            shipment.store.delete(key)
+
+    def run(self, job: Job[ScoreSettings]) -> None:
+        """Score each image of a shard; one that cannot be looked at is told with its reason."""
+        settings, item = job.settings, job.item
+        scorer = models.opened(
+            settings.scorer, _planned(settings, item), settings.threshold, job.store
+        )
+        failed = 0
+        with job.store.open_write(detections_key(job.scope, item)) as out:
+            out.write(_encoded({"detector": scorer.name, "categories": dict(scorer.categories)}))
+            for image in shards.images_in(job.store, item):
+                found = _looked_at(job, image, scorer)
+                failed += "failure" in found
+                out.write(_encoded(found))
+        job.notes["images"] = item.details["count"]
+        job.notes["failed_images"] = failed
+
+
+def detections_key(scope: Scope, item: Item) -> str:
+    """Where what was found in the images of a shard is."""
+    return f"{scope.root}/{shards.folder(item)}/{DETECTIONS}"
+
+
+def _model(settings: ScoreSettings) -> Model:
+    return registry.scorer_class(settings.scorer).find(settings.model, settings.record)
+
+
+def _planned(settings: ScoreSettings, item: Item) -> Model:
+    """The model that a Task was planned with."""
+    record = settings.record if isinstance(settings.record, dict) else {}
+    return Model(settings.model, record, item.details["model"], item.details["in_file"])
+
+
+def _shards(settings: ScoreSettings) -> Iterator[Shard]:
+    """All images as they are now."""
+    images = registry.open_inputs(settings.images).each()
+    endings = tuple(ending.lower() for ending in settings.endings)
+    chosen = (i for i in images if not endings or i.name.lower().endswith(endings))
+    return shards.shards_of(chosen, settings.images_per_task, settings.shard_by)
+
+
+def _sent(scope: Scope, item: Item) -> str:
+    """Where copies of the images of a shard are."""
+    return f"{sending.folder_of(scope)}/{item.details['list']}"
+
+
+def _send_images(item: Item, shipment: Shipment[ScoreSettings]) -> None:
+    """Those that cannot be had are failures of theirs, and no reason to leave the others."""
+    images = list(shards.images_in(shipment.store, item))
+    folder = _sent(shipment.scope, item)
+    sending.send(registry.open_inputs(()), images, shipment.store, folder, shipment.tell)
+
+
+def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer) -> dict[str, Any]:
+    """What a line says of an image."""
+    try:
+        data = _bytes(registry.open_inputs(()), image, job.store, _sent(job.scope, job.item))
+        found = scorer.score([decode_photo(data, scorer.wanted)])[0]
+    except (DataError, FormatError) as error:
+        return {"file": image.name, "failure": str(error)}
+    return {"file": image.name, "detections": [_plain(one) for one in found]}
+
+
+def _bytes(inputs: Inputs, image: Item, store: Store, sent: str) -> bytes:
+    """An image: the copy of it where Tasks run elsewhere, else the file itself."""
+    try:
+        with inputs.open(image) as stream:
+            return stream.read()
+    except DataError:
+        try:
+            return store.read(sending.key_of(sent, image))
+        except KeyMissingError:
+            pass
+        raise
+
+
+def _plain(one: Detection) -> dict[str, Any]:
+    """As results have it: confidences to three digits, boxes to four, never rounded up."""
+    return {
+        "category": one.category,
+        "conf": _cut(one.confidence, 3),
+        "bbox": [_cut(value, 4) for value in one.box],
+    }
+
+
+def _cut(value: float, digits: int) -> float:
+    # By way of text: 0.29 * 100 is less than 29.
+    power: int = 10**digits
+    return math.floor(float(f"{value * power:.6f}")) / power
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
