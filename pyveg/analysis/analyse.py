@@ -122,6 +122,7 @@ class Analysis:
             "memory": self.temporal.memory,
             "breaks": self.temporal.breaks,
             "sides": self.temporal.sides,
+            "process": self.temporal.process,
             "levels": self.levels,
             "climate": self.climate.table,
             "climate_trends": TRENDS.frame() if climate is None else climate.trends,

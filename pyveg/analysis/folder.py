@@ -226,7 +226,7 @@ def _analysis(
         series=_series(record, tables["series"], declared),
         temporal=Temporal(
             tables["trends"], tables["indicators"], tables["parts"], settings,
-            tables["memory"], tables["breaks"], tables["sides"],
+            tables["memory"], tables["breaks"], tables["sides"], tables["process"],
         ),
         climate=Climate(
             tables["climate"], controlled, tuple(climate["drivers"]), climate["reason"]

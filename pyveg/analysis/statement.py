@@ -18,6 +18,7 @@ from pyveg.analysis.states import NOTHING, UNTESTED, decides_beside, states_of, 
 from pyveg.analysis.temporal.breaks import BREAK_ALPHA
 from pyveg.analysis.temporal.changes import WEATHER_UNITS
 from pyveg.analysis.temporal.indicators import Temporal
+from pyveg.analysis.temporal.process import TOLD_FROM
 from pyveg.analysis.temporal.surrogate_tests import NO_CHIP, SITE
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 
@@ -176,6 +177,8 @@ def tested_claims(temporal: Temporal, labels: Mapping[str, str]) -> list[Claim]:
         claims += [*_break_claims(row, label), *_scale_claims(row, label)]
     for row in temporal.sides.to_dict("records"):
         claims += _side_claims(row, labels[row["metric"]], temporal.settings.alpha)
+    for row in temporal.process.to_dict("records"):
+        claims += _process_claims(row, labels[row["metric"]])
     site = temporal.memory[temporal.memory["chip"] == SITE]
     for row in site.to_dict("records"):
         if row["metric"] == PRECIPITATION:
@@ -281,6 +284,19 @@ def _scale_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
     )
     used = ("scale_date", "scale", "scale_low", "scale_high", "scale_p")
     return [Claim("break", text, "breaks", {"metric": row["metric"]}, used)]
+
+
+def _process_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
+    """Memory without the noise of the observation, where there is such noise."""
+    if not row["observed"] >= TOLD_FROM:
+        return []
+    text = (
+        f"Some {100 * row['share']:.0f} % of the variance of {label} is noise of the observation; "
+        f"without it AR(1) from step to step is {row['memory']:.2f} (95 % interval "
+        f"{row['low']:.2f} to {row['high']:.2f}), and with it {row['plain']:.2f}."
+    )
+    used = ("share", "memory", "low", "high", "plain")
+    return [Claim("memory", text, "process", {"metric": row["metric"]}, used)]
 
 
 def _side_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Claim]:

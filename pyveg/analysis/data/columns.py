@@ -275,6 +275,29 @@ SIDES = Table(
         _REASON,
     ),
 )
+PROCESS = Table(
+    "metric",
+    "memory of the process with the noise of its observation told apart, by a state-space model",
+    (
+        _COLLECTION,
+        _METRIC,
+        *_counts(chips="that it is the median of, here and below; at most 12 are looked at"),
+        Column("informed", "boolean", "whether shares of valid pixels tell how noisy a step is"),
+        *_floats(
+            memory="AR(1) of the process from step to step, without the noise of the observation",
+            low="its 95 % interval: that of a middling chip",
+            high="its upper end",
+            share="share of the variance that is noise of the observation",
+            share_low="its 95 % interval",
+            share_high="its upper end",
+            plain="AR(1) of the same model without such noise",
+            plain_low="its 95 % interval, where there is no such noise",
+            plain_high="its upper end",
+            observed="probability that there is noise of the observation; 0.5 before looking",
+        ),
+        _REASON,
+    ),
+)
 LEVELS = Table(
     "metric and chip",
     "the trend of the level itself, tested",
@@ -523,6 +546,7 @@ ANALYSIS: Mapping[str, Table] = {
     "memory": MEMORY,
     "breaks": BREAKS,
     "sides": SIDES,
+    "process": PROCESS,
     "levels": LEVELS,
     "climate": CLIMATE,
     "climate_trends": replace(TRENDS, holds="trends without the part of the weather"),

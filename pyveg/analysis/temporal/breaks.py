@@ -35,7 +35,7 @@ from pyveg.kernels.surrogates import draw, surrogates
 
 BREAK_ALPHA = 0.01
 """p from which a break is one: the scan finds 9 to 13 % of stable records at 0.05."""
-_MOST = 9999
+_MOST = 4999
 """Surrogates up to which more are drawn while p is not told from `BREAK_ALPHA`."""
 _LIMIT = 0.95
 """Of the AR(1) that whitens."""
@@ -201,7 +201,7 @@ def compared(
     drawn : callable
         Given a number and a seed, that many surrogates' statistics, (number, k).
     count : int
-        Surrogates to begin with. They are doubled, up to 9,999, while p at most three standard
+        Surrogates to begin with. They are doubled, up to 4,999, while p at most three standard
         errors from `BREAK_ALPHA` leaves it to chance which side it is on.
     seed : sequence of int
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from pyveg.analysis.data.columns import BREAKS, INDICATORS, MEMORY, PARTS, SIDES, TRENDS
+from pyveg.analysis.data.columns import BREAKS, INDICATORS, MEMORY, PARTS, PROCESS, SIDES, TRENDS
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import TWINS, AnalysisSettings
 from pyveg.analysis.temporal.breaks import Break, break_row, find_break
 from pyveg.analysis.temporal.memory import MemoryTrends, memory_rows, rain_row
+from pyveg.analysis.temporal.process import process_row
 from pyveg.analysis.temporal.response import read_weather
 from pyveg.analysis.temporal.sides import side_row
 from pyveg.analysis.temporal.significance import q_values
@@ -63,6 +64,8 @@ class Temporal:
     """One row per metric, `BREAKS`: the most likely abrupt change of the mean of its chips."""
     sides: pd.DataFrame = field(default_factory=SIDES.frame)
     """One row per metric that changed abruptly, `SIDES`: memory on the longer side of that."""
+    process: pd.DataFrame = field(default_factory=PROCESS.frame)
+    """One row per metric, `PROCESS`: memory with the noise of the observation told apart."""
 
 
 class _Parts(NamedTuple):
@@ -74,6 +77,7 @@ class _Parts(NamedTuple):
     memory: list[dict[str, Any]]
     breaks: list[dict[str, Any]]
     sides: list[dict[str, Any]]
+    process: list[dict[str, Any]]
 
 
 def temporal_indicators(
@@ -117,6 +121,7 @@ def temporal_indicators(
         corrected_memory([*_rain(series, settings, drivers), *_memory(parts)], settings),
         BREAKS.frame(row for one in parts for row in one.breaks),
         SIDES.frame(row for one in parts for row in one.sides),
+        PROCESS.frame(row for one in parts for row in one.process),
     )
 
 
@@ -177,7 +182,7 @@ def _one_metric(
         row = {**blank(common, SITE, settings), "reason": "there are no dates", "n": 0}
         rows = [{**row, "indicator": name} for name in settings.indicators]
         memory = memory_rows(None, [], [], settings, common)
-        return _Parts(rows, INDICATORS.frame(), PARTS.frame(), list(memory), [], [])
+        return _Parts(rows, INDICATORS.frame(), PARTS.frame(), list(memory), [], [], [])
     period = series.axis.period
     chips = prepare_chips(matrix, period, settings, drivers)
     usable = [chip.ready for chip in chips if chip.ready]
@@ -185,6 +190,7 @@ def _one_metric(
     seed = stream(settings.seed, "temporal", series.collection, metric)
     numbers = series.numbers(metric)
     memory, breaks, sides, watched = [], [], [], None
+    process: list[dict[str, Any]] = []
     if drivers is None:  # memory beside the weather is fitted with it, not after it
         broken = Break()
         if not usable:
@@ -195,6 +201,7 @@ def _one_metric(
         breaks = [break_row(broken, series.axis, {**common, "chips": len(usable)})]
         if broken.found:
             sides = [side_row(matrix, broken, series.axis, settings, common)]
+        process = [process_row(series, metric, broken, settings, common)]
         if usable:
             watched = MemoryTrends(
                 usable,
@@ -220,4 +227,5 @@ def _one_metric(
         memory,
         breaks,
         sides,
+        process,
     )

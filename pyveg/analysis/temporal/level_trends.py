@@ -117,7 +117,7 @@ def level_trend(series: Values, period: float, settings: AnalysisSettings) -> Tr
         steps = replace(steps, season="harmonic")
     try:
         level = prepare(series, steps).residual
-        found = level_change(level, period, _waves(series.size, steps))
+        found = level_change(level, period, season_waves(series.size, steps))
     except ValueError as error:
         return _none(str(error))
     slope, wide = theil_sen(level, 1 / period), found.slope_error * period
@@ -134,8 +134,8 @@ def level_trend(series: Values, period: float, settings: AnalysisSettings) -> Tr
     )
 
 
-def _waves(n: int, steps: Steps) -> Values:
-    """Regressors of the season, (k, n)."""
+def season_waves(n: int, steps: Steps) -> Values:
+    """Regressors of the season on an axis of n steps, (k, n); those of STL are the harmonics'."""
     if steps.season == "none":
         return np.zeros((0, n))
     waves = [wave for wave in range(1, steps.harmonics + 1) if 2 * wave < steps.period]

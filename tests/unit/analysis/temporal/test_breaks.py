@@ -12,11 +12,16 @@ import pytest
 from pyveg.analysis.data.axis import Axis
 from pyveg.analysis.data.series import tidy
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.statement import _process_claims
 from pyveg.analysis.states import NOTHING, metric_state
 from pyveg.analysis.temporal.breaks import BREAK_ALPHA, Break, compared, find_break
+from pyveg.analysis.temporal.process import process_row
 from pyveg.analysis.temporal.sides import side_row
 from pyveg.analysis.temporal.surrogate_tests import prepare_chips
 from pyveg.calibration.false_alarms import stable_places
+from pyveg.kernels.breaks import break_dates, break_templates, scan_breaks
+from pyveg.kernels.decomposition import prepare
+from pyveg.kernels.surrogates import ar_process
 
 QUICK = AnalysisSettings(surrogates=59)
 COMMON = {"collection": "S2", "metric": "level"}
@@ -61,16 +66,18 @@ def test_a_p_far_from_its_limit_costs_no_more() -> None:
 
 def test_a_date_has_an_interval() -> None:
     held, wide = 0, []
-    for seed in range(20):
+    for seed in range(30):
         matrix = stable_places(1, 120, memory=0.5, gaps=0.1, seed=seed)[0]
         matrix[:, 70:] -= 3.5
-        found = _found(matrix)
-        first, last = found.dates
-        after = 70 + int(np.flatnonzero(np.isfinite(matrix[0, 70:]))[0])
+        done = prepare(matrix[0], QUICK.steps(12.0))
+        templates = break_templates(done.operator, 6.0)
+        place = int(scan_breaks(done.residual[np.newaxis], templates, 0.5).place[0])
+        first, last = break_dates(done.residual, templates, 0.5, place)
+        after = 70 + int(np.flatnonzero(np.isfinite(done.residual[70:]))[0])
         held += first <= after <= last
         wide.append(last - first)
-        assert first <= found.step <= last
-    assert held >= 17
+        assert first <= place % 120 <= last
+    assert held >= 25
     assert np.median(wide) <= 12
 
 
@@ -120,3 +127,26 @@ def test_a_side_with_a_jump_of_its_own_is_refused() -> None:
     matrix[:, 120:] += 25.0
     row = side_row(matrix, Break(step=120, p=0.001), _axis(160), QUICK, COMMON)
     assert row["reason"] == "the longer side has an abrupt change of its own"
+
+
+def test_the_process_has_a_row_with_the_noise_of_its_observation() -> None:
+    rng = np.random.default_rng(5)
+    slow = ar_process(rng.standard_normal((3, 500)), np.array([0.85]))[:, -240:]
+    matrix = slow + 1.2 * rng.standard_normal(slow.shape)
+    dates = pd.date_range("2000-01-15", periods=240, freq="MS")
+    rows = [
+        {"date": date, "chip": chip, "level": matrix[chip, step], "valid_fraction": share}
+        for step, (date, share) in enumerate(zip(dates, rng.uniform(0.6, 1, 240), strict=True))
+        for chip in range(3)
+    ]
+    series = tidy(pd.DataFrame(rows), time_per_point="1m")
+    row = process_row(series, "level", Break(), QUICK, COMMON)
+    assert row["chips"] == 3
+    assert row["informed"]
+    assert row["low"] < 0.85 < row["high"]
+    assert row["plain"] < row["memory"]
+    told = _process_claims({**row, "observed": 0.95}, "greenness")
+    assert f"AR(1) from step to step is {row['memory']:.2f}" in told[0].text
+    assert not _process_claims({**row, "observed": 0.5}, "greenness")
+    short = process_row(tidy(pd.DataFrame(rows[:30])), "level", Break(), QUICK, COMMON)
+    assert short["reason"] == "too few values for a model of the noise"
