@@ -5,7 +5,8 @@ const map = document.getElementById("map");
 const svg = map.querySelector("svg");
 const field = (name) => document.getElementById(`f-${name}`);
 const [longitude, latitude, size] = ["longitude", "latitude", "region_size"].map(field);
-const STEPS = [30, 15, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
+const STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 30, 60]; // degrees
+const APART = 45; // pixels between two lines of the grid, so that their numbers have room
 const SMALLEST = 0.02; // degrees across
 const CLICK = 4; // pixels that a hand trembles by
 
@@ -29,7 +30,7 @@ function show(x, y, width) {
 }
 
 function drawGrid() {
-  const step = STEPS.find((one) => view.width / one >= 4) || STEPS.at(-1);
+  const step = STEPS.find((one) => one / unit() >= APART) || STEPS.at(-1);
   const digits = Math.max(0, Math.ceil(-Math.log10(step)));
   const labels = [];
   let path = "";
