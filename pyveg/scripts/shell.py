@@ -61,5 +61,7 @@ def from_here(where: str) -> str:
 
 def _below_pyveg() -> bool:
     """Whether the command that runs now was called as a subcommand."""
+    from pyveg.scripts.main import Map
+
     here = click.get_current_context(silent=True)
-    return here is not None and isinstance(here.find_root().command, click.Group)
+    return here is not None and isinstance(here.find_root().command, Map)

@@ -6,6 +6,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", ["config", "analysis", "tables"])
+@pytest.mark.parametrize("page", ["config", "analysis", "service", "tables"])
 def test_the_tables_that_are_made_from_code_are_up_to_date(page: str) -> None:
     text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
     assert "<!-- end -->" in text
@@ -55,6 +56,18 @@ def _words() -> list[tuple[str, str, commands.Subcommand]]:
     return found
 
 
+def _options(command: click.Command) -> set[str]:
+    """Options of a command, and of the subcommands that it may have itself."""
+    found = set(re.findall(r"--\w+", CliRunner().invoke(command, ["--help"]).output))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            found |= _options(below)
+    return found
+
+
 def test_options_in_the_docs_exist() -> None:
     """Every option that a page shows behind a command is one that the command has."""
     known: dict[str, set[str]] = {}
@@ -62,8 +75,7 @@ def test_options_in_the_docs_exist() -> None:
     assert {one.name for _, _, one in seen} == {one.name for one in commands.subcommands()}
     for page, rest, one in seen:
         if one.name not in known:
-            main = import_module(f"pyveg.scripts.{one.module}").main
-            known[one.name] = set(re.findall(r"--\w+", CliRunner().invoke(main, ["-h"]).output))
+            known[one.name] = _options(import_module(f"pyveg.scripts.{one.module}").main)
         # Up to the next command or sentence, and to what belongs to a program.
         shown = re.split(r"\bpyveg[ _]| -- |; |\. ", rest)[0]
         for option in re.findall(r"(?<![\w-])--[\w-]+", shown):
