@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -23,7 +22,7 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from pyveg.analysis.figures.style import FILES
+from pyveg.analysis.figures.style import files_style
 
 PAD = 0.04
 """Inches around a panel."""
@@ -68,9 +67,10 @@ def panels_of(figure: Figure, *, largest: int) -> list[Panel]:
     list of Panel
         In the order in which the axes were made.
     """
-    figure.draw_without_rendering()
     groups = _groups(figure.axes)
-    margins = np.max([_margins(axis) for axis in figure.axes], axis=0)
+    with files_style():
+        figure.draw_without_rendering()
+        margins = np.max([_margins(axis) for axis in figure.axes], axis=0)
     boxes = [_room(figure, group, margins) for group in groups]
     seen = [(one, one.get_visible()) for one in (*figure.axes, *figure.legends)]
     found = []
@@ -116,7 +116,7 @@ def _saved(figure: Figure, box: Bbox, largest: int) -> Panel:
 
 def _file(figure: Figure, box: Bbox, kind: str, dpi: float, about: dict[str, Any]) -> bytes:
     stream = io.BytesIO()
-    with mpl.rc_context(FILES):
+    with files_style():
         figure.savefig(stream, format=kind, dpi=dpi, bbox_inches=box, metadata=about)
     return stream.getvalue()
 

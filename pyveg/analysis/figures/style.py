@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -57,8 +59,7 @@ _STYLE: Any = {
     "text.parse_math": False,  # names of metrics may hold a "$"
     "text.usetex": False,
 }
-FILES: Any = {"svg.hashsalt": "pyveg", "svg.fonttype": "path"}
-"""Settings of matplotlib with which files are written."""
+_FILES: Any = {"svg.hashsalt": "pyveg", "svg.fonttype": "path"}
 
 
 class Saved(NamedTuple):
@@ -240,10 +241,22 @@ def p_text(value: float) -> str:
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
+@contextmanager
+def files_style() -> Iterator[None]:
+    """Settings of matplotlib with which files are written.
+
+    The font that comes with matplotlib lacks the letters of some scripts, such as Chinese, and
+    draws boxes for them. The report has such names in its text too, so nobody is warned.
+    """
+    with mpl.rc_context(_FILES), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
+
+
 def figure_svg(figure: Figure) -> bytes:
     """A figure as SVG, letters as paths; without a date, and with ids that do not change."""
     stream = io.BytesIO()
-    with mpl.rc_context(FILES):
+    with files_style():
         figure.savefig(stream, format="svg", dpi=200, metadata={"Date": None, "Creator": "pyveg"})
     return stream.getvalue()
 
@@ -251,7 +264,8 @@ def figure_svg(figure: Figure) -> bytes:
 def figure_png(figure: Figure, dpi: float = 150) -> bytes:
     """A figure as PNG."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "pyveg"})
+    with files_style():
+        figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": "pyveg"})
     return stream.getvalue()
 
 

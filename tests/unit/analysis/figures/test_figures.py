@@ -20,6 +20,7 @@ from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.maps import chip_places, slope_map, tau_map
 from pyveg.analysis.figures.over_time import chip_parts, middle_chip
+from pyveg.analysis.figures.parts import keys_of, panels_of
 from pyveg.analysis.figures.response import autocorrelation, rain_lags
 from pyveg.analysis.figures.space import year_spectra
 from pyveg.analysis.figures.style import dated, line, p_text, panels, shade_gaps, signed
@@ -347,6 +348,40 @@ def test_names_with_dollars_are_no_formulas(bare: Analysis) -> None:
     assert figures.indicators_of(name) == "indicators___frac_"
     assert figures.figure_svg(found["indicators___frac_"]).startswith(b"<?xml")
     assert _titles(found["series"]) == [name]
+
+
+def test_names_may_be_of_any_script() -> None:
+    """The font of figures has no Chinese letters; that is no warning (which would be an error)."""
+    figure, axes = panels(1)
+    axes[0, 0].set_title("植被")
+    assert figures.save_figure(figure).png.startswith(b"\x89PNG")
+    (one,) = panels_of(figure, largest=1000)
+    assert one.png
+
+
+def test_a_legend_becomes_marks_and_text(made: dict[str, Figure]) -> None:
+    title, keys = keys_of(made["sensitivity"])
+    assert title.startswith("Kendall's tau")
+    assert [one.label for one in keys] == ["framed: p at most 0.05", "could not be tested"]
+    marks = [str(one.mark) for one in keys_of(made["series"])[1]]
+    assert all(mark.startswith('<svg class="key"') for mark in marks)
+    assert [("<line" in mark, "<path" in mark, "<rect" in mark) for mark in marks] == [
+        (True, False, False), (False, False, True), (False, True, False), (False, False, True),
+    ]  # fmt: skip
+    figure, _ = panels(1)
+    assert keys_of(figure) == ("", [])
+
+
+def test_panels_are_as_many_as_their_axes_and_as_large_as_one_another(
+    made: dict[str, Figure],
+) -> None:
+    seen = [axis.get_visible() for axis in made["climate"].axes]
+    found = panels_of(made["climate"], largest=250_000)
+    assert len(found) == len(made["climate"].axes)
+    assert len({(round(one.width, 3), round(one.height, 3)) for one in found}) == 1
+    assert [axis.get_visible() for axis in made["climate"].axes] == seen
+    assert panels_of(made["climate"], largest=250_000) == found
+    assert len(panels_of(made["decomposition"], largest=250_000)) == 2  # one for each metric
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
