@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pyveg.azure_config import use_file
+from pyveg.core.errors import NotARunError
 from pyveg.jobs.watching import runs_at
 from pyveg.service.config import ServiceConfig
 from pyveg.service.pages.mounting import watch_app
@@ -35,11 +37,12 @@ def watch_runs(config: ServiceConfig, location: str, tell: Callable[[str], None]
     ConfigError
         If the port is taken.
     NotARunError
-        If there is no such location; a folder without runs is one, where they may begin.
+        If there is no such folder.
+    StoreError
+        If the location cannot be reached.
     """
     use_file(config.azure_config)
-    if not Path(location).expanduser().is_dir():
-        runs_at(location)
+    _check(location)
     app = watch_app(location)
     guarded = Guard(
         app,
@@ -52,3 +55,12 @@ def watch_runs(config: ServiceConfig, location: str, tell: Callable[[str], None]
         tell(f"pyveg_serve: {address(config, listening)} (process {os.getpid()})")
         tell(f"runs at {location}, read only; whoever reaches this address can see them")
         run_until_stopped(guarded, listening, config.trusted_proxies, app.state.hub.close)
+
+
+def _check(location: str) -> None:
+    """Refuse what cannot be a location. Where there are no runs yet, some may begin."""
+    if "://" in location:
+        with suppress(NotARunError):
+            runs_at(location)
+    elif not Path(location).expanduser().is_dir():
+        runs_at(location)
