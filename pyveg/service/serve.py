@@ -56,7 +56,7 @@ def serve(config: ServiceConfig, tell: Tell, *, stop_jobs: bool = False) -> None
     """
     with ExitStack() as stack:
         stack.enter_context(_alone(config))
-        ready(config, tell)
+        warning = ready(config)
         listening = stack.enter_context(listen(config))
         desk = Desk(config)
         supervisor = Supervisor(
@@ -66,6 +66,8 @@ def serve(config: ServiceConfig, tell: Tell, *, stop_jobs: bool = False) -> None
         thread.start()
         tell(f"pyveg_serve: {address(config, listening)} (process {os.getpid()})")
         tell(f"jobs: {config.folder}; runs: {config.runs}")
+        if warning:
+            tell(f"warning: {warning}")
         try:
             if config.web_workers == 1:
                 from pyveg.service.web.server import answer
@@ -91,23 +93,29 @@ def check_installed() -> None:
         raise MissingPackageError("pyveg_serve", "pyveg[serve]")
 
 
-def ready(config: ServiceConfig, tell: Tell) -> None:
+def ready(config: ServiceConfig) -> str:
     """Make what is not there yet: folder, key and table.
 
-    A damaged table is told, and not the end: the service answers, says so, and tries again.
+    Returns
+    -------
+    str
+        What is wrong with the table; empty where nothing is. A damaged one is not the end: the
+        service answers, says so, and tries again.
 
     Raises
     ------
     ConfigError
         If the folder cannot be written, or is on a network disk.
     """
+    warning = ""
     try:
         table.make(config.table_path)
     except TableError as error:
         if not config.table_path.exists():
             raise ConfigError(error.wrong, error.cure) from None
-        tell(f"warning: {error}")
+        warning = str(error)
     keys.make(config.folder)
+    return warning
 
 
 def opened(config: ServiceConfig) -> Desk:

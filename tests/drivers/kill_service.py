@@ -1,13 +1,14 @@
-"""Kill the server of jobs, the process of a job, or both, at random moments.
+"""Kill the server of jobs, the process of a job, or both, at random moments; or dismiss the job.
 
 ::
 
-    python tests/drivers/kill_service.py --count 20 --seed 7 --who server child both
+    python tests/drivers/kill_service.py --count 20 --seed 7 --who server child both caller
 
 Each time a job is submitted, something is killed while it is planned or goes on, and the server is
 started again where it was killed. The job must end well: none is lost, none has two processes, none
 stays where it is, and no Task that was done is done again. A job whose process dies three times
-must have failed, with its last words.
+must have failed, with its last words. One that its caller dismisses, twice, has either been
+dismissed and is not done, or was done before.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from pyveg.testing.service_server import ServiceServer
 INPUTS = {"count": 12, "seconds": 0.1}
 LONGEST = 5.0
 """Seconds that such a job takes, with what comes before its run."""
-WHO = ("server", "child", "both")
+WHO = ("server", "child", "both", "caller")
 
 
 def strike(server: ServiceServer, job: str, who: str) -> None:
@@ -71,6 +72,23 @@ def try_once(server: ServiceServer, who: str, moment: float) -> list[str]:
             break
         time.sleep(0.05)
     return [*told_of(status, most), *told_of_run(folder, done)]
+
+
+def dismiss_once(server: ServiceServer, moment: float) -> list[str]:
+    """Submit a job, dismiss it after some seconds, and say what is wrong afterwards."""
+    job = server.submit("steps", **INPUTS)
+    time.sleep(moment)
+    answers = [server.request("DELETE", f"/jobs/{job}").status for _ in range(2)]
+    status = server.ended(job)
+    late = server.request("DELETE", f"/jobs/{job}").status
+    state, done, tasks = status["status"], status["done"], 2 * INPUTS["count"] + 1
+    fine = (state == "successful" and done == tasks) or (state == "dismissed" and done < tasks)
+    wrong = [] if fine else [f"it is {state} after {done} tasks: {status['message']}"]
+    if answers not in ([200, 200], [409, 409], [200, 409]) or late != 409:
+        wrong.append(f"it was dismissed with {answers}, and {late} when it was over")
+    if state == "dismissed" and server.children(job):
+        wrong.append("its process lives")
+    return wrong
 
 
 def told_of(status: dict[str, object], most: int) -> list[str]:
@@ -134,7 +152,11 @@ def main() -> None:
         for who in given.who:
             for number in range(given.count):
                 moment = moments.uniform(0, LONGEST)
-                told = try_once(server, who, moment)
+                told = (
+                    dismiss_once(server, moment)
+                    if who == "caller"
+                    else try_once(server, who, moment)
+                )
                 wrong += bool(told)
                 for text in told:
                     print(f"{who} {number} after {moment:.2f} s: {text}")
@@ -144,8 +166,9 @@ def main() -> None:
         print(*told or ["three deaths: failed, as it must"], sep="\n")
         jobs = server.get("/jobs?limit=1000").json["jobs"]
         runs = list((folder / "runs").iterdir())
+        begun = [job for job in jobs if job["started"]]
         print(f"{len(jobs)} jobs, {len(runs)} runs; {wrong} went wrong; in {folder}")
-        wrong += len(jobs) != len(runs)
+        wrong += len(begun) != len(runs)
     sys.exit(bool(wrong))
 
 
