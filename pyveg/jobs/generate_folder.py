@@ -70,7 +70,9 @@ def look(images: Path) -> Proposal:
     ConfigError
         If the folder cannot be used.
     """
-    return propose(images.expanduser().absolute())
+    path = images.expanduser().absolute()
+    # A config is read by people: no "work/../images" in it. Links stay as they are elsewhere.
+    return propose(path.resolve() if ".." in path.parts else path)
 
 
 def _text(found: Proposal, place: GivenPlace | None, name: str, output_dir: str) -> str:

@@ -62,7 +62,7 @@ def folder_of_images() -> tuple[Path, Proposal]:
     from pyveg.jobs.generate_folder import look
 
     def read(answer: str) -> tuple[Path, Proposal]:
-        path = Path(answer)
+        path = Path(answer.strip("'\""))  # as a file manager writes it into a terminal
         return path, look(path)
 
     return ask("Folder of the images", read)

@@ -217,10 +217,13 @@ def test_images_of_ones_own_are_looked_at(asked: Callable[..., Result], tmp_path
         write_date(tmp_path / "images", f"2020-{month}-15", bands())
     empty = tmp_path / "empty"
     empty.mkdir()
-    result = asked("folder", str(tmp_path / "nowhere"), str(empty), str(tmp_path / "images"))
+    result = asked("folder", str(tmp_path / "nowhere"), str(empty), f"'{tmp_path}/empty/../images'")
     assert result.exit_code == 0, result.output
     assert result.output.count("Folder of the images") == 3
-    assert load_pipeline(next((tmp_path / "configs").iterdir())).plan()
+    (path,) = (tmp_path / "configs").iterdir()
+    assert path.name == "config_images.py"
+    assert f'"path": "{tmp_path / "images"}"' in path.read_text()
+    assert load_pipeline(path).plan()
 
 
 @pytest.mark.parametrize("count", range(6))
