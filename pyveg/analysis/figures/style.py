@@ -238,6 +238,8 @@ def p_text(value: float) -> str:
     """A p or q value in figures and tables."""
     if not np.isfinite(value):
         return "none"
+    if value < 0.0005:
+        return "< 0.001"
     return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 

@@ -88,8 +88,8 @@ def agreement(analysis: Analysis) -> Table | None:
         )  # fmt: skip
         kinds.append(says.replace(" ", "-"))
     _shorten_notes(rows)
-    columns = ["Indicator", "Looks at", "Says", "Effect", "Middle half of the chips", "p",
-               "q (corrected p)", "p without weather", "Warning if it", "Note"]  # fmt: skip
+    columns = ["Indicator", "Looks at", "Says", "Effect", "Middle half of the chips, or interval",
+               "p", "q (corrected p)", "p without weather", "Warning if it", "Note"]  # fmt: skip
     return Table("All indicators side by side", columns, rows, kinds)
 
 
@@ -127,7 +127,7 @@ def _spread(row: Mapping[Any, Any]) -> str:
     if row["statistic"] == "tau":
         return " to ".join(map(signed, ends))
     if row["statistic"] == "factor":
-        return f"{ends[0]:.2f} to {ends[1]:.2f} (95 % interval)"
+        return f"{ends[0]:.2f} to {ends[1]:.2f} (95 % confidence interval)"
     return f"{ends[0]:+.1f} to {ends[1]:+.1f}"
 
 
