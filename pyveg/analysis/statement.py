@@ -222,8 +222,8 @@ def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
     if low[0] != "-" or high[0] == "-":  # the verb tells the direction already
         low, high = sorted((low.lstrip("-"), high.lstrip("-")), key=float)
     slope = (
-        f"{_number(abs(row['slope']))}{unit} per year (95 % confidence interval {low} to {high}; "
-        f"{_both(row['p'], row['q'])})"
+        f"{_number(abs(row['slope']))}{unit.removesuffix(' a year')} per year "
+        f"(95 % confidence interval {low} to {high}; {_both(row['p'], row['q'])})"
     )
     text = f"{name} {verb} from {first}{unit} in the first year to {last}{unit} in the last{share}"
     doubt = " That may be chance among so many metrics." if row["q"] > alpha else ""
@@ -255,8 +255,8 @@ def _break_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
         f"{high}, {_p(row['p'])})."
     )
     unsaid = (
-        f"A jump moves every indicator of memory, so that of {label} is not judged over the whole "
-        "record."
+        f"A jump moves every indicator of memory, so the memory of {label} is not judged over the "
+        "whole record."
     )
     used = ("date", "size", "size_low", "size_high", "p")
     return [
@@ -291,9 +291,9 @@ def _process_claims(row: Mapping[Any, Any], label: str) -> list[Claim]:
     if not row["observed"] >= TOLD_FROM:
         return []
     text = (
-        f"Some {100 * row['share']:.0f} % of the variance of {label} is noise of the observation; "
-        f"without it AR(1) from step to step is {row['memory']:.2f} (95 % interval "
-        f"{row['low']:.2f} to {row['high']:.2f}), and with it {row['plain']:.2f}."
+        f"Some {100 * row['share']:.0f} % of the variance of {label} is noise of the observation: "
+        f"without it AR(1) is {row['memory']:.2f} (95 % confidence interval {row['low']:.2f} to "
+        f"{row['high']:.2f}), with it {row['plain']:.2f}."
     )
     used = ("share", "memory", "low", "high", "plain")
     return [Claim("memory", text, "process", {"metric": row["metric"]}, used)]
@@ -305,7 +305,7 @@ def _side_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Claim
     first, last = (pd.Timestamp(row[end]) for end in ("first_date", "last_date"))
     when = f"From {first:%B %Y} to {last:%B %Y}, {row['side']} the jump,"
     if not math.isfinite(row["p"]):
-        text = f"{when} it could not be tested either: {_clause(row['reason'])}."
+        text = f"{when} it could not be tested by itself: {_clause(row['reason'])}."
         return [Claim("memory", text, "sides", where, ("reason",))]
     if row["p"] > alpha:
         text = f"{when} the memory of {label} does not rise by more than chance ({_p(row['p'])})."
@@ -394,7 +394,7 @@ def _weather_claims(row: Mapping[Any, Any], label: str, state: str, alpha: float
 
 def _weather_text(row: Mapping[Any, Any], word: str) -> str:
     pairs = f"on the same {row['weather_pairs']:.0f} pairs of steps"
-    beside_it, form = _beside(row), f", the answer to rain {row['weather_form']}"
+    beside_it, form = _beside(row), f" (response to rain: {row['weather_form']})"
     share = f"{row['weather'].capitalize()} explain{'' if ' and ' in row['weather'] else 's'} "
     share += f"{100 * row['weather_explained']:.0f} % of what is new in each step"
     share += f"{form if row['weather_form'] else ''}."
@@ -409,7 +409,7 @@ def _weather_text(row: Mapping[Any, Any], word: str) -> str:
         "unclear": f"Memory does not rise beyond chance {beside_it}, {pairs} ({beside}; {same} "
         f"without them), but the difference may be chance ({difference}): whether the weather "
         "explains the rise cannot be told.",
-        "neither": f"Memory does not rise {beside_it} either ({beside}).",
+        "neither": f"Nor does memory rise {beside_it} ({beside}).",
     }[word]
     return f"{share} {told}"
 
@@ -431,8 +431,9 @@ def _spread_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Cla
         text += f"({_both(row['noise_p'], row['noise_q'])})."
         return [Claim("spread", text, "memory", where, ("noise_p", "noise_q"))]
     text = (
-        f"The noise of {label} grows: at the end its SD is {row['noise']:.2f} times that at the "
-        f"beginning (95 % confidence interval {row['noise_low']:.2f} to {row['noise_high']:.2f}, "
+        f"The noise of {label} grows: its standard deviation at the end is {row['noise']:.2f} "
+        "times that at the beginning (95 % confidence interval "
+        f"{row['noise_low']:.2f} to {row['noise_high']:.2f}, "
         f"{_both(row['noise_p'], row['noise_q'])})."
     )
     used = ("noise", "noise_low", "noise_high", "noise_p", "noise_q")
@@ -449,6 +450,8 @@ def _p(value: float) -> str:
 
 
 def _value(p: float) -> str:
+    if p < 0.0005:
+        return "< 0.001"
     return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
