@@ -198,6 +198,11 @@ def from_options(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     return engines
 
 
+def older_options() -> list[str]:
+    """Names that settings of engines had when they were options of their own."""
+    return sorted(engine_settings.old_names())
+
+
 def option_of(old: str) -> str | None:
     """``NAME.SETTING`` of an option's older name; None where it is none."""
     found = engine_settings.old_names().get(old)

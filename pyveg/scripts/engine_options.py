@@ -37,7 +37,14 @@ class TakesOlderOptions(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put an older option in today's words."""
-        return super().parse_args(ctx, list(_renewed(self._takes_value(ctx), args)))
+        try:
+            return super().parse_args(ctx, list(_renewed(self._takes_value(ctx), args)))
+        except click.NoSuchOption as error:
+            near = _nearest_older(error.option_name)
+            if error.possibilities or not near:
+                raise
+            name = error.option_name
+            raise click.NoSuchOption(name, possibilities=near, ctx=ctx) from None
 
     def _takes_value(self, ctx: click.Context) -> dict[str, bool]:
         """Option -> whether a value follows it."""
@@ -74,6 +81,15 @@ def _now(name: str) -> str | None:
     from pyveg.jobs.engines import option_of
 
     return option_of(name.removeprefix("--"))
+
+
+def _nearest_older(name: str) -> list[str]:
+    """Older options that may have been meant."""
+    from difflib import get_close_matches
+
+    from pyveg.jobs.engines import older_options
+
+    return get_close_matches(name, [f"--{old}" for old in older_options()])
 
 
 def _following(name: str, rest: Iterator[str]) -> str:

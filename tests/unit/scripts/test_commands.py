@@ -109,6 +109,7 @@ def test_names_are_taken_in_every_spelling(typed: str) -> None:
         (["xyzzy"], "pyveg --help lists them all"),
         (["run", "--config-fil", "a.py"], "No such option '--config_fil'"),
         (["run", "--config-fil", "a.py"], "'--config_file'"),
+        (["run", "demo", "--dask-schedulr", "local"], "Did you mean '--dask_scheduler'?"),
     ],
 )
 def test_what_is_mistyped_is_answered_with_the_nearest(words: list[str], message: str) -> None:
