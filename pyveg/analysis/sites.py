@@ -21,8 +21,9 @@ from pyveg.analysis.data.table import Column, Table
 from pyveg.analysis.folder import RECORD, metrics_of
 from pyveg.analysis.settings import TWINS
 from pyveg.analysis.temporal.significance import q_values
-from pyveg.core.errors import DataError, KeyMissingError
+from pyveg.core.errors import DataError, KeyMissingError, PyvegError
 from pyveg.core.ports import Store
+from pyveg.core.texts import LONGEST_VALUE, cut, said
 from pyveg.core.values import read_json
 from pyveg.earth.metrics import Metric, metrics_for
 
@@ -93,7 +94,7 @@ def compare_sites(
         "bh" or "by", see `pyveg.analysis.temporal.significance.q_values`; over the places of one
         metric and indicator.
     """
-    places = [_place(record, table) for record, table in analyses]
+    places = [_sound(record, table) for record, table in analyses]
     _tell_apart(places)
     means = {name: metric for place in places for name, metric in place.means.items()}
     trends = {name: metric for place in places for name, metric in place.trends.items()}
@@ -104,6 +105,20 @@ def compare_sites(
     order = sites.sort_values(["rain_mm_per_year", "site"], ignore_index=True)
     declared = {name: metric for place in places for name, metric in place.declared.items()}
     return Sites(order, every, _shares(every, alpha), means, trends, declared)
+
+
+def _sound(record: Mapping[str, Any], table: pd.DataFrame) -> _Place:
+    """A place, if its record has what a record of an analysis has."""
+    try:
+        place = _place(record, table)
+        SITES.frame([place.row])  # whose columns take no values of other types
+    except (LookupError, TypeError, ValueError, AttributeError, PyvegError) as error:
+        raise DataError(
+            f"the analysis of {cut(str(record.get('source')), LONGEST_VALUE)} is damaged: "
+            f"{said(error)}",
+            "make it again with pyveg_gee_analysis",
+        ) from error
+    return place
 
 
 def sites_table(means: Mapping[str, Metric], trends: Mapping[str, Metric]) -> Table:

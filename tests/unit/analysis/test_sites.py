@@ -190,3 +190,19 @@ def test_two_metrics_of_one_stem_keep_their_trends() -> None:
         -0.6,
         0.3,
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"power": [{}]},
+        {"verdict": 3},
+        {"metadata": [1]},
+        {"metadata": {"latitude": [[]]}},
+        {"metrics": [{"name": "x", "unit": []}]},
+    ],
+)
+def test_a_record_with_other_parts_is_one_sentence(change: dict[str, Any]) -> None:
+    whole = {"source": "a/b", "power": [], "verdict": {"level": "x"}, "collection": "S2"}
+    with pytest.raises(DataError, match="the analysis of a/b is damaged"):
+        compare_sites([({**whole, **change}, AGREEMENT.frame())])
