@@ -111,6 +111,8 @@ TRENDS = Table(
         *_floats(
             tau_low="lower quartile of tau over the chips; the site only",
             tau_high="upper quartile",
+            interval_low="95 % confidence interval of tau",
+            interval_high="its upper end",
         ),
         _P,
         *_floats(q="p corrected for false discoveries: over all tests of the site, or over the "

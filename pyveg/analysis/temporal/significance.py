@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
+_FEWEST = 19
+"""Surrogates below which there is no interval."""
+
 
 def p_value(value: float, null: NDArray[Any], direction: str) -> float:
     """Share of surrogates at least as extreme, the series itself counted as one of them.
@@ -36,6 +39,41 @@ def p_value(value: float, null: NDArray[Any], direction: str) -> float:
     below = 1 + int(np.count_nonzero(~(taus > value)))
     extreme = {"rise": above, "fall": below}.get(direction, 2 * min(above, below))
     return min(extreme / (1 + taus.size), 1.0)
+
+
+def tau_interval(tau: float, null: NDArray[Any], level: float = 0.95) -> tuple[float, float]:
+    """Confidence interval of Kendall's tau by how far that of surrogates strays.
+
+    Parameters
+    ----------
+    tau : float
+    null : array of float, shape (N,)
+        Of series without a trend.
+    level : float
+
+    Returns
+    -------
+    tuple of float
+        Both ends, inside -1 and 1: tau is moved on the scale of its inverse hyperbolic tangent,
+        where its spread depends little on the trend (Fisher's z; Fieller et al. 1957,
+        10.1093/biomet/44.3-4.470), by what that share of the surrogates strays at most. NaN where
+        tau is, or fewer than 19 surrogates have one.
+
+    Examples
+    --------
+    >>> low, high = tau_interval(0.6, np.linspace(-0.5, 0.5, 101))
+    >>> round(low, 2), round(high, 2)
+    (0.17, 0.84)
+    """
+    taus = np.asarray(null, dtype=np.float64)
+    known = taus[np.isfinite(taus)]
+    if math.isnan(tau) or known.size < _FEWEST:
+        return math.nan, math.nan
+    limit = 1 - 1e-9
+    z = np.arctanh(np.clip(known, -limit, limit))
+    wide = float(np.quantile(np.abs(z - np.median(z)), level))
+    middle = math.atanh(min(max(tau, -limit), limit))
+    return math.tanh(middle - wide), math.tanh(middle + wide)
 
 
 def q_values(p: NDArray[Any], method: str = "bh") -> Values:

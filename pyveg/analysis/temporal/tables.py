@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyveg.analysis.data.axis import Axis
 from pyveg.analysis.data.columns import TRENDS
 from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
-from pyveg.analysis.temporal.significance import p_value
+from pyveg.analysis.temporal.significance import p_value, tau_interval
 from pyveg.analysis.temporal.surrogate_tests import (
     RATE,
     SITE,
@@ -182,7 +182,8 @@ def _judged(tau: float, null: Values, name: str) -> dict[str, Any]:
         reason = "too few windows have a value of it, or all are equal: this series cannot tell"
         if name == "cv":
             reason = "its mean is not positive in enough windows: the CV has no meaning"
-    return {"tau": tau, "p": p, "reason": reason}
+    low, high = tau_interval(tau, null)
+    return {"tau": tau, "p": p, "reason": reason, "interval_low": low, "interval_high": high}
 
 
 def _facts(chip: Chip, window: int) -> dict[str, float]:
