@@ -78,7 +78,10 @@ class AnalysisSettings:
     null: str = setting("ar", doc='model of the surrogates: "ar", "phase" or "block"')
     surrogates: int = setting(999, doc="surrogates of the site", low=19)
     chip_surrogates: int = setting(
-        199, doc="of these, how many a single chip is compared with", low=19
+        199,
+        doc="of these, how many a single chip is compared with at first; one that few of them "
+        "reach goes on with more",
+        low=19,
     )
     seed: int = setting(0, doc="of all random numbers", low=0)
     alpha: float = setting(0.05, doc="rate of false alarms, and of false discoveries")

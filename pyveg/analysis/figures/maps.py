@@ -21,7 +21,7 @@ MANY = 100
 
 @styled
 def chip_maps(analysis: Analysis) -> Figure | None:
-    """Slope of the level (left) and tau of AR(1) (right) of each chip, at its place.
+    """Slope of the level (left) and change of AR(1) (right) of each chip, at its place.
 
     Chips whose corrected p is at most alpha have a dot. Metrics of the whole region have no map.
 
@@ -31,23 +31,23 @@ def chip_maps(analysis: Analysis) -> Figure | None:
         None where there are fewer than 2 chips with coordinates, or none could be tested.
     """
     shown = [
-        (metric, slopes, taus)
+        (metric, slopes, memory)
         for metric in shown_metrics(analysis)
-        for slopes, taus in [(slope_map(analysis, metric), tau_map(analysis, metric))]
-        if slopes["value"].notna().any() or taus["value"].notna().any()
+        for slopes, memory in [(slope_map(analysis, metric), memory_map(analysis, metric))]
+        if slopes["value"].notna().any() or memory["value"].notna().any()
     ]
     if not shown or len(chip_places(analysis)) < 2:
         return None
     figure, axes = panels(
         len(shown), 2, height=2.1, gap=0.62, aside=1.2, right=0.7, top=0.62, bottom=0.45
     )
-    for row, (metric, slopes, taus) in zip(axes, shown, strict=True):
+    unit = "tau" if of_earlier_version(analysis) else "over the record"
+    for row, (metric, slopes, memory) in zip(axes, shown, strict=True):
         name = analysis.series.short_label(metric)
-        limit = float(np.nanmax(np.abs(slopes["value"]))) if slopes["value"].notna().any() else 1.0
-        _draw(row[0], slopes, limit or 1.0, analysis.settings.alpha, "per year")
+        _draw(row[0], slopes, _limit(slopes), analysis.settings.alpha, "per year")
         row[0].set_title(f"{name}\nchange of the level")
-        _draw(row[1], taus, 1.0, analysis.settings.alpha, "tau")
-        row[1].set_title(f"{name}\ntrend of AR(1)")
+        _draw(row[1], memory, _limit(memory), analysis.settings.alpha, unit)
+        row[1].set_title(f"{name}\nchange of AR(1)")
         row[0].set_ylabel("latitude (°)")
     for axis in axes[-1]:
         axis.set_xlabel("longitude (°)")
@@ -72,6 +72,23 @@ def slope_map(analysis: Analysis, metric: str) -> pd.DataFrame:
     return _placed(analysis, mine.set_index("chip"), "slope")
 
 
+def of_earlier_version(analysis: Analysis) -> bool:
+    """Whether the trend of AR(1) itself was not looked at, as in analyses of earlier versions."""
+    return analysis.temporal.memory.empty
+
+
+def memory_map(analysis: Analysis, metric: str) -> pd.DataFrame:
+    """Change of AR(1) of each chip over the record: `longitude, latitude, value, q`.
+
+    Of an analysis by an earlier version, which has none, it is `tau_map`.
+    """
+    if of_earlier_version(analysis):
+        return tau_map(analysis, metric)
+    memory = analysis.temporal.memory
+    mine = memory[(memory["metric"] == metric) & (memory["chip"] != SITE)]
+    return _placed(analysis, mine.set_index("chip"), "change")
+
+
 def tau_map(analysis: Analysis, metric: str) -> pd.DataFrame:
     """Kendall's tau of AR(1) of each chip: `longitude, latitude, value, q`."""
     trends = analysis.temporal.trends
@@ -82,6 +99,11 @@ def tau_map(analysis: Analysis, metric: str) -> pd.DataFrame:
 def _placed(analysis: Analysis, table: pd.DataFrame, column: str) -> pd.DataFrame:
     placed = table[[column, "q"]].rename(columns={column: "value"}).astype(np.float64)
     return chip_places(analysis).join(placed, how="left")
+
+
+def _limit(table: pd.DataFrame) -> float:
+    """Largest value of either sign; 1 where there is none."""
+    return float(table["value"].abs().max()) if table["value"].abs().max() > 0 else 1.0
 
 
 def _side(places: pd.DataFrame, stretch: float) -> float:

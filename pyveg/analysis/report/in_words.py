@@ -8,7 +8,7 @@ import pandas as pd
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.indicators import CONTROLLED, site_curve, site_trend
-from pyveg.analysis.figures.maps import slope_map, tau_map
+from pyveg.analysis.figures.maps import memory_map, of_earlier_version, slope_map
 from pyveg.analysis.figures.over_time import chip_parts, middle_chip, series_name
 from pyveg.analysis.figures.response import autocorrelation, rain_lags
 from pyveg.analysis.figures.space import LAW_NAMES, year_spectra
@@ -210,10 +210,12 @@ def patches(analysis: Analysis) -> list[str]:
 def maps(analysis: Analysis) -> list[str]:
     """Of `figures.chip_maps`."""
     lines: list[str] = []
+    earlier = of_earlier_version(analysis)
+    memory = "AR(1) has a tau of" if earlier else "AR(1) changes over the record by"
     for metric in shown_metrics(analysis):
         for table, what in (
             (slope_map(analysis, metric), "the level changes per year by"),
-            (tau_map(analysis, metric), "AR(1) has a tau of"),
+            (memory_map(analysis, metric), memory),
         ):
             known = table["value"].dropna()
             if known.empty:

@@ -27,6 +27,7 @@ from pyveg.analysis.temporal.significance import q_values
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
     Values,
+    judge_chips,
     measure,
     prepare_chips,
     stream,
@@ -213,9 +214,15 @@ def _one_metric(
             )
     watch = watched.add if watched else None
     tested = next(iter(measure(usable, [window], settings, seed, watch)), None)
+    if tested is not None and drivers is None and SITE not in numbers:
+        of_chips = stream(settings.seed, "chips", series.collection, metric)
+        tested = judge_chips(tested, usable, settings, of_chips)
     if drivers is None:
         if watched is not None:
             watched.compare(settings, seed)
+            if SITE not in numbers:
+                of_chips = stream(settings.seed, "memory of chips", series.collection, metric)
+                watched.judge_chips(settings, of_chips)
         memory = list(memory_rows(watched, chips, numbers, settings, common))
     rows = list(trend_rows(chips, tested, numbers, settings, window=window, common=common))
     values = indicator_tables(chips, tested, numbers, series.axis, settings)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from pyveg.analysis.temporal.beside_weather import BesideWeather
 from pyveg.analysis.temporal.breaks import Break, find_break, return_steps, site_mean
 from pyveg.analysis.temporal.means import chip_means, step_means
 from pyveg.analysis.temporal.response import Response, Weather, find_response
+from pyveg.analysis.temporal.sequential import ChipTests, chip_tests
 from pyveg.analysis.temporal.significance import p_value
 from pyveg.analysis.temporal.surrogate_tests import (
     SITE,
@@ -42,6 +43,8 @@ from pyveg.kernels import rolling
 from pyveg.kernels.breaks import break_templates, scan_breaks, without_breaks
 from pyveg.kernels.phi_trend import PhiTrends, phi_trends
 
+COMPANIONS = 3
+"""Chips that are drawn beside one that needs more surrogates."""
 _T, _CHANGE, _NOISE = range(3)
 
 
@@ -65,6 +68,8 @@ class MemoryTrends:
     """Shape (chips, 3): t, change, noise."""
     rests: list[Values] = field(init=False)
     """Residuals without the most likely break, (n,) each."""
+    tests: ChipTests | None = None
+    """p of t and of noise of each chip; None where they come from `null` alone."""
     _null: list[Values] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -99,12 +104,45 @@ class MemoryTrends:
         if self.beside is not None:
             self.beside.compare(self._without, settings, [*seed, *stream(0, "weather")])
 
-    def _without(self, residuals: Sequence[Values]) -> list[Values]:
-        """Without the break that their mean looks most like."""
+    def judge_chips(self, settings: AnalysisSettings, seed: Sequence[int]) -> None:
+        """Give each chip its p, with more surrogates where few are as extreme.
+
+        They are drawn together with those of some other chips, for the break that is taken out is
+        one of the place.
+        """
+        kinds = [_T, _NOISE]
+        self.tests = chip_tests(
+            self.observed[:, kinds],
+            self.null[:, :, kinds],
+            ("rise", "rise"),
+            more=partial(self._more, settings, seed),
+            alpha=settings.alpha,
+            spread=lambda work, places: spread(work, places, self.n_threads),
+        )
+
+    def _more(
+        self, settings: AnalysisSettings, seed: Sequence[int], place: int, first: int, count: int
+    ) -> Values:
+        """Change and noise of a chip's own surrogates, (count, 2)."""
+        others = np.linspace(0, len(self.chips), COMPANIONS + 1, dtype=np.intp)[:-1]
+        among = list(dict.fromkeys([place, *map(int, others)]))
+        some = replace(settings, surrogates=count, n_threads=1)
+        parts = []
+        chips = [self.chips[number] for number in among]
+        for residuals in draw_residuals(chips, some, [*seed, place, first]):
+            rests = self._without(residuals, among)
+            parts.append(_numbers(rests[0])[:, [_T, _NOISE]])
+        return np.concatenate(parts)
+
+    def _without(
+        self, residuals: Sequence[Values], among: Sequence[int] | None = None
+    ) -> list[Values]:
+        """Without the break that their mean looks most like; of all chips, or of some."""
         places = scan_breaks(step_means(residuals), self._templates, self.broken.memory).place
+        chips = list(self.chips) if among is None else [self.chips[number] for number in among]
 
         def one(number: int) -> Values:
-            own = self.chips[number].prepared.operator
+            own = chips[number].prepared.operator
             templates = break_templates(own, return_steps(self.period))
             return without_breaks(residuals[number], templates, self.broken.memory, places)
 
@@ -159,7 +197,10 @@ def memory_rows(
     for chip in chips:
         some = {**start, "chip": numbers[chip.number], "chips": 1, "reason": chip.reason}
         if chip.number in place_of:
-            some |= row([place_of[chip.number]], most=settings.chip_surrogates)
+            some |= row([place_of[chip.number]])
+            if trends.tests is not None:
+                p, counted = (part[place_of[chip.number]] for part in trends.tests)
+                some |= {"p": p[0], "noise_p": p[1], "surrogates": int(counted[0])}
         yield some
 
 
@@ -168,11 +209,10 @@ def _row(
     places: Sequence[int],
     *,
     settings: AnalysisSettings,
-    most: int | None = None,
 ) -> dict[str, Any]:
     """Of the mean over some chips."""
     seen = chip_means(trends.observed[np.newaxis, places])[0]
-    null = chip_means(trends.null[:most, places])
+    null = chip_means(trends.null[:, places])
     change, error = seen[_CHANGE], _sd(null[:, _CHANGE])
     middle = chip_means(np.array([[[trends.fits[place].memory[0]] for place in places]]))[0, 0]
     noise, noise_error = seen[_NOISE], _sd(null[:, _NOISE])

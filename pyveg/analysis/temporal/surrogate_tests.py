@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.settings import DIRECTIONS, AnalysisSettings
+from pyveg.analysis.temporal.sequential import ChipTests, chip_tests
 from pyveg.kernels import rolling
 from pyveg.kernels.common_innovations import common_steps, filled_together
 from pyveg.kernels.decomposition import Prepared, prepare
@@ -83,6 +84,8 @@ class Tested:
     null_site_taus: Values = field(default_factory=lambda: np.empty((0, 0)))
     null_sites: Values = field(default_factory=lambda: np.empty((0, 0, 0)))
     """Shape (surrogates, indicators, n)."""
+    chip_tests: ChipTests | None = None
+    """p of each chip and indicator; None where they come from `null_taus` alone."""
 
 
 def prepare_chips(
@@ -133,6 +136,33 @@ def measure(
         tested.append(Tested(window, values, taus, site, site_taus))
     _add_surrogates(tested, chips, settings, seed, watch)
     return tested
+
+
+def judge_chips(
+    tested: Tested, chips: Sequence[Ready], settings: AnalysisSettings, seed: Sequence[int]
+) -> Tested:
+    """Give each chip its p, with more surrogates of its own where few are as extreme."""
+
+    def more(place: int, first: int, count: int) -> Values:
+        some = replace(settings, surrogates=count, n_threads=1)
+        own = [*seed, place, first]
+        parts = []
+        for residuals in draw_residuals([chips[place]], some, own, len(settings.indicators)):
+            given = (chips[place], residuals[0])
+            parts.append(_surrogate_indicators(given, [tested], settings, count)[1][0])
+        return np.concatenate(parts)
+
+    return replace(
+        tested,
+        chip_tests=chip_tests(
+            tested.taus,
+            tested.null_taus,
+            [DIRECTIONS[name] for name in settings.indicators],
+            more=more,
+            alpha=settings.alpha,
+            spread=lambda work, places: spread(work, places, settings.n_threads),
+        ),
+    )
 
 
 def site_median(values: Values, n_threads: int = 1) -> Values:

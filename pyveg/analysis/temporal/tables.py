@@ -60,9 +60,13 @@ def trend_rows(
             row = blank(common, numbers[chip.number], settings) | facts[chip.number] | named
             row |= {"chips": 1, "reason": chip.reason}
             if tested is not None and chip.number in place_of:
-                null = tested.null_taus[:, place_of[chip.number], kind]
-                row |= _judged(float(tested.taus[place_of[chip.number], kind]), null, name)
+                place = place_of[chip.number]
+                null = tested.null_taus[:, place, kind]
+                row |= _judged(float(tested.taus[place, kind]), null, name)
                 row["surrogates"] = len(null)
+                if tested.chip_tests is not None:
+                    row["p"] = float(tested.chip_tests.p[place, kind])
+                    row["surrogates"] = int(tested.chip_tests.counted[place, kind])
             yield row
 
 

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 
 from pyveg.analysis import figures
 from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.data.columns import MEMORY
 from pyveg.analysis.data.series import site_table
-from pyveg.analysis.figures.maps import chip_places, slope_map, tau_map
+from pyveg.analysis.figures.maps import chip_places, memory_map, slope_map, tau_map
 from pyveg.analysis.figures.over_time import chip_parts, middle_chip
 from pyveg.analysis.figures.parts import keys_of, panels_of
 from pyveg.analysis.figures.response import autocorrelation, rain_lags
@@ -249,16 +250,22 @@ def test_maps_put_chips_in_their_places(made: dict[str, Figure], analysis: Analy
 
 
 def test_maps_mark_what_stands_up_to_the_number_of_chips(analysis: Analysis) -> None:
-    trends = analysis.temporal.trends.copy()
-    chosen = (trends["chip"] == 2) & (trends["indicator"] == "ar1")
-    trends.loc[trends["chip"] >= 0, "q"] = 0.5
-    trends.loc[chosen, "q"] = 0.01
-    changed = replace(analysis, temporal=replace(analysis.temporal, trends=trends))
+    memory = analysis.temporal.memory.copy()
+    memory.loc[memory["chip"] >= 0, "q"] = 0.5
+    memory.loc[(memory["chip"] == 2) & (memory["metric"] == "ndvi_mean"), "q"] = 0.01
+    changed = replace(analysis, temporal=replace(analysis.temporal, memory=memory))
     figure = figures.chip_maps(changed)
     assert figure is not None
     marks = _labelled(figure.axes[1], "small corrected p")
-    place = tau_map(changed, "ndvi_mean").loc[2]
+    place = memory_map(changed, "ndvi_mean").loc[2]
     assert marks.get_xydata().tolist() == [[place["longitude"], place["latitude"]]]
+
+
+def test_maps_of_earlier_versions_show_tau(analysis: Analysis) -> None:
+    earlier = replace(analysis, temporal=replace(analysis.temporal, memory=MEMORY.frame()))
+    pd.testing.assert_frame_equal(memory_map(earlier, "ndvi_mean"), tau_map(earlier, "ndvi_mean"))
+    assert not memory_map(analysis, "ndvi_mean").equals(tau_map(analysis, "ndvi_mean"))
+    assert figures.chip_maps(earlier) is not None
 
 
 def test_signals_that_must_not_be_used_are_grey(
