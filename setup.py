@@ -45,6 +45,7 @@ EXTRAS = {
     "geo": ["geopandas>=1.0", "pyarrow>=18", "pyogrio>=0.10", "shapely>=2.0", "xarray>=2024.10"],
     "indices": ["spyndex>=0.6"],
     "score": ["onnxruntime>=1.20"],
+    "serving": ["grpcio>=1.66", "protobuf>=5.28", "urllib3>=2.2"],
     "serve": [
         "fastapi>=0.160",
         "prometheus-client>=0.24",
@@ -70,7 +71,7 @@ EXTRAS = {
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
-DEV = ("test", "check", "analysis", "azure", "dask", "demo-model", "emulator", "score", "serve")
+DEV = ("test", "check", "analysis", "azure", "dask", "demo-model", "emulator", "score", "serve", "serving")
 """The extra "dev"; tests of the cloud path run against emulators, those of Dask on workers of this
 machine, and are never skipped."""
 
@@ -115,7 +116,9 @@ PLUGINS = {
         "files": "pyveg.sources.files:FileInputs",
     },
     "pyveg.scorers": {
+        "kserve_v2": "pyveg.scorers.kserve_v2:KServeScorer [serving]",
         "onnx": "pyveg.scorers.onnx:OnnxScorer [score]",
+        "tfserving": "pyveg.scorers.tfserving:TensorFlowScorer [serving]",
     },
     "pyveg.sources": {
         "simulated": "pyveg.sources.simulated:SimulatedSource",
