@@ -64,7 +64,10 @@ class Children:
                 os.kill(note.pid, number)
 
     def left(self, job: str, folder: Path) -> list[int]:
-        """What lives of the processes that the process of a job has started, itself included."""
+        """What lives of the processes that the process of a job has started, itself included.
+
+        Where there is no ``/proc`` it is the number of their group, negative.
+        """
         if _PROC.is_dir() and (_PROC / "self" / "environ").exists():
             return [pid for pid in _numbers() if _is_of(pid, job)]
         note = notes.read(folder, notes.CHILD, ChildNote)
@@ -107,4 +110,4 @@ def _group(leader: int) -> list[int]:
         os.killpg(leader, 0)
     except (ProcessLookupError, PermissionError):
         return []
-    return [leader]
+    return [-leader]  # as signals name a group

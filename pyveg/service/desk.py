@@ -11,10 +11,11 @@ from typing import Any
 
 from pyveg.core.errors import PyvegError
 from pyveg.service import results, telling
+from pyveg.service.admission import Limits, Order
 from pyveg.service.callers import Callers
 from pyveg.service.config import ServiceConfig
 from pyveg.service.health import Health, Report
-from pyveg.service.jobs_table import LATEST, Admitted, Jobs, Limits, Order, Wanted
+from pyveg.service.jobs_table import LATEST, Admitted, Jobs, Wanted
 from pyveg.service.processes import Process, Processes
 from pyveg.service.records import Caller, JobRecord
 from pyveg.service.refusals import Refusal, no_job

@@ -11,40 +11,17 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from pyveg.service import admission
+from pyveg.service.admission import IS_ACTIVE as _ACTIVE
+from pyveg.service.admission import Limits, Order
 from pyveg.service.records import JobRecord, Told
-from pyveg.service.refusals import Refusal
-from pyveg.service.states import ACTIVE, JobState, may_follow
+from pyveg.service.states import JobState, may_follow
 from pyveg.service.table import Table
 
-_RETRY_AFTER = 30
-"""Seconds after which a caller at its limit may try again."""
 _KEPT, _TO_PURGE, _PURGED = 0, 1, 2
 """Whether what a job has made is there, is to be removed, or is gone."""
 LATEST = "9" * 18
 """A cursor before which all jobs are."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """A job that is asked for."""
-
-    id: str
-    process: str
-    caller: str
-    url: str
-    inputs: Mapping[str, Any]
-    digest: str
-    """Of what was asked; tells a repeated request from another one with the same key."""
-    key: str | None = None
-    """What the caller calls this request; the same key gives the same job."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How many jobs may be active at once."""
-
-    of_caller: int
-    of_process: int
 
 
 @dataclass(frozen=True)
@@ -99,10 +76,10 @@ class Jobs:
             409 where the key was used for something else; 429 or 503 where a limit is reached.
         """
         with self.table.write() as at:
-            before = _of_key(at, order)
+            before = admission.of_key(at, order)
             if before is not None:
-                return Admitted(before, new=False)
-            _check_limits(at, order, limits)
+                return Admitted(_record(before), new=False)
+            admission.check_limits(at, order, limits)
             now = time.time()
             at.execute(
                 "INSERT INTO jobs(id, process, caller, state, url, inputs, idem_key, body_digest,"
@@ -303,47 +280,6 @@ class Jobs:
             f" AND NOT {_ACTIVE} ORDER BY number"
         )
         return [_record(row) for row in self.table.read(statement, (process, at))]
-
-
-_ACTIVE = f"state IN ({', '.join(repr(str(state)) for state in ACTIVE)})"
-
-
-def _of_key(at: sqlite3.Connection, order: Order) -> JobRecord | None:
-    if order.key is None:
-        return None
-    row = at.execute(
-        "SELECT * FROM jobs WHERE caller = ? AND idem_key = ?", (order.caller, order.key)
-    ).fetchone()
-    if row is None:
-        return None
-    if row["body_digest"] != order.digest:
-        raise Refusal(
-            409,
-            f"the Idempotency-Key was used for another request, which made the job {row['id']}",
-            "give each request a key of its own",
-        )
-    return _record(row)
-
-
-def _check_limits(at: sqlite3.Connection, order: Order, limits: Limits) -> None:
-    count = f"SELECT count(*) FROM jobs WHERE {_ACTIVE} AND "
-    mine = at.execute(f"{count} caller = ?", (order.caller,)).fetchone()[0]
-    if mine >= limits.of_caller:
-        raise Refusal(
-            429,
-            f"{mine} jobs of {order.caller} are active, and {limits.of_caller} may be",
-            "wait until one has ended, or dismiss one",
-            retry_after=_RETRY_AFTER,
-        )
-    all_of_it = at.execute(f"{count} process = ?", (order.process,)).fetchone()[0]
-    if all_of_it >= limits.of_process:
-        raise Refusal(
-            503,
-            f"{all_of_it} jobs of the process {order.process} are active, and "
-            f"{limits.of_process} may be",
-            "try again later",
-            retry_after=_RETRY_AFTER,
-        )
 
 
 def _next(at: sqlite3.Connection) -> int:

@@ -6,7 +6,6 @@ than one web process they answer, and it watches over them.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -89,6 +88,11 @@ def check_installed() -> None:
     ------
     MissingPackageError
     """
+    if sys.platform == "win32":
+        raise ConfigError(
+            "the service needs sessions and locks that Windows has not",
+            "run it on Linux or macOS, or in the Linux of WSL",
+        )
     if not all(map(registry.is_installed, _PACKAGES)):
         raise MissingPackageError("pyveg_serve", "pyveg[serve]")
 
@@ -134,6 +138,8 @@ def opened(config: ServiceConfig) -> Desk:
 @contextmanager
 def _alone(config: ServiceConfig) -> Iterator[None]:
     """Hold the table against other servers; the lock goes with this process, however it ends."""
+    import fcntl  # not there on Windows
+
     path = config.folder / _LOCK
     try:
         config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,30 +12,26 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyveg.core import params, registry, stop
+from pyveg.core import params
 from pyveg.core.errors import PyvegError, RunError
 from pyveg.core.status import Status
 from pyveg.core.texts import said
-from pyveg.runs.run import is_run, open_run
-from pyveg.runs.watch import RunState, RunStatus, status_of
+from pyveg.runs.run import open_run
 from pyveg.service import notes, tidying
 from pyveg.service.callers import Callers
 from pyveg.service.children import Children
 from pyveg.service.config import ServiceConfig
 from pyveg.service.health import Health
 from pyveg.service.jobs_table import Jobs
-from pyveg.service.notes import Outcome
-from pyveg.service.outcome import Next, Policy, Seen, Verdict, judge
+from pyveg.service.looking import Looker
+from pyveg.service.outcome import Next, Seen, Verdict, judge
 from pyveg.service.processes import Processes
 from pyveg.service.records import JobRecord, Told
-from pyveg.service.refusals import Refusal
-from pyveg.service.states import JobState
+from pyveg.service.states import MOVES, JobState
 from pyveg.service.table import make
 from pyveg.service.telling import store_at
 
@@ -54,8 +50,6 @@ _ASK_EVERY = 2.0
 _GROUP_SECONDS = 5.0
 """How long the processes that a dead one has started may take to end by themselves."""
 _TIDY_EVERY = 600.0
-_AT_ONCE = 8
-"""Stores elsewhere that are looked at together."""
 
 
 @dataclass
@@ -64,7 +58,6 @@ class _Watched:
 
     dead_since: float | None = None
     asked_at: float = 0.0
-    look: Future[Seen] | None = None
     begun: bool = False
     last: tuple[str, Told | None] | None = None
 
@@ -96,11 +89,10 @@ class Supervisor:
         self._config = config
         self._jobs = jobs
         self._callers = callers
-        self._processes = processes
         self._health = health
         self.children = children or Children()
+        self._looker = Looker(config, self.children, processes)
         self._watched: dict[str, _Watched] = {}
-        self._pool: ThreadPoolExecutor | None = None
         self._wake = threading.Event()
         self._over = threading.Event()
         self._tidied = float("-inf")
@@ -181,85 +173,31 @@ class Supervisor:
 
     def _look_at(self, job: JobRecord) -> _News:
         watched = self._watched[job.id]
-        seen = self._seen(job, watched)
+        seen = self._looker.seen(job)
         if seen is None:
             return None
         watched.begun = seen.begun
         if job.stopping and seen.alive:
             self._press(job, seen, watched)
-        policy = self._policy(job)
+        policy = self._looker.policy(job)
         verdict = judge(seen, policy, wants_stop=job.stopping, restarts=job.restarts)
         if verdict.next is not Next.WAIT:
             return self._started_again(job, verdict, watched)
         return self._settled(job, verdict, seen, watched)
 
-    def _seen(self, job: JobRecord, watched: _Watched) -> Seen | None:
-        """What is to be seen of a job; None where a look at a Store elsewhere takes its time."""
-        store = store_at(job.url)
-        if "://" not in store.url or store.url.startswith("file://"):
-            return self._look(job)
-        if watched.look is None:
-            self._pool = self._pool or ThreadPoolExecutor(_AT_ONCE, "pyveg-look")
-            watched.look = self._pool.submit(self._look, job)
-        if not watched.look.done():
-            return None
-        look, watched.look = watched.look, None
-        return look.result()
-
-    def _look(self, job: JobRecord) -> Seen:
-        folder = self._config.job_folder(job.id)
-        # Before the Store: what the process wrote last is seen then.
-        alive = self.children.alive(job.id, folder)
-        store = store_at(job.url)
-        begun = (folder / notes.ORDER).exists()
-        run = status_of(store) if begun and is_run(store) else None
-        asked = ""
-        if run is not None and run.state is RunState.STOPPED and run.told is not None:
-            request = stop.read(store)
-            if request is not None and request.epoch == run.told.epoch:
-                asked = request.by
-        return Seen(
-            run,
-            alive,
-            begun,
-            notes.read(folder, notes.OUTCOME, Outcome),
-            asked,
-            "" if alive else notes.last_words(folder),
-            _silence(run),
-        )
-
-    def _policy(self, job: JobRecord) -> Policy:
-        try:
-            some_failed = self._processes.get(job.process).some_failed
-        except Refusal:  # its file has an error at the moment, or is no longer offered
-            some_failed = "failed"
-        return Policy(self._config.max_restarts, some_failed, self._is_far(job))
-
-    def _is_far(self, job: JobRecord) -> bool:
-        special = self._config.of(job.process)
-        names = (special.run_mode, special.runner, self._config.runner)
-        return any(
-            name not in (None, "local") and registry.runner_class(name).elsewhere
-            for name in names
-            if name
-        )
-
     def _settled(self, job: JobRecord, verdict: Verdict, seen: Seen, watched: _Watched) -> _News:
         """Write down what is now known of a job."""
-        run = seen.run
-        if (
-            verdict.state is not job.state
-            and run is not None
-            and verdict.state is not (JobState.RUNNING)
-        ):
-            # Too short to be seen running, perhaps; every move is made.
-            self._jobs.move(job.id, JobState.RUNNING, at=_since(run.told), told=verdict.told)
-        if verdict.state is not job.state:
-            at = _since(run.told if run else None) if verdict.state is JobState.RUNNING else None
-            self._jobs.move(job.id, verdict.state, verdict.message, verdict.told, at=at)
-            if verdict.state.over:
-                self._ended.add(job.id)
-                self._callers.note(job.caller, "", str(verdict.state), job.id, verdict.message)
+        began = _since(seen.run.told if seen.run else None)
+        if verdict.state.over:
+            if seen.run is not None and job.state is JobState.ACCEPTED:
+                # Too short to be seen running; every move is made.
+                self._jobs.move(job.id, JobState.RUNNING, at=began, told=verdict.told)
+            self._jobs.move(job.id, verdict.state, verdict.message, verdict.told)
+            self._ended.add(job.id)
+            self._callers.note(job.caller, "", str(verdict.state), job.id, verdict.message)
+            return None
+        if verdict.state in MOVES[job.state]:
+            self._jobs.move(job.id, verdict.state, verdict.message, verdict.told, at=began)
             return None
         news = verdict.message, verdict.told
         if news == watched.last or (verdict.told is None and verdict.message == job.message):
@@ -364,12 +302,6 @@ class Supervisor:
         self._callers.forget_old(self._config.audit_days)
         for job in tidying.expired(self._jobs, self._config):
             self._jobs.ask_to_purge(job.id)
-
-
-def _silence(run: RunStatus | None) -> float:
-    if run is None or run.last_sign is None:
-        return float("inf")
-    return (datetime.now(UTC) - run.last_sign).total_seconds()
 
 
 def _since(told: Status | None) -> float | None:

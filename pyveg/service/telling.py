@@ -24,6 +24,8 @@ LEVELS: tuple[Level, ...] = ("info", "warning", "error")
 _STAMP = len("2026-01-31 12:00:00 ")
 _TABLES = 16
 """Runs whose Tasks are remembered."""
+_MOST_KEPT = 100_000
+"""Tasks of one run that are remembered; a larger run is read anew each time."""
 _END_OF_LOG = 20_000
 """Bytes of what a Task's program said that are shown."""
 
@@ -112,6 +114,8 @@ class Tellers:
                 _take(known.lines, told)
                 known.place = told.place
             lines = list(known.lines.values())
+        if len(lines) > _MOST_KEPT:
+            self.forget(url)
         wanted = [line for line in lines if state in ("", line.state)]
         end = begin + limit
         return TaskPage(wanted[begin:end], str(end) if end < len(wanted) else "")

@@ -9,7 +9,8 @@ import pytest
 
 from pyveg.core.errors import ConfigError, StoreError
 from pyveg.service import filesystems, table
-from pyveg.service.jobs_table import Jobs, Limits, Order, Wanted
+from pyveg.service.admission import Limits, Order
+from pyveg.service.jobs_table import Jobs, Wanted
 from pyveg.service.records import Told
 from pyveg.service.refusals import Refusal
 from pyveg.service.states import JobState

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyveg.service import table
-from pyveg.service.jobs_table import Jobs, Limits, Order
+from pyveg.service.admission import Limits, Order
+from pyveg.service.jobs_table import Jobs
 from pyveg.service.states import ACTIVE, MOVES, JobState, may_follow
 
 PROCESSES = 4

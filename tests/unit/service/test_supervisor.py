@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pyveg.core.errors import StoreError
-from pyveg.service import notes, supervisor, telling, tidying
+from pyveg.service import looking, notes, supervisor, telling, tidying
 from pyveg.service.children import Children
 from pyveg.service.desk import Desk
 from pyveg.service.notes import ChildNote, Outcome
@@ -202,14 +202,14 @@ def test_a_store_that_is_away_is_told_and_stops_nothing_else(
             raise StoreError("the drive is away", "plug it in")
         return find(url)
 
-    monkeypatch.setattr(supervisor, "store_at", refuse)
+    monkeypatch.setattr(looking, "store_at", refuse)
     stage.children.die(fine, Outcome("refused", "no"), stage.folder(fine))
     stage.tick()
     assert stage.job(fine).state is JobState.FAILED
     assert stage.job(away).state is JobState.ACCEPTED
     stage.desk.health.beat()
     assert stage.desk.report().troubles == {f"job {away}": "the drive is away; plug it in"}
-    monkeypatch.setattr(supervisor, "store_at", find)
+    monkeypatch.setattr(looking, "store_at", find)
     stage.tick()
     stage.desk.health.beat()
     assert stage.desk.report().well
