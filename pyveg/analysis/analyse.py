@@ -31,6 +31,7 @@ from pyveg.analysis.temporal.climate import Climate, climate_control, describe
 from pyveg.analysis.temporal.indicators import Temporal, default_metrics, temporal_indicators
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.power import Power, power_statement
+from pyveg.analysis.temporal.power_surface import RecordKind
 from pyveg.analysis.temporal.rain import drought_recovery, rain_response
 from pyveg.analysis.temporal.sensitivity import sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
@@ -326,6 +327,7 @@ def power_of_verdict(series: Series, temporal: Temporal) -> VerdictPower | None:
     if series.axis is None:
         return None
     years, best = len(series.axis) / series.axis.period, None
+    tests = tested_metrics(temporal)
     for metric, rows in temporal.trends[temporal.trends["chip"] == SITE].groupby("metric"):
         first = rows.iloc[0]
         if not (first["n"] and np.isfinite(first["n_valid"]) and first["chips"]):
@@ -334,10 +336,17 @@ def power_of_verdict(series: Series, temporal: Temporal) -> VerdictPower | None:
         wide = parts.pivot_table(index="chip", columns="step", values="residual")
         shared = shared_noise(wide.to_numpy(np.float64))
         gaps = 1 - first["n_valid"] / first["n"]
-        found = verdict_power(years, gaps, int(first["chips"]), shared, temporal.settings)
+        kind = RecordKind(years, gaps, int(first["chips"]), shared)
+        found = verdict_power(kind, temporal.settings, tests)
         if found is not None and (best is None or found.power > best.power):
             best = found
     return best
+
+
+def tested_metrics(temporal: Temporal) -> int:
+    """Metrics whose memory is tested: the family over which its p is corrected."""
+    site = temporal.memory[temporal.memory["chip"] == SITE]
+    return int((site["p"].notna() & (site["metric"] != PRECIPITATION)).sum())
 
 
 def _share_lines(series: Series, temporal: Temporal) -> list[str]:

@@ -698,6 +698,8 @@ ZOO = Table(
             t="change of AR(1) in units of its standard error",
             p="share of surrogates with t at least as large",
             variance_tau="Kendall's tau of the rolling variance",
+            decides_p="p on which the verdict rests: beside the weather where that has a part",
+            decides_tau="that of the variance, likewise",
             noise_p="share of surrogates whose noise grows as much",
             break_p="share of surrogates that match some break as well",
         ),
@@ -745,14 +747,20 @@ ZOO_SCORES = Table(
     ),
 )
 VERDICT_POWER = Table(
-    "kind of record and rise of memory",
+    "kind of record, rise of memory and number of metrics tested",
     "how often the verdict finds a rise of memory; shipped with the package",
     (
         *_floats("years", years="length of the record"),
         *_floats(gaps="share of the values missing at random"),
-        *_counts(chips="of the place, half of whose noise is shared"),
+        *_counts(chips="of the place"),
+        *_floats(shared="correlation of the noise of its chips"),
         *_texts(rise="of AR(1) over the record"),
-        *_counts(series="simulated records", found="of these, called a rise of memory"),
+        *_counts(
+            tests="metrics tested, in one of which memory rises",
+            series="simulated records",
+            found="of these, called a rise of memory",
+            broken="of these, called an abrupt change, so that nothing is said of memory",
+        ),
     ),
 )
 CALIBRATION: Mapping[str, Table] = {

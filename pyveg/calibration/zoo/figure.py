@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pyveg.analysis.states import UNDECIDED
 from pyveg.calibration.figure import COLOURS, MARKS, figure_bytes
 from pyveg.calibration.zoo.rates import KIND, NOMINAL, RISES
 from pyveg.calibration.zoo.situations import SITUATIONS, STEADY
@@ -18,7 +19,7 @@ from pyveg.calibration.zoo.situations import SITUATIONS, STEADY
 SAID: Mapping[str, tuple[str, str]] = {
     RISES: ("memory rises", "#EE6677"),
     "follows_weather": ("memory follows the weather", "#AA3377"),
-    "weather_or_memory": ("memory or the weather", "#BBBBBB"),
+    UNDECIDED: ("memory or the weather", "#BBBBBB"),
     "clearer_view": ("AR(1) rises, variance falls", "#CCBB44"),
     "spread_grows": ("noise grows", "#66CCEE"),
     "abrupt_change": ("abrupt change", "#4477AA"),

@@ -11,13 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg.analysis.data.columns import ZOO_RATES, ZOO_SCORES
+from pyveg.analysis.states import UNDECIDED
 from pyveg.analysis.temporal.significance import share_interval
 from pyveg.calibration.operating_characteristics import area_under_roc
 from pyveg.calibration.zoo.situations import LOSING, STEADY
 
 RISES = "memory_rises"
 STATES = (
-    RISES, "follows_weather", "weather_or_memory", "spread_grows", "clearer_view",
+    RISES, "follows_weather", UNDECIDED, "spread_grows", "clearer_view",
     "abrupt_change", "nothing", "untested",
 )  # fmt: skip
 KIND = ["years", "gaps", "chips", "shared"]
@@ -83,10 +84,10 @@ def together(found: pd.DataFrame) -> tuple[int, int, float, float]:
 
 
 def _verdict_score(part: pd.DataFrame) -> Values:
-    """The p of the trend of memory; 1 where the verdict would not tell of it, whatever p is."""
-    told = part["break_p"].gt(0.01).to_numpy() & part["variance_tau"].gt(0).to_numpy()
-    followed = part["state"].eq("follows_weather").to_numpy()
-    return np.where(told & ~followed, part["p"].fillna(1.0), 1.0)
+    """The p that decides; 1 where the verdict would not tell of a rise, whatever p is."""
+    silent = part["state"].isin(["abrupt_change", "follows_weather", UNDECIDED]).to_numpy()
+    told = part["decides_tau"].gt(0).to_numpy() & ~silent
+    return np.where(told, part["decides_p"].fillna(1.0), 1.0)
 
 
 SCORES: Mapping[str, Any] = {

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pyveg.analysis.data.columns import ZOO
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.states import decides_beside
 from pyveg.calibration.workers import Progress, work_off
 from pyveg.calibration.zoo.cells import Batch, Cell, batches
 from pyveg.calibration.zoo.judge import judge
@@ -115,6 +116,7 @@ def _read(store: Store, wanted: Sequence[Batch]) -> pd.DataFrame:
 def _judged(cell: Cell, seed: int) -> dict[str, Any]:
     place = zoo_place(cell.situation, cell.record, seed)
     seen = judge(place.chips, SETTINGS, seed, rain=place.rain)
+    beside = decides_beside(seen.memory)
     return {
         "situation": cell.situation,
         "years": cell.record.years,
@@ -126,6 +128,8 @@ def _judged(cell: Cell, seed: int) -> dict[str, Any]:
         "t": seen.memory["t"],
         "p": seen.memory["p"],
         "variance_tau": seen.memory["variance_tau"],
+        "decides_p": seen.memory["p_beside" if beside else "p"],
+        "decides_tau": seen.memory["beside_variance_tau" if beside else "variance_tau"],
         "noise_p": seen.memory["noise_p"],
         "break_p": seen.broken.get("p"),
         "break_step": seen.broken.get("step", -1),

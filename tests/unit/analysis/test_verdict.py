@@ -141,7 +141,7 @@ def test_each_level_has_its_sentence() -> None:
             assert said.level in LEVELS
             assert said.headline.endswith(".")
             assert said.conditions[0] == "A condition."
-            assert "60 simulated records" in said.conditions[1]
+            assert "simulated records of 10 years" in said.conditions[1]
             heads.add(said.headline)
     assert len(heads) == 8
 

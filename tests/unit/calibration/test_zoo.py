@@ -194,10 +194,13 @@ def test_rates_are_counts() -> None:
 
 
 def test_scores_part_loss_from_what_is_none() -> None:
-    alike = {"break_p": 0.5, "variance_tau": 0.1, "rolling_p": 0.5}
-    null = _records("stable .5", {"nothing": 4}, p=[0.2, 0.4, 0.6, 0.8], **alike)
-    lost = _records("fold", {"nothing": 2}, p=[0.01, 0.3], **alike)
-    refused = _records("fold", {"nothing": 1}, p=[0.01], **{**alike, "break_p": 0.01})
+    alike = {"decides_tau": 0.1, "rolling_p": 0.5}
+
+    def some(name: str, state: str, *p: float) -> pd.DataFrame:
+        return _records(name, {state: len(p)}, p=list(p), decides_p=list(p), **alike)
+
+    null = some("stable .5", "nothing", 0.2, 0.4, 0.6, 0.8)
+    lost, refused = some("fold", "nothing", 0.01, 0.3), some("fold", "abrupt_change", 0.01)
     found = scores(pd.concat([null, lost, refused], ignore_index=True))
     area = found.set_index(["situation", "score"])["auc"]
     assert area["fold", "trend of memory"] == pytest.approx((4 + 3 + 4) / 12)
