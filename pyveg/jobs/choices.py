@@ -74,15 +74,17 @@ def missing_extras(choices: Choices) -> list[str]:
     """Extras of pyveg that a config needs, and that are not installed here."""
     weather = weather_of(choices)
     used = [choices.collection, *([weather] if weather else [])]
-    sources = [data_collections[name]["source"] for name in used]
-    return sorted({extra for source in sources for extra in _missing(source)})
+    parts = [("source", data_collections[name]["source"]) for name in used]
+    if choices.run_mode != "local":
+        parts.append(("runner", choices.run_mode))
+    return sorted({extra for part in parts for extra in _missing(*part)})
 
 
-def _missing(source: str) -> list[str]:
-    """Extras of pyveg that a source needs, and that are not installed here."""
+def _missing(kind: str, name: str) -> list[str]:
+    """Extras of pyveg that a part needs, and that are not installed here."""
     return [
         extra
-        for extra in registry.extras_of("source", source)[1]
+        for extra in registry.extras_of(kind, name)[1]
         if not all(map(registry.is_installed, registry.packages_of("pyveg", extra)))
     ]
 
@@ -164,7 +166,7 @@ def check_region(collection: str, place: GivenPlace, size: float) -> None:
     ConfigError
     """
     record = collections("vegetation")[collection]
-    if _missing(record["source"]):
+    if _missing("source", record["source"]):
         return  # what it needs is installed later, and the plan looks again
     if getattr(registry.load("source", record["source"]), "lays_grid", False):
         check_chip(

@@ -283,6 +283,9 @@ def test_what_has_to_be_installed_first_is_said(
     result = _generate(tmp_path, "--collection_name", "Sentinel2", "--place", "5", *DATES)
     assert "install first:    pip install '.[earthengine]' in the folder of pyveg" in result.output
     assert "it needs a Google Cloud project for Earth Engine" in result.output
+    far = ["--collection_name", "SimulatedSentinel2", "--place", "5", *DATES]
+    result = _generate(tmp_path, *far, "--run_mode", "dask", "--weather", "none")
+    assert "install first:    pip install '.[dask]' in the folder of pyveg" in result.output
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo terminals")
