@@ -301,8 +301,10 @@ def test_only_its_caller_sees_and_stops_a_job(served: Served, desk: Desk) -> Non
     job = desk.submit(Caller("kim"), "resilience", typed()).job
     page = f"/page/jobs/{job.id}"
     assert job.id not in served.ask("/page", cookie=other).text
-    for path in ("", "/live", "/tasks", "/log", "/files", "/files/a"):
+    for path in ("", "/tasks", "/log", "/files", "/files/a"):
         assert served.ask(f"{page}{path}", cookie=other).status == 404, path
+    for cookie_of_another in (other, ""):  # their browsers load the page again, which says why
+        assert served.ask(f"{page}/live", cookie=cookie_of_another).text == "event: gone\ndata:\n\n"
     csrf = csrf_of(served, other)
     assert served.ask(f"{page}/cancel", {"csrf": csrf}, other).status == 404
     assert served.ask(f"{page}/cancel", {"csrf": csrf}, cookie).status == 403
@@ -360,8 +362,10 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def test_numbers_move_while_the_server_is_started_anew(
-    opened: Callable[..., Page], tmp_path: Path
+    opened: Callable[..., Page], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    node = {"id": "node-7", "state": "unusable", "reason": "its disk is full", "tasks": ["a/b/c"]}
+    monkeypatch.setattr("pyveg.service.telling.nodes", lambda _: ([node], ["dask: no answer"]))
     gate = Gate(tmp_path / "gate")
     names = tuple(f"{number:05}" for number in range(4))
     run = threading.Thread(
@@ -379,6 +383,9 @@ def test_numbers_move_while_the_server_is_started_anew(
         gate.wait_for(names[-1])
         state = page.locator("#part-state")
         expect(state).to_contain_text("3 of 4 tasks", timeout=20_000)
+        nodes = page.locator("#part-nodes")
+        for told in ("node-7", "unusable: its disk is full", "a/b/c", "dask: no answer"):
+            expect(nodes).to_contain_text(told)
         page.evaluate("window.same = true")
         served.stop()
         expect(page.locator("#connection")).to_contain_text("does not answer", timeout=20_000)
@@ -387,7 +394,9 @@ def test_numbers_move_while_the_server_is_started_anew(
         served = Served(watch_app(str(tmp_path / "runs")), served.port)
         expect(state).to_contain_text("4 of 4 tasks", timeout=20_000)
         expect(state).to_contain_text("ended")
+        expect(nodes).not_to_contain_text("node-7")
         expect(page.locator("#tail")).to_contain_text("attempt 1 ends")
+        expect(page.locator("#news")).to_have_text("ended")  # as screen readers hear it
         assert page.evaluate("window.same") is True  # it was never loaded again
     finally:
         gate.open()

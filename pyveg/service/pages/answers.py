@@ -111,23 +111,19 @@ def _kind(error: PyvegError) -> tuple[str, int]:
     return "Not possible at the moment", 503
 
 
-def with_errors(**values: Any) -> Callable[[Endpoint], Endpoint]:
+def with_errors(route: Endpoint) -> Endpoint:
     """Have the errors of a route shown as pages.
 
     Parameters
     ----------
-    **values
-        What such a page needs beyond what all pages have.
+    route : callable
     """
 
-    def decorate(route: Endpoint) -> Endpoint:
-        @wraps(route)
-        async def answer(request: Request) -> Response:
-            try:
-                return await route(request)
-            except PyvegError as error:
-                return refused(request, error, **values)
+    @wraps(route)
+    async def answer(request: Request) -> Response:
+        try:
+            return await route(request)
+        except PyvegError as error:
+            return refused(request, error)
 
-        return answer
-
-    return decorate
+    return answer

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from pyveg.service.pages import answers, live
 from pyveg.service.pages.site import Site, Visitor
-from pyveg.service.pages.watched import Page, entered
+from pyveg.service.pages.watched import Page, entered, listening
 from pyveg.service.states import JobState
 
 
@@ -21,7 +21,7 @@ def routes(site: Site) -> list[Route]:
     """
     return [
         Route("/page", entered(site, _list(site))),
-        Route("/page/live", entered(site, _live(site))),
+        Route("/page/live", listening(site, _live(site))),
     ]
 
 

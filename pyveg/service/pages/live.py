@@ -31,6 +31,7 @@ _COMMENT = 15.0
 """Seconds after which something is sent, so that nothing on the way takes the line for dead."""
 _CHECKED = 10.0
 """Seconds between two looks at whether the reader may still read."""
+_GONE = "event: gone\ndata:\n\n"
 _RETRY = 2000
 """Milliseconds after which a browser tries again."""
 
@@ -116,6 +117,12 @@ def stream(
     return StreamingResponse(events, 200, headers, "text/event-stream")
 
 
+def gone() -> StreamingResponse:
+    """For those who may not listen, or no more: has their browser load the page again."""
+    headers = {"Cache-Control": "no-store"}
+    return StreamingResponse(iter([_GONE]), 200, headers, "text/event-stream")
+
+
 async def _events(
     look: Callable[[], Awaitable[Parts]],
     may_read: Callable[[], Awaitable[bool]],
@@ -137,7 +144,7 @@ async def _events(
         except PyvegError:
             parts = sent  # its Store does not answer; what was seen stands
         if not parts:
-            yield "event: gone\ndata:\n\n"
+            yield _GONE
             return
         for name, html in parts.items():
             if sent.get(name) != html:

@@ -23,9 +23,9 @@ def routes(desk: Desk, identity: Identity) -> list[Route]:
     identity : Identity
     """
     return [
-        Route("/login", answers.with_errors()(_login), methods=["GET"]),
-        Route("/login", answers.with_errors()(_signing_in(desk, identity)), methods=["POST"]),
-        Route("/logout", answers.with_errors()(_signing_out(desk, identity)), methods=["POST"]),
+        Route("/login", answers.with_errors(_login), methods=["GET"]),
+        Route("/login", answers.with_errors(_signing_in(desk, identity)), methods=["POST"]),
+        Route("/logout", answers.with_errors(_signing_out(desk, identity)), methods=["POST"]),
     ]
 
 

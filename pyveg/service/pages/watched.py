@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pyveg.core.errors import PyvegError
 from pyveg.core.records import Kind
 from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State
@@ -39,26 +40,46 @@ def routes(site: Site, kind: str) -> list[Route]:
     one = f"/page/{kind}/{{one}}"
     pages: Mapping[str, Page] = {
         one: _overview(site),
-        f"{one}/live": _live(site),
         f"{one}/tasks": _tasks(telling.Tellers()),
         f"{one}/task": _task,
         f"{one}/log": _log,
         f"{one}/files": _files,
         f"{one}/files/{{key:path}}": _file,
     }
-    return [Route(path, entered(site, page)) for path, page in pages.items()]
+    return [
+        *(Route(path, entered(site, page)) for path, page in pages.items()),
+        Route(f"{one}/live", listening(site, _live(site))),
+    ]
 
 
 def entered(site: Site, page: Page) -> answers.Endpoint:
     """A route for those who may enter; others are asked to sign in, and errors are pages."""
 
     async def answer(request: Request) -> Response:
-        visitor = await site.enter(request)
-        if visitor is None:
-            return to_sign_in(request)
-        return await answers.with_errors(**visitor.values())(lambda asked: page(asked, visitor))(
-            request
-        )
+        known: Mapping[str, Any] = {}
+        try:
+            visitor = await site.enter(request)
+            if visitor is None:
+                return to_sign_in(request)
+            known = visitor.values()
+            return await page(request, visitor)
+        except PyvegError as error:
+            return answers.refused(request, error, **known)
+
+    return answer
+
+
+def listening(site: Site, page: Page) -> answers.Endpoint:
+    """A route of events. Whoever may not listen loads the page again, which says why."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            visitor = await site.enter(request)
+            return live.gone() if visitor is None else await page(request, visitor)
+        except Refusal:
+            return live.gone()
+        except PyvegError as error:
+            return answers.refused(request, error)
 
     return answer
 
@@ -85,7 +106,7 @@ def _overview(site: Site) -> Page:
 def _live(site: Site) -> Page:
     async def listen(request: Request, visitor: Visitor) -> Response:
         key = site.one_key(request, visitor)
-        await site.ones.get(key)  # where it is not theirs they are told now
+        await site.ones.get(key)  # whether there is one that they may see
 
         async def look() -> live.Parts:
             return (await site.ones.get(key)).parts

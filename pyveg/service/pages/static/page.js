@@ -3,6 +3,8 @@
 
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
+const news = document.getElementById("news");
+const title = document.title;
 const RETRY = 3000; // milliseconds
 
 function put(id, html) {
@@ -17,6 +19,17 @@ function put(id, html) {
   // A log that somebody has scrolled up to read stays where it is.
   if (before && !atEnd.has(before)) document.getElementById("tail")?.scrollTo(0, tops.get(before));
   if (focused) document.getElementById(focused)?.focus();
+  if (part.id === "part-state") announce(part);
+}
+
+// Who cannot see the page hears of changes of the state, and not of each task; who looks at another
+// page sees in the title how far it is.
+function announce(part) {
+  const word = part.querySelector(".mark").lastChild.textContent.trim();
+  if (news.dataset.word && news.dataset.word !== word) news.textContent = word;
+  news.dataset.word = word;
+  const bar = part.querySelector("progress");
+  document.title = bar && bar.value < bar.max ? `${Math.floor((100 * bar.value) / bar.max)} % · ${title}` : title;
 }
 
 const atEnd = new WeakSet();
