@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -211,13 +210,13 @@ def _watch_over(config: ServiceConfig, listening: socket.socket) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        os.close(writing)
-        os.close(reading)
         for worker in workers:
             worker.terminate()
         for worker in workers:
             with suppress(subprocess.TimeoutExpired):
                 worker.wait(10)
+        os.close(writing)
+        os.close(reading)
 
 
 def _web_process(
@@ -233,11 +232,12 @@ def _web_process(
 
 
 def _end_with(reading: int) -> None:
-    """End this process when the one that has the other end of a pipe is gone."""
+    """End this process when the one that has the other end of a pipe is gone.
+
+    At once, since the next server needs the port.
+    """
     with suppress(OSError):
         os.read(reading, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(10)
     os._exit(1)
 
 
