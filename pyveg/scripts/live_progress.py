@@ -102,11 +102,14 @@ class LiveProgress:
         if self._view is not None:
             told = filter(None, (self._status, waiting.line()))
             height = options.height or console.height
-            bar = "=." if options.ascii_only else "━╌"
             notes = [len(one.note) for one in self._view.modules.values()]
             self._note_width = max(self._note_width, *notes)  # so that bars do not jump about
             sheet = Sheet(
-                self._view, options.max_width, bar, note_width=self._note_width, over=self._over
+                self._view,
+                options.max_width,
+                ascii_only=options.ascii_only,
+                note_width=self._note_width,
+                over=self._over,
             )
             yield from sheet.lines(list(told), height)
 
@@ -119,8 +122,8 @@ class Sheet:
     view : RunView
     width : int
         Columns.
-    bar : str
-        The characters that bars are made of: for what is done, and for what is not.
+    ascii_only : bool
+        Whether the terminal knows no other characters; to print one would end the view.
     note_width : int
         Columns that are kept for notes behind the bars.
     over : bool
@@ -131,14 +134,15 @@ class Sheet:
         self,
         view: RunView,
         width: int,
-        bar: str = "━╌",
         *,
+        ascii_only: bool = False,
         note_width: int = 0,
         over: bool = False,
     ) -> None:
         self._view = view
         self._width = width
-        self._full, self._empty = bar[0], bar[1]
+        self._ascii_only = ascii_only
+        self._full, self._empty = ("=", ".") if ascii_only else ("━", "╌")
         self._note_width = note_width
         self._over = over
 
@@ -201,6 +205,8 @@ class Sheet:
     def _fitted(self, text: Text) -> Text:
         text.no_wrap = True
         text.truncate(self._width, overflow="ellipsis")
+        if self._ascii_only:
+            text.plain = text.plain.replace("…", "~").encode("ascii", "replace").decode()
         return text
 
 

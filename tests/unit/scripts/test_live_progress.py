@@ -168,6 +168,21 @@ def test_the_view_follows_events(graph: TaskGraph, monkeypatch: pytest.MonkeyPat
     assert " left" not in _drawn(show, 80)[0]
 
 
+def test_a_terminal_that_knows_ascii_alone_is_given_nothing_else() -> None:
+    view = _view({"Höhe/Größenmesser_mit_langem_Namen": 9, "B/Größenmesser_mit_langem_Namen": 9})
+    view.modules["B/Größenmesser_mit_langem_Namen"].ended.update(
+        {State.FAILED: 4, State.BLOCKED: 5}
+    )
+    lines = [line.plain for line in Sheet(view, 50, ascii_only=True).lines(["größer " * 20])]
+    assert all(line.isascii() and len(line) <= 50 for line in lines)
+    assert "~" in lines[1]
+    page = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    show = LiveProgress()
+    show._view = view
+    Console(file=page, width=50).print(show)
+    page.flush()
+
+
 def _report(graph: TaskGraph, states: list[State], reason: str) -> RunReport:
     results = {
         task.id: TaskResult(task.id, states[number % len(states)], reason)
