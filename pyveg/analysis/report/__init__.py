@@ -17,7 +17,7 @@ from pyveg.analysis.report.gallery import Shown, data_address, gallery
 from pyveg.analysis.report.methods import PAPERS, methods
 from pyveg.analysis.report.missing import missing, no_pictures
 from pyveg.analysis.report.terms import terms
-from pyveg.analysis.report.words import place_name, plain, record_text, tied, visible
+from pyveg.analysis.report.words import place_name, plain, record_text, tied, unrepeated, visible
 
 __all__ = ["report_html"]
 
@@ -100,7 +100,7 @@ def _summary(analysis: Analysis) -> dict[str, Any]:
         "headline": tied(verdict.headline),
         "happened": [tied(line) for line in said.happened],
         "because": [tied(plain(line)) for line in said.resilience or verdict.because],
-        "conditions": [tied(plain(line)) for line in dict.fromkeys(verdict.conditions)],
+        "conditions": [tied(plain(line)) for line in unrepeated(verdict.conditions)],
         "terms": terms(analysis),
         "mark": mark,
         "label": label,

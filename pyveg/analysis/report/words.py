@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,23 @@ def tied(text: str) -> str:
 def plain(text: str) -> str:
     """AR(1) as people write it, not as columns name it."""
     return re.sub(r"\bar1\b", "AR(1)", text)
+
+
+def unrepeated(lines: Iterable[str]) -> list[str]:
+    """Sentences without those that another one says too.
+
+    Examples
+    --------
+    >>> unrepeated(["There is no rain.", "Not tested: there is no rain."])
+    ['Not tested: there is no rain.']
+    """
+    every = list(dict.fromkeys(lines))
+    cores = [line.rstrip(".").lower() for line in every]
+    return [
+        line
+        for line, core in zip(every, cores, strict=True)
+        if sum(core in other for other in cores) == 1
+    ]
 
 
 def number(value: float, digits: int = 3) -> str:
