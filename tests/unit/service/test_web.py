@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from pyveg.core.errors import ConfigError
 from pyveg.core.secrets import redacted
+from pyveg.service.config import ServiceConfig
 from pyveg.service.desk import Desk
 from pyveg.service.records import Caller, Told
+from pyveg.service.serve import listen
 from pyveg.service.states import JobState
 from pyveg.service.web.app import create_app
 from pyveg.service.web.identity import COOKIE
@@ -338,3 +342,14 @@ def test_a_list_of_many_jobs_has_what_lists_show(
     assert "modules" not in brief
     assert full["modules"][0]["module"] == "a/B"
     assert brief["progress"] == full["progress"] == 25
+
+
+def test_answers_are_sent_without_delay() -> None:
+    with listen(ServiceConfig(port=0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP, "asyncio looks at that"
+        port = listening.getsockname()[1]
+        with (
+            pytest.raises(ConfigError, match=f"the port {port} of 127.0.0.1 cannot be had"),
+            listen(ServiceConfig(port=port)),
+        ):
+            pass
