@@ -451,9 +451,10 @@ def test_pages_fit_every_screen_and_axe_finds_nothing_to_mend(
             found = Axe().run(page)
             assert len(found.response["passes"]) > 15
             assert found.violations_count == 0, (path, found.generate_report())
-    # The script in the report, and nothing else: the frame of the report runs none.
-    assert {error[:24] for error in errors} == {"Blocked script execution"}, errors
-    assert len(errors) == with_report
+    # The script in the report, once each time: its frame runs none, and is not loaded again.
+    # (axe tries to talk to the frame, which answers nobody.)
+    ours = [error[:24] for error in errors if "postMessage" not in error]
+    assert ours == ["Blocked script execution"] * with_report, errors
 
 
 def test_a_region_is_drawn_on_the_map(

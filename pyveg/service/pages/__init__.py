@@ -10,9 +10,13 @@ module         what it has
 `live`         parts sent as they change, made once for all who look
 `rendering`    templates to HTML
 `answers`      responses with their headers; errors as pages
+`sent_files`   files of a run as a browser is given them
+`site`         who looks, and what all routes share
 `watched`      pages about one job or run
 `lists`        the list of them
-`forms`        submitting, cancelling and removing jobs; signing in
+`form_fields`  fields of forms as texts, and inputs from these
+`forms`        submitting, cancelling and removing jobs
+`signing_in`   a token for a cookie
 `mounting`     all routes put together
 =============  ===================================================================================
 

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from pyveg.core.errors import PyvegError
+from pyveg.service.pages.rendering import digest
 from pyveg.service.refusals import Refusal
 
 K = TypeVar("K", bound=Hashable)
@@ -150,7 +151,8 @@ async def _events(
             if sent.get(name) != html:
                 sent[name] = html
                 said = time.monotonic()
-                yield f"event: part\ndata: {json.dumps({'id': f'part-{name}', 'html': html})}\n\n"
+                told = {"id": f"part-{name}", "html": html, "digest": digest(html)}
+                yield f"event: part\ndata: {json.dumps(told)}\n\n"
         if time.monotonic() - said > _COMMENT:
             said = time.monotonic()
             yield ": here\n\n"

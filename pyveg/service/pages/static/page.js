@@ -7,9 +7,10 @@ const news = document.getElementById("news");
 const title = document.title;
 const RETRY = 3000; // milliseconds
 
-function put(id, html) {
+function put({ id, html, digest }) {
   const part = document.getElementById(id);
-  if (!part) return;
+  if (!part || part.dataset.digest === digest) return;
+  part.dataset.digest = digest;
   const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
   const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   const before = part.querySelector("#tail");
@@ -59,10 +60,7 @@ function tell(time) {
 function listen(address) {
   const source = new EventSource(address);
   source.addEventListener("open", () => say("Live: this page changes by itself."));
-  source.addEventListener("part", (event) => {
-    const { id, html } = JSON.parse(event.data);
-    put(id, html);
-  });
+  source.addEventListener("part", (event) => put(JSON.parse(event.data)));
   source.addEventListener("gone", () => location.reload());
   source.addEventListener("error", () => {
     say("The server does not answer. This page goes on as soon as it does.");
@@ -75,5 +73,6 @@ function say(text) {
 }
 
 ready(document);
+if (document.getElementById("part-state")) announce(document.getElementById("part-state"));
 setInterval(() => document.querySelectorAll("time").forEach(tell), 1000);
 if (main.dataset.live) listen(main.dataset.live);
