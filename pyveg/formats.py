@@ -11,8 +11,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -326,6 +327,10 @@ def decode_json(data: bytes) -> Any:
         raise FormatError(f"not JSON that can be read: {error}") from error
 
 
+_LOG_OF_GDAL = "rasterio._env.log_error"
+"""Where rasterio logs what GDAL says."""
+
+
 @contextmanager
 def gdal_errors(complaint: str) -> Iterator[None]:
     """Raise what GDAL finds as `FormatError`; images without georeferencing are no reason.
@@ -335,10 +340,13 @@ def gdal_errors(complaint: str) -> Iterator[None]:
     complaint : str
         The text of that error.
     """
+    from rasterio import Env
     from rasterio._err import CPLE_BaseError
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-    with warnings.catch_warnings():
+    _hear_no_odd_bytes()
+    # Without an environment GDAL prints what it finds, rather than have it logged.
+    with Env(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
             yield
@@ -346,6 +354,40 @@ def gdal_errors(complaint: str) -> Iterator[None]:
             raise
         except (RasterioError, CPLE_BaseError, ValueError, TypeError, MemoryError) as error:
             raise FormatError(complaint) from error
+
+
+def _hear_no_odd_bytes() -> None:
+    """Keep the terminal free of tracebacks where GDAL repeats bytes of a damaged file.
+
+    rasterio logs what GDAL says, and takes it for UTF-8. Where it is none, Cython can only print
+    that the logging failed, by the two hooks of Python; the error itself is raised all the same.
+    """
+    if isinstance(sys.unraisablehook, _Unraisable):
+        return
+    sys.unraisablehook = _Unraisable(sys.unraisablehook)
+    sys.excepthook = _Uncaught(sys.excepthook)
+
+
+@dataclass(frozen=True)
+class _Unraisable:
+    """A hook that passes on all but the failed logging of what GDAL said."""
+
+    before: Callable[[Any], Any]
+
+    def __call__(self, told: Any) -> None:
+        if told.object != _LOG_OF_GDAL:
+            self.before(told)
+
+
+@dataclass(frozen=True)
+class _Uncaught:
+    """The same for the error itself, which Cython prints first and which has no traceback."""
+
+    before: Callable[..., Any]
+
+    def __call__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not UnicodeDecodeError or trace is not None:
+            self.before(kind, error, trace)
 
 
 def georeference(

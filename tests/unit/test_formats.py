@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -572,3 +573,22 @@ def test_import_is_cheap() -> None:
         [sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_bytes_that_gdal_repeats_leave_no_traceback_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What Cython tells the hooks of Python where rasterio cannot log them; all else passes."""
+    heard: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    monkeypatch.setattr(sys, "excepthook", lambda *what: heard.append(what))
+    for _ in range(2):
+        with pytest.raises(FormatError):
+            formats.decode_geotiff(b"II*\0rubbish")
+    odd = UnicodeDecodeError("utf-8", b"<\x91", 1, 2, "invalid start byte")
+    sys.excepthook(UnicodeDecodeError, odd, None)
+    sys.unraisablehook(SimpleNamespace(object="rasterio._env.log_error"))  # type: ignore[arg-type]
+    assert heard == []
+    sys.unraisablehook(SimpleNamespace(object="other"))  # type: ignore[arg-type]
+    sys.excepthook(ValueError, ValueError("x"), None)
+    assert len(heard) == 2

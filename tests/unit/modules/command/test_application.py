@@ -215,6 +215,7 @@ OWN = ["app.py", "lib/größe.py", "run.sh"]
     "name",
     [
         ".env", ".env.local", "prod.env", "lib/.env", "server.pem", "lib/tls.key", "id_rsa",
+        "credentials.json", ".aws_credentials", "lib/my-service-account.json", "secrets.toml",
         "id_rsa.old", "id_ed25519", "lib/id_ecdsa", ".netrc", "_netrc", ".pypirc", ".npmrc",
         ".git-credentials", ".ssh/config", ".aws/credentials", "lib/.azure/token", "store.p12",
         "azure_config.py", "lib/azure_config.py",
