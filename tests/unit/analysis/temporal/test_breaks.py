@@ -68,7 +68,7 @@ def test_a_date_has_an_interval() -> None:
     held, wide = 0, []
     for seed in range(30):
         matrix = stable_places(1, 120, memory=0.5, gaps=0.1, seed=seed)[0]
-        matrix[:, 70:] -= 3.5
+        matrix[:, 70:] -= 4.0
         done = prepare(matrix[0], QUICK.steps(12.0))
         templates = break_templates(done.operator, 6.0)
         place = int(scan_breaks(done.residual[np.newaxis], templates, 0.5).place[0])
