@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from pyveg.core import registry, stop
-from pyveg.core.errors import ConfigError, RunLockedError
+from pyveg.core.errors import ConfigError, LockLostError, RunLockedError, StoreError
 from pyveg.core.fencing import FencedStore
 from pyveg.core.layout import CONFIG_FILE, LOCK, RUN_FILE
 from pyveg.core.manifest import versions
@@ -79,6 +79,7 @@ def claimed_new(place: Place, pipeline: Pipeline, config_text: str | None) -> It
                 claim = Claim(FencedStore(place.store, lock.check), lock)
                 _write_record(claim.store, pipeline, config_text)
                 yield claim
+                _clear(claim.store)
                 return
         place = place.next_free(pipeline)
 
@@ -94,6 +95,13 @@ def claimed_again(store: Store, pipeline: Pipeline, config_text: str | None) -> 
         if config_text is not None:
             _write_record(claim.store, pipeline, config_text)
         yield claim
+        _clear(claim.store)
+
+
+def _clear(store: Store) -> None:
+    """Remove what workers that were killed have half written; nobody writes any more."""
+    with suppress(StoreError, LockLostError):
+        store.discard_partial()
 
 
 def _store_at(pipeline: Pipeline, stamp: str) -> Store:

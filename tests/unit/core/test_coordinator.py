@@ -188,3 +188,17 @@ def test_failures_are_told_by_name_where_items_are_files() -> None:
         "with\\nbreak: w",
     ]
     assert report.rows()[0].reasons == ()
+
+
+def test_what_a_killed_worker_has_half_written_is_removed_at_the_end(tmp_path: Path) -> None:
+    def killed(event: Event) -> None:
+        if isinstance(event, TaskEnded):
+            (at / ".partial").mkdir(exist_ok=True)
+            (at / ".partial/of-a-worker").write_text("half")
+
+    at = tmp_path / "run"
+    places: list[dict[str, Any]] = [{"at": at}, {"from_cache": at}]
+    for again in places:
+        pipeline = fake_pipeline(runner="threads", start={"count": 2})
+        assert run_pipeline(pipeline, observers=[killed], **again).exit_code == 0
+        assert not list((at / ".partial").iterdir())
