@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ from pyveg.analysis.temporal.indicators import Temporal, default_metrics, tempor
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.power import Power, power_statement
 from pyveg.analysis.temporal.power_surface import RecordKind
-from pyveg.analysis.temporal.rain import drought_recovery, rain_response
+from pyveg.analysis.temporal.rain import drought_recovery, rain_response, recovery_rates
 from pyveg.analysis.temporal.sensitivity import sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.analysis.temporal.verdict_power import VerdictPower, shared_noise, verdict_power
@@ -90,6 +91,12 @@ class Analysis:
         parts = [site_table(self.series, name).assign(metric=name) for name in self.series.metrics]
         return SITE_TABLE.joined(parts)
 
+    def recovery_rates(self) -> pd.DataFrame:
+        """Rates of real recoveries beside that of AR(1), `RECOVERY_RATES`."""
+        axis = self.series.axis
+        period = math.nan if axis is None else axis.period
+        return recovery_rates(self.recovery, self.temporal.trends, period)
+
     def overview(self) -> dict[str, Any]:
         """The place in a few numbers: dates, chips, means of weather and of what was measured."""
         axis, known = self.series.axis, self.site()
@@ -131,6 +138,7 @@ class Analysis:
             "sensitivity": self.sensitivity,
             "rain_response": self.rain,
             "drought_recovery": self.recovery,
+            "recovery_rates": self.recovery_rates(),
             "spatial": self.snapshots.values,
             "spatial_trends": self.snapshots.trends,
             "spatial_tests": self.snapshots.tests,
@@ -252,6 +260,8 @@ def analyse_series(
     few = _some_chips(series, RAIN_CHIPS)
     rain = RAIN_RESPONSE.joined(rain_response(few, name, settings) for name in names)
     back = DROUGHT_RECOVERY.joined(drought_recovery(few, name, settings) for name in names)
+    period = math.nan if series.axis is None else series.axis.period
+    rates = recovery_rates(back, temporal.trends, period)
     tell("power")
     statements = [_power(series, temporal, name, settings) for name in names]
     power = tuple(one for one in statements if one is not None)
@@ -276,7 +286,7 @@ def analyse_series(
         verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
         changes=changes,
-        statement=make_statement(temporal, changes, series.declared),
+        statement=make_statement(temporal, changes, series.declared, rates),
         config=run.config if run else "",
         versions=_versions(),
     )

@@ -28,6 +28,10 @@ HAPPENED = ("level", "weather", "break")
 """Topics of the first paragraph."""
 
 
+LEAST_RECOVERIES = 3
+"""Drops that came back from which their rate is told."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """One sentence, and the row of a table that it rests on."""
@@ -150,6 +154,7 @@ def make_statement(
     temporal: Temporal,
     changes: pd.DataFrame,
     declared: Mapping[str, Metric],
+    rates: pd.DataFrame | None = None,
 ) -> Statement:
     """Tell what happened, and then what is known of memory.
 
@@ -160,11 +165,15 @@ def make_statement(
         `pyveg.analysis.temporal.changes.changes_table`.
     declared : mapping of str to Metric
         What metrics are called.
+    rates : DataFrame, optional
+        `pyveg.analysis.temporal.rain.recovery_rates`.
     """
     names = [*changes["metric"], *temporal.memory["metric"]]
     labels = {str(name): told_label(declared, str(name)) for name in names}
     told = _change_claims(changes, labels, temporal.settings.alpha)
     claims = [*told, *tested_claims(temporal, labels)]
+    if rates is not None:
+        claims += _recovery_claims(rates, labels)
     return Statement(tuple(sorted(claims, key=lambda one: TOPICS.index(one.topic))))
 
 
@@ -412,6 +421,30 @@ def _weather_text(row: Mapping[Any, Any], word: str) -> str:
         "neither": f"Nor does memory rise {beside_it} ({beside}).",
     }[word]
     return f"{share} {told}"
+
+
+def _recovery_claims(rates: pd.DataFrame, labels: Mapping[str, str]) -> list[Claim]:
+    """How fast real drops were made good, beside what AR(1) says; of three drops or more."""
+    claims = []
+    for row in rates.to_dict("records"):
+        if row["recovered"] < LEAST_RECOVERIES or row["metric"] not in labels:
+            continue
+        label = labels[row["metric"]]
+        text = (
+            f"After {row['recovered']} large drops {label} came back at a median rate of "
+            f"{_number(row['rate'])} per year (quartiles {_number(row['rate_low'])} and "
+            f"{_number(row['rate_high'])})"
+        )
+        used = ("recovered", "rate", "rate_low", "rate_high")
+        if math.isfinite(row["rate_ar1"]):
+            text += (
+                f"; its AR(1) of {row['memory']:.2f} stands for a rate of "
+                f"{_number(row['rate_ar1'])}, for small pushes"
+            )
+            used = (*used, "memory", "rate_ar1")
+        where = {"metric": row["metric"]}
+        claims.append(Claim("memory", f"{text}.", "recovery_rates", where, used))
+    return claims
 
 
 def _rain_claims(row: Mapping[Any, Any], alpha: float) -> list[Claim]:

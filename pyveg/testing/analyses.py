@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ from pyveg.analysis.temporal.climate import climate_control
 from pyveg.analysis.temporal.indicators import default_metrics, temporal_indicators
 from pyveg.analysis.temporal.level_trends import level_trends
 from pyveg.analysis.temporal.power import power_statement
-from pyveg.analysis.temporal.rain import drought_recovery, rain_response
+from pyveg.analysis.temporal.rain import drought_recovery, rain_response, recovery_rates
 from pyveg.analysis.temporal.sensitivity import sensitivity
 from pyveg.analysis.verdict import verdict
 from pyveg.earth.metrics import OFFSET50, Metric, installed
@@ -212,6 +213,9 @@ def made_analysis(
     table = agreement_table(temporal, levels, climate, seen, series.declared)
     found = power_of_verdict(series, temporal)
     notes = conditions(series, temporal, climate, seen)
+    back = DROUGHT_RECOVERY.joined(drought_recovery(series, name, settings) for name in metrics)
+    period = math.nan if series.axis is None else series.axis.period
+    rates = recovery_rates(back, temporal.trends, period)
     return Analysis(
         source="memory://made",
         series=series,
@@ -220,16 +224,14 @@ def made_analysis(
         levels=levels,
         sensitivity=surfaces,
         rain=RAIN_RESPONSE.joined(rain_response(series, name, settings) for name in metrics),
-        recovery=DROUGHT_RECOVERY.joined(
-            drought_recovery(series, name, settings) for name in metrics
-        ),
+        recovery=back,
         power=tuple(power),
         snapshots=seen,
         agreement=table,
         verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
         changes=changes,
-        statement=make_statement(temporal, changes, series.declared),
+        statement=make_statement(temporal, changes, series.declared, rates),
         config=config,
         versions={"pyveg": "2.0"},
     )

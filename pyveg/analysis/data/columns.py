@@ -433,6 +433,27 @@ DROUGHT_RECOVERY = Table(
         _REASON,
     ),
 )
+RECOVERY_RATES = Table(
+    "metric that dropped",
+    "how fast drops were made good, beside the rate that AR(1) stands for",
+    (
+        _METRIC,
+        *_counts(
+            drops="large drops, of up to 12 chips",
+            recovered="of these, made good exponentially",
+            droughts="of these drops, after little rain; 0 without weather",
+            chips="chips with such a drop",
+        ),
+        *_floats(
+            "1 / year",
+            rate="median of the rates at which drops were made good",
+            rate_low="their lower quartile",
+            rate_high="their upper quartile",
+            rate_ar1="-ln AR(1) in a year, which that rate would be after a small push",
+        ),
+        *_floats(memory="AR(1) of the site, with what detrending and gaps took put back"),
+    ),
+)
 _SIGNAL = Column("indicator", "str", "name of the spatial signal")
 _IMAGE_DATE = Column("date", "datetime64[ns]", "of the image")
 SPATIAL = Table(
@@ -556,6 +577,7 @@ ANALYSIS: Mapping[str, Table] = {
     "sensitivity": SENSITIVITY,
     "rain_response": RAIN_RESPONSE,
     "drought_recovery": DROUGHT_RECOVERY,
+    "recovery_rates": RECOVERY_RATES,
     "spatial": SPATIAL,
     "spatial_trends": SPATIAL_TRENDS,
     "spatial_tests": SPATIAL_TESTS,

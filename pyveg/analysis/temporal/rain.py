@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyveg.analysis.data.columns import DROUGHT_RECOVERY, RAIN_RESPONSE
+from pyveg.analysis.data.columns import DROUGHT_RECOVERY, RAIN_RESPONSE, RECOVERY_RATES
 from pyveg.analysis.data.series import PLACE, Series
 from pyveg.analysis.data.table import Table
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.temporal.surrogate_tests import prepare_chips, stream
+from pyveg.analysis.temporal.surrogate_tests import SITE, prepare_chips, stream
 from pyveg.earth.metrics import PRECIPITATION
 from pyveg.kernels import recovery
 from pyveg.kernels.decomposition import Prepared
@@ -140,6 +140,49 @@ def drought_recovery(
         if not drops:
             rows.append({"metric": metric, "chip": number, "reason": reason})
     return DROUGHT_RECOVERY.frame(rows)
+
+
+def recovery_rates(drops: pd.DataFrame, trends: pd.DataFrame, period: float) -> pd.DataFrame:
+    """Rates of real recoveries beside the one that AR(1) stands for.
+
+    Parameters
+    ----------
+    drops : DataFrame
+        `drought_recovery` of some metrics.
+    trends : DataFrame
+        `Temporal.trends`, whose `memory` is AR(1).
+    period : float
+        Steps in a year.
+
+    Returns
+    -------
+    DataFrame
+        `RECOVERY_RATES`, for each metric that dropped. A process of constant memory returns at
+        -ln AR(1) from a push that is small and known; drops are chosen for being deep, so part of
+        their return is chance. The two are to be looked at side by side (Smith and Boers 2023,
+        10.1038/s41467-023-36207-7), and no test compares them.
+    """
+    site = trends[trends["chip"] == SITE].drop_duplicates("metric")
+    memory = dict(zip(site["metric"], site["memory"], strict=True))
+    rows = []
+    for metric, mine in drops[drops["depth"].notna()].groupby("metric", sort=False):
+        fits = mine.loc[mine["fits"].eq(True), "rate"].astype(float)
+        ar1 = float(memory.get(metric, np.nan))
+        rows.append(
+            {
+                "metric": metric,
+                "drops": len(mine),
+                "recovered": len(fits),
+                "droughts": int(mine["drought"].eq(True).sum()),
+                "chips": mine["chip"].nunique(),
+                "rate": fits.median(),
+                "rate_low": fits.quantile(0.25),
+                "rate_high": fits.quantile(0.75),
+                "rate_ar1": -np.log(ar1) * period if ar1 > 0 else np.nan,
+                "memory": ar1,
+            }
+        )
+    return RECOVERY_RATES.frame(rows)
 
 
 def _lags(correlations: NDArray[np.float64], null: NDArray[np.float64]) -> pd.DataFrame:

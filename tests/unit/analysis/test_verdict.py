@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pyveg.analysis.data.columns import BREAKS, CHANGES, MEMORY
+from pyveg.analysis.data.columns import BREAKS, CHANGES, DROUGHT_RECOVERY, MEMORY
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.analysis.statement import Statement, make_statement
 from pyveg.analysis.states import NOTHING, UNTESTED, metric_state, weather_word
 from pyveg.analysis.temporal.indicators import Temporal
+from pyveg.analysis.temporal.rain import recovery_rates
 from pyveg.analysis.temporal.verdict_power import VerdictPower
 from pyveg.analysis.verdict import LEVELS, verdict
 from pyveg.earth.metrics import installed
@@ -282,3 +283,26 @@ def test_a_claim_without_its_row_is_found_out() -> None:
     empty = found.temporal.memory.assign(p=math.nan)
     with pytest.raises(LookupError, match='"p" of "memory" is empty'):
         claim.row_of({**tables, "memory": empty})
+
+
+def test_real_recoveries_stand_beside_memory() -> None:
+    drops = DROUGHT_RECOVERY.frame(
+        {"metric": "ndvi_mean", "chip": chip, "depth": 0.1, "rate": rate, "r2": 0.8, "fits": fits,
+         "drought": True, "reason": ""}
+        for chip, rate, fits in ((0, 2.0, True), (1, 3.0, True), (1, 5.0, True), (2, 9.0, False))
+    )  # fmt: skip
+    trends = pd.DataFrame({"metric": ["ndvi_mean"], "chip": -1, "memory": math.exp(-0.25)})
+    rates = recovery_rates(drops, trends, 12.0)
+    (row,) = rates.to_dict("records")
+    assert (row["drops"], row["recovered"], row["droughts"], row["chips"]) == (4, 3, 4, 3)
+    assert (row["rate"], row["rate_low"], row["rate_high"]) == (3.0, 2.5, 4.0)
+    assert row["rate_ar1"] == pytest.approx(3.0)
+    said = make_statement(_temporal(STEADY, WHOLE), _changes(), installed(), rates)
+    assert (
+        "After 3 large drops greenness (NDVI) came back at a median rate of 3.0 per year "
+        "(quartiles 2.5 and 4.0); its AR(1) of 0.78 stands for a rate of 3.0, for small pushes."
+    ) in said.resilience
+    few = make_statement(_temporal(STEADY, WHOLE), _changes(), installed(),
+                         recovery_rates(drops[1:3], trends, 12.0))  # fmt: skip
+    assert not any("drops" in text for text in few.resilience)
+    assert recovery_rates(DROUGHT_RECOVERY.frame(), trends, 12.0).empty
