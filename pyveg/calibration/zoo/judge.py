@@ -1,12 +1,13 @@
 """The verdict's short way: what the analysis says of the chips of one metric, and nothing beside.
 
-It asks the functions that make verdicts, for one metric, without images, levels and reports.
+The tests are those of the analysis, asked in its order and with its random numbers, without tables,
+single chips, levels, images and reports. A test holds it against the analysis itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,15 +17,26 @@ import pandas as pd
 from pyveg.analysis.data.axis import Axis, axis_of
 from pyveg.analysis.data.series import Series
 from pyveg.analysis.settings import AnalysisSettings
-from pyveg.analysis.states import UNTESTED, states_of
-from pyveg.analysis.temporal.indicators import temporal_indicators
-from pyveg.analysis.temporal.surrogate_tests import SITE
+from pyveg.analysis.states import metric_state
+from pyveg.analysis.temporal.breaks import Break, break_row, find_break
+from pyveg.analysis.temporal.memory import MemoryTrends, memory_rows
+from pyveg.analysis.temporal.response import Weather, read_weather
+from pyveg.analysis.temporal.significance import p_value
+from pyveg.analysis.temporal.surrogate_tests import (
+    SITE,
+    Ready,
+    Tested,
+    measure,
+    prepare_chips,
+    stream,
+    window_steps,
+)
 from pyveg.calibration.zoo.record import PERIOD, Values
 from pyveg.earth.metrics import PRECIPITATION
 from pyveg.earth.periods import parse_step
 
-METRIC = "ndvi_mean"
-"""What the chips are said to be; no test depends on it."""
+COLLECTION, METRIC = "zoo", "ndvi_mean"
+"""What the chips are said to be; only the random numbers depend on it."""
 FIRST = "2000-01-16"
 ROLLING = "ar1"
 """The one indicator in rolling windows that is looked at, for the usual test beside the verdict."""
@@ -35,13 +47,13 @@ class Seen:
     """What the tests say of one record."""
 
     state: str
-    """Of `pyveg.analysis.states.states_of`, on which the verdict rests."""
+    """Of `pyveg.analysis.states.metric_state`, on which the verdict rests."""
     memory: Mapping[Any, Any]
-    """The site's row of the table of memory."""
-    broken: Mapping[Any, Any]
+    """The site's row of the table of memory, with the q of a single metric."""
+    broken: Mapping[Any, Any] = field(default_factory=dict)
     """Its row of the table of breaks; empty where it could not be tested."""
-    trend: Mapping[Any, Any]
-    """Its row of the table of trends: AR(1) in rolling windows."""
+    rolling_p: float = np.nan
+    """Of Kendall's tau of AR(1) in rolling windows."""
 
 
 def judge(
@@ -65,24 +77,47 @@ def judge(
     Seen
     """
     settings = replace(settings, seed=seed, indicators=(ROLLING,))
-    temporal = temporal_indicators(_series(chips, rain), [METRIC], settings)
-    tables = (temporal.memory, temporal.breaks, temporal.trends)
-    memory, broken, trend = (_site_row(table) for table in tables)
-    return Seen(states_of(temporal).get(METRIC, UNTESTED), memory, broken, trend)
+    prepared = prepare_chips(chips, PERIOD, settings)
+    usable = [chip.ready for chip in prepared if chip.ready]
+    axis, trends, broken, rolling_p = _axis(chips.shape[1]), None, Break(), np.nan
+    if usable:
+        of_break = stream(settings.seed, "break", COLLECTION, METRIC)
+        broken = find_break(usable, PERIOD, settings, of_break)
+        trends, tested = _with_surrogates(usable, broken, settings, _weather(rain, settings))
+        rolling_p = p_value(float(tested.site_taus[0]), tested.null_site_taus[:, 0], "rise")
+    row = next(iter(memory_rows(trends, prepared, [SITE], settings, {})))
+    memory = {**row, "q": row["p"], "q_beside": row["p_beside"], "noise_q": row["noise_p"]}
+    of_break_row = break_row(broken, axis, {}) if usable else {}
+    state = metric_state(memory, of_break_row, settings.alpha)
+    return Seen(state, memory, of_break_row, rolling_p)
 
 
-def _site_row(table: pd.DataFrame) -> dict[Any, Any]:
-    mine = table[table["metric"] == METRIC]
-    if "chip" in mine:
-        mine = mine[mine["chip"] == SITE]
-    return next(iter(mine.to_dict("records")), {})
+def _with_surrogates(
+    usable: Sequence[Ready], broken: Break, settings: AnalysisSettings, weather: Weather
+) -> tuple[MemoryTrends, Tested]:
+    """The trend of memory and AR(1) in rolling windows, of the same surrogates."""
+    seed = stream(settings.seed, "temporal", COLLECTION, METRIC)
+    trends = MemoryTrends(
+        usable, broken, PERIOD, weather, weather_surrogates=settings.chip_surrogates
+    )
+    window = window_steps(usable[0].series.size, settings.window)
+    (tested,) = measure(usable, [window], settings, seed, trends.add)
+    trends.compare(settings, seed)
+    return trends, tested
 
 
-def _series(chips: Values, rain: Values | None) -> Series:
+def _weather(rain: Values | None, settings: AnalysisSettings) -> Weather:
+    if rain is None:
+        return Weather()
+    return read_weather(zoo_as_series(np.full((1, rain.size), np.nan), rain), settings)
+
+
+def zoo_as_series(chips: Values, rain: Values | None) -> Series:
+    """As the analysis is given them."""
     count, n = chips.shape
     axis = _axis(n)
     columns = {
-        "collection": "zoo",
+        "collection": COLLECTION,
         "date": np.repeat(axis.dates, count),
         "step": np.repeat(np.arange(n), count),
         "chip": np.tile(np.arange(count), n),
@@ -90,7 +125,7 @@ def _series(chips: Values, rain: Values | None) -> Series:
     }
     if rain is not None:
         columns[PRECIPITATION] = np.repeat(rain, count)
-    return Series("zoo", pd.DataFrame(columns), axis)
+    return Series(COLLECTION, pd.DataFrame(columns), axis)
 
 
 @lru_cache(maxsize=8)

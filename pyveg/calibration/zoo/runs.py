@@ -133,7 +133,7 @@ def _judged(cell: Cell, seed: int) -> dict[str, Any]:
         "noise_p": seen.memory["noise_p"],
         "break_p": seen.broken.get("p"),
         "break_step": seen.broken.get("step", -1),
-        "rolling_p": seen.trend["p"],
+        "rolling_p": seen.rolling_p,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pytest
 
 from pyveg.analysis.data.columns import ZOO
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.analysis.states import decides_beside, states_of
+from pyveg.analysis.temporal.indicators import temporal_indicators
 from pyveg.analysis.temporal.significance import share_interval
+from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.calibration.operating_characteristics import area_under_roc
 from pyveg.calibration.zoo import (
     LOSING,
@@ -24,6 +28,7 @@ from pyveg.calibration.zoo import (
     zoo_series,
 )
 from pyveg.calibration.zoo.cells import Cell, batches, zoo_cells
+from pyveg.calibration.zoo.judge import METRIC, zoo_as_series
 from pyveg.calibration.zoo.rainy import RAINY
 from pyveg.calibration.zoo.rates import STATES, rates, scores, together
 from pyveg.calibration.zoo.runs import run_zoo
@@ -236,3 +241,25 @@ def test_batches_take_the_cells_of_a_group_side_by_side() -> None:
 
 def test_a_record_without_values_is_untested() -> None:
     assert judge(np.full((1, 60), np.nan), QUICK, 1).state == "untested"
+
+
+@pytest.mark.parametrize(
+    ("name", "chips"),
+    [("noise x 2", 1), (".5 to .9", 3), ("step of 12 SD at 70 %", 3), ("stable .8", 2),
+     ("memory of the rain rises", 2)],
+)  # fmt: skip
+def test_the_short_way_says_what_the_analysis_says(name: str, chips: int) -> None:
+    place = zoo_place(name, Record(8, 0.2, chips), 5)
+    short = judge(place.chips, QUICK, 7, rain=place.rain)
+    series = zoo_as_series(place.chips, place.rain)
+    settings = replace(QUICK, seed=7, indicators=("ar1", "variance"))
+    whole = temporal_indicators(series, [METRIC], settings)
+    assert states_of(whole) == {METRIC: short.state}
+    memory = whole.memory[(whole.memory["chip"] == SITE) & (whole.memory["metric"] == METRIC)]
+    row, broken, trend = (table.iloc[0] for table in (memory, whole.breaks, whole.trends))
+    columns = ["t", "p", "q", "p_beside", "q_beside", "variance_tau", "noise_q"]
+    same = [short.memory[name] for name in columns]
+    np.testing.assert_array_equal(row[columns].to_numpy(np.float64), same)
+    assert decides_beside(row) == decides_beside(short.memory)
+    assert (broken["p"], broken["step"]) == (short.broken["p"], short.broken["step"])
+    assert (trend["indicator"], trend["p"]) == ("ar1", short.rolling_p)
