@@ -43,6 +43,15 @@ PLACE = {
 }  # fmt: skip
 
 
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", {get: () => hidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+    return source.readyState;
+}"""
+"""Does with a page what a change of tabs does, and tells how its stream of events is."""
+CONNECTING, CLOSED = 0, 2
+
+
 class Served:
     """An application at a port of this machine, which can go away and come back."""
 
@@ -387,6 +396,8 @@ def test_numbers_move_while_the_server_is_started_anew(
         for told in ("node-7", "unusable: its disk is full", "a/b/c", "dask: no answer"):
             expect(nodes).to_contain_text(told)
         page.evaluate("window.same = true")
+        # Tabs that nobody sees hold no connection, as a browser has but six for all of them.
+        assert [page.evaluate(HIDE, hidden) for hidden in (True, False)] == [CLOSED, CONNECTING]
         served.stop()
         expect(page.locator("#connection")).to_contain_text("does not answer", timeout=20_000)
         gate.open()

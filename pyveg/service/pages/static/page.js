@@ -4,7 +4,6 @@
 const main = document.getElementById("main");
 const connection = document.getElementById("connection");
 const news = document.getElementById("news");
-const title = document.title;
 const RETRY = 3000; // milliseconds
 
 function put({ id, html, digest }) {
@@ -23,14 +22,11 @@ function put({ id, html, digest }) {
   if (part.id === "part-state") announce(part);
 }
 
-// Who cannot see the page hears of changes of the state, and not of each task; who looks at another
-// page sees in the title how far it is.
+// Who cannot see the page hears of changes of the state, and not of each task.
 function announce(part) {
   const word = part.querySelector(".mark").lastChild.textContent.trim();
   if (news.dataset.word && news.dataset.word !== word) news.textContent = word;
   news.dataset.word = word;
-  const bar = part.querySelector("progress");
-  document.title = bar && bar.value < bar.max ? `${Math.floor((100 * bar.value) / bar.max)} % · ${title}` : title;
 }
 
 const atEnd = new WeakSet();
@@ -57,14 +53,21 @@ function tell(time) {
   time.textContent = `${at.toLocaleString()} (${Math.floor(seconds / size)} ${unit} ago)`;
 }
 
-function listen(address) {
-  const source = new EventSource(address);
+// A browser holds six connections to a server, for all its tabs: only what is seen listens.
+let source;
+let again;
+
+function listen() {
+  source?.close();
+  clearTimeout(again);
+  if (document.hidden || !main.dataset.live) return;
+  source = new EventSource(main.dataset.live);
   source.addEventListener("open", () => say("Live: this page changes by itself."));
   source.addEventListener("part", (event) => put(JSON.parse(event.data)));
   source.addEventListener("gone", () => location.reload());
   source.addEventListener("error", () => {
     say("The server does not answer. This page goes on as soon as it does.");
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY, address);
+    if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, RETRY);
   });
 }
 
@@ -75,4 +78,5 @@ function say(text) {
 ready(document);
 if (document.getElementById("part-state")) announce(document.getElementById("part-state"));
 setInterval(() => document.querySelectorAll("time").forEach(tell), 1000);
-if (main.dataset.live) listen(main.dataset.live);
+document.addEventListener("visibilitychange", listen);
+listen();
