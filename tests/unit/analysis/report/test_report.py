@@ -195,7 +195,7 @@ def _p_of_tables(analysis: Analysis) -> set[str]:
     found: set[str] = set()
     for table in analysis.tables().values():
         for name in table.columns:
-            if re.match(r"(p|q)(_|$)|noise_(p|q)$", str(name)):
+            if {"p", "q"} & set(str(name).split("_")):
                 values = pd.to_numeric(table[name], errors="coerce").dropna()
                 found |= {f"{one:.3f}" if one < 0.1 else f"{one:.2f}" for one in values}
     return found
