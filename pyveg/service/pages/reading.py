@@ -100,7 +100,7 @@ class Tail:
             self._place = f"{first}#0"
             return
         self._lines.clear()
-        self._lines += log_so_far(self._run.store, keys)
+        self._lines += map(redacted, log_so_far(self._run.store, keys))
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def log_lines(run: Run, after: str) -> tuple[list[str], str]:
     """
     page = telling.log(run.url, after, limit=LINES)
     if not page.entries and not after:  # an older version has written it, as a text alone
-        return list(islice(log_so_far(run.store), LINES)), ""
+        return [redacted(line) for line in islice(log_so_far(run.store), LINES)], ""
     lines = [f"{one.time[:19].replace('T', ' ')} {one.message}" for one in page.entries]
     return lines, page.next if page.more else ""
 
