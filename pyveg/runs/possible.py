@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CURE = "look at how it was measured, or leave that date out"
-_LARGEST = 1e15
+LARGEST = 1e15
 """No number that anybody measures is larger, whatever its unit; sums of squares stay finite."""
 _MOST_CHIPS = 10**7
 _TOLERANCE = 1e-6
@@ -55,7 +55,7 @@ def refuse_impossible(table: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.
     for name in map(str, table.columns):
         limits = _limits(name, metrics)
         if limits is None and pd.api.types.is_numeric_dtype(table[name]):
-            limits = -_LARGEST, _LARGEST, ""
+            limits = -LARGEST, LARGEST, ""
         if limits is not None:
             found[name] = _checked(table, name, limits)
     return table.assign(**found) if found else table
@@ -68,7 +68,7 @@ def _limits(name: str, metrics: Mapping[str, Metric]) -> tuple[float, float, str
         return _COLUMNS[name]
     if name in metrics:
         metric = metrics[name]
-        low, high = max(metric.low, -_LARGEST), min(metric.high, _LARGEST)
+        low, high = max(metric.low, -LARGEST), min(metric.high, LARGEST)
         return low, high, "" if metric.unit == "1" else metric.unit
     return None
 
@@ -100,7 +100,7 @@ def _as_numbers(table: pd.DataFrame, name: str) -> pd.Series[Any]:
     for place, value in enumerate(column):
         missing = value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not (missing or number) or (isinstance(value, int) and abs(value) > _LARGEST):
+        if not (missing or number) or (isinstance(value, int) and abs(value) > LARGEST):
             raise DataError(f"{_at(table, place)}{name} = {brief(value)} is no number", _CURE)
     return pd.to_numeric(column, errors="coerce")
 

@@ -17,7 +17,7 @@ from pyveg.core.errors import ConfigError, DataError
 from pyveg.core.texts import brief
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, installed
 from pyveg.earth.types import DateRange
-from pyveg.runs.possible import refuse_impossible
+from pyveg.runs.possible import LARGEST, refuse_impossible
 from pyveg.runs.summary_dates import Dates, read_summary_dates
 
 if TYPE_CHECKING:
@@ -169,8 +169,18 @@ def _rows(
                     raise TypeError(f'"{name}" has a record of {brief(written)} that is none')
                 row = {**record, "date": dates[name].days[written], "collection": name}
                 if "feature_vec" in row:
-                    row["feature_vec"] = tuple(row["feature_vec"])
+                    row["feature_vec"] = _feature_vector(row["feature_vec"], name, written)
                 yield row
+
+
+def _feature_vector(values: Any, collection: str, written: str) -> tuple[Any, ...]:
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (value is None or number) or (number and abs(value) > LARGEST):
+            raise ValueError(
+                f'"{collection}" has {brief(value)} in the feature_vec of {brief(written)}'
+            )
+    return tuple(values)
 
 
 def _place_rows(parts: Mapping[str, Any], dates: Mapping[str, Dates]) -> Iterator[dict[str, Any]]:

@@ -183,6 +183,10 @@ def _one_date(**changes: object) -> bytes:
         (_one_date(type=[1]), 'does not say its "type"'),
         (_one_date(**{"time-series-data": []}), "has no dictionary time-series-data"),
         (_one_date(**{"time-series-data": {"2016-01-16": [3]}}), "a record of '2016-01-16'"),
+        (
+            _one_date(**{"time-series-data": {"2016-01-16": [{"feature_vec": [1.0, math.inf]}]}}),
+            "has inf in the feature_vec of '2016-01-16'",
+        ),
         (_one_date(place=[]), "has place of another type"),
         (_one_date(metrics={}), "has metrics of another type"),
         (_one_date(metrics=[{"name": "a", "unit": [], "meaning": ""}]), "unit = \\[\\]"),
