@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pyveg.core.tasks import State
+from pyveg.jobs.watching import engine_views
+from pyveg.runs.run import open_run
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_blob import AzureBlobStore
@@ -115,6 +117,13 @@ def test_an_interrupt_at_the_terminal(tmp_path: Path, gate: Gate) -> None:
         start_new_session=True,
     )
     gate.wait_for("00001")
+    (folder,) = tmp_path.glob("out_*")
+    ((view,), reasons) = engine_views(open_run(folder))
+    assert reasons == []
+    assert len(view.nodes()) == 2, "other processes see the workers of this one"
+    seen = view.running()
+    assert {task for one in seen for task in one.task_ids} >= {"A/Start/00001"}
+    assert {one.node for one in seen} <= {one.id for one in view.nodes() if one.state == "working"}
     children = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
     text, _ = process.communicate(timeout=30)
@@ -124,5 +133,4 @@ def test_an_interrupt_at_the_terminal(tmp_path: Path, gate: Gate) -> None:
     _, alive = psutil.wait_procs(children, timeout=10)
     assert len(children) >= 2
     assert not alive
-    (folder,) = tmp_path.glob("out_*")
     assert not list(folder.glob("_pyveg/dask/*"))

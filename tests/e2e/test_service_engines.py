@@ -166,6 +166,9 @@ def test_a_job_on_a_cluster(tmp_path: Path, gate: Gate) -> None:
         job = server.submit("nodes", gate=str(gate.folder))
         gate.wait_for("00000", "00001")
         assert server.when(job, "running")["status"] == "running"
+        nodes = server.get(f"/jobs/{job}/nodes").json["nodes"]
+        doing = sorted(task for one in nodes for task in one["tasks"])
+        assert doing == ["nodes/Follow/00000", "nodes/Follow/00001"]
         gate.open()
         found = server.ended(job)
         assert (found["status"], found["done"]) == ("successful", 5)

@@ -190,7 +190,7 @@ class Dispatch:
     def _key(self, chunk: Chunk) -> tuple[str, str, int]:
         """What people see of it at the scheduler; the number makes it unique."""
         first = chunk.tasks[0]
-        return f"{first.step.name}-{self._opening.token}", first.item.name, chunk.number
+        return f"{first.step.name}-{self._opening.token}", first.id, chunk.number
 
     # Back
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pyveg.core.errors import EngineError, PyvegError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe
-from pyveg.core.ports import Listener, Runner, Store, Work
+from pyveg.core.ports import EngineView, Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask.opening import Opening
 from pyveg.runners.dask.settings import LOCAL, DaskSettings, check_address, notes
@@ -39,6 +39,13 @@ class DaskRunner(Runner):
         """Refuse an address that can be none, and tell of one that others may listen to."""
         check_address(settings.scheduler)
         return tuple(notes(settings.scheduler, work.store))
+
+    @classmethod
+    def look(cls, settings: DaskSettings, store: Store) -> EngineView | None:
+        """Workers and what they do, asked of the scheduler."""
+        from pyveg.runners.dask.look import open_view
+
+        return open_view(settings.scheduler, store)
 
     def __init__(self, settings: DaskSettings, work: Work) -> None:
         self._scheduler = settings.scheduler
@@ -136,8 +143,12 @@ class DaskRunner(Runner):
     async def _work(self) -> None:
         from pyveg.runners.dask.cluster import connected
         from pyveg.runners.dask.dispatch import Dispatch
+        from pyveg.runners.dask.look import told
 
         async with connected(self._scheduler, self._n_workers) as client:
+            if self._scheduler == LOCAL:  # nobody else could know where these workers are
+                address = client.scheduler.address
+                await asyncio.to_thread(self._store.write, self._opening.marker, told(address))
             dispatch = Dispatch(client, self._opening, self, self._modules)
             await dispatch.begin()
             self._dispatch = dispatch
