@@ -435,7 +435,7 @@ def _recovery_claims(rates: pd.DataFrame, labels: Mapping[str, str]) -> list[Cla
             f"{_number(row['rate'])} per year (quartiles {_number(row['rate_low'])} and "
             f"{_number(row['rate_high'])})"
         )
-        used = ("recovered", "rate", "rate_low", "rate_high")
+        used: tuple[str, ...] = ("recovered", "rate", "rate_low", "rate_high")
         if math.isfinite(row["rate_ar1"]):
             text += (
                 f"; its AR(1) of {row['memory']:.2f} stands for a rate of "
