@@ -431,15 +431,15 @@ def _recovery_claims(rates: pd.DataFrame, labels: Mapping[str, str]) -> list[Cla
             continue
         label = labels[row["metric"]]
         text = (
-            f"After {row['recovered']} large drops {label} came back at a median rate of "
+            f"After {row['recovered']} large drops, {label} recovered at a median rate of "
             f"{_number(row['rate'])} per year (quartiles {_number(row['rate_low'])} and "
             f"{_number(row['rate_high'])})"
         )
         used: tuple[str, ...] = ("recovered", "rate", "rate_low", "rate_high")
         if math.isfinite(row["rate_ar1"]):
             text += (
-                f"; its AR(1) of {row['memory']:.2f} stands for a rate of "
-                f"{_number(row['rate_ar1'])}, for small pushes"
+                f". Its AR(1) of {row['memory']:.2f} corresponds to a rate of "
+                f"{_number(row['rate_ar1'])} per year after small disturbances"
             )
             used = (*used, "memory", "rate_ar1")
         where = {"metric": row["metric"]}

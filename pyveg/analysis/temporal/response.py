@@ -166,12 +166,16 @@ def _candidates(weather: Weather) -> Iterable[tuple[str, Values]]:
     for name, rows in weather.forms:
         own = _anomalies(weather, rows)
         for lag in LAGS:
-            text = "of the same step" if not lag else f"of {lag} step{'s' * (lag > 1)} before too"
+            text = "in the same step" if not lag else f"over this step and {_before(lag)}"
             yield f"{name}, {text}", np.vstack([_later(own, by) for by in range(lag + 1)])
         for kept in KEPT:
             levels = np.stack([stored(row - np.nanmean(row), kept) for row in rows])
-            text = f"of a store that keeps {100 * kept:.0f} % from step to step"
+            text = f"through a store that keeps {100 * kept:.0f} % from step to step"
             yield f"{name}, {text}", _anomalies(weather, levels / levels.std(axis=1)[:, None])
+
+
+def _before(lag: int) -> str:
+    return "the one before" if lag == 1 else f"the {lag} before"
 
 
 def _fixed(weather: Weather) -> list[Values]:

@@ -41,7 +41,7 @@ WEATHER = {
     "beside_high": 0.5,
     "beside_variance_tau": 0.3,
     "weather_p": 0.001,
-    "weather_form": "curved, of the same step",
+    "weather_form": "curved, in the same step",
     "weather_explained": 0.4,
 }
 LOST = {"p_beside": 0.5, "q_beside": 0.5}
@@ -299,8 +299,9 @@ def test_real_recoveries_stand_beside_memory() -> None:
     assert row["rate_ar1"] == pytest.approx(3.0)
     said = make_statement(_temporal(STEADY, WHOLE), _changes(), installed(), rates)
     assert (
-        "After 3 large drops greenness (NDVI) came back at a median rate of 3.0 per year "
-        "(quartiles 2.5 and 4.0); its AR(1) of 0.78 stands for a rate of 3.0, for small pushes."
+        "After 3 large drops, greenness (NDVI) recovered at a median rate of 3.0 per year "
+        "(quartiles 2.5 and 4.0). Its AR(1) of 0.78 corresponds to a rate of 3.0 per year after "
+        "small disturbances."
     ) in said.resilience
     few = make_statement(_temporal(STEADY, WHOLE), _changes(), installed(),
                          recovery_rates(drops[1:3], trends, 12.0))  # fmt: skip

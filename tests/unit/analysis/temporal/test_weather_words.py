@@ -110,7 +110,7 @@ def test_the_form_of_the_answer_is_found() -> None:
     series = tidy(rows, told, time_per_point="1m")
     response = find_response(values - values.mean(), read_weather(series, QUICK))
     assert response.form.startswith("bent at the 6")
-    assert response.form.endswith("of the same step")
+    assert response.form.endswith("in the same step")
     assert response.explained > 0.6
     assert response.p < 1e-6
 
