@@ -71,7 +71,18 @@ EXTRAS = {
     "check": ["import-linter>=2.1", "mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9"],
 }
 
-DEV = ("test", "check", "analysis", "azure", "dask", "demo-model", "emulator", "score", "serve", "serving")
+DEV = (
+    "test",
+    "check",
+    "analysis",
+    "azure",
+    "dask",
+    "demo-model",
+    "emulator",
+    "score",
+    "serve",
+    "serving",
+)
 """The extra "dev"; tests of the cloud path run against emulators, those of Dask on workers of this
 machine, and are never skipped."""
 
@@ -80,6 +91,7 @@ COMMANDS = {
     "pyveg_run_pipeline": "pyveg.scripts.run_pipeline:main",
     "pyveg_run_module": "pyveg.scripts.run_module:main",
     "pyveg_run_command": "pyveg.scripts.run_command:main",
+    "pyveg_score_images": "pyveg.scripts.score_images:main",
     "pyveg_status": "pyveg.scripts.status:main",
     "pyveg_logs": "pyveg.scripts.logs:main",
     "pyveg_cancel": "pyveg.scripts.cancel:main",

@@ -51,13 +51,24 @@ def installed(package: str, version: str) -> Path:
     RunError
         If npm cannot install it; with what npm said.
     """
-    folder = cache_folder() / f"{package.replace('/', '-').removeprefix('@')}-{version}"
+    folder = folder_of(package, version, cache_folder())
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         if not (folder / "complete").is_file():
             _install(package, version, folder)
             (folder / "complete").touch()
     return folder / "node_modules" / package
+
+
+def folder_of(package: str, version: str, cache: Path) -> Path:
+    """Where in a cache a package is, there or not.
+
+    Examples
+    --------
+    >>> folder_of("@scope/name", "1.0", Path("cache")).as_posix()
+    'cache/scope-name-1.0'
+    """
+    return cache / f"{package.replace('/', '-').removeprefix('@')}-{version}"
 
 
 def _install(package: str, version: str, folder: Path) -> None:

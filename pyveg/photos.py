@@ -19,6 +19,8 @@ from pyveg.formats import FormatError
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Of the files that are taken for photographs where a folder is given, in any case."""
+MOST_BYTES = 256 * 2**20
+"""Of a file."""
 MOST_PIXELS = 50_000_000
 """Of an image as it is held in memory; about 150 MB."""
 _DRAFTED = "JPEG"

@@ -23,8 +23,9 @@ import pytest
 from filelock import FileLock
 
 from azure_batch_emulator import Faults
-from pyveg import formats
+from pyveg import formats, npm
 from pyveg.caches import cache_folder
+from pyveg.scorers import demo
 from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import VERSION as AZURITE_VERSION
 from pyveg.testing.azurite import Azurite
@@ -65,6 +66,8 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.resolve().parents[1] / "shared" / "data"
 KEPT = cache_folder()
 """The user's own cache, where tests keep what takes long to make and belongs to no run."""
+FROM_NPM = (("azurite", AZURITE_VERSION), (demo.PACKAGE, demo.VERSION))
+"""What tests need of npm."""
 
 
 hypothesis.settings.register_profile("pyveg", deadline=None)  # a busy machine is no failure
@@ -140,12 +143,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Answers of stand-ins stay out of the user's own folder; Azurite is installed there once."""
+    """Answers of stand-ins stay out of the user's own folder; what npm has is put there once."""
     own = tmp_path_factory.mktemp("cache")
-    kept = KEPT / f"azurite-{AZURITE_VERSION}"
-    kept.mkdir(parents=True, exist_ok=True)
-    with suppress(OSError):  # a system without links installs it anew
-        (own / kept.name).symlink_to(kept, target_is_directory=True)
+    for package, version_ in FROM_NPM:
+        kept = npm.folder_of(package, version_, KEPT)
+        kept.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # a system without links installs it anew
+            (own / kept.name).symlink_to(kept, target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYVEG_CACHE", str(own))
         yield

@@ -11,6 +11,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.core.layout import COMBINE
 
 MODULE = "CommandModule"
+ABOUT = "A program over some files; docs/run_command.md."
 _ODD = re.compile("[^A-Za-z0-9_-]+")
 
 
@@ -49,9 +50,9 @@ def _name_of(given: Mapping[str, Any]) -> str:
     return name if name and name != COMBINE else f"{name}_command".strip("_")
 
 
-def to_text(settings: Mapping[str, Any]) -> str:
-    """The text of a config file, as `pyveg_run_pipeline` reads it."""
-    lines = ['"""A program over some files; docs/run_command.md."""', ""]
+def to_text(settings: Mapping[str, Any], about: str = ABOUT) -> str:
+    """The text of a config file, as `pyveg_run_pipeline` reads it, with a line on what it is."""
+    lines = [f'"""{about}"""', ""]
     for name, value in settings.items():
         lines.append(f"{name} = {_shown(value)}")
     return "\n".join(lines) + "\n"
@@ -67,7 +68,7 @@ def _shown(value: Any, indent: int = 0) -> str:
     return "{\n" + "".join(entries) + " " * indent + "}"
 
 
-def keep(settings: Mapping[str, Any], path: str | Path) -> None:
+def keep(settings: Mapping[str, Any], path: str | Path, about: str = ABOUT) -> None:
     """Write a config file.
 
     Raises
@@ -75,7 +76,7 @@ def keep(settings: Mapping[str, Any], path: str | Path) -> None:
     ConfigError
         If there is another file of that name, or it cannot be written.
     """
-    path, text = Path(path), to_text(settings)
+    path, text = Path(path), to_text(settings, about)
     try:
         # The same text is no conflict: people repeat a command line.
         if path.exists() and path.read_text(encoding="utf-8") != text:

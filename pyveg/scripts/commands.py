@@ -66,6 +66,7 @@ GROUPS: dict[str, tuple[Subcommand, ...]] = {
         Subcommand("run-module", "run_module", "Run one task by itself, such as one that failed."),
     ),
     "Images and patterns": (
+        Subcommand("score-images", "score_images", "Look at many images with a detector."),
         Subcommand("calc-ec", "calc_EC", "Measure the network centrality of one image."),
         Subcommand("gen-pattern", "gen_pattern", "Simulate a pattern of vegetation."),
         Subcommand(

@@ -152,7 +152,7 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     top["engines"] = from_options(given["engine"]) or None
     # A run that is finished stays where it is; the setting only has to be there.
     top["output_location"] = top["output_location"] or "results"
-    top["output_location_type"] = top["output_location_type"] or _location_type(given["run_mode"])
+    top["output_location_type"] = top["output_location_type"] or location_type(given["run_mode"])
     rest = {k: v for k, v in given.items() if k not in (*_TOP, *_NOT_OF_THE_CONFIG, "env")}
     settings = make_settings(
         top, {"command": command, **rest, "env": _variables(given["env"])}, given["name"]
@@ -165,7 +165,7 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     return replace(prepared, config_text=to_text(settings))
 
 
-def _location_type(run_mode: str | None) -> str | None:
+def location_type(run_mode: str | None) -> str | None:
     """What suits the engine of that name; None where it does not matter."""
     if run_mode in (None, "local"):
         return None

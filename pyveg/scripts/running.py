@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -11,8 +11,21 @@ from pyveg.scripts.edge import say, whether_heard_or_not
 from pyveg.scripts.shell import command_line
 
 if TYPE_CHECKING:
+    from pyveg.core.events import Event
     from pyveg.core.report import RunReport
     from pyveg.jobs.run import OnInterrupt, PreparedRun
+
+
+class Progress(Protocol):
+    """What shows how far a run is."""
+
+    def __call__(self, event: Event) -> None:
+        """Something has happened."""
+        ...
+
+    def close(self) -> None:
+        """Show nothing more."""
+        ...
 
 
 def on_interrupt_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +70,8 @@ def run_and_tell(
     *,
     azure_config: str | None = None,
     debug: bool,
+    progress: Progress | None = None,
+    more: Callable[[RunReport], Iterable[str]] = lambda _: (),
 ) -> int:
     """Run it, and print how it ended.
 
@@ -70,6 +85,10 @@ def run_and_tell(
         The file of accounts that the command was given.
     debug : bool
         Whether to print tracebacks.
+    progress : observer, optional
+        What shows how far it is; what suits the terminal where left out.
+    more : callable
+        Gives lines to print behind the table of Modules.
 
     Returns
     -------
@@ -80,7 +99,7 @@ def run_and_tell(
     from pyveg.scripts.ending import next_lines
     from pyveg.scripts.progress import suited_progress
 
-    progress = suited_progress()
+    progress = progress or suited_progress()
     try:
         report = start(prepared, [progress], on_interrupt)
     finally:
@@ -88,6 +107,8 @@ def run_and_tell(
             progress.close()
     with whether_heard_or_not():
         _tell(report, debug=debug)
+        for line in more(report):
+            say(line)
         if report.exit_code:
             accounts = () if azure_config is None else ("--azure_config", azure_config)
             line = command_line(command, "--from_cache", report.url, *accounts)

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import json
 import math
+import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import IO, Any, ClassVar, Literal
 
 from pyveg.core import module, registry
-from pyveg.core.errors import ConfigError, DataError, KeyMissingError
+from pyveg.core.errors import (
+    ConfigError,
+    DataError,
+    KeyMissingError,
+    PyvegError,
+    ServiceAwayError,
+    StoreError,
+)
 from pyveg.core.module import Job, Planning, Shipment
 from pyveg.core.params import setting
 from pyveg.core.ports import Inputs, Store
 from pyveg.core.scorer import Detection, Model, Scorer
+from pyveg.core.texts import cut, said
 from pyveg.core.types import Item, Scope
 from pyveg.formats import FormatError
 from pyveg.modules.command import sending
 from pyveg.modules.scoring import models, shards
 from pyveg.modules.scoring.shards import Shard
-from pyveg.photos import ENDINGS, decode_photo
+from pyveg.photos import ENDINGS, MOST_BYTES, decode_photo
 
 DETECTIONS = "detections.jsonl"
 """What a shard gives: a line that says which model it was, then a line for each image."""
+_AWAY = "away"
+"""Whether an image could not be had because its service is away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +91,19 @@ class ScoreImages(module.Module[ScoreSettings]):
         """One for each shard."""
         model = _model(settings)
         more = {"model": model.digest, "in_file": model.in_file}
-        found = [shard.item(more) for shard in _shards(settings)]
+        left_out: Counter[str] = Counter()
+        found = [shard.item(more) for shard in _shards(settings, left_out)]
+        if left_out:
+            kinds = ", ".join(repr(ending) for ending, _ in left_out.most_common(3))
+            planning.tell(
+                f"{left_out.total()} files are no images by their endings ({kinds}) and are left "
+                "out; endings = [] takes all"
+            )
         if not found:
             raise ConfigError(
                 f"no image is there: {', '.join(settings.images[:3])}",
                 "give a folder or a pattern with images, or other endings",
             )
-        del planning
         return found
 
     def prepare(self, shipment: Shipment[ScoreSettings]) -> Mapping[str, str]:
@@ -117,13 +135,19 @@ class ScoreImages(module.Module[ScoreSettings]):
         scorer = models.opened(
             settings.scorer, _planned(settings, item), settings.threshold, job.store
         )
-        failed = 0
+        failed = away = 0
+        reason = ""
         with job.store.open_write(detections_key(job.scope, item)) as out:
             out.write(_encoded({"detector": scorer.name, "categories": dict(scorer.categories)}))
             for image in shards.images_in(job.store, item):
                 found = _looked_at(job, image, scorer)
                 failed += "failure" in found
+                away += found.pop(_AWAY, False)
+                reason = found.get("failure", reason)
                 out.write(_encoded(found))
+            if away == item.details["count"]:
+                # Before the stream is closed, so that nothing says that these were looked at.
+                raise ServiceAwayError(reason, "finish the run with --from_cache")
         job.notes["images"] = item.details["count"]
         job.notes["failed_images"] = failed
 
@@ -143,12 +167,18 @@ def _planned(settings: ScoreSettings, item: Item) -> Model:
     return Model(settings.model, record, item.details["model"], item.details["in_file"])
 
 
-def _shards(settings: ScoreSettings) -> Iterator[Shard]:
-    """All images as they are now."""
+def _shards(settings: ScoreSettings, left_out: Counter[str] | None = None) -> Iterator[Shard]:
+    """All images as they are now; the endings of files that are none are counted."""
     images = registry.open_inputs(settings.images).each()
     endings = tuple(ending.lower() for ending in settings.endings)
-    chosen = (i for i in images if not endings or i.name.lower().endswith(endings))
-    return shards.shards_of(chosen, settings.images_per_task, settings.shard_by)
+
+    def is_one(image: Item) -> bool:
+        fine = not endings or image.name.lower().endswith(endings)
+        if not fine and left_out is not None:
+            left_out[cut(posixpath.splitext(image.name)[1], 12)] += 1
+        return fine
+
+    return shards.shards_of(filter(is_one, images), settings.images_per_task, settings.shard_by)
 
 
 def _sent(scope: Scope, item: Item) -> str:
@@ -167,6 +197,12 @@ def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer) -> dict[str
     """What a line says of an image."""
     try:
         data = _bytes(registry.open_inputs(()), image, job.store, _sent(job.scope, job.item))
+    except StoreError:
+        raise  # the run's own, which no image can do without
+    except PyvegError as error:
+        # Also of a service that is away: of a list that names many, one may be there.
+        return {"file": image.name, "failure": str(error), _AWAY: error.shared}
+    try:
         found = scorer.score([decode_photo(data, scorer.wanted)])[0]
     except (DataError, FormatError) as error:
         return {"file": image.name, "failure": str(error)}
@@ -174,16 +210,34 @@ def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer) -> dict[str
 
 
 def _bytes(inputs: Inputs, image: Item, store: Store, sent: str) -> bytes:
-    """An image: the copy of it where Tasks run elsewhere, else the file itself."""
+    """An image: the file itself, or the copy of it where Tasks run elsewhere."""
     try:
         with inputs.open(image) as stream:
-            return stream.read()
+            return _read(stream, image)
     except DataError:
         try:
-            return store.read(sending.key_of(sent, image))
+            with store.open_read(sending.key_of(sent, image)) as stream:
+                return _read(stream, image)
         except KeyMissingError:
             pass
         raise
+
+
+def _read(stream: IO[bytes], image: Item) -> bytes:
+    """The whole of an image, which may be no image, and larger than memory."""
+    try:
+        data = stream.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the input {image.details['input']} cannot be read to its end: {said(error)}",
+            "check the disk or the connection, and finish the run with --from_cache",
+        ) from error
+    if len(data) > MOST_BYTES:
+        raise DataError(
+            f"the input {image.details['input']} has more than {MOST_BYTES // 2**20} MB",
+            "leave it out, or make it smaller",
+        )
+    return data
 
 
 def _plain(one: Detection) -> dict[str, Any]:
