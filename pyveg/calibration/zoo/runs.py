@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -71,6 +72,24 @@ def run_zoo(
         _settle(store)
         _work_off(store, where, wanted, n_workers, progress)
         return _read(store, wanted)
+
+
+def kept_records(folder: str | Path, groups: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
+    """The same cells with as many records as an interrupted run has kept of each, without a gap."""
+    store: Store = registry.load("store", "local")(Path(folder).expanduser().absolute())
+    counted = [[(cell, _kept(store, cell)) for cell in group] for group in groups]
+    return [[replace(cell, series=kept) for cell, kept in group if kept] for group in counted]
+
+
+def _kept(store: Store, cell: Cell) -> int:
+    """Records of a cell from the first on."""
+    count = 0
+    for batch in batches([[cell]]):
+        lines = 0 if store.size(batch.key) is None else len(_lines(store, batch))
+        count += min(lines, len(batch.seeds))
+        if lines < len(batch.seeds):
+            break
+    return count
 
 
 def _work_off(

@@ -31,7 +31,7 @@ from pyveg.calibration.zoo.cells import Cell, batches, zoo_cells
 from pyveg.calibration.zoo.judge import METRIC, zoo_as_series
 from pyveg.calibration.zoo.rainy import RAINY
 from pyveg.calibration.zoo.rates import STATES, rates, scores, together
-from pyveg.calibration.zoo.runs import run_zoo
+from pyveg.calibration.zoo.runs import kept_records, run_zoo
 from pyveg.calibration.zoo.write import write_zoo
 from pyveg.core.errors import ConfigError
 from pyveg.scripts.zoo_tables import zoo_lines
@@ -138,6 +138,8 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("noise x 2", 0), *(("stable .5", seed) for seed in range(5))
     ]  # fmt: skip
     pd.testing.assert_frame_equal(whole.iloc[:2].reset_index(drop=True), first)
+    more = [replace(cell, series=8) for cell in cells]
+    assert [cell.series for cell in kept_records(tmp_path, [more])[0]] == [5, 1]
     again = run_zoo(tmp_path, [cells], progress=lambda *done: told.append(done))
     assert told[-1] == (6, 6, "")
     pd.testing.assert_frame_equal(whole, again)
