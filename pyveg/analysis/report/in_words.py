@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.data.series import site_table
 from pyveg.analysis.figures.indicators import CONTROLLED, site_curve, site_trend
 from pyveg.analysis.figures.maps import memory_map, of_earlier_version, slope_map
-from pyveg.analysis.figures.over_time import chip_parts, middle_chip, series_name
+from pyveg.analysis.figures.over_time import YEAR_FROM, chip_parts, middle_chip, series_name
 from pyveg.analysis.figures.response import autocorrelation, rain_lags
 from pyveg.analysis.figures.space import LAW_NAMES, year_spectra
 from pyveg.analysis.figures.style import (
@@ -39,14 +40,21 @@ def series(analysis: Analysis) -> list[str]:
         )
     rain, axis = analysis.series.weather(PRECIPITATION), analysis.series.axis
     if rain is not None and axis is not None:
-        yearly = 1000 * float(np.nanmean(rain)) * axis.period
-        lines.append(f"Rain: {yearly:.0f} mm in a mean year.")
+        lines.append(_rain(1000 * rain, axis.period))
     parts = analysis.temporal.parts
-    if len(parts):
+    if parts["residual"].notna().any():  # else nothing was taken apart, and none were looked for
         count = int(parts["outlier"].astype(bool).sum())
         are = "value is flagged as an outlier" if count == 1 else "values are flagged as outliers"
         lines.append(f"{count or 'No'} {are}.")
     return lines
+
+
+def _rain(steps: NDArray[np.float64], period: float) -> str:
+    """Rain of a mean year, in mm; of a short record what has fallen in it."""
+    if len(steps) >= YEAR_FROM * period:
+        return f"Rain: {float(np.nanmean(steps)) * period:.0f} mm in a mean year."
+    known = int(np.isfinite(steps).sum())
+    return f"Rain: {float(np.nansum(steps)):.0f} mm in the {known} steps that are known."
 
 
 def season(analysis: Analysis) -> list[str]:

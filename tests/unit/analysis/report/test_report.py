@@ -223,6 +223,8 @@ def test_without_a_test_no_sentence_tells_of_one(chips: int, months: int) -> Non
     told = _words_before(html, "methods")
     assert not FIGURES.search(told)
     assert "chance" not in told
+    assert "flagged as outliers" not in told
+    assert "in a mean year" not in told
     assert told.count("a test needs 24") <= 2  # what happened, and memory
 
 
@@ -463,3 +465,4 @@ def test_a_real_year_of_the_older_pyveg(shared_data: Path) -> None:
     assert "2017-01-16 to 2017-12-14, 12 steps of 1 month, 10 chips" in page.text
     assert len([one for one in page.named("div") if one.get("role") == "img"]) == 1
     assert "12 values of 12 steps; a test needs 24" in page.text
+    assert "Rain: 308 mm in the 11 steps that are known." in page.text
