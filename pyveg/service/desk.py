@@ -14,7 +14,7 @@ from pyveg.service import results, telling
 from pyveg.service.admission import Limits, Order
 from pyveg.service.callers import Callers
 from pyveg.service.config import ServiceConfig
-from pyveg.service.health import Health, Report
+from pyveg.service.health import LATE, Health, Report, full_disks
 from pyveg.service.jobs_table import LATEST, Admitted, Jobs, Wanted
 from pyveg.service.processes import Process, Processes
 from pyveg.service.records import Caller, JobRecord
@@ -262,14 +262,14 @@ class Desk:
     def report(self) -> Report:
         """Whether all works that the service stands on."""
         found = self.health.report()
-        troubles = dict(found.troubles)
+        troubles = {**found.troubles, **full_disks([self.config.folder, self.config.runs])}
         for path, error in self.processes_known.troubles().items():
             troubles[f"process file {path}"] = str(error)
         try:
             self.jobs_table.last_change()
         except PyvegError as error:
             troubles["table of jobs"] = str(error)
-        if found.age > 10 and "supervisor" not in troubles:
+        if found.age > LATE and "supervisor" not in troubles:
             troubles["supervisor"] = f"it has given no sign of life for {found.age:.0f} s"
         return Report(found.age, troubles)
 

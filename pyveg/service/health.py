@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from pyveg.core.secrets import redacted
 _FILE = "health.json"
 _EVERY = 2.0
 """Seconds between two signs of life."""
+_LEAST_FREE = 5_000_000
+"""Bytes; with less, a disk is called full."""
 LATE = 10.0
 """A supervisor that has given no sign for so many seconds does not work."""
 
@@ -32,6 +36,23 @@ class Report:
     def well(self) -> bool:
         """Whether it can do all that it is for."""
         return self.age < LATE and not self.troubles
+
+
+def full_disks(folders: Iterable[str | Path]) -> dict[str, str]:
+    """Disks of some folders on which no room is left: what they are -> how it is.
+
+    Parameters
+    ----------
+    folders : iterable
+        Those that are not there are passed over.
+    """
+    found = {}
+    for folder in folders:
+        with suppress(OSError):
+            free = shutil.disk_usage(folder).free
+            if free < _LEAST_FREE:
+                found[f"disk of {folder}"] = f"it is full: {free / 1e6:.1f} MB are left"
+    return found
 
 
 class Health:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from pyveg.core import registry, stop
+from pyveg.core.errors import StoreError
 from pyveg.runs.run import is_run
 from pyveg.runs.watch import RunState, RunStatus, status_of
 from pyveg.service import notes
@@ -20,6 +22,8 @@ from pyveg.service.telling import store_at
 
 _AT_ONCE = 8
 """Stores elsewhere that are looked at together."""
+_LONG = 15.0
+"""Seconds after which a Store that does not answer is told of."""
 
 
 class Looker:
@@ -37,19 +41,33 @@ class Looker:
         self._children = children
         self._processes = processes
         self._pool: ThreadPoolExecutor | None = None
-        self._looks: dict[str, Future[Seen]] = {}
+        self._looks: dict[str, tuple[float, Future[Seen]]] = {}
+        """Job -> since when it is looked at, and what will come of it."""
 
     def seen(self, job: JobRecord) -> Seen | None:
-        """What is to be seen of a job; None where a look at a Store elsewhere takes its time."""
+        """What is to be seen of a job; None where a look at a Store elsewhere takes its time.
+
+        Raises
+        ------
+        StoreError
+            If its Store is away, or has not answered for long.
+        """
         store = store_at(job.url)
         if "://" not in store.url or store.url.startswith("file://"):
             return self._look(job)
         if job.id not in self._looks:
             self._pool = self._pool or ThreadPoolExecutor(_AT_ONCE, "pyveg-look")
-            self._looks[job.id] = self._pool.submit(self._look, job)
-        if not self._looks[job.id].done():
-            return None
-        return self._looks.pop(job.id).result()
+            self._looks[job.id] = time.monotonic(), self._pool.submit(self._look, job)
+        since, look = self._looks[job.id]
+        if look.done():
+            del self._looks[job.id]
+            return look.result()
+        waited = time.monotonic() - since
+        if waited > _LONG:
+            raise StoreError(
+                f"{store.url} has not answered for {waited:.0f} s", "look at its service"
+            )
+        return None
 
     def _look(self, job: JobRecord) -> Seen:
         folder = self._config.job_folder(job.id)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
 from pyveg.service.web import metrics
 from pyveg.service.web.answers import Json, Problem
 from pyveg.service.web.identity import Asking, AtDesk
+from pyveg.service.web.threads import at_table
 
 router = APIRouter(tags=["health"])
 
@@ -31,7 +31,7 @@ async def readyz(desk: AtDesk) -> Json:
 
     503 names what does not work, and why.
     """
-    report = await run_in_threadpool(desk.report)
+    report = await at_table(desk.report)
     if report.well:
         return Json({"status": "ready"})
     detail = "; ".join(f"{what}: {why}" for what, why in report.troubles.items())
@@ -52,5 +52,5 @@ async def readyz(desk: AtDesk) -> Json:
 async def numbers(caller: Asking, desk: AtDesk) -> Response:
     """Numbers for Prometheus."""
     del caller
-    body = await run_in_threadpool(metrics.text, desk)
+    body = await at_table(metrics.text, desk)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")

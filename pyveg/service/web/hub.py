@@ -15,6 +15,7 @@ from pyveg.service.desk import Desk
 from pyveg.service.telling import LogPage
 from pyveg.service.web.guard import Tally
 from pyveg.service.web.metrics import keep
+from pyveg.service.web.threads import at_table
 
 _LOOK = 0.15
 """Seconds between two looks at the table while somebody listens."""
@@ -58,7 +59,7 @@ class Hub:
                         self._wake()
             if time.monotonic() - flushed > _FLUSH:
                 flushed = time.monotonic()
-                await run_in_threadpool(self._flush)
+                await at_table(self._flush)
 
     @property
     def next_change(self) -> asyncio.Event:

@@ -16,6 +16,7 @@ from pyveg.service.web import examples
 from pyveg.service.web.answers import Json, link, root_of
 from pyveg.service.web.identity import Asking, AtDesk, address_of
 from pyveg.service.web.routes import job_links
+from pyveg.service.web.threads import at_table
 
 router = APIRouter(tags=["jobs"], responses=examples.PROBLEMS)
 
@@ -70,7 +71,7 @@ async def dismiss(
     The answer tells how the job is now; a run stops within seconds, and is `dismissed` then.
     """
     act = desk.purge if purge else desk.cancel
-    found = await run_in_threadpool(act, caller, job, address=address_of(request))
+    found = await at_table(act, caller, job, address=address_of(request))
     return Json({**found.to_json(), "links": job_links(job, root_of(request))})
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from pyveg.core.values import not_finite, read_json
 from pyveg.service.desk import MOST
@@ -15,6 +14,7 @@ from pyveg.service.refusals import Refusal
 from pyveg.service.web import examples
 from pyveg.service.web.answers import Json, link, prefers_html, root_of
 from pyveg.service.web.identity import Asking, AtDesk, address_of
+from pyveg.service.web.threads import at_table
 
 router = APIRouter(tags=["processes"], responses=examples.PROBLEMS)
 
@@ -112,7 +112,7 @@ async def execution(
     for the same request before.
     """
     body = await _json_of(request)
-    submitted = await run_in_threadpool(
+    submitted = await at_table(
         desk.submit,
         caller,
         process,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from pyveg.core.errors import StoreError
-from pyveg.service import looking, notes, supervisor, telling, tidying
+from pyveg.service import health, looking, notes, supervisor, telling, tidying
 from pyveg.service.children import Children
 from pyveg.service.desk import Desk
 from pyveg.service.notes import ChildNote, Outcome
@@ -281,3 +282,41 @@ def test_the_note_of_another_start_of_this_machine_is_no_living_process(tmp_path
     assert children.alive("a", tmp_path)
     notes.write(tmp_path, notes.CHILD, ChildNote(mine.pid, mine.host, f"{mine.mark[:-1]}x"))
     assert not children.alive("a", tmp_path), "the number is that of another process now"
+
+
+class Hanging:
+    """A Store elsewhere that does not answer."""
+
+    url = "s3://away/run"
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+
+    def size(self, key: str) -> None:
+        del key
+        self.answers.wait(30)
+
+
+def test_a_store_that_hangs_is_told_and_holds_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, store = stage.submit(), Hanging()
+    stage.tick()
+    monkeypatch.setattr(looking, "store_at", lambda _: store)
+    begin = time.monotonic()
+    stage.tick()
+    assert time.monotonic() - begin < 20
+    monkeypatch.setattr(looking, "_LONG", 0.0)
+    stage.tick()
+    stage.desk.health.beat()
+    assert "s3://away/run has not answered" in stage.desk.report().troubles[f"job {job}"]
+    store.answers.set()
+    monkeypatch.undo()
+
+
+def test_a_full_disk_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.desk.health.beat()
+    assert stage.desk.report().well
+    monkeypatch.setattr(health, "_LEAST_FREE", 1e30)
+    (trouble,) = stage.desk.report().troubles
+    assert trouble == f"disk of {stage.desk.config.folder}"
