@@ -36,7 +36,7 @@ def make_settings(
     {'images': {'images': ['photos'], 'model': 'demo'}}
     """
     chosen = name or NAME
-    special = {chosen: _said(score), COMBINE: _said(combine)}
+    special = {chosen: _said(score), JOIN: _said(combine)}
     return {
         "name": chosen,
         **_said(top),

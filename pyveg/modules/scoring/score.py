@@ -106,6 +106,20 @@ class ScoreImages(module.Module[ScoreSettings]):
             )
         return found
 
+    def at_hand(
+        self, scope: Scope, items: Sequence[Item], settings: ScoreSettings
+    ) -> Iterator[bool]:
+        """None can be scored before the model is open; `reach` tries that."""
+        del scope, settings
+        return (False for _ in items)
+
+    def reach(self, scope: Scope, settings: ScoreSettings) -> None:
+        """Open the model: one that cannot be opened is told before anything is written."""
+        del scope
+        model = _model(settings)
+        scorer = registry.scorer_class(settings.scorer)
+        scorer(model.where, model.record, settings.threshold).close()
+
     def prepare(self, shipment: Shipment[ScoreSettings]) -> Mapping[str, str]:
         """Write the lists of shards; send model and images where Tasks run on other machines."""
         settings, store = shipment.settings, shipment.store

@@ -26,8 +26,6 @@ class Shard:
     """Some images, one after the other."""
 
     name: str
-    begin: int
-    """Place of its first image among all."""
     lines: tuple[bytes, ...]
     """One for each image; JSON, with the end of the line."""
 
@@ -40,8 +38,8 @@ class Shard:
         return found.hexdigest()
 
     def item(self, more: Mapping[str, Any]) -> Item:
-        """What its Task is told."""
-        details = {"begin": self.begin, "count": len(self.lines), "list": self.digest, **more}
+        """What its Task is told: nothing that changes with images of other shards."""
+        details = {"count": len(self.lines), "list": self.digest, **more}
         return Item(self.name, details)
 
 
@@ -58,18 +56,18 @@ def shards_of(images: Iterable[Item], size: int, by: By) -> Iterator[Shard]:
         Whether a shard may hold images of several folders.
     """
     lines: list[bytes] = []
-    begin = number = part = 0
+    number = part = 0
     before: str | None = None
-    for place, image in enumerate(images):
+    for image in images:
         here = posixpath.dirname(image.name) if by == "folder" else ""
         if lines and (len(lines) == size or here != before):
-            yield Shard(_name(by, number, before or "", part), begin, tuple(lines))
+            yield Shard(_name(by, number, before or "", part), tuple(lines))
             part = part + 1 if here == before else 0
-            lines, begin, number = [], place, number + 1
+            lines, number = [], number + 1
         before = here
         lines.append(_line(image))
     if lines:
-        yield Shard(_name(by, number, before or "", part), begin, tuple(lines))
+        yield Shard(_name(by, number, before or "", part), tuple(lines))
 
 
 def _name(by: By, number: int, folder: str, part: int) -> str:
