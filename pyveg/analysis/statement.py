@@ -222,7 +222,8 @@ def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
     low, high = _same_digits(row["slope_low"], row["slope_high"])
     share = ""
     if row["first"] > 0 and row["last"] > 0 and row["metric"] != TEMPERATURE:
-        share = f" ({100 * (row['last'] / row['first'] - 1):+.0f} %)"
+        percent = round(100 * (row["last"] / row["first"] - 1))
+        share = f" ({percent:+d} %)" if percent else ""
     name = f"{label[0].upper()}{label[1:]}"
     if row["p"] > alpha:
         ends = f"was {first}{unit} in the first year and {last}{unit} in the last{share}"

@@ -45,6 +45,8 @@ _FAMILIES = {
 }
 _EFFECTS = {"t": "t {:+.1f}", "factor": "x {:.2f}", "z": "z {:+.1f}"}
 """Statistic -> how its effect is written, but tau."""
+RATES = "recovery_rates"
+"""Table of the claims that tell how fast a place recovered."""
 _UNITS = {"longitude": "° east", "latitude": "° north", "region_size": "°"}
 _EXPECTED = {"rise": "rises", "fall": "falls", "either": "either way"}
 
@@ -196,8 +198,9 @@ def _memory(value: float) -> str:
 
 
 def recovery_lines(analysis: Analysis) -> list[str]:
-    """Drops and returns, a sentence for each metric."""
+    """Drops and returns, a sentence for each metric; no rate that the statement tells already."""
     table = analysis.recovery
+    told = {one.row["metric"] for one in analysis.statement.claims if one.table == RATES}
     lines = []
     for metric in analysis.metrics:
         mine = table[table["metric"] == metric] if len(table) else table
@@ -214,7 +217,7 @@ def recovery_lines(analysis: Analysis) -> list[str]:
         )
         if drops["drought"].notna().any():
             text += f", {int(drops['drought'].eq(True).sum())} of them with little rain"
-        if len(fits):
+        if len(fits) and metric not in told:
             rate = number(float(fits["rate"].median()), 2)
             text += f"; {len(fits)} came back exponentially, at a median rate of {rate} per year"
         lines.append(f"{text}.")

@@ -225,6 +225,10 @@ def test_a_level_that_does_not_change_is_told_too() -> None:
         "Greenness (NDVI) was 0.303 in the first year and 0.154 in the last (-49 %): no trend "
         "beyond chance (p 0.30). It falls in 25 of the 25 chips."
     )
+    same = _changes(last=0.3031, p=0.9, q=0.9)
+    said = make_statement(_temporal(STEADY, WHOLE), same, installed())
+    assert said.happened[0].startswith("Greenness (NDVI) was 0.303 in the first year and 0.303 in")
+    assert "%" not in said.happened[0]  # no change of -0 %
     weak = make_statement(_temporal(STEADY, WHOLE), _changes(q=0.06), installed())
     assert "corrected p 0.060). That may be chance among so many metrics." in weak.happened[0]
     lost = _changes(p=math.nan, q=math.nan, reason="19 values of 68 steps; a test needs 24")
