@@ -34,6 +34,7 @@ from pyveg.testing.gate import Gate
 
 ON_NODES = (
     "e2e/test_azure_batch.py",
+    "e2e/test_service_engines.py",
     "e2e/test_watching_batch.py",
     "contract/test_azure_batch.py",
     "contract/test_azure_look.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -97,12 +98,22 @@ class Looker:
             some_failed = self._processes.get(job.process).some_failed
         except Refusal:  # its file has an error at the moment, or is no longer offered
             some_failed = "failed"
-        return Policy(self._config.max_restarts, some_failed, self._is_far(job))
+        far = job.stopping and self._is_far(job)  # asked for in no other case
+        return Policy(self._config.max_restarts, some_failed, far)
 
     def _is_far(self, job: JobRecord) -> bool:
-        special = self._config.of(job.process)
-        names = {special.run_mode, special.runner, self._config.runner} - {None, "local"}
-        return any(registry.runner_class(str(name)).elsewhere for name in names)
+        """Whether the run of a job has Tasks on other machines, by what was planned for it."""
+        try:
+            path = self._config.job_folder(job.id) / notes.PIPELINE
+            planned = json.loads(path.read_text(encoding="utf-8"))
+            names = {planned["runner"]} | {
+                settings["run_mode"]
+                for sequence in planned["sequences"]
+                for _, settings in sequence["modules"]
+            }
+        except (OSError, ValueError, KeyError, TypeError):  # nothing was planned yet
+            return False
+        return any(registry.runner_class(name).elsewhere for name in names - {"local"})
 
 
 def _silence(run: RunStatus | None) -> float:

@@ -73,8 +73,7 @@ def server(cloud: LocalCloud, tmp_path: Path) -> Iterator[ServiceServer]:
     (folder / "nodes.py").write_text(ELSEWHERE.format(engine="batch"))
     name = f"svc-{uuid.uuid4().hex[:8]}"
     where = f"azure_config = {str(tmp_path / 'azure_config.py')!r}\nruns = 'azure://{name}'"
-    far = "of_process = {'nodes': {'run_mode': 'batch'}}"
-    with ServiceServer(folder, f"processes = ['nodes.py']\n{where}\n{far}") as running:
+    with ServiceServer(folder, f"processes = ['nodes.py']\n{where}") as running:
         yield running
 
 

@@ -284,6 +284,23 @@ def test_the_note_of_another_start_of_this_machine_is_no_living_process(tmp_path
     assert not children.alive("a", tmp_path), "the number is that of another process now"
 
 
+@pytest.mark.parametrize(("mode", "far"), [("local", False), ("dask", True), ("batch", True)])
+def test_what_was_planned_tells_whether_tasks_are_elsewhere(
+    stage: Stage, mode: str, far: bool
+) -> None:
+    job = stage.submit()
+    stage.tick()
+    looker = looking.Looker(stage.desk.config, stage.children, stage.desk.processes_known)
+    step = ["a:B", {"run_mode": mode}]
+    planned = {
+        "runner": "threads",
+        "sequences": [{"modules": [["a:A", {"run_mode": "local"}], step]}],
+    }
+    notes.write(stage.folder(job), notes.PIPELINE, planned)
+    stage.desk.cancel(Caller("kim"), job)
+    assert looker.policy(stage.job(job)).far is far
+
+
 class Hanging:
     """A Store elsewhere that does not answer."""
 
