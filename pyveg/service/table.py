@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,14 @@ INSERT INTO changes VALUES(1, 0);
 
 class TableError(StoreError):
     """The table of jobs cannot be used."""
+
+
+class _Connection(sqlite3.Connection):
+    """Closed with the thread that it belongs to, or with its table."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # it never was opened
+            self.close()
 
 
 class Table:
@@ -212,7 +220,12 @@ def _bring_up_to_date(path: Path) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     # mode=rw: a file that was removed is not made anew, empty, behind the back of its owner
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT, isolation_level=None
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=_WAIT,
+        isolation_level=None,
+        check_same_thread=False,  # each is used by one thread, and may be closed by another
+        factory=_Connection,
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA synchronous=FULL")

@@ -22,9 +22,9 @@ from pyveg.service.refusals import Refusal
 Level = Literal["info", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("info", "warning", "error")
 _STAMP = len("2026-01-31 12:00:00 ")
-_TABLES = 16
+_TABLES = 8
 """Runs whose Tasks are remembered."""
-_MOST_KEPT = 100_000
+_MOST_KEPT = 20_000
 """Tasks of one run that are remembered; a larger run is read anew each time."""
 _END_OF_LOG = 20_000
 """Bytes of what a Task's program said that are shown."""
@@ -134,7 +134,7 @@ class Tellers:
             self._tables.pop(url, None)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def store_at(url: str) -> Store:
     """The Store of a run by its address, there or not."""
     return open_location(url)

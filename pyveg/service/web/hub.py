@@ -23,7 +23,8 @@ _IDLE = 1.0
 _FLUSH = 5.0
 _FRESH = 0.4
 """Seconds that a part of a log is given to all who ask for the same."""
-_LOGS = 256
+_LOGS = 32
+"""Parts that are remembered, of 500 entries at most."""
 
 
 class Hub:
