@@ -104,6 +104,43 @@ def build(cls: type[T], given: Mapping[str, Any], where: str, *, kept: bool = Tr
     if not isinstance(given, Mapping):
         wrong = f"{where} = {brief(given)} is no dictionary"
         raise ConfigError(wrong, "write {setting: value}")
+    values = checked(cls, given, where, kept=kept)
+    for name, spec in names(cls).items():
+        if name not in values and spec.default is spec.default_factory is dataclasses.MISSING:
+            raise ConfigError(f'{where}: the setting "{name}" must be given ({_doc(spec)})')
+    return cls(**values)
+
+
+def checked(
+    cls: type, given: Mapping[str, Any], where: str, *, kept: bool = True
+) -> dict[str, Any]:
+    """Some settings of `cls`, each of its type and within its limits; the others may be missing.
+
+    Parameters
+    ----------
+    cls : type
+    given : mapping
+    where : str
+        Begins the messages of errors.
+    kept : bool
+        Whether they are kept with results, and so may hold no secret.
+
+    Raises
+    ------
+    UnknownNameError
+        For a setting that `cls` does not have.
+    ConfigError
+        For a value of the wrong type or beyond its limits.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Oven:
+    ...     degrees: float = setting(doc="how hot", low=0)
+    ...     racks: tuple[str, ...] = setting(doc="which to use")
+    >>> checked(Oven, {"racks": ["top", "low"]}, "oven")
+    {'racks': ('top', 'low')}
+    """
     known, hints = names(cls), _hints(cast("Hashable", cls))
     for name in given:
         if not isinstance(name, str) or name not in known:
@@ -111,12 +148,10 @@ def build(cls: type[T], given: Mapping[str, Any], where: str, *, kept: bool = Tr
     values = {
         name: convert(value, hints[name], name, where, kept=kept) for name, value in given.items()
     }
-    for name, spec in known.items():
+    for name in known:
         if name in values:
-            _check_limits(values[name], spec, where)
-        elif spec.default is spec.default_factory is dataclasses.MISSING:
-            raise ConfigError(f'{where}: the setting "{name}" must be given ({_doc(spec)})')
-    return cls(**values)
+            _check_limits(values[name], known[name], where)
+    return values
 
 
 def from_text(cls: type, name: str, text: str, where: str) -> Any:
@@ -187,9 +222,10 @@ def _check_limits(value: Any, spec: dataclasses.Field[Any], where: str) -> None:
     if finite and high is None and not isinstance(value, int):
         words.append("finite")
     wrong = finite and not_finite(value)
-    if isinstance(value, int | float):
-        within = (low is None or value >= low) and (high is None or value <= high)
-        wrong = wrong or not within or value == spec.metadata.get("but", math.nan)
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, int | float):
+            within = (low is None or number >= low) and (high is None or number <= high)
+            wrong = wrong or not within or number == spec.metadata.get("but", math.nan)
     if wrong:
         raise ConfigError(
             f"{where}: {spec.name} = {brief(value)} is out of range",
