@@ -186,6 +186,27 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
     )
 
 
+def checked_over(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Values that replace those of a config, checked as those of a config are.
+
+    Parameters
+    ----------
+    given : mapping
+        Some names at the top of a config and their values.
+    where : str
+        Begins the messages of errors.
+
+    Raises
+    ------
+    ConfigError
+        For a value of the wrong type or beyond its limits, or a location that can be none.
+    """
+    values = params.checked(TopLevel, given, where)
+    if "output_location" in values:
+        _check_output(values["output_location"], where)
+    return values
+
+
 def is_known(name: str) -> bool:
     """Whether a config may have a name at its top, older names of engines' settings included."""
     return name in params.names(TopLevel) or bool(engines.given_in({name: None}, ()))
@@ -211,12 +232,12 @@ def _top_level(settings: Mapping[str, Any]) -> TopLevel:
     return replace(top, engines=merged)
 
 
-def _check_output(location: str) -> None:
+def _check_output(location: str, where: str = "config") -> None:
     if not location.strip():
-        raise ConfigError("config: output_location is empty", "name a folder or container")
+        raise ConfigError(f"{where}: output_location is empty", "name a folder or container")
     if os.name != "nt" and _OF_WINDOWS.match(location):
         raise ConfigError(
-            f"config: output_location = {brief(location)} is a path of Windows, and this is none",
+            f"{where}: output_location = {brief(location)} is a path of Windows, and this is none",
             "write it as it is here, such as /mnt/c/results",
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pyveg.core.coordinator import Coordinator
 from pyveg.core.engines import Engines, joined
@@ -29,6 +30,7 @@ from pyveg.jobs.journal import Journal
 from pyveg.jobs.load import kept_text, load_pipeline
 from pyveg.jobs.locations import find_run, open_location
 from pyveg.jobs.observers import Observers
+from pyveg.jobs.resolve import checked_over
 from pyveg.jobs.stopping import ASKED, StopSwitch
 from pyveg.runs.run import Run, open_run
 
@@ -126,9 +128,7 @@ def prepare(
         pipeline = _to_finish(resumed, trusted=trust_record)
     pipeline = replace(
         pipeline,
-        output_location=output_location or pipeline.output_location,
-        runner=runner or pipeline.runner,
-        n_workers=n_workers or pipeline.n_workers,
+        **_replacing(pipeline, output_location, runner, n_workers),
         engines=joined(pipeline.engines, engines or {}),
     )
     plan = pipeline.plan()
@@ -137,6 +137,16 @@ def prepare(
     notes = check(pipeline, plan.graph, place.store)
     plan = replace(plan, warnings=(*plan.warnings, *notes))
     return PreparedRun(pipeline, plan, place, text, store)
+
+
+def _replacing(
+    pipeline: Pipeline, output_location: str | None, runner: str | None, n_workers: int | None
+) -> dict[str, Any]:
+    """What replaces the settings of a Pipeline; one that was made by hand is checked too."""
+    given = {"output_location": output_location, "runner": runner, "n_workers": n_workers}
+    rest = {"runner": pipeline.runner, "n_workers": pipeline.n_workers}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return checked_over({**rest, **chosen}, "this run")
 
 
 def _check_place(

@@ -61,7 +61,7 @@ def scan_scales(innovations: NDArray[Any]) -> ScaleScan:
     >>> row = np.where(np.arange(40) < 20, 1.0, 3.0) * np.resize([1, -1.2, 0.8], 40)
     >>> found = scan_scales(row[np.newaxis])
     >>> int(found.place[0]), round(float(found.ratio[0]), 1)
-    (20, 3.0)
+    (20, 2.9)
     """
     return ScaleScan(*_scan(np.ascontiguousarray(innovations, dtype=np.float64)))
 

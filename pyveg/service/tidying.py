@@ -11,6 +11,7 @@ from pyveg.service.config import ServiceConfig
 from pyveg.service.jobs_table import Jobs
 from pyveg.service.records import JobRecord
 from pyveg.service.telling import store_at
+from pyveg.storage.removal import remove_all
 
 
 def expired(jobs: Jobs, config: ServiceConfig) -> Iterator[JobRecord]:
@@ -35,7 +36,5 @@ def remove(job: JobRecord, config: ServiceConfig) -> None:
         if folder.is_dir():
             shutil.rmtree(folder)
     else:
-        store = store_at(job.url)
-        for key in list(store.list()):
-            store.delete(key)
+        remove_all(store_at(job.url))
     shutil.rmtree(config.job_folder(job.id), ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyveg.core.layout import EVENTS
 from pyveg.service.web.answers import PROBLEM
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
@@ -11,6 +12,7 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 Responses = dict[int | str, dict[str, Any]]
 
 _JOB = "0c4be5a2b7b94d52a6ad6f0f5b1d2f9e"
+_EVENT = f"{EVENTS}/00001-5f0c2a7e/000001.jsonl#4"
 _INPUTS = {
     "longitude": 27.95,
     "latitude": 11.57,
@@ -155,14 +157,14 @@ LOGS: Responses = {
         {
             "logs": [
                 {
-                    "id": "_pyveg/events/00001/00000001.jsonl#4",
+                    "id": _EVENT,
                     "level": "info",
                     "time": "2026-11-27T09:00:01.540+00:00",
                     "message": "all tasks have ended",
                     "task": "",
                 }
             ],
-            "next": "_pyveg/events/00001/00000001.jsonl#4",
+            "next": _EVENT,
             "more": False,
         },
     ),

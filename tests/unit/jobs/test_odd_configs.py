@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from pyveg.core import params
 from pyveg.core.errors import ConfigError
 from pyveg.jobs.load import load_pipeline, read_config
 from pyveg.jobs.resolve import TopLevel, resolve
+from pyveg.jobs.run import prepare
 
 DEMO = Path(__file__).parents[3] / "pyveg" / "configs" / "demo.py"
 LONGEST = 1_100
@@ -270,6 +272,35 @@ def test_a_top_setting_that_cannot_be(
     with pytest.raises(ConfigError) as caught:
         resolve({**base, **changes}).plan()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ({"n_workers": 10**30}, "n_workers"),
+        ({"n_workers": 100_001}, "at most 100000"),
+        ({"n_workers": 0}, "at least 1"),
+        ({"n_workers": 1.5}, "n_workers"),
+        ({"n_workers": True}, "n_workers"),
+        ({"runner": ""}, "unknown runner"),
+        ({"runner": 3}, "runner = 3"),
+        ({"output_location": " "}, "is empty"),
+        ({"output_location": r"C:\temp\results"}, "path of Windows"),
+        ({"output_location": "s3://me:pw@bucket/x"}, "password"),
+        ({"engines": {"dask": {"scheduler": 3}}}, "scheduler = 3"),
+    ],
+)
+def test_what_replaces_a_setting_is_checked_as_it_is(
+    over: dict[str, Any], words: str, base: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        prepare(resolve(base), **over)
+    assert words in str(caught.value)
+
+
+def test_a_pipeline_that_was_made_by_hand_is_checked_too(base: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="n_workers"):
+        prepare(replace(resolve(base), n_workers=10**9))
 
 
 @pytest.mark.parametrize("key", ["a\\b", "x" * 300, "..", " ", "simulatedSENTINEL2", "a\x1b[2Jb"])
