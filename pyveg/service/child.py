@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -47,6 +48,7 @@ def main(folder: Path) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys.excepthook = _print_redacted
+    threading.excepthook = _print_redacted_of_thread
     begin = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC: process {os.getpid()} begins"
     print(begin, flush=True)  # noqa: T201 - it goes to the log of the job
     outcome = _outcome(folder)
@@ -167,6 +169,11 @@ def _print_redacted(
 ) -> None:
     text = "".join(traceback.format_exception(kind, error, trace))
     print(redacted(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _print_redacted_of_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None:
+        _print_redacted(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 if __name__ == "__main__":

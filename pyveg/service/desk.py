@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyveg.core.errors import PyvegError
+from pyveg.core.secrets import has_secret
 from pyveg.service import results, telling
 from pyveg.service.admission import Limits, Order
 from pyveg.service.callers import Callers
@@ -116,7 +117,7 @@ class Desk:
             a limit is reached.
         """
         chosen = self.process(caller, process)
-        if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
+        if key is not None and not _may_be_key(key):
             raise Refusal(
                 400,
                 "the Idempotency-Key is no text that can be one",
@@ -285,6 +286,11 @@ class Desk:
         if root.startswith("azure://"):
             return f"{root.rstrip('/')}-{job}"  # a container, whose name has no folders
         return f"{root.rstrip('/')}/{process}-{job}"
+
+
+def _may_be_key(key: str) -> bool:
+    """Whether a text may name a request; it is kept in the table, so it is no secret."""
+    return 0 < len(key) <= _LONGEST_KEY and key.isprintable() and not has_secret(key)
 
 
 def _whose(caller: Caller) -> str:

@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from pyveg.azure_config import use_file
 from pyveg.core import params, registry
 from pyveg.core.errors import ConfigError, MissingPackageError
 from pyveg.core.texts import said
@@ -52,6 +53,7 @@ def serve(config: ServiceConfig, tell: Tell, *, stop_jobs: bool = False) -> None
     ConfigError
         If another server has the table, the port is taken, or the table is on a network disk.
     """
+    use_file(config.azure_config)  # the supervisor looks at runs in containers too
     with ExitStack() as stack:
         stack.enter_context(_alone(config))
         warning = ready(config)
@@ -128,6 +130,7 @@ def opened(config: ServiceConfig) -> Desk:
     ------
     ConfigError, TableError
     """
+    use_file(config.azure_config)
     if not config.table_path.exists():
         table.make(config.table_path)
         keys.make(config.folder)

@@ -13,12 +13,14 @@ from pyveg.service.web.threads import at_table
 router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", response_class=Json)
 async def healthz() -> Json:
     """Say that this process answers; open to all."""
     return Json({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     response_class=Json,

@@ -120,6 +120,7 @@ def test_limits_are_told_with_a_time(make_desk: Callable[..., Desk]) -> None:
         (b"x" * 1_000_001, JSON, 413),
         (b'{"inputs": {}}', {**JSON, "idempotency-key": "k" * 300}, 400),
         (b'{"inputs": {}}', {**JSON, "idempotency-key": ""}, 400),
+        (b'{"inputs": {}}', {**JSON, "idempotency-key": "ghp_" + "a1" * 20}, 400),
     ],
 )
 def test_a_wrong_body_is_a_problem(
@@ -162,6 +163,7 @@ def test_nobody_is_let_in_without_a_token(client: AppClient) -> None:
         found = client.get(path, token="")
         assert found.status == 401, path
         assert found.headers["Www-Authenticate"].startswith("Bearer")
+    assert client.request("HEAD", "/readyz", token="").status == 200
     assert client.get("/jobs", token="pyveg_wrong").status == 401
     assert client.get("/jobs", headers={"authorization": "Basic eDp5"}).status == 401
     for path in ("/healthz", "/readyz", "/", "/conformance", "/api"):
