@@ -181,6 +181,12 @@ class Module(ABC, Generic[S]):
         del where, warn
         return settings
 
+    @classmethod
+    def parts(cls, settings: S) -> Iterator[tuple[str, str]]:
+        """Kind and name of each part that its Tasks load: machines elsewhere need it too."""
+        del settings
+        return iter(())
+
     def at_hand(self, scope: Scope, items: Sequence[Item], settings: S) -> Iterator[bool]:
         """For each Item whether its Task can be done without asking a service.
 

@@ -106,6 +106,11 @@ class ScoreImages(module.Module[ScoreSettings]):
             )
         return found
 
+    @classmethod
+    def parts(cls, settings: ScoreSettings) -> Iterator[tuple[str, str]]:
+        """What runs the model."""
+        yield "scorer", settings.scorer
+
     def at_hand(
         self, scope: Scope, items: Sequence[Item], settings: ScoreSettings
     ) -> Iterator[bool]:

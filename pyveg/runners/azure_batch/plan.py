@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pyveg.azure_config import AzureConfig
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError
+from pyveg.core.module import settings_of
 from pyveg.core.ports import Rights, Store, Work
 from pyveg.core.tasks import Step
 from pyveg.earth.subject import collection_of
@@ -93,16 +94,23 @@ def sent_variables(config: AzureConfig) -> dict[str, str]:
 
 
 def _extras(work: Work) -> Iterator[str]:
-    """Extras of pyveg that nodes need: for the Store, and for Sources that they ask."""
+    """Extras of pyveg that nodes need: for the Store, Sources that they ask, other parts."""
     parts = [("store", str(work.store.spec()["type"]))]
     for step in work.steps:
         collection = collection_of(step.scope)
         if collection is not None and registry.load("module", step.module).role == "start":
             parts.append(("source", collection.source))
+        parts += _parts(step)
     for kind, name in parts:
         package, extras = registry.extras_of(kind, name)
         if package == "pyveg":
             yield from extras
+
+
+def _parts(step: Step) -> Iterator[tuple[str, str]]:
+    """Kind and name of the parts that Tasks of a Module load."""
+    module = registry.load("module", step.module)
+    yield from module.parts(settings_of(module, step.settings))
 
 
 def plugins(steps: Sequence[Step]) -> Iterator[str]:
@@ -111,13 +119,14 @@ def plugins(steps: Sequence[Step]) -> Iterator[str]:
     Raises
     ------
     ConfigError
-        For a Module or Source that belongs to none, so that nodes cannot get it.
+        For a Module, Source or other part that belongs to none, so that nodes cannot get it.
     """
     for step in steps:
         parts = [registry.load("module", step.module)]
         collection = collection_of(step.scope)
         if collection is not None:
             parts.append(registry.load("source", collection.source))
+        parts += [registry.load(kind, name) for kind, name in _parts(step)]
         for part in parts:
             top = part.__module__.partition(".")[0]
             if top == "pyveg":
