@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyveg.service.config import ServiceConfig
 
 _RUN = "run"
+_OF_GROUP = ("-h", "--help", "--version")
 
 
 class RunsByItself(click.Group):
@@ -20,8 +21,7 @@ class RunsByItself(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put it before options of its own."""
-        named = bool(args) and (args[0] in self.commands or args[0] in ("-h", "--help"))
-        if not named and args[:1] != ["--version"]:
+        if not args or (args[0].startswith("-") and args[0] not in _OF_GROUP):
             args = [_RUN, *args]
         return super().parse_args(ctx, args)
 
