@@ -118,7 +118,7 @@ def check(folder: Path, workers: list[subprocess.Popen[str]], plans: list[list[A
             assert found.message == str(found.state), "what is told later changes nothing"
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plans=st.lists(ACTS, min_size=PROCESSES, max_size=PROCESSES))
 def test_four_processes_at_once(
     tmp_path: Path, workers: list[subprocess.Popen[str]], plans: list[list[Act]]
