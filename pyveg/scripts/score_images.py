@@ -178,7 +178,7 @@ def _check_alone(given: dict[str, Any]) -> None:
 def _results(report: RunReport, ends: list[bool]) -> Iterator[str]:
     """Where results are, and how many images there were; whether all failed goes into `ends`."""
     from pyveg.jobs.scoring import JOIN
-    from pyveg.modules.scoring.combine import FAILURES, RESULTS
+    from pyveg.modules.scoring.combine import FAILURES, RESULTS, SHEET
     from pyveg.scripts.shell import from_here
 
     for task in report.graph:
@@ -189,6 +189,8 @@ def _results(report: RunReport, ends: list[bool]) -> Iterator[str]:
         images, failed = result.notes.get("images", 0), result.notes.get("failed_images", 0)
         ends.append(bool(images) and images == failed)
         yield f"detections: {where}/{RESULTS}"
+        if task.step.settings["pictures"]:
+            yield f"pictures: {where}/{SHEET}"
         yield f"images: {images:,}" + (f", {failed:,} failed: {where}/{FAILURES}" if failed else "")
 
 

@@ -107,9 +107,18 @@ def test_photos_through_the_demo_model_here_and_in_worker_processes(desk: Path) 
     (desk / "photos/broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and nothing else")
     (desk / "photos/notes.txt").write_text("no image")
     run, output = _score("--images_per_task", "2", model="demo")
-    assert "1 files are no images by their endings ('.txt') and are left out" in output
+    assert "left out, as their endings ('.txt') are those of no image: 1; endings = []" in output
     assert "images: 4, 1 failed: " in output
     assert re.search(r"images: 2 of 4, [\d.]+ a second, about 0:00:\d\d left", output)
+    page = (run / "combine/best.html").read_text()
+    assert re.findall(r"<h2>(.+)</h2>", page)[:2] == [
+        "animal, in 2 of the images",
+        "person, in 1 of the images",
+    ]
+    assert [one for one in re.findall(r'alt="(.+?)"', page) if "animal" in one] == [
+        "animal in north/IMG_2.JPG",
+        "animal in north/IMG_1.JPG",
+    ]
     found = _found(run)
     by_name = {image["file"]: image["detections"] for image in found["images"]}
     assert list(by_name) == ["broken.jpg", "person.Png", "north/IMG_1.JPG", "north/IMG_2.JPG"]

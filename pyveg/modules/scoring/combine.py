@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
@@ -22,10 +24,12 @@ from pyveg.core.tasks import plain_scope, scope_from_json
 from pyveg.core.texts import cell
 from pyveg.core.types import Item
 from pyveg.modules.scoring import shards
-from pyveg.modules.scoring.score import detections_key
+from pyveg.modules.scoring.best import Best, page
+from pyveg.modules.scoring.score import best_key, detections_key
 
 RESULTS = "detections.json"
 FAILURES = "failures.csv"
+SHEET = "best.html"
 _LOST = "its shard failed"
 
 
@@ -35,6 +39,9 @@ class CombineSettings(module.Settings):
 
     format: Literal["1.6", "1.1"] = setting(
         "1.6", doc='version of the results format; "1.1" for programs of before 2022'
+    )
+    pictures: int = setting(
+        24, doc="pictures of the surest detections of each category in best.html", low=0, high=1000
     )
 
 
@@ -48,13 +55,16 @@ class _Tally:
     """That gave nothing."""
     header: Mapping[str, Any] = field(default_factory=dict)
     """Which model it was."""
+    found: Counter[str] = field(default_factory=Counter)
+    """Images with a category."""
 
 
 class CombineDetections(module.Module[CombineSettings]):
     """Join the detections of all shards.
 
     ``detections.json`` has each image with its detections, or why there are none; ``failures.csv``
-    has the latter alone. A shard that failed has its images there too.
+    has the latter alone. A shard that failed has its images there too. ``best.html`` shows the
+    surest detections of each category.
     """
 
     Settings = CombineSettings
@@ -67,13 +77,13 @@ class CombineDetections(module.Module[CombineSettings]):
 
     def run(self, job: Job[CombineSettings]) -> None:
         """Write line by line, so that memory does not grow with the number of images."""
-        root, tally = job.scope.root, _Tally()
+        root, tally, best = job.scope.root, _Tally(), Best(job.settings.pictures)
         rows = io.StringIO()
         table = csv.writer(rows, lineterminator="\n")
         table.writerow(["file", "reason"])
         with job.store.open_write(f"{root}/{RESULTS}") as stream:
             stream.write(b'{\n"images": [')
-            for line in _lines(job, tally):
+            for line in _lines(job, tally, best):
                 if "failure" in line:
                     table.writerow([cell(line["file"]), cell(line["failure"])])
                 image = _image(line, job.settings.format)
@@ -82,9 +92,19 @@ class CombineDetections(module.Module[CombineSettings]):
                 tally.images += 1
             stream.write(b"\n],\n" + _closing(tally, job.settings.format) + b"}\n")
         job.store.write(f"{root}/{FAILURES}", rows.getvalue().encode())
+        if job.settings.pictures:
+            names = tally.header.get("categories", {})
+            sheet = page(best, names, tally.found, _about(tally))
+            job.store.write(f"{root}/{SHEET}", sheet)
         job.notes["images"] = tally.images
         job.notes["failed_images"] = tally.failures
         job.notes["num_failed_shards"] = tally.shards
+
+
+def _about(tally: _Tally) -> str:
+    """What stands above the pictures."""
+    failed = f", could not be looked at: {tally.failures:,}" if tally.failures else ""
+    return f"Detector: {tally.header.get('detector', 'unknown')}. Images: {tally.images:,}{failed}."
 
 
 def _pack(plan: SequencePlan) -> dict[str, Any]:
@@ -93,7 +113,7 @@ def _pack(plan: SequencePlan) -> dict[str, Any]:
     return {"scope": plain_scope(plan.scope), "items": items}
 
 
-def _lines(job: Job[CombineSettings], tally: _Tally) -> Iterator[dict[str, Any]]:
+def _lines(job: Job[CombineSettings], tally: _Tally, best: Best) -> Iterator[dict[str, Any]]:
     """What is said of each image of each shard."""
     for packed in job.item.details["sequences"]:
         scope = scope_from_json(packed["scope"])
@@ -105,8 +125,11 @@ def _lines(job: Job[CombineSettings], tally: _Tally) -> Iterator[dict[str, Any]]
                 lines = _lost(job.store, item, reason)
             else:
                 lines = _found(job.store, detections_key(scope, item), tally)
+                with suppress(KeyMissingError):  # of a run that kept none
+                    best.add_encoded(job.store.read(best_key(scope, item)))
             for line in lines:
                 tally.failures += "failure" in line
+                tally.found.update({one["category"] for one in line.get("detections", ())})
                 yield line
 
 

@@ -28,11 +28,13 @@ from pyveg.core.types import Item, Scope
 from pyveg.formats import FormatError
 from pyveg.modules.command import sending
 from pyveg.modules.scoring import models, shards
+from pyveg.modules.scoring.best import Best
 from pyveg.modules.scoring.shards import Shard
 from pyveg.photos import ENDINGS, MOST_BYTES, decode_photo
 
 DETECTIONS = "detections.jsonl"
 """What a shard gives: a line that says which model it was, then a line for each image."""
+BEST = "best.json"
 _AWAY = "away"
 """Whether an image could not be had because its service is away."""
 
@@ -65,6 +67,13 @@ class ScoreSettings(module.Settings):
     shard_by: Literal["count", "folder"] = setting(
         "count", doc='"folder": no task has images of two folders', results=False
     )
+    pictures: int = setting(
+        8,
+        doc="pictures of the surest detections that a task keeps of each category",
+        low=0,
+        high=100,
+        results=False,
+    )
 
 
 class ScoreImages(module.Module[ScoreSettings]):
@@ -96,8 +105,8 @@ class ScoreImages(module.Module[ScoreSettings]):
         if left_out:
             kinds = ", ".join(repr(ending) for ending, _ in left_out.most_common(3))
             planning.tell(
-                f"{left_out.total()} files are no images by their endings ({kinds}) and are left "
-                "out; endings = [] takes all"
+                f"files left out, as their endings ({kinds}) are those of no image: "
+                f"{left_out.total()}; endings = [] takes all"
             )
         if not found:
             raise ConfigError(
@@ -156,10 +165,11 @@ class ScoreImages(module.Module[ScoreSettings]):
         )
         failed = away = 0
         reason = ""
+        best = Best(settings.pictures)
         with job.store.open_write(detections_key(job.scope, item)) as out:
             out.write(_encoded({"detector": scorer.name, "categories": dict(scorer.categories)}))
             for image in shards.images_in(job.store, item):
-                found = _looked_at(job, image, scorer)
+                found = _looked_at(job, image, scorer, best)
                 failed += "failure" in found
                 away += found.pop(_AWAY, False)
                 reason = found.get("failure", reason)
@@ -167,6 +177,7 @@ class ScoreImages(module.Module[ScoreSettings]):
             if away == item.details["count"]:
                 # Before the stream is closed, so that nothing says that these were looked at.
                 raise ServiceAwayError(reason, "finish the run with --from_cache")
+        job.store.write(best_key(job.scope, item), best.encoded())
         job.notes["images"] = item.details["count"]
         job.notes["failed_images"] = failed
 
@@ -174,6 +185,11 @@ class ScoreImages(module.Module[ScoreSettings]):
 def detections_key(scope: Scope, item: Item) -> str:
     """Where what was found in the images of a shard is."""
     return f"{scope.root}/{shards.folder(item)}/{DETECTIONS}"
+
+
+def best_key(scope: Scope, item: Item) -> str:
+    """Where pictures of the surest of them are."""
+    return f"{scope.root}/{shards.folder(item)}/{BEST}"
 
 
 def _model(settings: ScoreSettings) -> Model:
@@ -212,7 +228,7 @@ def _send_images(item: Item, shipment: Shipment[ScoreSettings]) -> None:
     sending.send(registry.open_inputs(()), images, shipment.store, folder, shipment.tell)
 
 
-def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer) -> dict[str, Any]:
+def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer, best: Best) -> dict[str, Any]:
     """What a line says of an image."""
     try:
         data = _bytes(registry.open_inputs(()), image, job.store, _sent(job.scope, job.item))
@@ -222,9 +238,11 @@ def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer) -> dict[str
         # Also of a service that is away: of a list that names many, one may be there.
         return {"file": image.name, "failure": str(error), _AWAY: error.shared}
     try:
-        found = scorer.score([decode_photo(data, scorer.wanted)])[0]
+        photo = decode_photo(data, scorer.wanted)
+        found = scorer.score([photo])[0]
     except (DataError, FormatError) as error:
         return {"file": image.name, "failure": str(error)}
+    best.look(image.name, photo, found)
     return {"file": image.name, "detections": [_plain(one) for one in found]}
 
 
