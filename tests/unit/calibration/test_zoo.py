@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from pyveg.analysis.data.columns import ZOO
 from pyveg.analysis.settings import AnalysisSettings
@@ -32,9 +33,8 @@ from pyveg.calibration.zoo.judge import METRIC, zoo_as_series
 from pyveg.calibration.zoo.rainy import RAINY
 from pyveg.calibration.zoo.rates import STATES, rates, scores, together
 from pyveg.calibration.zoo.runs import kept_records, run_zoo
-from pyveg.calibration.zoo.write import write_zoo
 from pyveg.core.errors import ConfigError
-from pyveg.scripts.zoo_tables import zoo_lines
+from pyveg.scripts.calibrate import main
 
 SHORT = Record(3, 0.1, 2)
 QUICK = AnalysisSettings(surrogates=19)
@@ -162,17 +162,30 @@ def test_records_of_other_tests_are_not_mixed_in(tmp_path: Path) -> None:
         run_zoo(tmp_path, [])
 
 
-def test_what_is_left_behind(tmp_path: Path) -> None:
-    names = ("stable .5", ".3 to .7")
-    zoo = write_zoo(tmp_path, [[Cell(name, Record(3), 2) for name in names]])
-    assert {path.name for path in zoo.files} == {
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def few(series: int) -> list[list[Cell]]:
+        return [[Cell(name, Record(3), series) for name in ("stable .5", ".3 to .7")]]
+
+    monkeypatch.setattr("pyveg.calibration.zoo.cells.zoo_cells", few)
+    asked = ["--zoo", "--output_dir", str(tmp_path / "zoo"), "--n_places", "2", "--n_workers", "1"]
+    first = CliRunner().invoke(main, asked)
+    assert first.exit_code == 0, first.output
+    assert "4/4 records" in first.output
+    assert "3 years, 0 % gaps, one chip, % of records:" in first.output
+    assert ".3 to .7 *" in first.output
+    assert "of 2 records without a loss of resilience" in first.output
+    assert {path.name for path in (tmp_path / "zoo").iterdir() if path.is_file()} >= {
         "zoo.csv", "zoo_rates.csv", "zoo_scores.csv", "zoo_columns.csv", "zoo.png", "zoo.svg",
     }  # fmt: skip
-    assert all(path.stat().st_size > 100 for path in zoo.files)
-    said = "\n".join(zoo_lines(zoo.rates, zoo.scores))
-    assert "3 years, 0 % gaps, one chip, % of records:" in said
-    assert ".3 to .7 *" in said
-    assert "of 2 records without a loss of resilience" in said
+    again = CliRunner().invoke(main, asked)
+    assert (
+        again.output.splitlines()[1:]
+        == first.output.splitlines()[-len(again.output.splitlines()) + 1 :]
+    )
+    (tmp_path / "zoo/zoo.json").write_text("{}")
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code == 2
+    assert "take another folder" in refused.output
 
 
 def _records(situation: str, states: dict[str, int], **more: Any) -> pd.DataFrame:
