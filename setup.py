@@ -59,6 +59,7 @@ EXTRAS = {
         "esda>=2.6",
         "ewstools>=2.1",
         "hypothesis>=6.120",
+        "megadetector-utils>=10.0.28",  # the validator of its results format; no torch
         "owslib>=0.34",  # a client of OGC API - Processes
         "playwright>=1.50",  # drives the Chromium of the machine
         "psutil>=6",

@@ -159,9 +159,24 @@ def test_what_readers_of_the_format_want(desk: Path, version: str) -> None:
     for name, detections in expected.items():
         most = {"max_detection_conf": max([one["conf"] for one in detections], default=0.0)}
         assert images[name] == {**(most if version == "1.1" else {}), "detections": detections}
+    _check_by_the_format_itself(run, version)
     text = (run / "combine/detections.json").read_text()
     assert '"conf":1.0' in text
     assert '"conf":1,' not in text
+
+
+def _check_by_the_format_itself(run: Path, version: str) -> None:
+    """What the validator of MegaDetector's own tools says, which knows 1.3 and later."""
+    from megadetector.postprocessing.validate_batch_results import validate_batch_results
+
+    path = run / "combine/detections.json"
+    said = validate_batch_results(str(path))["validation_results"]
+    if version == "1.1":
+        (error,) = said["errors"]
+        assert "1.3" in error
+        return
+    assert (said["errors"], said["warnings"]) == ([], [])
+    assert sum(said["detection_category_id_to_count"].values()) == 3
 
 
 def _deep(path: Path) -> None:
