@@ -87,6 +87,9 @@ def _in_colours(image: Image.Image) -> Image.Image:
 @contextmanager
 def _told() -> Iterator[None]:
     """Say of whatever goes wrong in a reader what it means for the file."""
+    # A half of an image must not be taken for the whole one; others set this for all when they are
+    # imported, so it is looked after each time.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
         with warnings.catch_warnings():
             # A file that claims more pixels than it has is our limit's business, and a doubtful
@@ -106,7 +109,3 @@ def _told() -> Iterator[None]:
         raise FormatError(f"it is damaged{why}") from error
     except (MemoryError, OverflowError, ZeroDivisionError, AttributeError) as error:
         raise FormatError(f"it is damaged: {type(error).__name__}") from error
-
-
-# A half of an image must not be taken for the whole one, whatever else set this in the process.
-ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -10,6 +10,7 @@ import base64
 import heapq
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -61,6 +62,8 @@ class Best:
         self._most = most
         self._heaps: dict[str, list[Picture]] = {}
         self._place = 0
+        self.counts: Counter[str] = Counter()
+        """Number of a category -> images that it was found in."""
 
     def look(self, file: str, image: NDArray[np.uint8], found: Sequence[Detection]) -> None:
         """Take the surest detection of each category of an image, where it is among the best."""
@@ -68,6 +71,7 @@ class Best:
         surest: dict[str, Detection] = {}
         for one in found:
             surest.setdefault(one.category, one)
+        self.counts.update(surest.keys())
         for category, one in surest.items():
             if self._is_wanted(category, one.confidence):
                 jpeg = _picture(image, one.box)
@@ -96,11 +100,14 @@ class Best:
 
     def encoded(self) -> bytes:
         """All of them as JSON."""
-        return json.dumps([picture.plain() for picture in self.pictures()]).encode()
+        pictures = [picture.plain() for picture in self.pictures()]
+        return json.dumps({"counts": self.counts, "pictures": pictures}).encode()
 
     def add_encoded(self, data: bytes) -> None:
         """Those of a shard."""
-        for one in json.loads(data):
+        shard = json.loads(data)
+        self.counts.update(shard["counts"])
+        for one in shard["pictures"]:
             self._place -= 1
             self.add(Picture(one["conf"], self._place, one["file"], one["category"], one["jpeg"]))
 
@@ -145,7 +152,7 @@ p {{ margin: 0.2rem 0 0; overflow-wrap: anywhere; }}
 """
 
 
-def page(best: Best, categories: Mapping[str, str], counts: Mapping[str, int], about: str) -> bytes:
+def page(best: Best, categories: Mapping[str, str], about: str) -> bytes:
     """One HTML file with all pictures in it.
 
     Parameters
@@ -153,8 +160,6 @@ def page(best: Best, categories: Mapping[str, str], counts: Mapping[str, int], a
     best : Best
     categories : mapping of str to str
         Number of a category -> its name.
-    counts : mapping of str to int
-        Number of a category -> images that it was found in.
     about : str
         What stands below the heading.
     """
@@ -168,7 +173,7 @@ def page(best: Best, categories: Mapping[str, str], counts: Mapping[str, int], a
         )
     sections = [
         f"<h2>{escape(categories.get(number, number))}, "
-        f"in {counts.get(number, 0):,} of the images</h2>\n<ul>\n" + "\n".join(shown) + "\n</ul>"
+        f"in {best.counts[number]:,} of the images</h2>\n<ul>\n" + "\n".join(shown) + "\n</ul>"
         for number, shown in by_category.items()
     ]
     text = _PAGE.format(

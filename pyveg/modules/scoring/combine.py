@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from pyveg.core.ports import Store
 from pyveg.core.tasks import plain_scope, scope_from_json
 from pyveg.core.texts import cell
 from pyveg.core.types import Item
-from pyveg.modules.scoring import shards
+from pyveg.modules.scoring import lines, shards
 from pyveg.modules.scoring.best import Best, page
 from pyveg.modules.scoring.score import best_key, detections_key
 
@@ -55,8 +54,6 @@ class _Tally:
     """That gave nothing."""
     header: Mapping[str, Any] = field(default_factory=dict)
     """Which model it was."""
-    found: Counter[str] = field(default_factory=Counter)
-    """Images with a category."""
 
 
 class CombineDetections(module.Module[CombineSettings]):
@@ -76,29 +73,36 @@ class CombineDetections(module.Module[CombineSettings]):
         return [Item("all", {"sequences": [_pack(plan) for plan in planning.upstream]})]
 
     def run(self, job: Job[CombineSettings]) -> None:
-        """Write line by line, so that memory does not grow with the number of images."""
+        """Write block by block, so that memory does not grow with the number of images."""
         root, tally, best = job.scope.root, _Tally(), Best(job.settings.pictures)
-        rows = io.StringIO()
-        table = csv.writer(rows, lineterminator="\n")
-        table.writerow(["file", "reason"])
-        with job.store.open_write(f"{root}/{RESULTS}") as stream:
-            stream.write(b'{\n"images": [')
-            for line in _lines(job, tally, best):
-                if "failure" in line:
-                    table.writerow([cell(line["file"]), cell(line["failure"])])
-                image = _image(line, job.settings.format)
-                stream.write(b",\n" if tally.images else b"\n")
-                stream.write(json.dumps(image, separators=(",", ":")).encode())
-                tally.images += 1
-            stream.write(b"\n],\n" + _closing(tally, job.settings.format) + b"}\n")
-        job.store.write(f"{root}/{FAILURES}", rows.getvalue().encode())
+        version = job.settings.format
+        with (
+            job.store.open_write(f"{root}/{RESULTS}") as results,
+            job.store.open_write(f"{root}/{FAILURES}") as failures,
+        ):
+            results.write(b'{\n"images": [')
+            failures.write(b"file,reason\n")
+            for block in _blocks(job, tally, best):
+                failed = lines.failures(block)
+                failures.write(_rows(failed))
+                tally.failures += len(failed)
+                results.write(b",\n" if tally.images else b"\n")
+                results.write(lines.joined(block, version))
+                tally.images += len(block)
+            results.write(b"\n],\n" + _closing(tally, version) + b"}\n")
         if job.settings.pictures:
-            names = tally.header.get("categories", {})
-            sheet = page(best, names, tally.found, _about(tally))
+            sheet = page(best, tally.header.get("categories", {}), _about(tally))
             job.store.write(f"{root}/{SHEET}", sheet)
         job.notes["images"] = tally.images
         job.notes["failed_images"] = tally.failures
         job.notes["num_failed_shards"] = tally.shards
+
+
+def _rows(failed: Sequence[tuple[str, str]]) -> bytes:
+    """Failures as lines of a table."""
+    rows = io.StringIO()
+    csv.writer(rows, lineterminator="\n").writerows([map(cell, row) for row in failed])
+    return rows.getvalue().encode()
 
 
 def _about(tally: _Tally) -> str:
@@ -113,50 +117,31 @@ def _pack(plan: SequencePlan) -> dict[str, Any]:
     return {"scope": plain_scope(plan.scope), "items": items}
 
 
-def _lines(job: Job[CombineSettings], tally: _Tally, best: Best) -> Iterator[dict[str, Any]]:
-    """What is said of each image of each shard."""
+def _blocks(job: Job[CombineSettings], tally: _Tally, best: Best) -> Iterator[list[bytes]]:
+    """What is said of the images of all shards, some thousand lines at a time."""
     for packed in job.item.details["sequences"]:
         scope = scope_from_json(packed["scope"])
         for name, details, task in packed["items"]:
             item = Item(name, details)
             if task in job.missing:
                 tally.shards += 1
-                reason = f"{_LOST}: {job.missing[task]}"
-                lines = _lost(job.store, item, reason)
-            else:
-                lines = _found(job.store, detections_key(scope, item), tally)
-                with suppress(KeyMissingError):  # of a run that kept none
-                    best.add_encoded(job.store.read(best_key(scope, item)))
-            for line in lines:
-                tally.failures += "failure" in line
-                tally.found.update({one["category"] for one in line.get("detections", ())})
-                yield line
+                yield from lines.blocks(_lost(job.store, item, f"{_LOST}: {job.missing[task]}"))
+                continue
+            with suppress(KeyMissingError):  # of a run that kept none
+                best.add_encoded(job.store.read(best_key(scope, item)))
+            with job.store.open_read(detections_key(scope, item)) as stream:
+                each = iter(stream)
+                header = json.loads(next(each))
+                tally.header = tally.header or header
+                yield from lines.blocks(each)
 
 
-def _found(store: Store, key: str, tally: _Tally) -> Iterator[dict[str, Any]]:
-    with store.open_read(key) as stream:
-        lines = iter(stream)
-        header = json.loads(next(lines))
-        tally.header = tally.header or header
-        yield from map(json.loads, lines)
-
-
-def _lost(store: Store, item: Item, reason: str) -> Iterator[dict[str, Any]]:
+def _lost(store: Store, item: Item, reason: str) -> Iterator[bytes]:
     try:
         for image in shards.images_in(store, item):
-            yield {"file": image.name, "failure": reason}
+            yield lines.failure(image.name, reason)
     except KeyMissingError:  # its images changed before there was a list of them
-        yield {"file": item.name, "failure": f"{item.details['count']} images: {reason}"}
-
-
-def _image(line: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """An image as a version of the format has it."""
-    if "failure" in line:
-        return {"file": line["file"], "failure": line["failure"], "detections": None}
-    if version == "1.1":
-        surest = max((one["conf"] for one in line["detections"]), default=0.0)
-        return {"file": line["file"], "max_detection_conf": surest, **line}
-    return dict(line)
+        yield lines.failure(item.name, f"{item.details['count']} images: {reason}")
 
 
 def _closing(tally: _Tally, version: str) -> bytes:

@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import math
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pyveg.core import module, registry
 from pyveg.core.errors import (
     ConfigError,
-    DataError,
-    KeyMissingError,
-    PyvegError,
     ServiceAwayError,
-    StoreError,
 )
 from pyveg.core.module import Job, Planning, Shipment
 from pyveg.core.params import setting
-from pyveg.core.ports import Inputs, Store
-from pyveg.core.scorer import Detection, Model, Scorer
-from pyveg.core.texts import cut, said
+from pyveg.core.scorer import Model
+from pyveg.core.texts import cut
 from pyveg.core.types import Item, Scope
-from pyveg.formats import FormatError
 from pyveg.modules.command import sending
-from pyveg.modules.scoring import models, shards
+from pyveg.modules.scoring import lines, models, shards
 from pyveg.modules.scoring.best import Best
+from pyveg.modules.scoring.looking import Look
 from pyveg.modules.scoring.shards import Shard
-from pyveg.photos import ENDINGS, MOST_BYTES, decode_photo
+from pyveg.photos import ENDINGS
 
 DETECTIONS = "detections.jsonl"
 """What a shard gives: a line that says which model it was, then a line for each image."""
 BEST = "best.json"
-_AWAY = "away"
-"""Whether an image could not be had because its service is away."""
+"""Pictures of the surest detections of a shard, and how many of its images have a category."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,26 +152,21 @@ class ScoreImages(module.Module[ScoreSettings]):
     def run(self, job: Job[ScoreSettings]) -> None:
         """Score each image of a shard; one that cannot be looked at is told with its reason."""
         settings, item = job.settings, job.item
-        scorer = models.opened(
-            settings.scorer, _planned(settings, item), settings.threshold, job.store
-        )
-        failed = away = 0
-        reason = ""
+        planned = _planned(settings, item)
+        scorer = models.opened(settings.scorer, planned, settings.threshold, job.store)
         best = Best(settings.pictures)
+        look = Look(scorer, best, job.store, _sent(job.scope, item))
         with job.store.open_write(detections_key(job.scope, item)) as out:
-            out.write(_encoded({"detector": scorer.name, "categories": dict(scorer.categories)}))
+            about = {"detector": scorer.name, "categories": dict(scorer.categories)}
+            out.write(lines.encoded(about))
             for image in shards.images_in(job.store, item):
-                found = _looked_at(job, image, scorer, best)
-                failed += "failure" in found
-                away += found.pop(_AWAY, False)
-                reason = found.get("failure", reason)
-                out.write(_encoded(found))
-            if away == item.details["count"]:
+                out.write(look(image))
+            if look.away == item.details["count"]:
                 # Before the stream is closed, so that nothing says that these were looked at.
-                raise ServiceAwayError(reason, "finish the run with --from_cache")
+                raise ServiceAwayError(look.reason, "finish the run with --from_cache")
         job.store.write(best_key(job.scope, item), best.encoded())
         job.notes["images"] = item.details["count"]
-        job.notes["failed_images"] = failed
+        job.notes["failed_images"] = look.failed
 
 
 def detections_key(scope: Scope, item: Item) -> str:
@@ -226,71 +213,3 @@ def _send_images(item: Item, shipment: Shipment[ScoreSettings]) -> None:
     images = list(shards.images_in(shipment.store, item))
     folder = _sent(shipment.scope, item)
     sending.send(registry.open_inputs(()), images, shipment.store, folder, shipment.tell)
-
-
-def _looked_at(job: Job[ScoreSettings], image: Item, scorer: Scorer, best: Best) -> dict[str, Any]:
-    """What a line says of an image."""
-    try:
-        data = _bytes(registry.open_inputs(()), image, job.store, _sent(job.scope, job.item))
-    except StoreError:
-        raise  # the run's own, which no image can do without
-    except PyvegError as error:
-        # Also of a service that is away: of a list that names many, one may be there.
-        return {"file": image.name, "failure": str(error), _AWAY: error.shared}
-    try:
-        photo = decode_photo(data, scorer.wanted)
-        found = scorer.score([photo])[0]
-    except (DataError, FormatError) as error:
-        return {"file": image.name, "failure": str(error)}
-    best.look(image.name, photo, found)
-    return {"file": image.name, "detections": [_plain(one) for one in found]}
-
-
-def _bytes(inputs: Inputs, image: Item, store: Store, sent: str) -> bytes:
-    """An image: the file itself, or the copy of it where Tasks run elsewhere."""
-    try:
-        with inputs.open(image) as stream:
-            return _read(stream, image)
-    except DataError:
-        try:
-            with store.open_read(sending.key_of(sent, image)) as stream:
-                return _read(stream, image)
-        except KeyMissingError:
-            pass
-        raise
-
-
-def _read(stream: IO[bytes], image: Item) -> bytes:
-    """The whole of an image, which may be no image, and larger than memory."""
-    try:
-        data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"the input {image.details['input']} cannot be read to its end: {said(error)}",
-            "check the disk or the connection, and finish the run with --from_cache",
-        ) from error
-    if len(data) > MOST_BYTES:
-        raise DataError(
-            f"the input {image.details['input']} has more than {MOST_BYTES // 2**20} MB",
-            "leave it out, or make it smaller",
-        )
-    return data
-
-
-def _plain(one: Detection) -> dict[str, Any]:
-    """As results have it: confidences to three digits, boxes to four, never rounded up."""
-    return {
-        "category": one.category,
-        "conf": _cut(one.confidence, 3),
-        "bbox": [_cut(value, 4) for value in one.box],
-    }
-
-
-def _cut(value: float, digits: int) -> float:
-    # By way of text: 0.29 * 100 is less than 29.
-    power: int = 10**digits
-    return math.floor(float(f"{value * power:.6f}")) / power
-
-
-def _encoded(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"

@@ -81,9 +81,9 @@ def test_a_picture_is_small_and_has_its_box() -> None:
 def test_the_page_takes_names_for_what_they_are() -> None:
     best = Best(1)
     best.look("<script>.jpg", SMALL, [Detection("1", 0.9, WHOLE)])
-    text = page(best, {"1": 'an "animal"'}, {"1": 3}, "a & b").decode()
+    text = page(best, {"1": 'an "animal"'}, "a & b").decode()
     assert "<script" not in text
-    assert "an &quot;animal&quot;, in 3 of the images" in text
+    assert "an &quot;animal&quot;, in 1 of the images" in text
     assert "a &amp; b" in text
     assert re.search(r'alt="an &quot;animal&quot; in &lt;script&gt;\.jpg"', text)
-    assert "Nothing was found" in page(Best(1), {}, {}, "").decode()
+    assert "Nothing was found" in page(Best(1), {}, "").decode()

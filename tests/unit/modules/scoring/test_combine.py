@@ -6,16 +6,19 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import IO, Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyveg.core.errors import KeyMissingError
 from pyveg.core.module import Job
 from pyveg.core.types import Item, Scope
-from pyveg.modules.scoring import shards
+from pyveg.modules.scoring import lines, shards
 from pyveg.modules.scoring.combine import CombineDetections, CombineSettings
-from pyveg.modules.scoring.score import _cut, detections_key
+from pyveg.modules.scoring.looking import cut
+from pyveg.modules.scoring.score import BEST, detections_key
 from pyveg.storage.memory import MemoryStore
 
 SCOPE = Scope("cameras")
@@ -24,9 +27,8 @@ FOUND = {"category": "1", "conf": 0.5, "bbox": [0.1, 0.2, 0.3, 0.4]}
 
 
 def _lines(name: str, count: int) -> bytes:
-    rows: list[dict[str, Any]] = [HEADER]
-    rows += [{"file": f"{name}/{n}.jpg", "detections": [FOUND]} for n in range(count)]
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    rows = [lines.detections(f"{name}/{n}.jpg", [FOUND]) for n in range(count)]
+    return b"".join([lines.encoded(HEADER), *rows])
 
 
 def _job(store: Any, items: list[Item], missing: dict[str, str]) -> Job[CombineSettings]:
@@ -79,8 +81,10 @@ class _Endless(MemoryStore):
     @contextmanager
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
         count = int(key.split("/")[1])
-        lines = (json.dumps({"file": f"{n}.jpg", "detections": [FOUND]}) for n in range(count))
-        yield cast("IO[bytes]", (f"{line}\n".encode() for line in [json.dumps(HEADER), *lines]))
+        if key.endswith(BEST):
+            raise KeyMissingError(key, "here")
+        found = (lines.detections(f"{n}.jpg", [FOUND]) for n in range(count))
+        yield cast("IO[bytes]", chain([lines.encoded(HEADER)], found))
 
     @contextmanager
     def open_write(self, key: str) -> Iterator[IO[bytes]]:
@@ -109,13 +113,35 @@ def test_memory_does_not_grow_with_images() -> None:
 
 @given(st.floats(0, 1), st.sampled_from([3, 4]))
 def test_numbers_are_cut_and_never_rounded_up(value: float, digits: int) -> None:
-    cut = _cut(value, digits)
-    assert isinstance(cut, float)
-    assert cut <= value + 1e-9
-    assert value - cut < 10**-digits + 1e-9
-    assert len(str(cut)) <= digits + 2 or "e" in str(cut)
+    found = cut(value, digits)
+    assert isinstance(found, float)
+    assert found <= value + 1e-9
+    assert value - found < 10**-digits + 1e-9
+    assert len(str(found)) <= digits + 2 or "e" in str(found)
 
 
 @given(st.integers(0, 1000))
 def test_numbers_of_three_digits_stay(number: int) -> None:
-    assert _cut(number / 1000, 3) == number / 1000
+    assert cut(number / 1000, 3) == number / 1000
+
+
+ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
+    ['x,"failure":"', '","detections":[', 'a\\",\\"conf\\":1', "two\nlines"]
+)
+
+
+@given(st.lists(st.tuples(ODD, st.none() | ODD, st.integers(0, 2)), max_size=8))
+def test_lines_are_joined_as_if_they_were_parsed(rows: list[tuple[str, str | None, int]]) -> None:
+    """Whatever stands in names and reasons."""
+    surest = [FOUND, {**FOUND, "conf": 0.25}]
+    block = [
+        lines.failure(name, why) if why is not None else lines.detections(name, surest[:count])
+        for name, why, count in rows
+    ]
+    assert lines.failures(block) == [(name, why) for name, why, _ in rows if why is not None]
+    expected: list[dict[str, Any]] = [json.loads(line) for line in block]
+    assert json.loads(b"[" + lines.joined(block, "1.6") + b"]") == expected
+    for one in expected:
+        if "failure" not in one:
+            one["max_detection_conf"] = 0.5 if one["detections"] else 0.0
+    assert json.loads(b"[" + lines.joined(block, "1.1") + b"]") == expected
