@@ -17,6 +17,9 @@ from pyveg.core.ports import Store
 from pyveg.core.tasks import State, Task
 from pyveg.core.values import read_json
 
+_OF_NUMBERS = ("pyveg", "numpy", "numba", "rasterio", "pillow", "scipy", "scikit-image")
+"""Packages whose version a manifest keeps, as numbers may depend on it."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -98,6 +101,7 @@ def _checked(made: Manifest) -> Manifest:
         and isinstance(made.outputs, Mapping)
         and all(isinstance(size, int) for size in made.outputs.values())
         and isinstance(made.notes, Mapping)
+        and isinstance(made.versions, Mapping)
         and isinstance(made.seconds, int | float)
     ):
         raise TypeError("a value is of another type")
@@ -123,9 +127,28 @@ def valid(store: Store, task: Task) -> Manifest | None:
 def versions() -> dict[str, str]:
     """Versions of what the numbers were made with."""
     known = {"python": platform.python_version(), "platform": sys.platform}
-    for package in ("pyveg", "numpy", "numba", "rasterio", "pillow"):
+    for package in _OF_NUMBERS:
         try:
             known[package] = version(package)
         except PackageNotFoundError:
             continue
     return known
+
+
+def other_versions(made: Manifest) -> list[str]:
+    """What a Task was made with that is of another version here, a clause for each package.
+
+    Examples
+    --------
+    >>> there = {**versions(), "numpy": "1.0"}
+    >>> made = Manifest("a/b/c", State.SUCCEEDED, "", versions=there)
+    >>> [clause.replace(version("numpy"), "2.0") for clause in other_versions(made)]
+    ['made with numpy 1.0, and 2.0 is here: numbers may differ']
+    """
+    here = versions()
+    return [
+        f"made with {package} {made.versions[package]}, and {here[package]} is here: numbers may "
+        "differ"
+        for package in _OF_NUMBERS
+        if made.versions.get(package, here.get(package)) != here.get(package) and package in here
+    ]

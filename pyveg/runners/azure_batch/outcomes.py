@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from pyveg.core import manifest
 from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import LOCK, failed_task_key
 from pyveg.core.manifest import Manifest
 from pyveg.core.ports import Store
+from pyveg.core.report import DOUBTS
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.core.values import read_json
 from pyveg.runners.azure_batch import advice
@@ -54,7 +56,7 @@ def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) 
     done = _done(store, task)
     # Of a Task that is to be done again, a manifest may be from the time before.
     if done and not (died and task.step.replace):
-        return TaskResult(task.id, done.state, done.reason, done.seconds, notes=done.notes)
+        return TaskResult(task.id, done.state, done.reason, done.seconds, notes=_notes(done))
     if not died:
         failed = _failed(store, task)
         if failed is not None:
@@ -62,6 +64,16 @@ def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) 
         if store.epoch(LOCK) > task.epoch > 0:
             return TaskResult(task.id, State.CANCELLED, "another process has taken over the run")
     return TaskResult(task.id, State.FAILED, _why(bundle, change, log), details=log)
+
+
+def _notes(done: Manifest) -> Mapping[str, Any]:
+    """Notes of a Task that is done; that a node had other packages is a doubt about its numbers.
+
+    Nodes get the versions that are here, and others where these cannot be had for their Python, or
+    where Tasks run in a container that was made elsewhere.
+    """
+    others = manifest.other_versions(done) if done.state is State.SUCCEEDED else []
+    return {**done.notes, DOUBTS: [*done.notes.get(DOUBTS, ()), *others]} if others else done.notes
 
 
 def _done(store: Store, task: Task) -> Manifest | None:

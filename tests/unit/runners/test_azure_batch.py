@@ -21,10 +21,12 @@ from azure.batch import models as m
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyveg.core import manifest
 from pyveg.core.errors import ConfigError
 from pyveg.core.execute import run_task, task_file
 from pyveg.core.layout import LOCK, failed_task_key
-from pyveg.core.tasks import State, Task
+from pyveg.core.report import DOUBTS, RunReport
+from pyveg.core.tasks import State, Task, TaskGraph
 from pyveg.runners.azure_batch import advice, models, names, outcomes, packages, resume
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
 from pyveg.runners.azure_batch.pool import Nodes, RunPool
@@ -405,6 +407,30 @@ def test_a_manifest_is_the_proof() -> None:
     assert _outcome(store, task, _change("b", succeeded=True)).state is State.SUCCEEDED
     lost_log = _change("b", exit_code=0, failure=_failure("FileUploadMiscError"))
     assert _outcome(store, task, lost_log).state is State.SUCCEEDED
+
+
+def test_a_node_with_other_packages_is_told_in_the_closing_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, (task, *_) = MemoryStore(), _tasks(start={"count": 1})
+    here = manifest.versions()
+    monkeypatch.setattr(manifest, "versions", lambda: {**here, "numpy": "1.26.0", "scipy": "1.9"})
+    run_task(task, store)
+    monkeypatch.undo()
+    result = _outcome(store, task, _change("b", succeeded=True))
+    assert result.state is State.SUCCEEDED
+    report = RunReport(url="", graph=TaskGraph([task]), results={task.id: result}, seconds=0.0)
+    (row,) = report.rows()
+    assert [reason.partition(" doubtful: ")[2] for reason in row.reasons] == [
+        f"made with numpy 1.26.0, and {here['numpy']} is here: numbers may differ",
+        f"made with scipy 1.9, and {here['scipy']} is here: numbers may differ",
+    ]
+
+
+def test_a_node_with_the_packages_of_this_machine_is_no_doubt() -> None:
+    store, (task, *_) = MemoryStore(), _tasks(start={"count": 1})
+    run_task(task, store)
+    assert DOUBTS not in _outcome(store, task, _change("b", succeeded=True)).notes
 
 
 def test_a_skipped_date_keeps_its_reason() -> None:
