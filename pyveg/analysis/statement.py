@@ -229,10 +229,10 @@ def _change_text(row: Mapping[Any, Any], label: str, alpha: float) -> str:
         ends = f"was {first}{unit} in the first year and {last}{unit} in the last{share}"
         return f"{name} {ends}: no trend beyond chance ({_p(row['p'])}).{_in_chips(row)}"
     verb = "rose" if row["slope"] > 0 else "fell"
-    if low[0] != "-" or high[0] == "-":  # the verb tells the direction already
-        low, high = sorted((low.lstrip("-"), high.lstrip("-")), key=float)
+    if row["slope"] < 0:  # the verb tells the direction already
+        low, high = _negative(high), _negative(low)
     slope = (
-        f"{_number(abs(row['slope']))}{unit.removesuffix(' a year')} per year "
+        f"{_inside(abs(row['slope']), low, high)}{unit.removesuffix(' a year')} per year "
         f"(95 % confidence interval {low} to {high}; {_both(row['p'], row['q'])})"
     )
     text = f"{name} {verb} from {first}{unit} in the first year to {last}{unit} in the last{share}"
@@ -322,8 +322,8 @@ def _side_claims(row: Mapping[Any, Any], label: str, alpha: float) -> list[Claim
         return [Claim("memory", text, "sides", where, ("p",))]
     text = (
         f"{when} the memory of {label} rises (AR(1) from {row['first']:.2f} to {row['last']:.2f}; "
-        f"95 % confidence interval of the change {row['change_low']:+.2f} to "
-        f"{row['change_high']:+.2f}; {_p(row['p'])})."
+        f"95 % confidence interval of the change {_signed(row['change_low'])} to "
+        f"{_signed(row['change_high'])}; {_p(row['p'])})."
     )
     used = ("first", "last", "change_low", "change_high", "p")
     return [Claim("memory", text, "sides", where, used)]
@@ -341,7 +341,8 @@ def _memory_claims(row: Mapping[Any, Any], label: str, state: str) -> list[Claim
         return [_rise_beside(row, label)]
     fit = (
         f"AR(1) from {row['first']:.2f} to {row['last']:.2f} over the record; 95 % confidence "
-        f"interval of the change {row['change_low']:+.2f} to {row['change_high']:+.2f}; {tested}"
+        f"interval of the change {_signed(row['change_low'])} to {_signed(row['change_high'])}; "
+        f"{tested}"
     )
     used = ("first", "last", "change_low", "change_high", "p", "q", "variance_tau")
     text = f"The memory of {label} rises ({fit}).{_falling_variance(row['variance_tau'])}"
@@ -352,7 +353,8 @@ def _rise_beside(row: Mapping[Any, Any], label: str) -> Claim:
     """A rise that was tested beside the weather."""
     fit = (
         f"AR(1) from {row['beside_first']:.2f} to {row['beside_last']:.2f} over the record; 95 % "
-        f"confidence interval of the change {row['beside_low']:+.2f} to {row['beside_high']:+.2f}; "
+        f"confidence interval of the change {_signed(row['beside_low'])} to "
+        f"{_signed(row['beside_high'])}; "
         f"{_both(row['p_beside'], row['q_beside'])}"
     )
     variance = _falling_variance(row["beside_variance_tau"])
@@ -503,10 +505,27 @@ def _number(value: float, digits: int = 2) -> str:
     return f"{value:.{places}f}"
 
 
+def _negative(shown: str) -> str:
+    """A number that is shown, with the other sign."""
+    return shown[1:] if shown[0] == "-" else f"-{shown}" if float(shown) else shown
+
+
+def _inside(value: float, low: str, high: str) -> str:
+    """A number of two digits, or of as many as put it inside of its interval as that is told."""
+    shown = (_number(value, digits) for digits in range(2, 7))
+    return next((one for one in shown if float(low) <= float(one) <= float(high)), _number(value))
+
+
+def _signed(value: float) -> str:
+    """A change with its sign; none that is told as 0 has "-"."""
+    return f"{round(value, 2) + 0.0:+.2f}"
+
+
 def _same_digits(first: float, last: float) -> tuple[str, str]:
     """Two numbers to the same place, such that they can be told apart."""
     pair: Sequence[float] = (first, last)
     largest = max((abs(one) for one in pair if math.isfinite(one)), default=0.0)
     places = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
     shown = [f"{one:.{places}f}" for one in pair]
+    shown = [one if float(one) else one.lstrip("-") for one in shown]
     return shown[0], shown[1]

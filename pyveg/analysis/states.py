@@ -78,7 +78,7 @@ def weather_word(memory: Mapping[Any, Any], alpha: float) -> str:
     if not math.isfinite(memory["p_difference"]):
         return "not compared"
     if not decides_beside(memory):
-        return "no part"
+        return "no part" if math.isfinite(memory["weather_p"]) else "not compared"
     if memory["q_beside"] <= alpha:
         return "stays" if memory["p_same"] <= alpha else "shows"
     if memory["q"] > alpha:

@@ -231,7 +231,7 @@ def middle_label(analysis: Analysis, metrics: Sequence[str]) -> str:
 
 def signed(value: float) -> str:
     """Kendall's tau in figures and tables."""
-    return f"{value:+.2f}" if np.isfinite(value) else "none"
+    return f"{round(value, 2) + 0.0:+.2f}" if np.isfinite(value) else "none"  # no "-0.00"
 
 
 def p_text(value: float) -> str:

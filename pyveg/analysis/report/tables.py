@@ -11,6 +11,7 @@ from typing import Any
 from pyveg.analysis.analyse import Analysis
 from pyveg.analysis.figures.style import indicator_name, p_text, signed
 from pyveg.analysis.report.words import number, plain, sentence
+from pyveg.analysis.temporal.climate import weather_accounts
 from pyveg.core import params
 
 MARKS: Mapping[str, str] = {
@@ -118,7 +119,10 @@ def power_lines(analysis: Analysis) -> list[str]:
 def _effect(row: Mapping[Any, Any]) -> str:
     if row["statistic"] == "tau":
         return signed(row["effect"])
-    return _EFFECTS[str(row["statistic"])].format(row["effect"])
+    effect = row["effect"]
+    return _EFFECTS[str(row["statistic"])].format(
+        effect if row["statistic"] == "factor" else _rounded(effect)
+    )
 
 
 def _spread(row: Mapping[Any, Any]) -> str:
@@ -130,7 +134,12 @@ def _spread(row: Mapping[Any, Any]) -> str:
         return " to ".join(map(signed, ends))
     if row["statistic"] == "factor":
         return f"{ends[0]:.2f} to {ends[1]:.2f} (95 % confidence interval)"
-    return f"{ends[0]:+.1f} to {ends[1]:+.1f}"
+    return " to ".join(f"{_rounded(end):+.1f}" for end in ends)
+
+
+def _rounded(value: float) -> float:
+    """What is told as 0, which has no sign."""
+    return 0.0 if round(value, 1) == 0 else value
 
 
 def _shorten_notes(rows: list[list[str]]) -> None:
@@ -180,11 +189,12 @@ def memory_lines(analysis: Analysis) -> list[str]:
     lines = []
     for metric in analysis.metrics:
         rows = table[(table["metric"] == metric) & table["memory"].notna()] if len(table) else table
+        rows = rows[rows["explained"].notna()]
         if rows.empty:
             continue
         row = rows.iloc[0]
         lines.append(
-            f"{analysis.series.short_label(metric)}: rain and temperature account for "
+            f"{analysis.series.short_label(metric)}: {weather_accounts(analysis.climate)} for "
             f"{100 * max(0.0, row['explained']):.0f} % of the variance of the residual; its memory "
             f"(AR(1) of the whole record, corrected for detrending) is {_memory(row['memory'])} "
             f"with and {_memory(row['memory_without'])} without their part."

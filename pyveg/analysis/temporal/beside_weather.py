@@ -133,6 +133,7 @@ class BesideWeather:
         difference = seen[_SAME] - seen[_BESIDE]
         fall = unrelated[:, _SAME] - unrelated[:, _BESIDE]
         told = math.isfinite(difference)
+        why = "" if math.isfinite(self.response.p) else "the weather varies in too few steps"
         return {
             "weather": names,
             "weather_pairs": known,
@@ -144,7 +145,7 @@ class BesideWeather:
             "p_same": p_value(seen[_SAME], unrelated[:, _SAME], "rise"),
             **self._beside(seen, null, places),
             "p_difference": p_value(difference, fall, "rise"),
-            "weather_reason": "" if told else "the weather could not be fitted",
+            "weather_reason": why if told else "the weather could not be fitted",
         }
 
     def _beside(self, seen: Values, null: Values, places: Sequence[int]) -> dict[str, float]:

@@ -21,6 +21,8 @@ from pyveg.kernels.decomposition import prepare
 
 WEATHER_UNITS: Mapping[str, str] = {PRECIPITATION: "mm / year", TEMPERATURE: "°C"}
 """Units in which people read the weather."""
+_CANCELLED = 1e-12
+"""Of the largest value, below which a mean is what sums of floats leave behind."""
 
 
 def changes_table(
@@ -63,7 +65,10 @@ def ends_of(values: Values, period: float, settings: AnalysisSettings) -> tuple[
     except ValueError:
         return math.nan, math.nan
     year = max(round(period), 1)
-    return _mean(level[:year]), _mean(level[-year:])
+    # What is left of numbers that cancel each other, such as months without rain, is none.
+    least = _CANCELLED * float(np.nanmax(np.abs(values)))
+    first, last = _mean(level[:year]), _mean(level[-year:])
+    return (0.0 if abs(first) < least else first), (0.0 if abs(last) < least else last)
 
 
 def _mean(values: Values) -> float:

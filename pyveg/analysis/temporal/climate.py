@@ -161,11 +161,30 @@ def describe(climate: Climate, metrics: Sequence[str], declared: Mapping[str, Me
     for metric in metrics:
         rows = climate.table[climate.table["metric"] == metric]
         known = rows["explained"].dropna()
+        label = short_label(declared, metric)
         if known.empty:
+            if rows["p"].notna().any():
+                lines.append(
+                    f"Climate was not controlled for {label}: too few of its steps have weather."
+                )
             continue
         share = max(0.0, float(known.iloc[0]))
+        accounts = weather_accounts(climate)
         lines.append(
-            f"Rain and temperature account for {100 * share:.0f} % of the variance of "
-            f"{short_label(declared, metric)} without its season and trend."
+            f"{accounts[0].upper()}{accounts[1:]} for {100 * share:.0f} % of the variance of "
+            f"{label} without its season and trend."
         )
     return lines
+
+
+def weather_accounts(climate: Climate) -> str:
+    """Begins a sentence on what the weather accounts for; it names what varies alone.
+
+    Examples
+    --------
+    >>> weather_accounts(Climate(CLIMATE.frame(), None, ("rain", "rain, 1 before")))
+    'rain accounts'
+    """
+    one = {"rain": "rain accounts", "temperature": "temperature accounts"}
+    found = list(dict.fromkeys(name.partition(",")[0] for name in climate.drivers))
+    return one[found[0]] if len(found) == 1 else "rain and temperature account"

@@ -120,6 +120,8 @@ def level_trend(series: Values, period: float, settings: AnalysisSettings) -> Tr
         found = level_change(level, period, season_waves(series.size, steps))
     except ValueError as error:
         return _none(str(error))
+    if not math.isfinite(found.p):
+        return _none("its values lie in too small a part of the record")
     slope, wide = theil_sen(level, 1 / period), found.slope_error * period
     return Trend(
         slope,

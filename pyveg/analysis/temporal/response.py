@@ -30,6 +30,8 @@ KEPT = (0.5, 0.7, 0.85, 0.93)
 """Shares of a store of rain that the next step still has."""
 _KNOTS = (0.2, 0.4, 0.6, 0.8)
 _LEAST_PAIRS = 30
+_SAME = 1e-8
+"""Of a regressor of length 1, what is no part of the others, below which it is none of its own."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def find_response(site: Values, weather: Weather) -> Response:
         every = [("", beside)]
     fixed = np.vstack([*_fixed(weather), beside])
     use = np.asarray(np.isfinite(fixed).all(axis=0), dtype=np.bool_)
+    fixed = _independent(fixed, use)
     alone = arx_fit(site, np.empty((0, n)), use)
     fits = [arx_fit(site, rows, use) for _, rows in every]
     scores = [_schwarz(fit.squares, fit.pairs, 1 + len(fit.effects)) for fit in fits]
@@ -185,6 +188,17 @@ def _fixed(weather: Weather) -> list[Values]:
     return [own, *(_later(own[:1], by) for by in LAGS[1:])]
 
 
+def _independent(rows: Values, use: NDArray[np.bool_]) -> Values:
+    """Those that are no sum of the ones before them: the square of rain that falls seldom is."""
+    kept: list[Values] = []
+    for row in rows:
+        some = np.vstack([*kept, row])[:, use]
+        norms = np.linalg.norm(some, axis=1, keepdims=True)
+        if norms.all() and np.linalg.matrix_rank(some / norms, tol=_SAME) == len(some):
+            kept.append(row)
+    return np.array(kept).reshape(-1, rows.shape[1])
+
+
 def _later(rows: Values, by: int) -> Values:
     """What was `by` steps before."""
     return np.hstack([np.full((len(rows), by), np.nan), rows[:, : rows.shape[1] - by]])
@@ -201,6 +215,6 @@ def _f_test(without: float, beside: float, pairs: int, more: int) -> float:
     from scipy.stats import f
 
     free = pairs - 1 - more
-    if not (free > 0 and beside > 0 and math.isfinite(without)):
+    if not (more > 0 and free > 0 and beside > 0 and math.isfinite(without)):
         return math.nan
     return float(f.sf((without - beside) / more / (beside / free), more, free))

@@ -194,11 +194,12 @@ def too_little(row: Values) -> str:
     known = row[np.isfinite(row)]
     if known.size < LEAST_VALUES:
         return (
-            f"{known.size} values of {row.size} steps; a test needs {LEAST_VALUES}: this series "
+            f"{known.size} value{'' if known.size == 1 else 's'} of {row.size} "
+            f"step{'' if row.size == 1 else 's'}; a test needs {LEAST_VALUES}: this series "
             "cannot tell"
         )
     if known.max() - known.min() <= 1e-12 * np.abs(known).max():
-        return "all values are equal, so there is no memory to measure"
+        return "all values are equal, so there is nothing to test"
     return ""
 
 

@@ -146,7 +146,7 @@ def test_the_process_has_a_row_with_the_noise_of_its_observation() -> None:
     assert row["low"] < 0.85 < row["high"]
     assert row["plain"] < row["memory"]
     told = _process_claims({**row, "observed": 0.95}, "greenness")
-    assert f"AR(1) from step to step is {row['memory']:.2f}" in told[0].text
+    assert f"without it AR(1) is {row['memory']:.2f}" in told[0].text
     assert not _process_claims({**row, "observed": 0.5}, "greenness")
     short = process_row(tidy(pd.DataFrame(rows[:30])), "level", Break(), QUICK, COMMON)
     assert short["reason"] == "too few values for a model of the noise"

@@ -68,7 +68,7 @@ def test_the_part_of_the_rain_is_taken_away() -> None:
     share = np.var(2 * rain) / (np.var(2 * rain) + np.var(own - own.mean()))
     assert row["explained"] == pytest.approx(share, abs=0.2)
     assert row["explained"] > 0.5
-    assert "account for" in describe(control, ["ndvi_mean"], {})[0]
+    assert "Rain accounts for" in describe(control, ["ndvi_mean"], {})[0]
 
 
 def test_rain_that_says_nothing_explains_nothing() -> None:
