@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pyveg.core import params, secrets
 from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.loopback import is_loopback
 from pyveg.core.params import setting
 from pyveg.core.reading import read_text
 
@@ -30,7 +31,6 @@ SAS_VARIABLE = "PYVEG_AZURE_SAS"
 """Environment variable with a SAS token, which goes before every other credential."""
 
 _ACCOUNT = re.compile("[a-z0-9]{3,24}")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MEND = "mend that line, or write the file anew with pyveg_azure_config"
 
 
@@ -231,7 +231,7 @@ def check_account_url(account_url: str) -> str:
             f"{plain} was given with more behind it, which may be a secret",
             f"leave that out of the address; a SAS goes to the variable {SAS_VARIABLE}",
         )
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ConfigError(f"{plain}: http is for emulators on this machine", "write https")
     return account_url.rstrip("/")
 

@@ -24,6 +24,8 @@ STORAGE_VERSION = "2021-08-06"
 TIMEOUT = 60.0
 """Seconds without an answer."""
 
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks without a proxy."""
 TRIES = 3
 _WILD = re.compile(r"[*?\[]")
 _AGAIN = {408, 429, 500, 502, 503, 504}
@@ -145,15 +147,22 @@ def _send(path: Path, url: str, destination: Document) -> None:
 
 def _open(request: urllib.request.Request) -> Any:
     """The answer; a server that is busy is asked again."""
+    ask = _DIRECT.open if _is_here(request.host) else urllib.request.urlopen
     for wait in (0.2 * 2**number for number in range(TRIES - 1)):
         try:
-            return urllib.request.urlopen(request, timeout=TIMEOUT)
+            return ask(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
             if error.code not in _AGAIN:
                 raise
             error.close()
             time.sleep(wait)
-    return urllib.request.urlopen(request, timeout=TIMEOUT)
+    return ask(request, timeout=TIMEOUT)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, which no proxy leads to."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name in {"localhost", "::1"} or name.startswith("127.")
 
 
 def _failed(error: Exception, url: str, phase: Phase) -> TransferError:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg.core.errors import ConfigError, DataError, ServiceError
+from pyveg.core.loopback import is_loopback
 from pyveg.core.scorer import Array, Detection, Model
 from pyveg.core.secrets import redacted
 from pyveg.core.texts import cut
@@ -110,9 +111,10 @@ class _Server:
         self.model, self.whom = match["name"], match["server"]
         self._asked_version = match["version"]
         sizes = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
-        self._channel = grpc.insecure_channel(
-            self.whom, options=[(name, _LARGEST) for name in sizes]
-        )
+        options = [(name, _LARGEST) for name in sizes]
+        if is_loopback(self.whom.rpartition(":")[0]):
+            options.append(("grpc.enable_http_proxy", 0))
+        self._channel = grpc.insecure_channel(self.whom, options=options)
 
     def close(self) -> None:
         self._channel.close()

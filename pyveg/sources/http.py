@@ -20,6 +20,7 @@ from urllib3.util.retry import Retry
 from pyveg.core import answers, waiting
 from pyveg.core.answers import Answer, Lost, Reply
 from pyveg.core.errors import DataError, ServiceAwayError, ServiceError
+from pyveg.core.loopback import asks_directly
 from pyveg.sources.circuit import CIRCUIT, host_of
 
 FIRST_WAIT = 1.0
@@ -136,7 +137,7 @@ def bounded(answer: requests.Response, *_: Any, **__: Any) -> None:
 
 def session(retries: int, first_wait: float = FIRST_WAIT, url: str = "") -> requests.Session:
     """A session that is patient with every address; `url` is who it mostly asks."""
-    made = requests.Session()
+    made = asks_directly(requests.Session())
     made.hooks["response"] = [bounded]
     adapter = HTTPAdapter(max_retries=patience(retries, first_wait, url))
     made.mount("http://", adapter)

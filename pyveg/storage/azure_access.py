@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pyveg.azure_config import SAS_VARIABLE
 from pyveg.core.errors import ConfigError
+from pyveg.core.loopback import asks_directly
 from pyveg.storage.azure_names import account_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def service_client(account_url: str, access: Access) -> BlobServiceClient:
     from azure.storage.blob import BlobServiceClient
     from requests.adapters import HTTPAdapter
 
-    session = requests.Session()
+    session = asks_directly(requests.Session())
     for scheme in ("http://", "https://"):  # no retries here, which would multiply the SDK's
         session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
     return BlobServiceClient(

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pyveg.core.errors import EngineError
+from pyveg.core.loopback import asks_directly
 from pyveg.runners.azure_batch import advice
 
 if TYPE_CHECKING:
@@ -92,15 +93,20 @@ class BatchService:
     @property
     def _client(self) -> BatchClient:
         if self._opened is None:
+            import requests
             from azure.batch import BatchClient
+            from azure.core.pipeline.transport import RequestsTransport
 
             # The SDK would wait five minutes for a connection where packets are dropped.
             self._opened = BatchClient(
                 self._account_url,
                 self._credential,
                 retry_total=0,
-                connection_timeout=CONNECT_TIMEOUT,
-                read_timeout=READ_TIMEOUT,
+                transport=RequestsTransport(
+                    session=asks_directly(requests.Session()),
+                    connection_timeout=CONNECT_TIMEOUT,
+                    read_timeout=READ_TIMEOUT,
+                ),
             )
         return self._opened
 

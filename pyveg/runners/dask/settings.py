@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pyveg.core.errors import ConfigError
+from pyveg.core.loopback import is_loopback
 from pyveg.core.params import setting
 from pyveg.core.ports import Store
 
@@ -71,7 +71,4 @@ def _is_open(scheduler: str) -> bool:
     parts = urlsplit(scheduler)
     if scheduler == LOCAL or parts.scheme in _SAFE or not parts.hostname:
         return False
-    try:
-        return not ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname != "localhost"
+    return not is_loopback(parts.hostname)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from pyveg.core.loopback import asks_directly
+
 QUOTA_HEADER = "x-earth-engine-quota-status"
 RESTRICTED = "parallelism_restricted=true"
 """In that header, once the compute units of the month are spent."""
@@ -29,7 +31,7 @@ class Wire:
         from requests.adapters import HTTPAdapter
 
         self.timeout = timeout
-        self._session = requests.Session()
+        self._session = asks_directly(requests.Session())
         self._session.mount("https://", HTTPAdapter(pool_connections=4, pool_maxsize=POOL))
 
     def request(
