@@ -204,4 +204,9 @@ def gate_for(check: Check) -> Gate | None:
     check : callable
         Equal ones have the same gate.
     """
-    return None if has_proxy() else _gate_of(os.getpid(), check)
+    if has_proxy():
+        return None
+    for name in ("no_proxy", "NO_PROXY"):
+        # Where there is no proxy they tell nobody anything, but would lead GDAL past the gate.
+        os.environ.pop(name, None)
+    return _gate_of(os.getpid(), check)

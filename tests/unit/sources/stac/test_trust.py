@@ -220,11 +220,16 @@ def _scene(href: str) -> dict[str, Any]:
 GRID = Grid("EPSG:32635", (10.0, 0.0, 500_000.0, 0.0, -10.0, 1_200_000.0), 4, 4)
 
 
-@pytest.mark.parametrize("where", ["other server", "file"])
+@pytest.mark.parametrize("where", ["other server", "file", "past the gate", "past it all"])
 def test_files_that_are_sent_on_are_not_followed_astray(
-    where: str, servers: tuple[_Server, _Server], tmp_path: Path
+    where: str,
+    servers: tuple[_Server, _Server],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own, other = servers
+    if where.startswith("past"):
+        monkeypatch.setenv("no_proxy", "*" if where == "past it all" else "localhost,127.0.0.1")
     (tmp_path / "a.tif").write_bytes(b"x")
     address = f"file://{tmp_path}/a.tif" if where == "file" else f"{other.url}/a.tif"
     own.answers = {"/moved.tif": address}
