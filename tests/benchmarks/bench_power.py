@@ -28,7 +28,7 @@ from pyveg.calibration.zoo.cells import Cell
 from pyveg.calibration.zoo.rates import KIND
 from pyveg.calibration.zoo.rates import RISES as RISEN
 from pyveg.calibration.zoo.record import Record
-from pyveg.calibration.zoo.runs import run_zoo
+from pyveg.calibration.zoo.runs import kept_records, run_zoo
 
 TESTS = (1, 2, 4)
 """Numbers of metrics tested, in one of which memory rises: its p is held against alpha / tests."""
@@ -109,10 +109,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--series", type=int, default=60)
     parser.add_argument("--table", type=Path)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--kept", action="store_true", help="tell of what is there, whole or not")
     args = parser.parse_args(arguments)
     if args.check:
         return int(check(args.folder, args.series) < EXPECTED)
-    table = power_table(run_zoo(args.folder, table_groups(args.series), progress=tell))
+    groups = table_groups(args.series)
+    if args.kept:
+        groups = kept_records(args.folder, groups)
+    table = power_table(run_zoo(args.folder, groups, progress=tell))
     if args.table:
         args.table.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     print(table.to_string(index=False))

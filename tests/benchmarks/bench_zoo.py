@@ -24,13 +24,20 @@ import ewstools
 import numpy as np
 import pandas as pd
 
-from pyveg.calibration.zoo import Record, zoo_series
+from pyveg.calibration.zoo import LOSING, SITUATIONS, Record, zoo_series
 from pyveg.calibration.zoo.cells import zoo_cells
 from pyveg.calibration.zoo.rates import KIND, NOMINAL, SCORES, scores, together
 from pyveg.calibration.zoo.runs import kept_records
 from pyveg.calibration.zoo.write import write_zoo
-from pyveg.scripts.zoo_tables import zoo_lines
+from pyveg.scripts.zoo_tables import kind_words, zoo_lines
 
+WORDS = {
+    "weather's": ("follows_weather", "weather_or_memory"),
+    "noise grows": ("spread_grows",),
+    "variance falls": ("clearer_view",),
+    "abrupt": ("abrupt_change",),
+}
+"""Columns of the tables for the docs, with the states that they count."""
 ALLOWED = 0.03
 """Of area under the ROC."""
 NAMED, TAU = "trend of memory", "ewstools AR(1)"
@@ -82,6 +89,51 @@ def compared(records: pd.DataFrame, path: Path) -> bool:
     return not everything.any()
 
 
+def markdown(found: pd.DataFrame) -> str:
+    """Tables for `docs/calibration.md`, percent of records: two kinds whole, then all in short."""
+    kinds = {tuple(kind): part for kind, part in found.groupby(KIND, sort=False)}
+    whole = [kind for kind, part in kinds.items() if set(part["situation"]) == set(SITUATIONS)]
+    most = sorted(sorted(whole, key=lambda kind: -kinds[kind]["series"].sum())[:2])
+    columns = ["memory rises (95 %)", *WORDS, "records"]
+    head = ["situation", *(f"{kind[0]:g} years: {name}" for kind in most for name in columns)]
+    rows = [head, ["---"] * len(head)]
+    for name in SITUATIONS:
+        mine = [kinds[kind].set_index("situation").loc[name] for kind in most]
+        title = f"*{name}*" if name in LOSING else name
+        rows.append([title, *(text for row in mine for text in _cells(row))])
+    names = ["kind of record", "no loss: memory rises (95 %)", "most in one situation", *LOSING]
+    short = [names, ["---"] * len(names), *(_short(kind, kinds[kind]) for kind in kinds)]
+    return "\n\n".join(_table(part) for part in (rows, short))
+
+
+def _table(rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cells(row: pd.Series) -> list[str]:
+    count = row["series"]
+    interval = f"({100 * row['rises_low']:.0f}-{100 * row['rises_high']:.0f})"
+    shares = [sum(row[name] for name in states) / count for states in WORDS.values()]
+    first = f"{100 * row['memory_rises'] / count:.0f} {interval}"
+    return [first, *(f"{100 * share:.0f}" for share in shares), str(count)]
+
+
+def _short(kind: tuple[float, ...], part: pd.DataFrame) -> list[str]:
+    risen, series, low, high = together(part)
+    rates = part.set_index("situation")
+    rates["share"] = rates["memory_rises"] / rates["series"]
+    worst = rates[~rates["losing"]].sort_values("share").iloc[-1]
+    lost = [
+        f"{100 * rates.loc[name, 'share']:.0f}" if name in rates.index else "" for name in LOSING
+    ]
+    return [
+        kind_words(dict(zip(KIND, kind, strict=True))),
+        f"{100 * risen / series:.1f} ({100 * low:.1f}-{100 * high:.1f}) of {series}",
+        f"{worst.name}: {worst['memory_rises']} of {worst['series']}",
+        *lost,
+    ]
+
+
 def main() -> int:
     """Print the rates; 0 if those that are checked are held."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -89,6 +141,7 @@ def main() -> int:
     parser.add_argument("--series", type=int, default=60)
     parser.add_argument("--years", type=int, nargs="*", default=[])
     parser.add_argument("--kept", action="store_true")
+    parser.add_argument("--markdown", type=Path)
     args = parser.parse_args()
     groups = zoo_cells(args.series, args.years)
     if args.kept:
@@ -99,6 +152,8 @@ def main() -> int:
         progress=lambda done, total, name: print(f"{done}/{total} {name}", flush=True),
     )
     print("\n".join(zoo_lines(zoo.rates, zoo.scores)))
+    if args.markdown:
+        args.markdown.write_text(markdown(zoo.rates) + "\n", encoding="utf-8")
     enough = compared(zoo.records, args.folder / "ewstools.csv")
     risen, series, _, _ = together(zoo.rates)
     odd = zoo.rates[zoo.rates["corrected_low"] > NOMINAL]
