@@ -198,7 +198,16 @@ class Inputs(Protocol):
     open it again elsewhere.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None: ...
+    def __init__(self, patterns: Sequence[str], private_hosts: Sequence[str] | None = None) -> None:
+        """Look at nothing yet.
+
+        Parameters
+        ----------
+        patterns : sequence of str
+        private_hosts : sequence of str, optional
+            Hosts in private networks that addresses may lead to, and no others. Where it is left
+            out addresses are the user's own, and may lead anywhere.
+        """
 
     def settled(self) -> tuple[str, ...]:
         """The patterns as they hold in any working directory."""

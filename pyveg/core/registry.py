@@ -246,9 +246,9 @@ def store_at(where: str) -> Store:
     return cast(Store, load("store", "fsspec")(where))
 
 
-def open_inputs(patterns: Sequence[str]) -> Inputs:
-    """The files that some patterns stand for."""
-    return cast(Inputs, load("inputs", "files")(patterns))
+def open_inputs(patterns: Sequence[str], private_hosts: Sequence[str] | None = None) -> Inputs:
+    """The files that some patterns stand for; `pyveg.core.ports.Inputs`."""
+    return cast(Inputs, load("inputs", "files")(patterns, private_hosts))
 
 
 def scorer_class(name: str, where: str = "") -> type[Scorer]:

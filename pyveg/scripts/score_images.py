@@ -34,6 +34,7 @@ _SCORE = (
     "threshold",
     "images_per_task",
     "shard_by",
+    "private_hosts",
     "timeout",
     "run_mode",
 )
@@ -65,6 +66,13 @@ _AGAIN = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust"
     "--shard_by",
     type=click.Choice(["count", "folder"]),
     help='"folder": no task has images of two folders. [count]',
+)
+@click.option(
+    "--private_host",
+    "private_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host in a private network that addresses of images may lead to.",
 )
 @click.option("--timeout", type=float, help="Limit for one task, minutes.")
 @click.option("--runner", help="processes (if left out), threads or serial.")
@@ -169,9 +177,10 @@ def _check_alone(given: dict[str, Any]) -> None:
     """Without images, a run is finished as it was begun."""
     other = next((name for name, value in given.items() if value and name not in _AGAIN), None)
     if other:
+        option = "private_host" if other == "private_hosts" else other
         raise click.UsageError(
-            f"--{other} changes nothing in a run that is finished as it was begun; give the images "
-            "and all else too, or leave it out"
+            f"--{option} changes nothing in a run that is finished as it was begun; give the "
+            "images and all else too, or leave it out"
         )
 
 

@@ -19,7 +19,7 @@ import posixpath
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from glob import has_magic, iglob
 from hashlib import blake2b
@@ -33,7 +33,7 @@ from pyveg.core.layout import RUN_FILE
 from pyveg.core.ports import Store
 from pyveg.core.reading import read_whole
 from pyveg.core.types import Item
-from pyveg.sources import remote_files
+from pyveg.sources import remote_files, web
 
 LIST = "@"
 """Begins the name of a file that lists inputs."""
@@ -85,11 +85,15 @@ class FileInputs:
     Parameters
     ----------
     patterns : sequence of str
+    private_hosts : sequence of str, optional
+        Where it is given, addresses of http and https are others' text: they are asked for one by
+        one and when they are opened (`pyveg.sources.web`), and no private network is.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, patterns: Sequence[str], private_hosts: Sequence[str] | None = None) -> None:
         self._patterns = [_pattern(text) for text in patterns]
         self._stores: dict[str, Store] = {}
+        self._private_hosts = None if private_hosts is None else tuple(private_hosts)
 
     def settled(self) -> tuple[str, ...]:
         """The patterns with absolute paths."""
@@ -116,7 +120,7 @@ class FileInputs:
         base = _shared([pattern.root for pattern in self._patterns])
         seen, there = _Seen(self._patterns), False
         for pattern in self._patterns:
-            for file in _find(pattern):
+            for file in _find(pattern, guarded=self._private_hosts is not None):
                 if seen.is_new(file.path):
                     there = there or bool(file.version)
                     yield _item(file, base)
@@ -153,9 +157,7 @@ class FileInputs:
         path, where = self.path(item), item.details["input"]
         with ExitStack() as stack:
             try:
-                stores = self._stores
-                opened = remote_files.opened(where, stores) if path is None else path.open("rb")
-                stream = stack.enter_context(opened)
+                stream = stack.enter_context(self._opened(where, path))
             except FileNotFoundError:
                 raise _missing(where) from None
             except OSError as error:
@@ -167,6 +169,13 @@ class FileInputs:
             yield stream
             if path is not None:
                 self.path(item)  # once more: it may have changed while it was read
+
+    def _opened(self, where: str, path: Path | None) -> AbstractContextManager[IO[bytes]]:
+        if path is not None:
+            return path.open("rb")
+        if self._private_hosts is not None and web.is_web(where):
+            return web.opened(where, self._private_hosts)
+        return remote_files.opened(where, self._stores)
 
 
 class _Seen:
@@ -273,9 +282,11 @@ def _printable(name: str) -> str:
     return name
 
 
-def _find(pattern: _Pattern) -> Iterator[InputFile]:
+def _find(pattern: _Pattern, *, guarded: bool) -> Iterator[InputFile]:
     if pattern.text.startswith(LIST):
-        yield from _listed(pattern.text[1:])
+        yield from _listed(pattern.text[1:], guarded=guarded)
+    elif guarded and web.is_web(pattern.text):
+        yield _unseen(pattern.text)
     elif not _is_local(pattern.text):
         for path, size, version in remote_files.find(pattern.text):
             yield InputFile(path, size, version)
@@ -326,7 +337,12 @@ def _look(path: str) -> InputFile:
     return InputFile(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
 
 
-def _listed(path: str) -> Iterator[InputFile]:
+def _unseen(url: str) -> InputFile:
+    """An address that is asked for when it is opened, and not before."""
+    return InputFile(url, None, "not looked at")
+
+
+def _listed(path: str, *, guarded: bool) -> Iterator[InputFile]:
     """What a list names. Paths in it are relative to its own folder."""
     try:
         text = _decoded(read_whole(path))
@@ -342,7 +358,9 @@ def _listed(path: str) -> Iterator[InputFile]:
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
         for begin in range(0, len(names), _PORTION):  # as each that is asked for takes memory
             portion = names[begin : begin + _PORTION]
-            yield from pool.map(lambda name: _entry(name, posixpath.dirname(path)), portion)
+            yield from pool.map(
+                lambda name: _entry(name, posixpath.dirname(path), guarded), portion
+            )
 
 
 def _decoded(data: bytes) -> str:
@@ -362,8 +380,10 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "surrogateescape")
 
 
-def _entry(name: str, folder: str) -> InputFile:
+def _entry(name: str, folder: str, guarded: bool) -> InputFile:
     if _is_local(name):
         return _look(_absolute(name, folder))
     remote_files.refuse_secret(name)
+    if guarded and web.is_web(name):
+        return _unseen(name)
     return InputFile(name, *remote_files.look(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import IO, Any
 
 from pyveg.core import registry
@@ -18,6 +19,37 @@ from pyveg.modules.scoring.best import Best
 from pyveg.photos import MOST_BYTES, decode_photo
 
 
+class Images:
+    """The bytes of images.
+
+    Parameters
+    ----------
+    private_hosts : sequence of str
+        As of `pyveg.core.ports.Inputs`.
+    store : Store
+        Of the run.
+    sent : str
+        Where copies of the images are in it, if they were sent.
+    """
+
+    def __init__(self, private_hosts: Sequence[str], store: Store, sent: str) -> None:
+        self._inputs = registry.open_inputs((), private_hosts)
+        self._store, self._sent = store, sent
+
+    def read(self, image: Item) -> bytes:
+        """The file itself, or the copy of it where Tasks run elsewhere."""
+        try:
+            with self._inputs.open(image) as stream:
+                return _read(stream, image)
+        except DataError:
+            try:
+                with self._store.open_read(sending.key_of(self._sent, image)) as stream:
+                    return _read(stream, image)
+            except KeyMissingError:
+                pass
+            raise
+
+
 class Look:
     """Looks at the images of a shard, and counts those that cannot be looked at.
 
@@ -26,10 +58,7 @@ class Look:
     scorer : Scorer
     best : Best
         Is shown what was found.
-    store : Store
-        Of the run.
-    sent : str
-        Where copies of the images are in it, if they were sent.
+    images : Images
 
     Attributes
     ----------
@@ -41,17 +70,15 @@ class Look:
         Why the last of them could not.
     """
 
-    def __init__(self, scorer: Scorer, best: Best, store: Store, sent: str) -> None:
-        self._scorer, self._best = scorer, best
-        self._store, self._sent = store, sent
-        self._inputs = registry.open_inputs(())
+    def __init__(self, scorer: Scorer, best: Best, images: Images) -> None:
+        self._scorer, self._best, self._images = scorer, best, images
         self.failed = self.away = 0
         self.reason = ""
 
     def __call__(self, image: Item) -> bytes:
         """What a line says of an image."""
         try:
-            data = self._bytes(image)
+            data = self._images.read(image)
         except StoreError:
             raise  # the run's own, which no image can do without
         except PyvegError as error:
@@ -70,19 +97,6 @@ class Look:
         self.failed += 1
         self.reason = str(error)
         return lines.failure(image.name, self.reason)
-
-    def _bytes(self, image: Item) -> bytes:
-        """The file itself, or the copy of it where Tasks run elsewhere."""
-        try:
-            with self._inputs.open(image) as stream:
-                return _read(stream, image)
-        except DataError:
-            try:
-                with self._store.open_read(sending.key_of(self._sent, image)) as stream:
-                    return _read(stream, image)
-            except KeyMissingError:
-                pass
-            raise
 
 
 def _read(stream: IO[bytes], image: Item) -> bytes:

@@ -21,7 +21,7 @@ from pyveg.core.types import Item, Scope
 from pyveg.modules.command import sending
 from pyveg.modules.scoring import lines, models, shards
 from pyveg.modules.scoring.best import Best
-from pyveg.modules.scoring.looking import Look
+from pyveg.modules.scoring.looking import Images, Look
 from pyveg.modules.scoring.shards import Shard
 from pyveg.photos import ENDINGS
 
@@ -59,6 +59,12 @@ class ScoreSettings(module.Settings):
     shard_by: Literal["count", "folder"] = setting(
         "count", doc='"folder": no task has images of two folders', results=False
     )
+    private_hosts: tuple[str, ...] = setting(
+        (),
+        doc="hosts in private networks that addresses of images may lead to; all others are "
+        "refused",
+        results=False,
+    )
     pictures: int = setting(
         8,
         doc="pictures of the surest detections that a task keeps of each category",
@@ -84,7 +90,7 @@ class ScoreImages(module.Module[ScoreSettings]):
         if not settings.images:
             raise ConfigError(f"{where}: images is empty", "name files, a folder or a pattern")
         found = _model(settings)
-        inputs = registry.open_inputs(settings.images)
+        inputs = registry.open_inputs(settings.images, settings.private_hosts)
         record = dict(found.record)
         return replace(settings, images=inputs.settled(), model=found.where, record=record)
 
@@ -155,7 +161,8 @@ class ScoreImages(module.Module[ScoreSettings]):
         planned = _planned(settings, item)
         scorer = models.opened(settings.scorer, planned, settings.threshold, job.store)
         best = Best(settings.pictures)
-        look = Look(scorer, best, job.store, _sent(job.scope, item))
+        images = Images(settings.private_hosts, job.store, _sent(job.scope, item))
+        look = Look(scorer, best, images)
         with job.store.open_write(detections_key(job.scope, item)) as out:
             about = {"detector": scorer.name, "categories": dict(scorer.categories)}
             out.write(lines.encoded(about))
@@ -191,7 +198,7 @@ def _planned(settings: ScoreSettings, item: Item) -> Model:
 
 def _shards(settings: ScoreSettings, left_out: Counter[str] | None = None) -> Iterator[Shard]:
     """All images as they are now; the endings of files that are none are counted."""
-    images = registry.open_inputs(settings.images).each()
+    images = registry.open_inputs(settings.images, settings.private_hosts).each()
     endings = tuple(ending.lower() for ending in settings.endings)
 
     def is_one(image: Item) -> bool:
@@ -212,4 +219,10 @@ def _send_images(item: Item, shipment: Shipment[ScoreSettings]) -> None:
     """Those that cannot be had are failures of theirs, and no reason to leave the others."""
     images = list(shards.images_in(shipment.store, item))
     folder = _sent(shipment.scope, item)
-    sending.send(registry.open_inputs(()), images, shipment.store, folder, shipment.tell)
+    sending.send(
+        registry.open_inputs((), shipment.settings.private_hosts),
+        images,
+        shipment.store,
+        folder,
+        shipment.tell,
+    )
