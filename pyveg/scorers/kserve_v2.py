@@ -30,6 +30,8 @@ _ADDRESS = re.compile(r"(?P<server>https?://[^/?#]+(?:/[^?#]*?)?)/v2/models/(?P<
 _BINARY = ("binary_tensor_data", "binary_data")
 _TYPE = "FP32"
 _SECONDS = 60.0
+_LARGEST = 256 * 2**20
+"""Bytes of an answer."""
 _LENGTH = "Inference-Header-Content-Length"
 _LOOK = 5.0
 """Seconds for which a server is waited for while a run is planned."""
@@ -161,16 +163,29 @@ class _Server:
 
         try:
             reply = self._pool.request(
-                method, url, body=body, headers=dict(headers), redirect=False
+                method,
+                url,
+                body=body,
+                headers=dict(headers),
+                redirect=False,
+                preload_content=False,
             )
+            data = reply.read(_LARGEST + 1)
         except urllib3.exceptions.HTTPError as error:
             raise AwayError(type(error).__name__) from error
+        if len(data) > _LARGEST:
+            reply.close()
+            raise ServiceError(
+                f"{self.whom} answers with more than {_LARGEST // 2**20} MiB",
+                "see that it is a model server, and send it fewer images at once",
+            )
+        reply.release_conn()
         if reply.status == 200:
-            return reply.data, reply.headers
+            return data, reply.headers
         answer = classified(Reply(reply.status, headers=dict(reply.headers)))
         if answer is Answer.PASSING:
             raise AwayError(f"HTTP {reply.status}")
-        said = cut(reply.data.decode(errors="replace"), 200)
+        said = cut(data.decode(errors="replace"), 200)
         if method == "POST" and answer is Answer.OURS:
             raise DataError(
                 f"the model refuses its input: HTTP {reply.status}, {said}",

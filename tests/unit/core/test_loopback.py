@@ -82,6 +82,17 @@ def test_all_clients_ask_it_so(server: int) -> None:
     model.close()
 
 
+@pytest.mark.usefixtures("_dead_proxy")
+def test_a_model_on_this_machine_is_asked_directly_by_grpc() -> None:
+    from pyveg.scorers.tfserving import _Server
+    from pyveg.testing.model_servers import ServedModel, tensorflow_server
+
+    with tensorflow_server(ServedModel(lambda _: {}, outputs=("a",))) as where:
+        model = _Server(where)
+        assert model.version() == 3
+        model.close()
+
+
 def test_what_this_machine_is_called() -> None:
     assert all(map(is_loopback, ["127.0.0.1", "127.1.2.3", "::1", "localhost", "a.localhost."]))
     assert not any(map(is_loopback, ["", None, "0.0.0.0", "10.0.0.1", "localhost.com", "127.com"]))
