@@ -42,6 +42,8 @@ TWINS: Mapping[str, str] = {"restoring_rate": "ar1", "sd": "variance"}
 
 _LIMIT = 2**63
 """Of numbers that tables can hold."""
+_MOST = 1_000_000
+"""Surrogates; a p of a millionth needs no more, and memory has no room for many more."""
 _SHARES = ("window", "bandwidth", "alpha")
 """Settings that must be above 0 and at most 1."""
 
@@ -61,7 +63,7 @@ class AnalysisSettings:
     season: str = setting(
         "harmonic", doc='how the season is taken away: "harmonic" (any gaps), "stl" or "none"'
     )
-    harmonics: int = setting(3, doc="waves per year of a harmonic season", low=1)
+    harmonics: int = setting(3, doc="waves per year of a harmonic season", low=1, high=366)
     trend: str = setting(
         "loess",
         doc='how the trend is taken away: "loess", "gaussian", "quadratic", "stl" (with that '
@@ -76,12 +78,13 @@ class AnalysisSettings:
     window: float = setting(0.5, doc="length of the rolling window, share of the record")
     indicators: tuple[str, ...] = setting(INDICATORS, doc="what is measured in each window")
     null: str = setting("ar", doc='model of the surrogates: "ar", "phase" or "block"')
-    surrogates: int = setting(999, doc="surrogates of the site", low=19)
+    surrogates: int = setting(999, doc="surrogates of the site", low=19, high=_MOST)
     chip_surrogates: int = setting(
         199,
         doc="of these, how many a single chip is compared with at first; one that few of them "
         "reach goes on with more",
         low=19,
+        high=_MOST,
     )
     seed: int = setting(0, doc="of all random numbers", low=0)
     alpha: float = setting(0.05, doc="rate of false alarms, and of false discoveries")
@@ -94,7 +97,11 @@ class AnalysisSettings:
         3.0, doc="months that rain is remembered where the weather's part is taken away", low=0
     )
     n_threads: int = setting(
-        1, doc="chips worked on at once; results do not depend on it", low=1, results=False
+        1,
+        doc="chips worked on at once; results do not depend on it",
+        low=1,
+        high=10_000,
+        results=False,
     )
 
     def __post_init__(self) -> None:
@@ -108,7 +115,9 @@ class AnalysisSettings:
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"{name} = {getattr(self, name)!r} must be above 0 and at most 1")
         for name, spec in params.names(type(self)).items():
-            low = spec.metadata["low"]
+            low, high = spec.metadata["low"], spec.metadata["high"]
+            if high is not None and getattr(self, name) > high:
+                raise ConfigError(f"{name} = {getattr(self, name)!r} must be at most {high}")
             if low is not None and not low <= getattr(self, name) < _LIMIT:
                 raise ConfigError(
                     f"{name} = {getattr(self, name)!r} must be at least {low}, and below 2^63"

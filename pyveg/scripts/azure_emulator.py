@@ -24,7 +24,7 @@ SHARE = click.FloatRange(0, 1)
 
 @click.command(context_settings=CONTEXT)
 @click.option(
-    "--nodes", type=click.IntRange(1), default=2, show_default=True, help="Nodes of the pool."
+    "--nodes", type=click.IntRange(1, 1000), default=2, show_default=True, help="Nodes of the pool."
 )
 @click.option("--location", help="Folder for blobs and nodes; a temporary one if left out.")
 @click.option(
