@@ -7,11 +7,14 @@ them. So templates go through the same operator, and what is compared is what su
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from pyveg.kernels.medians import median_moving
 
 __all__ = [
     "KINDS",
@@ -102,8 +105,16 @@ def scan_breaks(residuals: NDArray[Any], templates: Values, memory: float | NDAr
         step that has one; there are at least 3 values before it, and 3 from it on.
     """
     data = np.ascontiguousarray(residuals, dtype=np.float64)
-    each = np.ascontiguousarray(np.broadcast_to(memory, len(data)), dtype=np.float64)
-    return Scan(*_scan(data, templates, each))
+    each = np.array(np.broadcast_to(memory, len(data)), dtype=np.float64)
+    found = np.full((len(data), 4), np.nan)
+    found[:, 1] = -1
+    known = np.isfinite(data)
+    # Surrogates share their gaps as a rule, and then much of the work.
+    bounds = np.flatnonzero((known[1:] != known[:-1]).any(axis=1)) + 1
+    for first, end in pairwise([0, *map(int, bounds), len(data)]):
+        if first < end and known[first].sum() >= _LEAST:
+            _scan_alike(data[first:end], each[first:end], templates, found[first:end])
+    return Scan(found[:, 0], found[:, 1].astype(np.int64), found[:, 2], found[:, 3])
 
 
 def without_breaks(
@@ -150,7 +161,8 @@ def break_dates(
         itself (Siegmund 1988, 10.2307/1403360).
     """
     data = np.ascontiguousarray(residual, dtype=np.float64)
-    z = _profile(data, templates, memory)
+    steps, inside = _places(data)
+    z = _profile(data, templates, steps, inside, memory)
     n = data.size
     kind = place // n
     mine = z[kind * n : (kind + 1) * n] ** 2
@@ -177,33 +189,54 @@ def innovations(residuals: NDArray[Any], memory: NDArray[Any]) -> Values:
     return _innovations(data, np.ascontiguousarray(memory, dtype=np.float64))
 
 
+def _scan_alike(data: Values, memory: Values, templates: Values, found: Values) -> None:
+    """Fill rows of `Scan` of series with the same gaps."""
+    steps, inside = _places(data[0])
+    rows = np.ascontiguousarray(templates[:, steps].T)
+    crossed = np.zeros_like(rows)
+    crossed[1:] = rows[1:] * rows[:-1]
+    squares = rows * rows
+    for first in range(0, len(data), _TOGETHER):
+        some = slice(first, first + _TOGETHER)
+        w, weights, scales = _white(data[some], memory[some], steps)
+        matches, powers = _matches(w, weights, scales, memory[some], rows, squares, crossed)
+        _fits(matches, powers, w, weights, scales, templates, steps, inside, found[some])
+
+
+def _places(row: Values) -> tuple[Places, Mask]:
+    """Known steps, and templates with enough values before the break and from it on."""
+    known = np.isfinite(row)
+    steps = np.flatnonzero(known)
+    known[steps[:_EDGE]] = known[steps[-_EDGE + 1 :]] = False
+    return steps, np.concatenate((known, known))
+
+
 @njit(cache=True, nogil=True)
 def _innovations(data: Values, memory: Values) -> Values:
-    out = np.full(data.shape, np.nan)
+    out = np.empty(data.shape)
     for s in range(data.shape[0]):
-        steps, weights, scales = _whitening(np.isfinite(data[s]), memory[s])
+        steps = _known(data[s])
+        weights, scales = _whitening(steps, memory[s])
         white = _whitened(data[s], steps, weights, scales)
+        for t in range(data.shape[1]):
+            out[s, t] = math.nan
         for i in range(steps.size):
             out[s, steps[i]] = white[i]
     return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _profile(row: Values, templates: Values, memory: float) -> Values:
+def _profile(row: Values, templates: Values, steps: Places, inside: Mask, memory: float) -> Values:
     """Z of every template; 0 where it cannot be."""
-    known = np.isfinite(row)
-    steps, weights, scales = _whitening(known, memory)
+    weights, scales = _whitening(steps, memory)
     white, powers = _white_templates(templates, steps, weights, scales)
-    inside = known.copy()
-    inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False
-    powers[~np.concatenate((inside, inside))] = 0.0
     w = _whitened(row, steps, weights, scales)
     scale = _scale(w)
-    cut = np.minimum(np.maximum(w, -_CLIP * scale), _CLIP * scale)
-    out, least = np.zeros(powers.size), _FAINT * powers.max()
+    _cut(w, _CLIP * scale)
+    out, least = np.zeros(powers.size), _FAINT * _largest(powers, inside)
     for k in range(powers.size):
-        if powers[k] > least:
-            out[k] = _product(white[k], cut) / (math.sqrt(powers[k]) * scale)
+        if inside[k] and powers[k] > least:
+            out[k] = _product(white[k], w) / (math.sqrt(powers[k]) * scale)
     return out
 
 
@@ -222,18 +255,28 @@ def _templates(operator: Values, kept: float) -> Values:
 
 
 @njit(cache=True, nogil=True)
-def _whitening(known: Mask, memory: float) -> Any:
-    """Known steps, and for each the weight of the known one before it and 1 / SD of what is new.
+def _known(row: Values) -> Places:
+    """Steps with a value."""
+    places, count = np.empty(row.size, dtype=np.int64), 0
+    for t in range(row.size):
+        if math.isfinite(row[t]):
+            places[count] = t
+            count += 1
+    return places[:count]
+
+
+@njit(cache=True, nogil=True)
+def _whitening(steps: Places, memory: float) -> Any:
+    """For each known step the weight of the known one before it, and 1 / SD of what is new.
 
     Of an AR(1) process with gaps, exactly: nothing is lost where a value is missing.
     """
-    steps = np.nonzero(known)[0]
     weights, scales = np.zeros(steps.size), np.ones(steps.size)
     for i in range(steps.size):
         share = 0.0 if i == 0 else memory ** (steps[i] - steps[i - 1])
         weights[i] = share
         scales[i] = math.sqrt((1.0 - memory * memory) / (1.0 - share * share))
-    return steps, weights, scales
+    return weights, scales
 
 
 @njit(cache=True, nogil=True)
@@ -250,10 +293,16 @@ def _scale(innovations: Values) -> float:
     """Robust SD about 0; 0 where there are too few."""
     if innovations.size < _LEAST:
         return 0.0
-    known = np.sort(np.abs(innovations))
-    half = known.size // 2
-    middle = known[half] if known.size % 2 else 0.5 * (known[half - 1] + known[half])
-    return 1.4826 * float(middle)
+    sizes = np.empty(innovations.size)
+    for i in range(sizes.size):
+        sizes[i] = abs(innovations[i])
+    return 1.4826 * float(median_moving(sizes))
+
+
+@njit(cache=True, nogil=True)
+def _cut(innovations: Values, limit: float) -> None:
+    for i in range(innovations.size):
+        innovations[i] = min(max(innovations[i], -limit), limit)
 
 
 @njit(cache=True, nogil=True)
@@ -262,102 +311,88 @@ def _white_templates(templates: Values, steps: Places, weights: Values, scales: 
     count = templates.shape[0]
     white, powers = np.empty((count, steps.size)), np.zeros(count)
     for k in range(count):
-        white[k] = _whitened(templates[k], steps, weights, scales)
-        for value in white[k]:
-            powers[k] += value * value
+        row = _whitened(templates[k], steps, weights, scales)
+        for i in range(row.size):
+            white[k, i] = row[i]
+            powers[k] += row[i] * row[i]
     return white, powers
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scan(data: Values, templates: Values, memory: Values) -> Any:
-    count = data.shape[0]
-    best, place = np.full(count, np.nan), np.full(count, -1, dtype=np.int64)
-    size, error = np.full(count, np.nan), np.full(count, np.nan)
-    first = 0
-    while first < count:
-        known = np.isfinite(data[first])
-        end = first + 1  # surrogates share their gaps as a rule, and then much of the work
-        while end < count and np.array_equal(known, np.isfinite(data[end])):
-            end += 1
-        steps = np.nonzero(known)[0]
-        if steps.size >= _LEAST:
-            parts, inside = _parts(templates, steps), _inside(known, steps)
-            for s in range(first, end, _TOGETHER):
-                rows = slice(s, min(s + _TOGETHER, end))
-                best[rows], place[rows], size[rows], error[rows] = _scan_some(
-                    data[rows], memory[rows], templates, parts, inside
-                )
-        first = end
-    return best, place, size, error
-
-
-@njit(cache=True, nogil=True)
-def _parts(templates: Values, steps: Places) -> Any:
-    """Templates at the known steps, their squares, and products with the step before, (m, k)."""
-    rows = np.ascontiguousarray(templates[:, steps].T)
-    crossed = np.zeros_like(rows)
-    crossed[1:] = rows[1:] * rows[:-1]
-    return rows, rows * rows, crossed
-
-
-@njit(cache=True, nogil=True)
-def _inside(known: Mask, steps: Places) -> Mask:
-    """Templates with enough values before the break and from it on."""
-    inside = known.copy()
-    inside[steps[:_EDGE]] = inside[steps[-_EDGE + 1 :]] = False
-    return np.concatenate((inside, inside))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _scan_some(data: Values, memory: Values, templates: Values, parts: Any, inside: Mask) -> Any:
-    """Scan series with the same gaps."""
-    count, known = data.shape[0], np.isfinite(data[0])
-    best, place = np.full(count, np.nan), np.full(count, -1, dtype=np.int64)
-    size, error = np.full(count, np.nan), np.full(count, np.nan)
-    matches, powers = _matches(data, memory, parts)
-    for s in range(count):
-        steps, weights, scales = _whitening(known, memory[s])
-        w = _whitened(data[s], steps, weights, scales)
+def _fits(  # noqa: PLR0917 - compiled functions take positions
+    matches: Values,
+    powers: Values,
+    innovations: Values,
+    weights: Values,
+    scales: Values,
+    templates: Values,
+    steps: Places,
+    inside: Mask,
+    found: Values,
+) -> None:
+    """Fill z, place, size and error of series with the same gaps; left alone where none fits."""
+    for s in range(matches.shape[0]):
+        w = innovations[s]
         scale = _scale(w)
         k = _best(matches[s], powers[s], inside) if scale > 0.0 else -1
         if k < 0:
             continue
-        g = _whitened(templates[k], steps, weights, scales)
-        cut = np.minimum(np.maximum(w, -_CLIP * scale), _CLIP * scale)
-        best[s] = _product(g, cut) / (math.sqrt(_product(g, g)) * scale)
+        g = _whitened(templates[k], steps, weights[s], scales[s])
+        cut = w.copy()
+        _cut(cut, _CLIP * scale)
+        found[s, 0] = _product(g, cut) / (math.sqrt(_product(g, g)) * scale)
         other = (k + inside.size // 2) % inside.size
         if powers[s, other] > _FAINT * _largest(powers[s], inside):
-            h = _whitened(templates[other], steps, weights, scales)
+            h = _whitened(templates[other], steps, weights[s], scales[s])
             if _fit(h, w) > _fit(g, w):
                 k, g = other, h
         power = _product(g, g)
-        place[s], error[s], size[s] = k, scale / math.sqrt(power), _product(g, w) / power
-    return best, place, size, error
+        found[s, 1], found[s, 2], found[s, 3] = k, _product(g, w) / power, scale / math.sqrt(power)
+
+
+@njit(cache=True, nogil=True)
+def _white(data: Values, memory: Values, steps: Places) -> Any:
+    """Innovations of series with the same gaps, and the weights and scales that made them."""
+    shape = (data.shape[0], steps.size)
+    white, before, spreads = np.empty(shape), np.empty(shape), np.empty(shape)
+    for s in range(shape[0]):
+        weights, scales = _whitening(steps, memory[s])
+        w = _whitened(data[s], steps, weights, scales)
+        for i in range(steps.size):
+            white[s, i], before[s, i], spreads[s, i] = w[i], weights[i], scales[i]
+    return white, before, spreads
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _matches(data: Values, memory: Values, parts: Any) -> Any:
+def _matches(  # noqa: PLR0917 - compiled functions take positions
+    w: Values,
+    weights: Values,
+    scales: Values,
+    memory: Values,
+    rows: Values,
+    squares: Values,
+    crossed: Values,
+) -> Any:
     """Products of whitened templates with cut innovations, and powers of these templates, (s, k).
 
-    A product of whitened templates is one of plain templates with innovations that were whitened
-    backwards, so no template is whitened: that would be most of the work, for each series again.
+    `rows` are templates at the known steps, (m, k), `squares` theirs, `crossed` their products
+    with the step before. A product of whitened templates is one of plain templates with
+    innovations that were whitened backwards, so no template is whitened: that would be most of the
+    work, for each series again.
     """
-    rows, squares, crossed = parts
-    known, count, m = np.isfinite(data[0]), data.shape[0], rows.shape[0]
+    count, m = w.shape
     back, own, cross = np.zeros((count, m)), np.zeros((count, m)), np.zeros((count, m))
     for s in range(count):
-        steps, weights, scales = _whitening(known, memory[s])
-        w = _whitened(data[s], steps, weights, scales)
-        limit = _CLIP * _scale(w)
+        limit = _CLIP * _scale(w[s])
         for i in range(m):
-            value = min(max(w[i], -limit), limit) * scales[i]
-            square = scales[i] * scales[i]
+            value = min(max(w[s, i], -limit), limit) * scales[s, i]
+            square = scales[s, i] * scales[s, i]
             back[s, i] += value
             own[s, i] += square
             if i:
-                back[s, i - 1] -= weights[i] * value
-                own[s, i - 1] += weights[i] * weights[i] * square
-                cross[s, i] = -2.0 * weights[i] * square
+                back[s, i - 1] -= weights[s, i] * value
+                own[s, i - 1] += weights[s, i] * weights[s, i] * square
+                cross[s, i] = -2.0 * weights[s, i] * square
     matches, powers = np.zeros((count, rows.shape[1])), np.zeros((count, rows.shape[1]))
     for i in range(m):
         for s in range(count):
@@ -369,7 +404,7 @@ def _matches(data: Values, memory: Values, parts: Any) -> Any:
             _add(powers[s], crossed[i], cross[s, i])
     for s in range(1, count):
         if memory[s] == memory[s - 1]:
-            powers[s] = powers[s - 1]
+            _add(powers[s], powers[s - 1], 1.0)
     return matches, powers
 
 
@@ -421,7 +456,8 @@ def _take_out(data: Values, templates: Values, memory: float, places: Places) ->
         if places[s] < 0:
             continue
         template = templates[places[s]]
-        steps, weights, scales = _whitening(np.isfinite(data[s]), memory)
+        steps = _known(data[s])
+        weights, scales = _whitening(steps, memory)
         g = _whitened(template, steps, weights, scales)
         power = _product(g, g)
         # What rounding leaves of a template that the operator takes whole is no template.

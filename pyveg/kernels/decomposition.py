@@ -11,16 +11,19 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from pyveg.kernels import smoothers
 from pyveg.kernels.linear import apply_operator, hat_rows, product
+from pyveg.kernels.medians import far_from_median
 
 __all__ = ["Prepared", "Steps", "outliers", "prepare"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+_LEAST = 12
+"""Values below which none of a series is an outlier."""
 
 
 @dataclass(frozen=True)
@@ -154,29 +157,7 @@ def outliers(residuals: NDArray[Any], limit: float) -> Mask:
     The robust SD is 1.4826 times the median absolute deviation. Nothing is flagged where that is
     0, or a series has fewer than 12 values.
     """
-    return _outliers(np.ascontiguousarray(residuals, dtype=np.float64), limit)
-
-
-@njit(cache=True, nogil=True)
-def _outliers(data: Values, limit: float) -> Mask:
-    flags = np.zeros(data.shape, dtype=np.bool_)
-    for s in range(data.shape[0]):
-        known = np.sort(data[s][~np.isnan(data[s])])
-        if known.size < 12:
-            continue
-        middle = _middle(known)
-        scale = 1.4826 * _middle(np.sort(np.abs(known - middle)))
-        for t in range(data.shape[1]):
-            flags[s, t] = scale > 0 and abs(data[s, t] - middle) > limit * scale
-    return flags
-
-
-@njit(cache=True, nogil=True)
-def _middle(ordered: Values) -> float:
-    half = ordered.size // 2
-    if ordered.size % 2:
-        return float(ordered[half])
-    return float(0.5 * (ordered[half - 1] + ordered[half]))
+    return far_from_median(np.ascontiguousarray(residuals, dtype=np.float64), limit, _LEAST)
 
 
 def _directly(series: Values, valid: Mask, steps: Steps, drivers: Values | None) -> Values:
@@ -238,7 +219,7 @@ def _apply(
 @lru_cache(maxsize=16)
 def _operators(steps: Steps, mask: bytes) -> tuple[Values, Values, Values]:
     """Season, trend and transposed residual operator for a pattern of gaps; often shared."""
-    valid = np.frombuffer(mask, dtype=np.bool_)
+    valid = np.frombuffer(mask, dtype=np.bool_).copy()  # one type for compiled functions
     identity = np.eye(valid.size)
     season, stl_trend = _season(steps, valid)
     if steps.trend == "stl":
@@ -254,7 +235,7 @@ def _operators(steps: Steps, mask: bytes) -> tuple[Values, Values, Values]:
 @lru_cache(maxsize=16)
 def _without(steps: Steps, mask: bytes, drivers: bytes) -> Values:
     """The transposed residual operator that partials out drivers too."""
-    valid = np.frombuffer(mask, dtype=np.bool_)
+    valid = np.frombuffer(mask, dtype=np.bool_).copy()  # one type for compiled functions
     operator = _operators(steps, mask)[2]
     rows = np.frombuffer(drivers, dtype=np.float64).reshape(-1, valid.size)
     regressors = apply_operator(operator, np.where(valid, rows, 0.0), valid)

@@ -1,4 +1,4 @@
-"""Medians of many columns, most of them with some values missing."""
+"""Medians of many columns or rows, most of them with some values missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["column_medians"]
+__all__ = ["column_medians", "far_from_median", "median_moving"]
 
 Values = NDArray[np.float64]
 
@@ -46,13 +46,53 @@ def column_medians(values: Values, first: int, last: int) -> Values:
         for column in range(width):
             count = counts[column]
             if count and 2 * count >= rows:
-                out[start + column - first] = _middle(known[column, :count])
+                out[start + column - first] = median_moving(known[column, :count])
     return out
 
 
 @njit(cache=True, nogil=True)
-def _middle(values: Values) -> float:
-    """Median of values, which are put in another order."""
+def far_from_median(values: Values, limit: float, least: int) -> NDArray[np.bool_]:
+    """Values further than `limit` robust standard deviations from the median of their row.
+
+    Parameters
+    ----------
+    values : array of float64, shape (rows, n)
+        NaN where missing.
+    limit : float
+        In robust SD: 1.4826 times the median absolute deviation.
+    least : int
+        Known values below which nothing of a row is flagged.
+
+    Returns
+    -------
+    array of bool, shape (rows, n)
+        Nothing of a row whose robust SD is 0.
+    """
+    flags = np.zeros(values.shape, dtype=np.bool_)
+    known = np.empty(values.shape[1])
+    for row in range(values.shape[0]):
+        count = 0
+        for place in range(known.size):
+            if not np.isnan(values[row, place]):
+                known[count] = values[row, place]
+                count += 1
+        if count < least:
+            continue
+        middle = median_moving(known[:count])
+        for place in range(count):
+            known[place] = abs(known[place] - middle)
+        scale = 1.4826 * median_moving(known[:count])
+        for place in range(known.size):
+            flags[row, place] = scale > 0 and abs(values[row, place] - middle) > limit * scale
+    return flags
+
+
+@njit(cache=True, nogil=True)
+def median_moving(values: Values) -> float:
+    """Median of one or more values, without NaN; they are put in another order.
+
+    Compiled functions call it, for numpy's sort takes each of them seconds more to compile.
+    """
     count = values.size
     half = count // 2
     high = _select(values, half)

@@ -207,7 +207,10 @@ def _lag_weights(operator: Values, valid: Mask, lags: int) -> Values:
     for lag in range(lags + 1):
         pairs = places[np.isin(places + lag, places)]
         if pairs.size:
-            both = product(operator[:, pairs], np.ascontiguousarray(operator[:, pairs + lag].T))
+            both = product(
+                np.ascontiguousarray(operator[:, pairs]),
+                np.ascontiguousarray(operator[:, pairs + lag].T),
+            )
             out[lag] = _diagonal_sums(both) / pairs.size
     return out
 

@@ -9,6 +9,7 @@ what was filled is missing again behind it.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -59,20 +60,12 @@ def harmonic_matrix(valid: NDArray[Any], period: float, harmonics: int = 3) -> V
     """
     mask = np.asarray(valid, dtype=np.bool_)
     n = mask.size
-    times = np.arange(n) / period
-    waves = [k for k in range(1, harmonics + 1) if period / k > 2.0 + 1e-9]
-    if not waves:
-        raise ValueError(f"a season of {period:g} steps is too short for a wave")
-    columns = [_trend_columns(n)]
-    columns += [
-        np.column_stack([np.sin(2 * np.pi * k * times), np.cos(2 * np.pi * k * times)])
-        for k in waves
-    ]
-    design = np.ascontiguousarray(np.hstack(columns))
+    design = _waves_and_trend(n, period, harmonics)
     rows = hat_rows(design, mask)
     if not mask.sum() > design.shape[1] or not np.isfinite(rows).all():
         raise ValueError(
-            f"{int(mask.sum())} values do not determine a season of {len(waves)} waves and a trend"
+            f"{int(mask.sum())} values do not determine a season of "
+            f"{(design.shape[1] - 3) // 2} waves and a trend"
         )
     season: Values = product(np.ascontiguousarray(design[:, 3:]), np.ascontiguousarray(rows[3:]))
     return season
@@ -246,6 +239,21 @@ def stl_matrices(
         fit = STL(fill[:, t], period=period, seasonal=seasonal, trend=window).fit()
         parts[0, :, t], parts[1, :, t] = fit.seasonal, fit.trend
     return parts[0], parts[1]
+
+
+@lru_cache(maxsize=16)
+def _waves_and_trend(n: int, period: float, harmonics: int) -> Values:
+    """1, t and t^2, then sine and cosine of each wave; kept, as surrogates ask for it each time."""
+    times = np.arange(n) / period
+    waves = [k for k in range(1, harmonics + 1) if period / k > 2.0 + 1e-9]
+    if not waves:
+        raise ValueError(f"a season of {period:g} steps is too short for a wave")
+    columns = [_trend_columns(n)]
+    columns += [
+        np.column_stack([np.sin(2 * np.pi * k * times), np.cos(2 * np.pi * k * times)])
+        for k in waves
+    ]
+    return np.ascontiguousarray(np.hstack(columns))
 
 
 def _trend_columns(n: int) -> Values:

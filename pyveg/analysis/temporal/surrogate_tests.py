@@ -167,7 +167,7 @@ def judge_chips(
 
 def site_median(values: Values, n_threads: int = 1) -> Values:
     """Median over chips (first axis) where at least half of them have a value."""
-    flat = np.ascontiguousarray(values, dtype=np.float64).reshape(len(values), -1)
+    flat = np.require(values, np.float64, ["C", "W"]).reshape(len(values), -1)
     bounds = np.linspace(0, flat.shape[1], n_threads + 1).astype(np.intp)
     out = np.empty(flat.shape[1])
 
