@@ -17,7 +17,7 @@ from pyveg import npm
 from pyveg.caches import cache_folder
 from pyveg.core.errors import MissingPackageError, RunError
 from pyveg.core.registry import is_installed
-from pyveg.scorers.tflite_to_onnx import OPSET, convert
+from pyveg.scorers.tflite_to_onnx import OPSET, REVISION, convert
 
 NAME = "demo"
 PACKAGE, VERSION = "@mediapipe/objectron", "0.4.1675468480"
@@ -47,7 +47,7 @@ def demo_model() -> Path:
     RunError
         If it cannot be fetched, or is not the file that it was.
     """
-    folder = cache_folder() / f"demo-detector-{_DIGEST[:12]}-{OPSET}"
+    folder = cache_folder() / f"demo-detector-{_DIGEST[:12]}-{OPSET}-{REVISION}"
     model = folder / "demo.onnx"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):

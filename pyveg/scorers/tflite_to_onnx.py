@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pyveg.core.errors import DataError
 
 OPSET = 17
+REVISION = 2
+"""Changes with what is made of the same network, so that none is kept that an older one made."""
 """Of the operators that the result is made of; any ONNX Runtime of the last years knows them."""
 _LIMITS = {0: None, 1: (0.0, None), 3: (0.0, 6.0)}
 """Fused activation of TensorFlow Lite -> least and largest value."""
@@ -34,6 +36,8 @@ class _Graph:
     weights: list[Any] = field(default_factory=list)
     constants: dict[int, NDArray[Any]] = field(default_factory=dict)
     """Tensors of the network whose values are known."""
+    as_there: set[int] = field(default_factory=set)
+    """Tensors whose axes are as in the network; those of others stand channels first."""
 
     def shape(self, tensor: int) -> list[int]:
         return [int(length) for length in self.graph.Tensors(tensor).ShapeAsNumpy()]
@@ -114,6 +118,8 @@ def convert(data: bytes, outputs: Mapping[str, str]) -> bytes:
     ends = []
     for tensor in map(int, state.graph.OutputsAsNumpy()):
         called = outputs[state.graph.Tensors(tensor).Name().decode()]
+        if tensor not in state.as_there:
+            raise DataError(f'the output "{called}" has channels, which is not known here', _CURE)
         state.add("Identity", [_name(tensor)], called)
         shape: list[str | int | None] = ["N", *state.shape(tensor)[1:]]
         ends.append(helper.make_tensor_value_info(called, TensorProto.FLOAT, shape))
@@ -214,15 +220,20 @@ def _addition(state: _Graph, table: Any, inputs: list[int], output: int) -> None
 
 
 def _reshape(state: _Graph, _: Any, inputs: list[int], output: int) -> None:
-    name = _name(output)
-    turned = state.add("Transpose", [_name(inputs[0])], f"{name}_turned", perm=[0, 2, 3, 1])
+    name, source = _name(output), _name(inputs[0])
+    if inputs[0] not in state.as_there:
+        source = state.add("Transpose", [source], f"{name}_turned", perm=[0, 2, 3, 1])
     # 0 keeps the number of images, whatever it is.
     shape = state.keep(f"{name}_shape", np.array([0, *state.shape(output)[1:]], dtype=np.int64))
-    state.add("Reshape", [turned, shape], name)
+    state.add("Reshape", [source, shape], name)
+    state.as_there.add(output)
 
 
 def _concatenation(state: _Graph, table: Any, inputs: list[int], output: int) -> None:
     import tflite
 
+    if not state.as_there.issuperset(inputs):
+        raise DataError("the network joins channels, which is not known here", _CURE)
     axis = _options(tflite.ConcatenationOptions, table).Axis()
     state.add("Concat", list(map(_name, inputs)), _name(output), axis=axis)
+    state.as_there.add(output)
