@@ -38,6 +38,7 @@ from pyveg.analysis.spatial.signals import (
 )
 from pyveg.analysis.temporal.level_trends import level_trend
 from pyveg.core.errors import KeyMissingError
+from pyveg.core.installing import how_to_install
 from pyveg.earth.indices import NDVI
 from pyveg.earth.metrics import OFFSET50
 from pyveg.runs.chips import Chips
@@ -214,7 +215,8 @@ def _laws(measured: Sequence[_Date], periodic: float) -> tuple[pd.DataFrame, str
         reason = "the pattern is regular: its patches have one size and follow no law"
         return PATCH_LAWS.frame(), reason
     if find_spec("powerlaw") is None:
-        return PATCH_LAWS.frame(), "laws of patch sizes need pip install 'pyveg[analysis]'"
+        cure = how_to_install("pyveg[analysis]", with_folder=False)  # others read it elsewhere
+        return PATCH_LAWS.frame(), f"laws of patch sizes need {cure}"
     year = pd.Timedelta(days=365)
     tables = []
     for part, chosen in (
