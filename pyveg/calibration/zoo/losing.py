@@ -73,7 +73,6 @@ RISES: Mapping[str, tuple[float, float]] = {
     ".3 to .5": (0.3, 0.5),
     ".3 to .7": (0.3, 0.7),
     ".5 to .9": (0.5, 0.9),
-    ".3 to .9": (0.3, 0.9),
 }
 """Rises of AR(1) whose power is told: name -> at the beginning, at the end."""
 RISING: Mapping[str, Situation] = {

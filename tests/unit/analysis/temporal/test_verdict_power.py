@@ -33,8 +33,8 @@ def told(years: float, gaps: float, chips: int, shared: float, tests: int = 1) -
 
 
 def _true(size: float, tests: int) -> PowerSurface:
-    coefficients = np.array([-1.5 - 0.3 * tests, math.log(size), 0.7, 1.0, 0.5])
-    return PowerSurface(coefficients, np.zeros((5, 5)), 1.0)
+    coefficients = np.array([-1.5 - 0.3 * tests, math.log(size), 0.7, 1.0, 0.5, 0.5])
+    return PowerSurface(coefficients, np.zeros((6, 6)), 1.0)
 
 
 @pytest.fixture
