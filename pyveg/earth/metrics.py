@@ -254,3 +254,12 @@ def metrics_for(
         if metric.name in names and metric.test in wanted and metric.replaces not in names
     ]
     return sorted(chosen, key=lambda metric: metric.family == "network")
+
+
+WEATHER = (
+    Metric(PRECIPITATION, "m per period", "rain and snow that fell, mean over the region",
+           "Rain", "place", test="none", low=0, colour="#4477AA"),
+    Metric(TEMPERATURE, "K", "air temperature two metres above the ground, mean over the region",
+           "Temperature", "place", test="none", low=0, colour="#CC3311"),
+)  # fmt: skip
+"""What all results call the weather; tables of other programs have it under these names too."""

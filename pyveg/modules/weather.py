@@ -8,15 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from pyveg.core import module
-from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric, Support
+from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, WEATHER, Support
 from pyveg.earth.module import EarthJob, EarthModule
-
-METRICS = (
-    Metric(PRECIPITATION, "m per period", "rain and snow that fell, mean over the region",
-           "Rain", "place", test="none", low=0, colour="#4477AA"),
-    Metric(TEMPERATURE, "K", "air temperature two metres above the ground, mean over the region",
-           "Temperature", "place", test="none", low=0, colour="#CC3311"),
-)  # fmt: skip
 
 
 class WeatherImageToJSON(EarthModule[module.Settings]):
@@ -24,7 +17,7 @@ class WeatherImageToJSON(EarthModule[module.Settings]):
 
     data_type = "weather"
     consumes: ClassVar[tuple[str, ...]] = ("rasters",)
-    metrics = METRICS
+    metrics = WEATHER
     records_files: ClassVar[Mapping[Support, str]] = {"place": "WEATHER/weather_data"}
 
     def run(self, job: EarthJob[module.Settings]) -> None:

@@ -61,7 +61,8 @@ def test_numbers_of_unknown_units_are_told_without_one(tmp_path: Path) -> None:
     _frame().rename(columns={"NDVI": "value"}).to_csv(path, index=False)
     result = _command("--input_file", str(path))
     assert result.exit_code == 0, result.output
-    assert "value went from 0." in result.output
+    assert "Value was 0.393 in the first year and 0.397 in the last" in result.output
+    assert "Rain was 669 mm a year in the first year" in result.output
     assert " ? in the last" not in result.output
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyveg.earth.metrics import Metric
+from pyveg.earth.metrics import WEATHER, Metric
+
+_WEATHER = {metric.name: metric for metric in WEATHER}
+"""A table of dates and values declares nothing, and has these by their names."""
 
 
 def metric_of(declared: Mapping[str, Metric], name: str) -> Metric:
     """What is known of a metric; one that nobody declared is called by its own name."""
-    if name in declared:
-        return declared[name]
+    known = declared.get(name) or _WEATHER.get(name)
+    if known is not None:
+        return known
     # Columns of older results may have any name; that of a Metric is an identifier.
     identifier = name if name.isidentifier() else "undeclared"
     return Metric(identifier, "?", "not declared by any Module", name)
@@ -42,7 +46,7 @@ def told_label(declared: Mapping[str, Metric], name: str) -> str:
     'rain'
     """
     short = short_label(declared, name)
-    if name in declared and short[:1].isupper() and short[1:2].islower():
+    if (name in declared or name in _WEATHER) and short[:1].isupper() and short[1:2].islower():
         short = f"{short[0].lower()}{short[1:]}"  # no acronym, and no column of the user's
     plain = metric_of(declared, name).plain
     return f"{plain} ({short})" if plain else short

@@ -161,7 +161,7 @@ def test_it_gives_what_the_same_series_of_one_chip_gives() -> None:
 def test_the_verdict_counts_it() -> None:
     """Its rising memory is a sign, whatever family it declares."""
     analysis = made_analysis(made_series(metrics=(), more=(HAZE,)), settings=QUICK)
-    trends = analysis.temporal.trends.assign(tau=0.9, p=0.001)
+    trends = analysis.temporal.trends.assign(tau=0.9, p=0.001, q=0.001)
     memory = analysis.temporal.memory.assign(t=4.0, p=0.001, q=0.001, variance_tau=0.5)
     breaks = analysis.temporal.breaks.assign(p=0.9, found=False)
     temporal = replace(analysis.temporal, trends=trends, memory=memory, breaks=breaks)

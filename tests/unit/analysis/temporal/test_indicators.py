@@ -133,7 +133,8 @@ def test_short_series_cannot_tell(n: int) -> None:
     assert (found.trends["reason"] != "").all()
     assert len(found.indicators) == 0
     if n:
-        assert f"{n} values of {n} steps" in found.trends["reason"].iloc[0]
+        shown = "1 value of 1 step;" if n == 1 else f"{n} values of {n} steps;"
+        assert shown in found.trends["reason"].iloc[0]
         assert len(found.parts) == 2 * n
 
 
