@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import re
+import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
