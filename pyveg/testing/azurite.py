@@ -25,7 +25,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 """Azurite's public development key; it is in Azurite's own documentation and opens nothing else."""
 
 _START_SECONDS = 60.0
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 """How long it may take to write down what it holds in memory."""
 
 

@@ -26,27 +26,30 @@ does not always tell: a process that the parent has forked may hold it open."""
 def main(parent: int, leftover: str, command: list[str]) -> int:
     """Run the program to its end: its exit code."""
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    grace = _wait(program, parent)
+    grace, alone = _wait(program, parent)
     if grace:
         _end_group(program.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             program.wait(grace)
     _end_group(program.pid, signal.SIGKILL)
     code = program.wait()
-    if leftover and os.getppid() != parent:
+    if leftover and (alone or os.getppid() != parent):
         import shutil
 
         shutil.rmtree(leftover, ignore_errors=True)
     return code if code >= 0 else 128 - code
 
 
-def _wait(program: subprocess.Popen[bytes], parent: int) -> float:
-    """Until the program ends or is to end: the seconds that it is given for that."""
+def _wait(program: subprocess.Popen[bytes], parent: int) -> tuple[float, bool]:
+    """Until the program ends or is to end: the seconds that it is given, and if nobody is left.
+
+    The input of a parent that dies ends before the parent has gone, so its end says enough.
+    """
     while program.poll() is None and os.getppid() == parent:
         if select.select([0], [], [], LOOK_SECONDS)[0]:
             asked = os.read(0, 64)
-            return float(asked) if asked else GRACE
-    return GRACE
+            return (float(asked), False) if asked else (GRACE, True)
+    return GRACE, False
 
 
 def _end_group(group: int, number: int) -> None:
