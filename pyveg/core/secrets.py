@@ -111,6 +111,12 @@ def _in_environment() -> frozenset[str]:
     return _seen[1]
 
 
+def look_again() -> None:
+    """Look at the environment anew, where one secret that is a moment old must not slip through."""
+    global _seen  # noqa: PLW0603 - a cache of one value
+    _seen = float("-inf"), frozenset()
+
+
 def _is_one(name: str, value: str) -> bool:
     """Whether an environment variable is a secret; the path of a file with one is not."""
     if len(value) < _LEAST_OF_VARIABLE or not _VARIABLE.search(name):

@@ -124,6 +124,7 @@ def in_folder(folder: Path, ignore: Sequence[str], job_files: Iterable[str] = ()
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
         raise ConfigError(f"application: {folder} {what}", "name the folder of your program")
+    secrets.look_again()  # what is packed leaves this machine
     others = set(job_files)
     members = [
         Member(name, os.access(path, os.X_OK), partial(_read, path))

@@ -275,3 +275,13 @@ def test_keys_of_azure_are_never_packed(
         "no part of the application, since they hold secrets or their names say so: "
         "accounts.py, notes.txt"
     ]
+
+
+def test_a_secret_of_this_moment_is_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text("print(1)")
+    (tmp_path / "notes.txt").write_text("my token is t0ken-that-came-just-now")
+    assert [m.name for m in application.in_folder(tmp_path, ())] == ["app.py", "notes.txt"]
+    monkeypatch.setenv("SOME_SERVICE_TOKEN", "t0ken-that-came-just-now")
+    assert [m.name for m in application.in_folder(tmp_path, ())] == ["app.py"]
