@@ -25,6 +25,8 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 """Azurite's public development key; it is in Azurite's own documentation and opens nothing else."""
 
 _START_SECONDS = 60.0
+_BOTH_SECONDS = 0.5
+"""Between its two files, which it writes by timers of their own."""
 _END_SECONDS = 30.0
 """How long it may take to write down what it holds in memory."""
 
@@ -90,6 +92,21 @@ class Azurite:
             f"storage_account_name = {ACCOUNT!r}\nstorage_account_key = {KEY!r}\n"
             f"storage_account_url = {self.url!r}\n"
         )
+
+    def wait_until_noted(self, blob: str, seconds: float = 60.0) -> None:
+        """Until its files have a blob.
+
+        It writes down what it holds every five seconds and at its end; but an end in the midst of
+        writing can lose all of it.
+        """
+        names = f'"name":"{blob}"'.encode()
+        end = time.monotonic() + seconds
+        noted = self._folder / "__azurite_db_blob__.json"
+        while not (noted.is_file() and names in noted.read_bytes()):
+            if time.monotonic() > end:
+                raise AzuriteError(f"Azurite has not noted {blob} in {seconds:g} seconds")
+            time.sleep(0.05)
+        time.sleep(_BOTH_SECONDS)
 
     def _wait(self) -> None:
         """Until it answers."""

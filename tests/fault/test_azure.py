@@ -61,7 +61,8 @@ def test_azurite_killed_half_way_of_a_download(tmp_path: Path) -> None:
         store = _store(first, "killed")
         for number in range(6):
             store.write(f"a/{number}", bytes([number]) * 9_000_000)
-    with Azurite(tmp_path / "data", first.port) as second:  # it notes what it has when it ends
+        first.wait_until_noted("a/5")
+    with Azurite(tmp_path / "data", first.port) as second:
         blobs = store.inventory()
         watcher = _Watcher(20_000_000, second._process.end)
         begin = time.monotonic()

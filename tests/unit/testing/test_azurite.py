@@ -53,11 +53,12 @@ def test_no_server_survives_the_process_that_has_started_it(tmp_path: Path) -> N
 
 
 def test_blobs_are_there_when_it_is_started_again(tmp_path: Path) -> None:
-    """It is given the time to write down what it holds in memory."""
+    """What it has noted is there, and it is given the time to end."""
     for number in range(2):
         with Azurite(tmp_path) as azurite:
             store = AzureBlobStore(azurite.url, "box", Access(account_key=azurite.key))
             if number == 0:
                 store.write("key", b"value")
+                azurite.wait_until_noted("key")
             assert store.read("key") == b"value"
     assert not _servers(str(azurite.port))
