@@ -97,6 +97,7 @@ COMMANDS = {
     "pyveg_logs": "pyveg.scripts.logs:main",
     "pyveg_cancel": "pyveg.scripts.cancel:main",
     "pyveg_serve": "pyveg.scripts.serve:main",
+    "pyveg_greenness": "pyveg.scripts.greenness:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",
     "pyveg_gee_analysis": "pyveg.scripts.gee_analysis:main",
     "pyveg_create_analysis_report": "pyveg.scripts.create_analysis_report:main",
