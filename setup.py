@@ -53,6 +53,7 @@ EXTRAS = {
         "uvicorn>=0.50",
     ],
     "stac": STAC,
+    "train": ["onnx>=1.17", "onnxruntime>=1.20", "scikit-learn>=1.6"],
     "test": [
         "axe-playwright-python>=0.1.4",  # brings axe, and loads nothing
         "earthengine-api>=1.7",
@@ -83,6 +84,7 @@ DEV = (
     "score",
     "serve",
     "serving",
+    "train",
 )
 """The extra "dev"; tests of the cloud path run against emulators, those of Dask on workers of this
 machine, and are never skipped."""
