@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -87,6 +88,17 @@ class ServiceConfig:
     input_locations: tuple[str, ...] = setting(
         (), doc="folders and beginnings of URLs that callers of run-command may name files in"
     )
+    station_scorers: dict[str, Any] = setting(
+        {},
+        doc="name -> a scorer that stations may name: model, scorer (onnx if left out), record",
+        finite=False,
+    )
+    max_images: int | None = setting(
+        None,
+        doc="images of stations in hand at once, in all web processes; two per core where None",
+        low=1,
+        high=10_000,
+    )
     keep_days: float | None = setting(
         None, doc="days after which the run of a job that ended is removed; never where None", low=0
     )
@@ -115,6 +127,12 @@ class ServiceConfig:
     def job_folder(self, job: str) -> Path:
         """Where notes about a job are."""
         return self.folder / "jobs" / job
+
+    @property
+    def images_in_flight(self) -> int:
+        """Images of stations that one web process may have in hand."""
+        most = self.max_images or 2 * (os.cpu_count() or 1)
+        return max(1, -(-most // self.web_workers))
 
     def of(self, process: str) -> ProcessConfig:
         """The settings that differ for a process."""
@@ -186,6 +204,9 @@ def settled(config: ServiceConfig, folder: Path) -> ServiceConfig:
         applications={
             name: _application(name, given, folder) for name, given in config.applications.items()
         },
+        station_scorers={
+            name: _scorer(name, given, folder) for name, given in config.station_scorers.items()
+        },
         input_locations=tuple(in_full(one, folder) for one in config.input_locations),
         azure_config=config.azure_config and str(folder / config.azure_config),
     )
@@ -209,6 +230,26 @@ def _application(name: str, given: Any, folder: Path) -> dict[str, Any]:
         )
     where = given.get("application")
     return {**given, "application": str(folder / Path(where).expanduser())} if where else {**given}
+
+
+def _scorer(name: str, given: Any, folder: Path) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or not given.get("model"):
+        raise ConfigError(
+            f'station_scorers["{name}"] has no model', 'write {"model": "detector.onnx"}'
+        )
+    unknown = sorted(set(given) - {"model", "scorer", "record"})
+    if unknown:
+        raise ConfigError(
+            f'station_scorers["{name}"] has {unknown[0]!r}, which nobody knows',
+            "give model, scorer and record",
+        )
+    found = dict(given)
+    for key in ("model", "record"):
+        path = found.get(key)
+        # "demo" and addresses are no files.
+        if isinstance(path, str) and (folder / Path(path).expanduser()).is_file():
+            found[key] = str(folder / Path(path).expanduser())
+    return found
 
 
 def template() -> str:

@@ -25,6 +25,7 @@ from pyveg.core.texts import said
 from pyveg.service import keys, notes, table
 from pyveg.service.config import ServiceConfig
 from pyveg.service.desk import Desk
+from pyveg.service.stations import desk as stations
 from pyveg.service.supervisor import Supervisor
 from pyveg.service.table import TableError
 
@@ -119,6 +120,10 @@ def ready(config: ServiceConfig) -> str:
         if not config.table_path.exists():
             raise ConfigError(error.wrong, error.cure) from None
         warning = str(error)
+    try:
+        stations.prepare(config)
+    except TableError as error:
+        warning = warning or str(error)
     keys.make(config.folder)
     return warning
 

@@ -166,8 +166,16 @@ class Table:
             raise _error(self.path, error) from error
 
 
-def make(path: Path) -> Table:
+def make(path: Path, schema: str = _SCHEMA, version: int = VERSION) -> Table:
     """Make the file, or bring one of an earlier version up to date; called before others open it.
+
+    Parameters
+    ----------
+    path : Path
+    schema : str
+        Statements that make its tables; those of jobs where left out.
+    version : int
+        Of the schema.
 
     Raises
     ------
@@ -193,17 +201,17 @@ def make(path: Path) -> Table:
             "give a folder that this user may write to as data in service_config.py",
         ) from error
     try:
-        _bring_up_to_date(path)
+        _bring_up_to_date(path, schema, version)
     except sqlite3.Error as error:
         raise _error(path, error) from error
     return Table(path)
 
 
-def _bring_up_to_date(path: Path) -> None:
+def _bring_up_to_date(path: Path, schema: str, version: int) -> None:
     connection = _connect(path)
     try:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found > VERSION:
+        if found > version:
             raise TableError(
                 f"the table of jobs, {path}, was written by a later version of pyveg",
                 "use that version",
@@ -211,8 +219,8 @@ def _bring_up_to_date(path: Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("its check finds damage")
-        if found < VERSION:
-            connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={VERSION};COMMIT;")
+        if found < version:
+            connection.executescript(f"BEGIN;{schema}PRAGMA user_version={version};COMMIT;")
     finally:
         connection.close()
 

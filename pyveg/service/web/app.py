@@ -20,13 +20,23 @@ from pyveg.core.secrets import redacted
 from pyveg.service.desk import Desk
 from pyveg.service.pages import mounting
 from pyveg.service.refusals import Refusal
-from pyveg.service.web import events, examples, files, health, identity, job_routes, routes
+from pyveg.service.stations.desk import MOST_BYTES, StationDesk
+from pyveg.service.web import (
+    events,
+    examples,
+    files,
+    health,
+    identity,
+    job_routes,
+    routes,
+    station_routes,
+)
 from pyveg.service.web.answers import Json, prefers_html, problem, refusal_of
 from pyveg.service.web.guard import Guard, Tally
 from pyveg.service.web.hub import Hub
 
 _FORM_LIMIT = 200_000
-LIMITS = {"/login": 10_000, "/page": _FORM_LIMIT}
+LIMITS = {"/login": 10_000, "/page": _FORM_LIMIT, "/v1/stations": MOST_BYTES + _FORM_LIMIT}
 """Beginning of a path -> bytes of a body at most, where that differs from the config's."""
 
 
@@ -40,7 +50,7 @@ def create_app(desk: Desk) -> FastAPI:
     Returns
     -------
     FastAPI
-        Its state has the `desk` and the `hub`.
+        Its state has the `desk`, the `stations` and the `hub`.
     """
     tally = Tally()
     app = FastAPI(
@@ -55,6 +65,7 @@ def create_app(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     app.state.hub = Hub(desk, tally)
+    app.state.stations = StationDesk(desk.config)
     config = desk.config
     app.add_middleware(
         Guard,
@@ -71,7 +82,7 @@ def create_app(desk: Desk) -> FastAPI:
     ):
         app.add_exception_handler(handled, handler)
     # The events of a job before the parts of one, so that the more special path is found first.
-    for part in (routes, events, job_routes, files, health):
+    for part in (routes, events, job_routes, files, health, station_routes):
         app.include_router(part.router)
     _add_description(app)
     mounting.mount(app, desk, identity)

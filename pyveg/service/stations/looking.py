@@ -1,0 +1,219 @@
+"""An image in memory -> what its row says, and what of it may be stored."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pyveg.cameras.masks import RegionMask
+from pyveg.cameras.privacy import Area, areas, blurred, encoded, stripped
+from pyveg.core import registry
+from pyveg.core.errors import PyvegError
+from pyveg.core.scorer import Detection, Scorer
+from pyveg.formats import FormatError
+from pyveg.kernels.camera_series import BRIGHTNESS
+from pyveg.kernels.greenness import greenness
+from pyveg.photos import decode_photo
+from pyveg.service.refusals import Refusal
+from pyveg.service.stations.settings import DROP, KEEP, StationSettings, policy
+
+MOST_PIXELS = 40_000_000
+_ENDINGS = {"JPEG": "jpg", "PNG": "png"}
+_MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "1"})
+_LEAST = 0.05
+"""Least confidence that scorers are asked for; what counts is settled by each station."""
+_AWAY = 30
+_PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an image has given."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    """Fields of an `ImageRecord`."""
+    data: bytes | None = None
+    """What may be stored; None where nothing may."""
+    ending: str = "jpg"
+
+
+class Scorers:
+    """The scorers of a service, each opened when it is first needed.
+
+    Parameters
+    ----------
+    named : mapping
+        Name -> ``{"scorer": NAME, "model": WHERE, "record": RECORD}``.
+    """
+
+    def __init__(self, named: Mapping[str, Mapping[str, Any]]) -> None:
+        self.named = named
+        self._open: dict[str, Scorer] = {}
+        self._guard = threading.Lock()
+
+    def score(
+        self, name: str, image: NDArray[np.uint8]
+    ) -> tuple[list[Detection], Mapping[str, str]]:
+        """Have a scorer look at an image; gives names of categories too.
+
+        Raises
+        ------
+        PyvegError
+            If it is away, cannot be opened, or is not among those of the service any more.
+        """
+        with self._guard:
+            if name not in self._open:
+                self._open[name] = self._opened(name)
+        found = self._open[name]
+        return found.score([image])[0], found.categories
+
+    def _opened(self, name: str) -> Scorer:
+        given = self.named.get(name)
+        if given is None:
+            raise PyvegError(f"station_scorers has no {name} any more", "put it back")
+        cls = registry.scorer_class(given.get("scorer", "onnx"))
+        model = cls.find(given["model"], given.get("record", ""))
+        return cls(model.where, model.record, _LEAST)
+
+
+def look(data: bytes, settings: StationSettings, mask: RegionMask | None, scorers: Scorers) -> Seen:
+    """Look at an image of a station.
+
+    Parameters
+    ----------
+    data : bytes
+        As it was sent; it never leaves the memory.
+    settings : StationSettings
+    mask : RegionMask, optional
+        That holds at its time.
+    scorers : Scorers
+
+    Raises
+    ------
+    Refusal
+        422 where it is no image that is taken; 503 where nobody can look for people.
+    """
+    ending = _ending(data)
+    try:
+        # Both, as what cannot be stripped cannot be stored.
+        image, plain = decode_photo(data), stripped(data)
+    except FormatError as error:
+        raise Refusal(422, f"the image cannot be read: {error}", "send another") from None
+    found, names = _scored(image, settings, scorers)
+    people = _people(found, names, settings, image.shape)
+    hidden = people if people and policy(settings) != KEEP else []
+    figures = {
+        **_measured(image, mask, people or []),
+        "score": max((one.confidence for one in found), default=0.0) if names else None,
+        "people": None if people is None else len(people),
+    }
+    if not hidden:
+        return Seen(figures, plain, ending)
+    if policy(settings) == DROP:
+        return Seen(figures, None, ending)
+    return Seen(figures, encoded(blurred(image, hidden), ending), ending)
+
+
+def _ending(data: bytes) -> str:
+    """What kind of file it is, before anything of it is decoded."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            kind, mode, pixels = image.format or "", image.mode, image.width * image.height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        kind, mode, pixels = "JPEG", "RGB", MOST_PIXELS + 1
+    except Exception:  # noqa: BLE001 - whatever a reader meets, it is no image for us
+        raise Refusal(422, "what was sent is no image", "send a JPEG or PNG") from None
+    if kind not in _ENDINGS:
+        raise Refusal(422, f"the image is of the format {kind}", "send a JPEG or PNG")
+    if pixels > MOST_PIXELS:
+        raise Refusal(
+            422,
+            f"the image has more than {MOST_PIXELS // 10**6} million pixels",
+            "send a smaller one",
+        )
+    if mode not in _MODES:
+        raise Refusal(
+            422,
+            f"the image has colours of the kind {mode}",
+            "send one of 8-bit red, green and blue",
+        )
+    return _ENDINGS[kind]
+
+
+def _scored(
+    image: NDArray[np.uint8], settings: StationSettings, scorers: Scorers
+) -> tuple[list[Detection], Mapping[str, str]]:
+    if not settings.scorer:
+        return [], {}
+    try:
+        return scorers.score(settings.scorer, image)
+    except PyvegError as error:
+        if policy(settings) == KEEP:
+            return [], {}
+        # Never stored now to be looked at later: the original would be on the disk.
+        raise Refusal(
+            503,
+            f"nobody can look for people at the moment: {error.wrong}",
+            "send it again later",
+            retry_after=_AWAY,
+        ) from None
+
+
+def _people(
+    found: list[Detection],
+    names: Mapping[str, str],
+    settings: StationSettings,
+    shape: tuple[int, ...],
+) -> list[Area] | None:
+    """Where people are; None where nobody has looked, or they do not matter."""
+    if not names:
+        return None
+    boxes = [
+        one.box
+        for one in found
+        if names.get(one.category, "").lower() == _PERSON
+        and one.confidence >= settings.person_threshold
+    ]
+    return areas(boxes, shape)
+
+
+def _measured(
+    image: NDArray[np.uint8], mask: RegionMask | None, people: list[Area]
+) -> dict[str, Any]:
+    """Colours of the region, without boxes of people."""
+    if mask is None:
+        return {"quality": "none", "note": "no mask holds at its time"}
+    if mask.region.shape != image.shape[:2]:
+        return {
+            "quality": "none",
+            "note": f"the image has {image.shape[1]} x {image.shape[0]} pixels, and the mask "
+            f"{mask.region.shape[1]} x {mask.region.shape[0]}",
+        }
+    region, hidden = mask.region, 0
+    if people:
+        region = region.copy()
+        for area in people:
+            hidden += int(region[area.pixels].sum())
+            region[area.pixels] = False
+    if not region.any():
+        return {"quality": "none", "masked_pixels": hidden, "note": "people hide all of the region"}
+    found = greenness(image, region)
+    dark, white = found.brightness < BRIGHTNESS[0], found.brightness > BRIGHTNESS[1]
+    return {
+        "red": found.red,
+        "green": found.green,
+        "blue": found.blue,
+        "gcc": found.gcc if np.isfinite(found.gcc) else None,
+        "rcc": found.rcc if np.isfinite(found.rcc) else None,
+        "n_pixels": found.pixels,
+        "masked_pixels": hidden,
+        "brightness": found.brightness,
+        "quality": "dark" if dark else "white" if white else "ok",
+    }
