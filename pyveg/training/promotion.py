@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyveg.core.errors import CommandError, ConfigError, KeyMissingError, RunLockedError
+from pyveg.core.layout import item_folder
 from pyveg.core.ports import Lock, Store
 from pyveg.core.values import read_json
 
@@ -118,13 +119,14 @@ def _loss(name: str, losses: Mapping[str, Any]) -> float:
         # The whole number: the digits behind the dot alone would take 1.05 for less than 0.31.
         match = _SAID.search(stem) or _BARE.search(stem)
         value = float(match["loss"]) if match else None
-    fine = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fine or not math.isfinite(value) or value < 0:  # type: ignore[arg-type]
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    loss = float(value) if usable and value is not None else math.nan
+    if not (math.isfinite(loss) and loss >= 0):
         raise CommandError(
             f"the checkpoint {name} has no loss that can be compared: {value!r}",
             f'write {LOSSES} beside it: {{"{name}": 0.31}}, or "loss=0.31" into its name',
         )
-    return float(value)  # type: ignore[arg-type]
+    return loss
 
 
 def current(models: Store, name: str) -> Promoted | None:
@@ -185,9 +187,9 @@ def promote(
         folder = f"{name}/history/{digest}"
         names = [best.name, *sorted(set(files) - {best.name})]
         for file in names:
-            models.write(f"{folder}/{file}", files[file])
+            models.write(f"{folder}/{item_folder(file)}", files[file])
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        keys = tuple(f"{folder}/{file}" for file in names)
+        keys = tuple(f"{folder}/{item_folder(file)}" for file in names)
         made = Promoted(best.name, best.loss, digest, keys, run, moment)
         line = json.dumps(made.to_json())
         models.write(f"{name}/history.jsonl", _history(models, name) + line.encode() + b"\n")
