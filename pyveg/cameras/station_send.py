@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""`pyveg_station_send`: send the images of a folder to a station, whatever happens meanwhile.
+
+This one file is all that a camera needs: it uses the standard library alone, and runs on
+Python 3.9, as ``python3 station_send.py --watch DIR --server URL --station NAME --key_file F``.
+
+The state is where a file is, so nothing is lost whenever the power goes: in the folder it waits,
+in ``sent/`` it is stored by the service, in ``refused/`` it was refused, with the reason in a text
+beside it. A file that was sent and not moved, as the power went between, is sent again; the service
+knows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import random
+import signal
+import ssl
+import sys
+import time
+import uuid
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple, NoReturn, Optional
+from urllib.parse import quote, urlsplit
+
+ENDINGS = (".jpg", ".jpeg", ".png")
+SENT, REFUSED = "sent", "refused"
+FIRST_WAIT, LONGEST_WAIT = 1.0, 600.0
+"""Seconds; each failure doubles the wait."""
+_LATER = frozenset({401, 403, 404, 408, 425, 429})
+"""Statuses, beside those of 500 and more, that say nothing against the image itself."""
+EVERY, TIMEOUT = 10.0, 60.0
+"""Seconds between looks at the folder, and for one file."""
+_SETTLED = 2.0
+"""Seconds that a file must not have changed; a camera may be writing it still."""
+_LONGEST_ANSWER = 65_536
+
+
+class Later(Exception):  # noqa: N818 - it is no error of the file
+    """The file could not be sent, and may be later."""
+
+    def __init__(self, why: str, after: Optional[float] = None) -> None:  # noqa: UP045
+        super().__init__(why)
+        self.after = after
+        """Seconds that the service has asked to wait."""
+
+
+class Refused(Exception):  # noqa: N818
+    """The service will never take this file."""
+
+
+class Server(NamedTuple):
+    """Where files go."""
+
+    address: str
+    station: str
+    key: str
+    timeout: float
+
+
+def post(server: Server, name: str, data: bytes) -> str:
+    """Send one file.
+
+    Returns
+    -------
+    str
+        What the service has answered.
+
+    Raises
+    ------
+    Later, Refused
+    """
+    parts = urlsplit(server.address)
+    made = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = made(parts.netloc, timeout=server.timeout)
+    edge = uuid.uuid4().hex
+    head = (
+        f'--{edge}\r\nContent-Disposition: form-data; name="image"; filename="{_plain(name)}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    body = head.encode("ascii") + data + f"\r\n--{edge}--\r\n".encode("ascii")
+    headers = {
+        "Authorization": f"Bearer {server.key}",
+        "Content-Type": f"multipart/form-data; boundary={edge}",
+    }
+    path = f"{parts.path.rstrip('/')}/v1/stations/{quote(server.station, safe='')}/images"
+    try:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException, ssl.SSLError) as error:
+        raise Later(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+    if answer.status == 200:
+        return text
+    why = f"{answer.status} {text[:500]}"
+    if answer.status >= 500 or answer.status in _LATER or answer.status < 400:
+        raise Later(why, wait_of(answer.getheader("Retry-After")))
+    raise Refused(why)
+
+
+def wait_of(header: Optional[str]) -> Optional[float]:  # noqa: UP045
+    """Seconds that a header Retry-After asks for; None where it says nothing.
+
+    Examples
+    --------
+    >>> wait_of("30"), wait_of(None), wait_of("soon")
+    (30.0, None, None)
+    """
+    if not header:
+        return None
+    try:
+        return max(0.0, float(int(header)))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after some failures in turn: doubled each time, and not all at once."""
+    longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 20))
+    return longest * random.uniform(0.5, 1.0)
+
+
+def waiting(folder: Path, settled: float = _SETTLED) -> list[Path]:
+    """The files of a folder that can be sent, oldest name first."""
+    now = time.time()
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.lower().endswith(ENDINGS):
+                continue
+            try:
+                if not entry.is_file(follow_symlinks=False):
+                    continue
+                age = now - entry.stat().st_mtime
+            except OSError:  # somebody has just taken it away
+                continue
+            # A clock that was set back makes files of the future; those are whole.
+            if age >= settled or age < 0:
+                found.append(Path(entry.path))
+    return sorted(found, key=lambda path: path.name)
+
+
+def free_place(path: Path, folder: str) -> Path:
+    """Where a file goes in a folder beside it; one of the same name there is kept."""
+    target = path.parent / folder
+    target.mkdir(exist_ok=True)
+    place, number = target / path.name, 1
+    while place.exists():
+        place = target / f"{path.stem}.{number}{path.suffix}"
+        number += 1
+    return place
+
+
+def move(path: Path, place: Path) -> None:
+    """Move a file so that it stays there whenever the power goes."""
+    path.rename(place)
+    for one in (place.parent, path.parent):
+        _keep(one)
+
+
+def send_all(server: Server, folder: Path, settled: float = _SETTLED) -> tuple[int, int]:
+    """Send what is there, in order.
+
+    Returns
+    -------
+    tuple of int
+        Files that were sent, and that were refused.
+
+    Raises
+    ------
+    Later
+        At the first file that could not be sent: the next ones would meet the same.
+    """
+    sent = refused = 0
+    for path in waiting(folder, settled):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        try:
+            post(server, path.name, data)
+        except Refused as refusal:
+            refuse(path, str(refusal))
+            refused += 1
+            say(f"refused: {path.name}: {refusal}")
+            continue
+        move(path, free_place(path, SENT))
+        sent += 1
+    return sent, refused
+
+
+def refuse(path: Path, why: str) -> None:
+    """Put a file aside, with the reason beside it."""
+    place = free_place(path, REFUSED)
+    # First the reason: a file without one would be a riddle.
+    with open(f"{place}.txt", "w", encoding="utf-8") as stream:  # noqa: PTH123
+        stream.write(f"{why}\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    move(path, place)
+
+
+def keep_sending(server: Server, folder: Path, every: float) -> NoReturn:
+    """Send what comes into a folder, for ever."""
+    failures = 0
+    while True:
+        try:
+            send_all(server, folder)
+        except Later as error:
+            failures += 1
+            wait = max(backoff(failures), min(error.after or 0.0, LONGEST_WAIT))
+            say(f"waiting {wait:.0f} s: {error}")
+            time.sleep(wait)
+            continue
+        except OSError as error:  # the disk is full, or the folder was taken away for a while
+            failures += 1
+            say(f"the folder cannot be used: {error}")
+            time.sleep(backoff(failures))
+            continue
+        failures = 0
+        time.sleep(every)
+
+
+def say(text: str) -> None:
+    """A line for the journal; never the key."""
+    sys.stderr.write(f"pyveg_station_send: {text}\n")
+    sys.stderr.flush()
+
+
+def main(given: Optional[list[str]] = None) -> int:  # noqa: UP045
+    """Read the command line; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="pyveg_station_send",
+        description="Send the images that come into a folder to a station of pyveg serve.",
+        epilog="Files go to sent/ once they are stored there, and to refused/ with the reason "
+        "beside them if the service will never take them. Stop it and start it as you like.",
+    )
+    parser.add_argument("--watch", required=True, metavar="DIR", help="folder of images")
+    parser.add_argument("--server", required=True, metavar="URL", help="address of the service")
+    parser.add_argument(
+        "--key_file", "--key-file", required=True, metavar="F", help="file with the station's key"
+    )
+    parser.add_argument("--station", help="name of the station; that of DIR if left out")
+    parser.add_argument("--every", type=float, default=EVERY, help="seconds between looks [10]")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for one file [60]")
+    parser.add_argument("--once", action="store_true", help="send what is there, and end")
+    return run(**vars(parser.parse_args(given)))
+
+
+def run(  # noqa: PLR0917 - options go by name
+    watch: str,
+    server: str,
+    key_file: str,
+    station: Optional[str] = None,  # noqa: UP045
+    every: float = EVERY,
+    timeout: float = TIMEOUT,
+    once: bool = False,
+) -> int:
+    """Do what the command line says; gives the exit code."""
+    folder = Path(watch)
+    wrong = _wrong(folder, server)
+    try:
+        key = Path(key_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        key, wrong = "", wrong or f"the key cannot be read: {error}"
+    if not wrong and (not key or not key.isascii() or not key.isprintable() or " " in key):
+        wrong = f"{key_file} has no key; write the one that PUT has answered into it"
+    if wrong:
+        say(f"error: {wrong}")
+        return 2
+    target = Server(server, station or folder.resolve().name, key, timeout)
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        if once:
+            return _once(target, folder)
+        keep_sending(target, folder, max(every, 0.1))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _once(server: Server, folder: Path) -> int:
+    try:
+        sent, refused = send_all(server, folder, settled=0.0)
+    except Later as error:
+        say(f"not all were sent: {error}")
+        return 1
+    say(f"sent {sent}, refused {refused}")
+    return 1 if refused else 0
+
+
+def _wrong(folder: Path, address: str) -> str:
+    """What of the command line cannot be; empty where all can."""
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return f"--server {address} is no address; write https://jobs.example.org"
+    if parts.username or parts.password:
+        return "--server must hold no password"
+    return ""
+
+
+def _plain(name: str) -> str:
+    """A name as a header can have it."""
+    kept = (c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    return "".join(kept)
+
+
+def _keep(folder: Path) -> None:
+    """Have the names of a folder on the disk."""
+    try:
+        descriptor = os.open(str(folder), os.O_RDONLY)
+    except OSError:  # not on Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _end(number: int, frame: Optional[FrameType]) -> None:  # noqa: UP045
+    del number, frame
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The sender of a field camera: what becomes of a file, whatever the service answers."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyveg.cameras import station_send
+from pyveg.cameras.station_send import Later, Server, backoff, send_all, wait_of
+
+
+class _Service(http.server.BaseHTTPRequestHandler):
+    """Answers each post with the next of some statuses, and the last one for ever."""
+
+    answers: list[tuple[int, dict[str, str]]]
+    seen: list[tuple[str, str, bytes]]
+
+    def do_POST(self) -> None:
+        """Take a file."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append((self.path, self.headers["Authorization"], body))
+        status, headers = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        if not status:
+            return  # the connection ends without an answer
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"said")
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[type[_Service], Server]]:
+    handler = type("Service", (_Service,), {"answers": [(200, {})], "seen": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield handler, Server(f"http://127.0.0.1:{server.server_port}/pre", "oak", "secret", 5)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    folder = tmp_path / "oak"
+    folder.mkdir()
+    for name in ("b.jpg", "a.JPG", "c.png"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "notes.txt").touch()
+    (folder / ".half.jpg").touch()
+    return folder
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def test_each_file_goes_once_in_order(spool: Path, service: tuple[type[_Service], Server]) -> None:
+    handler, server = service
+    assert send_all(server, spool, settled=0) == (3, 0)
+    assert _names(spool / "sent") == ["a.JPG", "b.jpg", "c.png"]
+    assert [path for path, _, _ in handler.seen] == ["/pre/v1/stations/oak/images"] * 3
+    assert all(key == "Bearer secret" for _, key, _ in handler.seen)
+    assert [b"a.JPG" in handler.seen[0][2], b"c.png" in handler.seen[2][2]] == [True, True]
+    assert send_all(server, spool, settled=0) == (0, 0)
+    assert len(handler.seen) == 3
+    # Another file of the same name is another file
+    (spool / "b.jpg").write_bytes(b"new")
+    assert send_all(server, spool, settled=0) == (1, 0)
+    assert (spool / "sent/b.jpg").read_bytes() == b"b.jpg"
+    assert (spool / "sent/b.1.jpg").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("status", [0, 302, 401, 403, 404, 429, 500, 502, 503])
+def test_what_may_pass_later_stays(
+    spool: Path, service: tuple[type[_Service], Server], status: int
+) -> None:
+    handler, server = service
+    handler.answers[:] = [(200, {}), (status, {"Retry-After": "7"}), (200, {})]
+    with pytest.raises(Later) as caught:
+        send_all(server, spool, settled=0)
+    assert caught.value.after == (7.0 if status else None)
+    assert "secret" not in str(caught.value)
+    assert _names(spool / "sent") == ["a.JPG"]
+    assert not (spool / "refused").exists()
+    assert send_all(server, spool, settled=0) == (2, 0)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
+def test_what_never_will_is_put_aside_with_its_reason(
+    spool: Path, service: tuple[type[_Service], Server], status: int
+) -> None:
+    handler, server = service
+    handler.answers[:] = [(status, {}), (200, {})]
+    assert send_all(server, spool, settled=0) == (2, 1)
+    assert _names(spool / "refused") == ["a.JPG", "a.JPG.txt"]
+    assert (spool / "refused/a.JPG.txt").read_text() == f"{status} said\n"
+    assert _names(spool / "sent") == ["b.jpg", "c.png"]
+
+
+def test_a_file_that_is_being_written_waits(
+    spool: Path, service: tuple[type[_Service], Server]
+) -> None:
+    assert send_all(service[1], spool, settled=60) == (0, 0)
+    assert send_all(service[1], spool, settled=0) == (3, 0)
+
+
+def test_waits_double_and_are_not_all_the_same() -> None:
+    for failures, longest in ((1, 1), (2, 2), (5, 16), (11, 600), (10_000, 600)):
+        found = {backoff(failures) for _ in range(50)}
+        assert len(found) > 1
+        assert longest / 2 <= min(found) <= max(found) <= longest
+    assert wait_of("Thu, 01 Jan 1970 00:00:00 GMT") == 0
+    assert wait_of("-5") == 0
+
+
+def test_command_lines_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, empty = tmp_path / "key", tmp_path / "empty"
+    key.write_text("secret\n")
+    empty.touch()
+    good = {"watch": str(tmp_path), "server": "http://127.0.0.1:1", "key_file": str(key)}
+    for wrong in (
+        {"watch": "gone"},
+        {"server": "127.0.0.1"},
+        {"server": "http://kim:pw@127.0.0.1"},
+        {"key_file": "gone"},
+        {"key_file": str(empty)},
+    ):
+        assert station_send.run(**{**good, **wrong}, once=True) == 2
+    (tmp_path / "x.jpg").touch()
+    assert station_send.run(**good, once=True) == 1, "nobody answers there"
+    assert "secret" not in capsys.readouterr().err
+
+
+def test_it_needs_the_standard_library_alone(tmp_path: Path) -> None:
+    copy = tmp_path / "station_send.py"
+    copy.write_bytes(Path(station_send.__file__).read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(copy), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "--key_file" in done.stdout
