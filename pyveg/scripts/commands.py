@@ -67,6 +67,7 @@ GROUPS: dict[str, tuple[Subcommand, ...]] = {
     ),
     "Images and patterns": (
         Subcommand("score-images", "score_images", "Look at many images with a detector."),
+        Subcommand("train", "train", "Train a model on images, promote it, predict with it."),
         Subcommand("greenness", "greenness", "Measure how green a field camera's images are."),
         Subcommand("station-send", "station_send", "Send a camera's images to a service, for ever."),
         Subcommand("calc-ec", "calc_EC", "Measure the network centrality of one image."),
