@@ -1,4 +1,4 @@
-"""Simulated chips -> a trained, promoted model -> predictions, in one Pipeline: equal everywhere."""
+"""Simulated chips -> a trained, promoted model -> predictions in one Pipeline, equal everywhere."""
 
 from __future__ import annotations
 
