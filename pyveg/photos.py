@@ -66,8 +66,8 @@ def decode_photo(data: bytes, wanted: tuple[int, int] | None = None) -> NDArray[
             raise FormatError(
                 f"it has {pixels / 1e6:.0f} million pixels, of at most {MOST_PIXELS / 1e6:.0f}"
             )
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_in_colours(upright))
+        ImageOps.exif_transpose(image, in_place=True)  # a copy of a large image takes its time
+        return np.asarray(_in_colours(image))
 
 
 def _in_colours(image: Image.Image) -> Image.Image:
@@ -81,7 +81,7 @@ def _in_colours(image: Image.Image) -> Image.Image:
     if image.mode == "P":
         # By way of its transparency, of which Pillow would warn.
         image = image.convert("RGBA")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @contextmanager

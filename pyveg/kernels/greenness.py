@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QUANTILES", "Colour", "Greenness", "colours", "greenness"]
+__all__ = ["QUANTILES", "Colour", "Greenness", "colours", "greenness", "of_counts"]
 
 QUANTILES = (5, 10, 25, 50, 75, 90, 95)
 """Percentiles of each colour that a `Colour` has."""
@@ -80,8 +80,32 @@ def greenness(image: NDArray[Any], region: NDArray[Any]) -> Greenness:
     0.75
     """
     _check(image, region)
-    counts = _histograms(image, region)
+    return of_counts(np.array(_histograms(image, region)))
+
+
+def of_counts(counts: NDArray[np.int64]) -> Greenness:
+    """Mean colours of a region whose pixels were counted.
+
+    Parameters
+    ----------
+    counts : array of int64, shape (3, 256)
+        How often each digital number occurs in red, green and blue.
+
+    Raises
+    ------
+    ValueError
+        If nothing was counted.
+
+    Examples
+    --------
+    >>> counts = np.zeros((3, 256), dtype=np.int64)
+    >>> counts[0, 30] = counts[1, 90] = counts[2, 0] = 4
+    >>> of_counts(counts)
+    Greenness(red=30.0, green=90.0, blue=0.0, pixels=4)
+    """
     pixels = int(counts[0].sum())
+    if not pixels:
+        raise ValueError("the region has no pixel")
     red, green, blue = (float(count @ np.arange(_LEVELS)) / pixels for count in counts)
     return Greenness(red, green, blue, pixels)
 

@@ -19,7 +19,7 @@ from pyveg.core.errors import PyvegError
 from pyveg.core.scorer import Detection, Scorer
 from pyveg.formats import FormatError
 from pyveg.kernels.camera_series import BRIGHTNESS
-from pyveg.kernels.greenness import greenness
+from pyveg.kernels.greenness import of_counts
 from pyveg.photos import decode_photo
 from pyveg.service.refusals import Refusal
 from pyveg.service.stations.settings import DROP, KEEP, StationSettings, policy
@@ -204,7 +204,10 @@ def _measured(
             region[area.pixels] = False
     if not region.any():
         return {"quality": "none", "masked_pixels": hidden, "note": "people hide all of the region"}
-    found = greenness(image, region)
+    # Pillow counts in a fifth of the time that choosing pixels takes.
+    chosen = Image.fromarray(region.view(np.uint8) * np.uint8(255))
+    counts = Image.fromarray(image).histogram(chosen)
+    found = of_counts(np.array(counts, dtype=np.int64).reshape(3, -1))
     dark, white = found.brightness < BRIGHTNESS[0], found.brightness > BRIGHTNESS[1]
     return {
         "red": found.red,
