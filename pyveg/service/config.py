@@ -63,8 +63,9 @@ class ServiceConfig:
     )
     engines: dict[str, Any] = setting({}, doc="engine -> settings of it", finite=False)
     offered: tuple[str, ...] = setting(
-        ("resilience", "run-command"),
-        doc="processes that are built in and offered; run-command only with applications",
+        ("resilience", "run-command", "train", "predict"),
+        doc="processes that are built in and offered; run-command only with applications, train "
+        "and predict with trainings",
     )
     processes: tuple[str, ...] = setting((), doc="files of processes of your own")
     of_process: dict[str, Any] = setting(
@@ -85,8 +86,22 @@ class ServiceConfig:
         doc="name -> settings of CommandModule, for run-command: application, command ...",
         finite=False,
     )
+    trainings: dict[str, Any] = setting(
+        {},
+        doc='name -> {"train": {...}, "promote": {...}, "predict": {...}}, for train and predict: '
+        "settings of TrainModel, PromoteModel and PredictImages; {} for the reference trainer",
+        finite=False,
+    )
+    bajor: dict[str, Any] = setting(
+        {},
+        doc="the API of BaJoR, below /bajor, where given: training, catalogs, username, "
+        "password_variable ...; docs/training.md",
+        finite=False,
+    )
     input_locations: tuple[str, ...] = setting(
-        (), doc="folders and beginnings of URLs that callers of run-command may name files in"
+        (),
+        doc="folders and beginnings of URLs that callers of run-command, train and predict may "
+        "name files in",
     )
     station_scorers: dict[str, Any] = setting(
         {},
@@ -123,6 +138,13 @@ class ServiceConfig:
     def table_path(self) -> Path:
         """The file of the table."""
         return self.folder / "jobs.sqlite"
+
+    @property
+    def bajor_folders(self) -> tuple[str, ...]:
+        """Where catalogues and manifests of jobs that came by the API of BaJoR are."""
+        if not self.bajor:
+            return ()
+        return (str(self.bajor.get("catalogs", "")), str(self.folder / "manifests"))
 
     def job_folder(self, job: str) -> Path:
         """Where notes about a job are."""
@@ -207,6 +229,10 @@ def settled(config: ServiceConfig, folder: Path) -> ServiceConfig:
         station_scorers={
             name: _scorer(name, given, folder) for name, given in config.station_scorers.items()
         },
+        trainings={
+            name: _training(name, given, folder) for name, given in config.trainings.items()
+        },
+        bajor=_bajor(config.bajor, folder),
         input_locations=tuple(in_full(one, folder) for one in config.input_locations),
         azure_config=config.azure_config and str(folder / config.azure_config),
     )
@@ -250,6 +276,39 @@ def _scorer(name: str, given: Any, folder: Path) -> dict[str, Any]:
         if isinstance(path, str) and (folder / Path(path).expanduser()).is_file():
             found[key] = str(folder / Path(path).expanduser())
     return found
+
+
+_PATHS = (
+    ("train", "script"),
+    ("train", "application"),
+    ("train", "images"),
+    ("train", "checkpoint"),
+    ("promote", "models"),
+    ("predict", "script"),
+    ("predict", "images"),
+)
+"""Settings of a training that are paths of the operator."""
+
+
+def _training(name: str, given: Any, folder: Path) -> dict[str, Any]:
+    """A training with its paths in full."""
+    parts = ("train", "promote", "predict")
+    if not isinstance(given, Mapping) or not set(given) <= set(parts):
+        raise ConfigError(
+            f'trainings["{name}"] has other parts than {", ".join(parts)}',
+            'write {"train": {"script": FILE}, "promote": {"models": FOLDER}, "predict": {...}}',
+        )
+    made = {part: dict(given.get(part, {})) for part in parts}
+    made["promote"] = {"models": "models", "model": name, **made["promote"]}
+    for part, path in _PATHS:
+        if made[part].get(path):
+            made[part][path] = in_full(made[part][path], folder)
+    return made
+
+
+def _bajor(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    where = given.get("catalogs")
+    return {**given, "catalogs": in_full(str(where), folder)} if where else dict(given)
 
 
 def template() -> str:

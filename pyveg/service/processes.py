@@ -39,6 +39,8 @@ SomeFailed = Literal["failed", "successful"]
 BUILT_IN = {
     "resilience": "pyveg.service.builtin.resilience",
     "run-command": "pyveg.service.builtin.run_command",
+    "train": "pyveg.service.builtin.train",
+    "predict": "pyveg.service.builtin.predict",
 }
 _OWN = ("Inputs", "settings", "title", "version", "some_failed")
 _MODULE = "pyveg_process"
