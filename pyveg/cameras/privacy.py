@@ -72,13 +72,17 @@ def areas(boxes: Iterable[tuple[float, float, float, float]], shape: Sequence[in
     return found
 
 
-def blurred(image: NDArray[np.uint8], where: Iterable[Area]) -> NDArray[np.uint8]:
+def blurred(
+    image: NDArray[np.uint8], where: Iterable[Area], blocks: int = BLOCKS
+) -> NDArray[np.uint8]:
     """Make parts of an image unknowable.
 
     Parameters
     ----------
     image : array of uint8, shape (height, width, 3)
     where : iterable of Area
+    blocks : int
+        Along each side of an area.
 
     Returns
     -------
@@ -87,16 +91,16 @@ def blurred(image: NDArray[np.uint8], where: Iterable[Area]) -> NDArray[np.uint8
 
     Notes
     -----
-    A blur alone can be undone to a degree. Here an area becomes the means of `BLOCKS` x `BLOCKS`
-    blocks first: what they had is gone, and the blur after it only rounds their edges.
+    A blur alone can be undone to a degree. Here an area becomes the means of a few blocks first:
+    what they had is gone, and the blur after it only rounds their edges.
     """
     made = image.copy()
     for area in where:
         part = Image.fromarray(image[area.pixels])
         size = part.size
-        coarse = part.resize((BLOCKS, BLOCKS), Image.Resampling.BOX)
+        coarse = part.resize((blocks, blocks), Image.Resampling.BOX)
         large = coarse.resize(size, Image.Resampling.NEAREST)
-        radius = max(1.0, max(size) / BLOCKS)
+        radius = max(1.0, max(size) / blocks)
         made[area.pixels] = np.asarray(large.filter(ImageFilter.GaussianBlur(radius)))
     return made
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pyveg.cameras.masks import RegionMask
-from pyveg.cameras.privacy import Area, areas, blurred, encoded, stripped
+from pyveg.cameras.privacy import BLOCKS, Area, areas, blurred, encoded, stripped
 from pyveg.core import registry
 from pyveg.core.errors import PyvegError
 from pyveg.core.scorer import Detection, Scorer
@@ -30,6 +30,10 @@ _MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "1"})
 _LEAST = 0.05
 """Least confidence that scorers are asked for; what counts is settled by each station."""
 _AWAY = 30
+_BLOCKS = (BLOCKS, BLOCKS // 2, BLOCKS // 4, 1)
+"""That are left of a person along each side, one after the other while somebody is seen."""
+_STILL = 0.3
+"""Confidence of a person, from which on an image that was blurred is blurred more."""
 _PERSON = "person"
 
 
@@ -107,7 +111,7 @@ def look(data: bytes, settings: StationSettings, mask: RegionMask | None, scorer
     except FormatError as error:
         raise Refusal(422, f"the image cannot be read: {error}", "send another") from None
     found, names = _scored(image, settings, scorers)
-    people = _people(found, names, settings, image.shape)
+    people = _people(found, names, settings.person_threshold, image.shape)
     hidden = people if people and policy(settings) != KEEP else []
     figures = {
         **_measured(image, mask, people or []),
@@ -118,7 +122,29 @@ def look(data: bytes, settings: StationSettings, mask: RegionMask | None, scorer
         return Seen(figures, plain, ending)
     if policy(settings) == DROP:
         return Seen(figures, None, ending)
-    return Seen(figures, encoded(blurred(image, hidden), ending), ending)
+    return Seen(figures, _unknowable(image, hidden, ending, settings, scorers), ending)
+
+
+def _unknowable(
+    image: NDArray[np.uint8],
+    people: list[Area],
+    ending: str,
+    settings: StationSettings,
+    scorers: Scorers,
+) -> bytes | None:
+    """The image with people blurred, so that the scorer finds nobody; None where it always does.
+
+    A scorer that still sees the shape of somebody says where, and gets less to see.
+    """
+    where, least = list(people), max(settings.person_threshold, _STILL)
+    for blocks in _BLOCKS:
+        data = encoded(blurred(image, where, blocks), ending)
+        found, names = _scored(decode_photo(data), settings, scorers)
+        again = _people(found, names, least, image.shape)
+        if not again:
+            return data
+        where += again
+    return None
 
 
 def _ending(data: bytes) -> str:
@@ -169,7 +195,7 @@ def _scored(
 def _people(
     found: list[Detection],
     names: Mapping[str, str],
-    settings: StationSettings,
+    least: float,
     shape: tuple[int, ...],
 ) -> list[Area] | None:
     """Where people are; None where nobody has looked, or they do not matter."""
@@ -178,8 +204,7 @@ def _people(
     boxes = [
         one.box
         for one in found
-        if names.get(one.category, "").lower() == _PERSON
-        and one.confidence >= settings.person_threshold
+        if names.get(one.category, "").lower() == _PERSON and one.confidence >= least
     ]
     return areas(boxes, shape)
 

@@ -11,14 +11,19 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
+from pyveg.core.scorer import Detection
 from pyveg.service.records import Caller
 from pyveg.service.stations import desk as stations
 from pyveg.service.stations.archive import Archive
-from pyveg.testing.station_node import TAKEN, Node, file_of, form, mask, picture
+from pyveg.service.stations.looking import Scorers, look
+from pyveg.service.stations.settings import StationSettings
+from pyveg.testing.station_node import TAKEN, FakeScorer, Node, file_of, form, mask, picture
 
 GREEN = 120 / (90 + 120 + 90)
 
@@ -310,6 +315,16 @@ def test_images_with_people_may_be_dropped_or_kept(make_node: Callable[..., Node
     assert np.array_equal(np.asarray(Image.open(node.files()[0])), picture(person=True))
 
 
+def test_an_image_on_which_somebody_is_seen_whatever_is_done_is_not_stored(
+    make_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = _looked_at(make_node, "blur")
+    somebody = [Detection("2", 0.7, (0.25, 0.25, 0.1, 0.1))]
+    monkeypatch.setattr(FakeScorer, "_seen", lambda *_: somebody)
+    said = node.post(file_of(picture())).json
+    assert (said["stored"], said["people"], node.files()) == (False, 1, [])
+
+
 def test_nothing_is_stored_while_nobody_can_look(
     make_node: Callable[..., Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,3 +354,25 @@ def test_what_a_photograph_tells_of_its_place_is_taken_off(node: Node) -> None:
     kept, sent = Image.open(path), Image.open(io.BytesIO(data))
     assert np.array_equal(np.asarray(kept), np.asarray(sent)), "the picture is the same"
     assert dict(kept.getexif()) == {0x0112: 3}, "but for how it was held"
+
+
+@pytest.mark.slow
+def test_a_real_detector_finds_nobody_afterwards() -> None:
+    """With the demo detector: the astronaut of scikit-image and Grace Hopper of Matplotlib."""
+    hopper = Path(matplotlib.get_data_path()) / "sample_data/grace_hopper.jpg"
+    photos = [skimage.data.astronaut(), np.asarray(Image.open(hopper).convert("RGB"))]
+    scorers = Scorers({"demo": {"model": "demo"}})
+    settings = StationSettings(longitude=0, latitude=0, utc_offset=0, scorer="demo")
+
+    def surest(image: np.ndarray) -> float:
+        found, names = scorers.score("demo", image)
+        sure = [one.confidence for one in found if names[one.category] == "person"]
+        return max(sure, default=0.0)
+
+    for photo in photos:
+        sent = file_of(photo, "JPEG", quality=95)
+        assert surest(photo) > 0.4
+        seen = look(sent, settings, None, scorers)
+        assert seen.figures["people"]
+        assert seen.data is not None
+        assert surest(np.asarray(Image.open(io.BytesIO(seen.data)))) < 0.3
