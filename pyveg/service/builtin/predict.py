@@ -35,7 +35,7 @@ def process(config: ServiceConfig) -> Process | None:
 def _inputs(names: tuple[str, ...]) -> type:
     doc = "JSON file of images to predict, in a place that the operator allows"
     made = [
-        ("training", Literal[names], setting(doc="which model")),  # type: ignore[valid-type]
+        ("training", Literal[names], setting(doc="which model")),
         ("manifest", str, setting(doc=doc)),
         ("options", tuple[str, ...], OPTIONS),
     ]

@@ -46,7 +46,7 @@ def process(config: ServiceConfig) -> Process | None:
 
 def _inputs(names: tuple[str, ...]) -> type:
     made = [
-        ("training", Literal[names], setting(doc="which trainer and model")),  # type: ignore[valid-type]
+        ("training", Literal[names], setting(doc="which trainer and model")),
         ("catalog", str, CATALOG),
         ("manifest", str, setting("", doc="JSON file of images to predict afterwards")),
         ("options", tuple[str, ...], OPTIONS),

@@ -17,11 +17,13 @@ from starlette.exceptions import HTTPException
 
 from pyveg.core.errors import PyvegError
 from pyveg.core.secrets import redacted
+from pyveg.service.bajor import settings as bajor_settings
 from pyveg.service.desk import Desk
 from pyveg.service.pages import mounting
 from pyveg.service.refusals import Refusal
 from pyveg.service.stations.desk import MOST_BYTES, StationDesk
 from pyveg.service.web import (
+    bajor_routes,
     events,
     examples,
     files,
@@ -84,6 +86,9 @@ def create_app(desk: Desk) -> FastAPI:
     # The events of a job before the parts of one, so that the more special path is found first.
     for part in (routes, events, job_routes, files, health, station_routes):
         app.include_router(part.router)
+    access = bajor_settings.access_of(config)
+    if access is not None:
+        app.include_router(bajor_routes.make_router(desk, access))
     _add_description(app)
     mounting.mount(app, desk, identity)
     return app
