@@ -126,6 +126,7 @@ PLUGINS = {
         "NDVICalculator": "pyveg.modules.ndvi:NDVICalculator",
         "WeatherImageToJSON": "pyveg.modules.weather:WeatherImageToJSON",
         "VegAndWeatherJsonCombiner": "pyveg.modules.combine:VegAndWeatherJsonCombiner",
+        "GreennessCalculator": "pyveg.modules.greenness:GreennessCalculator",
         "CommandModule": "pyveg.modules.command.module:CommandModule",
         "ScoreImages": "pyveg.modules.scoring.score:ScoreImages",
         "CombineDetections": "pyveg.modules.scoring.combine:CombineDetections",
@@ -148,6 +149,7 @@ PLUGINS = {
         "folder": "pyveg.sources.folder:FolderSource",
         "earth_engine": "pyveg.sources.earth_engine.source:EarthEngineSource [earthengine]",
         "stac": "pyveg.sources.stac.source:StacSource [stac]",
+        "phenocam": "pyveg.sources.phenocam:PhenoCamSource",
         "open_meteo": "pyveg.sources.open_meteo:OpenMeteoSource [stac]",
     },
     "pyveg.storage": {

@@ -46,6 +46,8 @@ class SourceContract:
     """Must hold at least two dates with an image."""
     bands: ClassVar[Mapping[str, str]] = {"B4": "B4", "B8": "B8"}
     """Raster -> band of the collection."""
+    measures: ClassVar[bool] = False
+    """Whether its rasters are measurements of vegetation, as float32, and no reflectance."""
 
     def make_settings(self, folder: Path) -> Any:
         """Settings to test with; the folder is empty and may be written to."""
@@ -139,8 +141,8 @@ class SourceContract:
                 assert raster.crs
                 assert raster.transform is not None
                 grids.add((raster.crs, raster.transform, raster.array.shape))
-                weather = self.collection.data_type == "weather"
-                assert raster.array.dtype == (np.float32 if weather else np.uint16)
+                as_float = self.measures or self.collection.data_type == "weather"
+                assert raster.array.dtype == (np.float32 if as_float else np.uint16)
         assert len(grids) == 1
 
     def test_rasters_can_be_written_and_read(self, tmp_path: Path) -> None:

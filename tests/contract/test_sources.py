@@ -16,11 +16,13 @@ from pyveg.sources.earth_engine.grids import native_grid
 from pyveg.sources.earth_engine.source import EarthEngineSettings, EarthEngineSource
 from pyveg.sources.folder import FolderSettings, FolderSource
 from pyveg.sources.open_meteo import OpenMeteoSettings, OpenMeteoSource
+from pyveg.sources.phenocam import PhenoCamSettings, PhenoCamSource
 from pyveg.sources.products import CLOUD_SCORE, PRODUCTS
 from pyveg.sources.simulated import SimulatedSettings, SimulatedSource
 from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.source import StacSource
 from pyveg.sources.utm import utm_grid
+from pyveg.testing.camera import write_camera
 from pyveg.testing.earth_engine import StandIn
 from pyveg.testing.ee_graphs import StandInScene, write_scene
 from pyveg.testing.source_contract import SourceContract
@@ -51,6 +53,18 @@ class TestSimulatedWeather(SourceContract):
     def make_settings(self, folder: Path) -> SimulatedSettings:
         del folder
         return SimulatedSettings(seed=3)
+
+
+class TestCamera(SourceContract):
+    source_class = PhenoCamSource
+    collection = Collection("Cam", "Cam", "vegetation", "phenocam")
+    measures = True
+    bands: ClassVar[Mapping[str, str]] = {"gcc_90": "gcc_90", "camera_images": "camera_images"}
+
+    def make_settings(self, folder: Path) -> PhenoCamSettings:
+        home = folder / "oak"
+        write_camera(home, self.dates)
+        return PhenoCamSettings(path=str(home))
 
 
 class TestFolderOfImages(SourceContract):

@@ -1,0 +1,254 @@
+"""Field cameras in PhenoCam's layout, and so those of the service: greenness of periods.
+
+``<path>/<YYYY>/<mm>/<site>_<YYYY>_<mm>_<dd>_<HHMMSS>.jpg`` are images, and
+``<path>/ROI/<site>_<roi>_roi.csv`` lists the masks. Where ``<path>/ROI/<site>_<roi>_roistats.csv``
+is there, its rows are taken and no image is looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyveg.cameras.masks import read_masks
+from pyveg.cameras.measuring import Found, NotMeasured, measured
+from pyveg.cameras.names import named
+from pyveg.cameras.roistats import (
+    Camera,
+    ImageRow,
+    RoiStats,
+    read_roistats,
+    write_roistats,
+)
+from pyveg.core import params
+from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.core.params import setting
+from pyveg.core.tasks import digest
+from pyveg.core.texts import said
+from pyveg.core.types import Item
+from pyveg.earth import periods
+from pyveg.earth.periods import period_of
+from pyveg.earth.source import Request, Scene
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.formats import Raster
+from pyveg.kernels.camera_series import selected
+from pyveg.photos import ENDINGS
+
+VERSION = 1
+BANDS = ("gcc_mean", "gcc_std", "gcc_50", "gcc_75", "gcc_90", "rcc_90", "camera_images")
+"""What it has of each period."""
+_SIDE = 1e-4
+"""Of the one pixel that a region of interest is, degrees."""
+_DAY = 86_400
+_LIST = "_roi.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhenoCamSettings:
+    """Settings of `PhenoCamSource`."""
+
+    path: str = setting(doc="folder of the camera, in PhenoCam's layout")
+    site: str = setting("", doc="name of the camera; that of the folder where empty")
+    roi: str = setting("", doc="region of interest, such as DB_0001; needed where there are many")
+    utc_offset: float | None = setting(
+        None,
+        doc="hours of local standard time ahead of UTC; without it none is left out for a low sun",
+        low=-14,
+        high=14,
+    )
+
+
+class PhenoCamSource:
+    """Greenness of a field camera by the rules of PhenoCam.
+
+    Periods are those of local standard time.
+
+    Parameters
+    ----------
+    settings : PhenoCamSettings
+
+    Raises
+    ------
+    ConfigError
+        If there is no such folder, or no region of interest, or it has to be named.
+    """
+
+    Settings: ClassVar[type] = PhenoCamSettings
+    by_period: ClassVar[bool] = True
+    must_agree: ClassVar[tuple[str, ...]] = ()
+    ignores: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: PhenoCamSettings) -> None:
+        self.settings = settings
+        self._folder = Path(settings.path).expanduser().absolute()
+        if not self._folder.is_dir():
+            raise ConfigError(f"there is no folder {self._folder}", "give that of the camera")
+        self._site = settings.site or self._folder.name
+
+    def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
+        """Whole periods of the date range."""
+        del place
+        _ = self._roi
+        return periods.items(dates, collection.time_per_point)
+
+    def fingerprint(self, request: Request) -> str:
+        """The table, or the images of the period and the masks."""
+        own = params.to_json(self.settings, results_only=True)
+        if self._table.is_file():
+            return digest([VERSION, own, hashlib.sha256(self._bytes(self._table)).hexdigest()])
+        files = [one.path for one in self._images(period_of(request.item))]
+        files += sorted((self._folder / "ROI").iterdir())
+        # Images are many, and are written once: their dates tell enough.
+        stamps = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in files]
+        return digest([VERSION, own, stamps])
+
+    def fetch(self, request: Request) -> Scene:
+        """Greenness of one period.
+
+        Raises
+        ------
+        SkipItem
+            If no image of it counts.
+        ConfigError
+            For a band that there is not.
+        DataError
+            If the table, or each image of it, cannot be read.
+        """
+        unknown = [
+            b for name, b in request.bands.items() if not (b in BANDS or name in request.optional)
+        ]
+        if unknown:
+            raise ConfigError(
+                f'collection "{request.collection.key}": a camera has no band "{unknown[0]}"',
+                f"it has {', '.join(BANDS)}",
+            )
+        period = period_of(request.item)
+        stats, failed = self._stats(period, request.place)
+        values = _figures(stats, period, request.place, self.settings.utc_offset)
+        if values is None:
+            raise SkipItem("no image of it counts: dark, white, of a low sun, or there is none")
+        place = request.place
+        rasters = {
+            name: _raster(values[band], place.longitude, place.latitude)
+            for name, band in request.bands.items()
+            if band in BANDS
+        }
+        record = {
+            "source": "phenocam",
+            "site": self._site,
+            "roi": self._roi,
+            "images": int(values["camera_images"]),
+            "not_measured": [f"{one.filename}: {one.reason}" for one in failed],
+            "period": [str(period.start), str(period.end)],
+        }
+        return Scene(rasters, record)
+
+    @cached_property
+    def _roi(self) -> str:
+        """The region of interest: the one that is named, or the only one."""
+        if self.settings.roi:
+            return self.settings.roi
+        home, begin = self._folder / "ROI", f"{self._site}_"
+        names = sorted(p.name for p in home.glob(f"{begin}*")) if home.is_dir() else []
+        ends = (_LIST, "_roistats.csv")
+        found = sorted(
+            {n[len(begin) :].removesuffix(end) for n in names for end in ends if n.endswith(end)}
+        )
+        if len(found) != 1:
+            there = f"has the regions {', '.join(found)}" if found else f"has no {begin}...{_LIST}"
+            raise ConfigError(f"{home} {there}", "name a region of interest as roi")
+        return found[0]
+
+    @property
+    def _table(self) -> Path:
+        return self._folder / "ROI" / f"{self._site}_{self._roi}_roistats.csv"
+
+    def _stats(self, period: DateRange, place: Place) -> tuple[RoiStats | None, list[NotMeasured]]:
+        """The images of a period, and those that cannot be measured."""
+        if self._table.is_file():
+            return read_roistats(self._bytes(self._table), self._table.name), []
+        masks = read_masks(self._folder / "ROI" / f"{self._site}_{self._roi}{_LIST}")
+        rows: list[ImageRow] = []
+        failed: list[NotMeasured] = []
+        for one in measured(self._images(period), masks):
+            if isinstance(one, ImageRow):
+                rows.append(one)
+            else:
+                failed.append(one)
+        if not rows and failed:
+            raise DataError(f"none of {len(failed)} images can be measured: {failed[0].reason}")
+        if not rows:
+            return None, failed
+        camera = self._camera(place)
+        return read_roistats(write_roistats(camera, rows), self._table.name), failed
+
+    def _camera(self, place: Place) -> Camera:
+        offset = self.settings.utc_offset
+        return Camera(self._site, self._roi, place.latitude, place.longitude, None, offset)
+
+    def _images(self, period: DateRange) -> list[Found]:
+        """The images of a period; folders are those of months."""
+        found, day = [], period.start
+        months = set()
+        while day < period.end:
+            months.add((day.year, day.month))
+            day += timedelta(days=1)
+        for year, month in sorted(months):
+            home = self._folder / f"{year:04d}" / f"{month:02d}"
+            for path in sorted(home.iterdir()) if home.is_dir() else ():
+                one = named(path.name)
+                if one is None or one.site != self._site or path.suffix.lower() not in ENDINGS:
+                    continue
+                if period.start <= one.taken.date() < period.end:
+                    found.append(Found(path, one.taken))
+        return found
+
+    def _bytes(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {said(error)}") from error
+
+
+def _figures(
+    stats: RoiStats | None, period: DateRange, place: Place, utc_offset: float | None
+) -> dict[str, float] | None:
+    """Of the images of a period that count; None where none does."""
+    if stats is None:
+        return None
+    images = stats.images
+    day = images.seconds // _DAY
+    first, last = (np.datetime64(one, "D").astype(np.int64) for one in (period.start, period.end))
+    sun = images.sun
+    if np.isnan(sun).all():
+        there = Camera("", "", place.latitude, place.longitude, None, utc_offset)
+        sun = there.sun(images.seconds) if utc_offset is not None else np.full(len(sun), 90.0)
+    rows = selected(images._replace(sun=sun)) & (day >= first) & (day < last)
+    if not rows.any():
+        return None
+    gcc, colours = images.gcc[rows], images.colours[rows]
+    red: NDArray[np.float64] = colours[:, 0] / colours.sum(axis=1)
+    levels = np.percentile(gcc, (50, 75, 90))
+    return {
+        "gcc_mean": float(gcc.mean()),
+        "gcc_std": float(gcc.std()),
+        "gcc_50": float(levels[0]),
+        "gcc_75": float(levels[1]),
+        "gcc_90": float(levels[2]),
+        "rcc_90": float(np.percentile(red, 90)),
+        "camera_images": float(rows.sum()),
+    }
+
+
+def _raster(value: float, longitude: float, latitude: float) -> Raster:
+    """One pixel at the camera."""
+    transform = (_SIDE, 0.0, longitude - _SIDE / 2, 0.0, -_SIDE, latitude + _SIDE / 2)
+    return Raster(np.full((1, 1), value, np.float32), "EPSG:4326", transform, nodata=float("nan"))

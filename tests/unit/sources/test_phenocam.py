@@ -1,0 +1,148 @@
+"""Greenness of periods from the folder of a camera, and joined with a satellite in one run."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from pyveg.core.errors import ConfigError, DataError, SkipItem
+from pyveg.earth.source import Request
+from pyveg.earth.types import Collection, DateRange, Place
+from pyveg.jobs.resolve import resolve
+from pyveg.jobs.run import run_pipeline
+from pyveg.scripts.greenness import main
+from pyveg.sources.phenocam import BANDS, PhenoCamSettings, PhenoCamSource
+from pyveg.testing.camera import ROI, green_of, write_camera
+
+DATES = DateRange(date(2018, 1, 1), date(2018, 5, 1))
+PLACE = Place(27.95, 11.57, 0.0138)
+CAMERA = Collection("Camera", "Camera", "vegetation", "phenocam", time_per_point="1m")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "oak"
+    folder.mkdir()
+    write_camera(folder, DATES)
+    return folder
+
+
+def _fetch(source: PhenoCamSource, number: int = 0) -> dict[str, float]:
+    item = source.items(CAMERA, PLACE, DATES)[number]
+    scene = source.fetch(Request(PLACE, CAMERA, item, {band: band for band in BANDS}))
+    return {name: float(raster.array[0, 0]) for name, raster in scene.rasters.items()}
+
+
+def test_greenness_of_a_month_is_that_of_its_images(home: Path) -> None:
+    found = _fetch(PhenoCamSource(PhenoCamSettings(path=str(home), utc_offset=2)), 1)
+    # February is days 31 to 58; there is an image every five days
+    shares = [green_of(day) / (180 + green_of(day)) for day in range(35, 59, 5)]
+    assert found["camera_images"] == len(shares)
+    assert found["gcc_mean"] == pytest.approx(np.mean(shares), abs=1e-5)
+    assert found["gcc_90"] == pytest.approx(np.percentile(shares, 90), abs=1e-5)
+
+
+def test_a_table_is_taken_in_place_of_images(home: Path) -> None:
+    source = PhenoCamSource(PhenoCamSettings(path=str(home)))
+    before, first = _fetch(source), source.items(CAMERA, PLACE, DATES)[0]
+    request = Request(PLACE, CAMERA, first, {"gcc_90": "gcc_90"})
+    prints = [source.fingerprint(request)]
+    done = CliRunner().invoke(
+        main,
+        [
+            "--images",
+            str(home),
+            "--mask",
+            str(home / f"ROI/oak_{ROI}_roi.csv"),
+            "--output_dir",
+            str(home / "ROI"),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    assert _fetch(source) == before
+    prints.append(source.fingerprint(request))
+    for path in home.rglob("*.png"):
+        path.unlink()
+    assert _fetch(source) == before
+    prints.append(source.fingerprint(request))
+    assert prints[0] != prints[1] == prints[2]
+
+
+def test_folders_that_are_none(home: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no folder"):
+        PhenoCamSource(PhenoCamSettings(path=str(home / "gone")))
+    (home / "ROI/oak_DB_0001_roi.csv").write_text("x")
+    with pytest.raises(ConfigError, match="DB_0001, GR_1000"):
+        _fetch(PhenoCamSource(PhenoCamSettings(path=str(home))))
+    named = PhenoCamSource(PhenoCamSettings(path=str(home), roi=ROI))
+    assert _fetch(named)["camera_images"] == 7
+    # Each date with an image that is none has the others
+    january = home / "2018" / "01"
+    (january / "oak_2018_01_02_120000.png").write_bytes(b"half an image")
+    assert _fetch(named)["camera_images"] == 7
+    for path in january.iterdir():
+        path.write_bytes(b"half an image")
+    with pytest.raises(DataError, match="none of 8 images"):
+        _fetch(named)
+    for path in january.iterdir():
+        path.unlink()
+    with pytest.raises(SkipItem):
+        _fetch(named)
+
+
+def test_a_camera_and_a_satellite_are_joined(home: Path, tmp_path: Path) -> None:
+    """One summary and one table have both."""
+    config = resolve(
+        {
+            "name": "both",
+            "output_location": str(tmp_path / "out"),
+            "coordinates": (27.95, 11.57),
+            "region_size": 0.0046,
+            "date_range": ["2018-01-01", "2018-05-01"],
+            "runner": "serial",
+            "collections_to_use": ["SimulatedSentinel2", "Camera"],
+            "data_collections": {
+                "Camera": {
+                    "collection_name": "Camera",
+                    "data_type": "vegetation",
+                    "source": "phenocam",
+                    "path": str(home),
+                    "time_per_point": "1m",
+                },
+                "SimulatedSentinel2": {
+                    "collection_name": "Sat",
+                    "data_type": "vegetation",
+                    "source": "simulated",
+                    "RGB_bands": ["B4", "B3", "B2"],
+                    "NIR_band": "B8",
+                    "time_per_point": "1m",
+                    "spin_up": 100,
+                },
+            },
+            "modules_to_use": {
+                "SimulatedSentinel2": [
+                    "VegetationDownloader",
+                    "VegetationImageProcessor",
+                    "NDVICalculator",
+                ],
+                "Camera": ["GreennessCalculator"],
+                "combine": ["VegAndWeatherJsonCombiner"],
+            },
+        }
+    )
+    report = run_pipeline(config)
+    [summary] = Path(report.url).glob("*_combine/results_summary.json")
+    text = json.loads(summary.read_text())
+    assert {"Camera", "Sat"} <= set(text)
+    rows = (summary.parent / "series.csv").read_text().splitlines()
+    names = rows[0].split(",")
+    camera = [dict(zip(names, row.split(","), strict=True)) for row in rows if ",Camera," in row]
+    assert [float(row["gcc_90"]) > 0.33 for row in camera] == [True] * 4
+    sat = [dict(zip(names, row.split(","), strict=True)) for row in rows if ",Sat," in row]
+    assert sat
+    assert all(row["ndvi_mean"] for row in sat)
