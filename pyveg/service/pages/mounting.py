@@ -12,7 +12,7 @@ from starlette.routing import Route
 from pyveg.core.errors import PyvegError
 from pyveg.runs.outputs import media_type
 from pyveg.service.desk import Desk
-from pyveg.service.pages import answers, forms, lists, signing_in, watched
+from pyveg.service.pages import answers, forms, lists, signing_in, stations, watched
 from pyveg.service.pages.boards import JobBoard, RunBoard
 from pyveg.service.pages.live import Ending
 from pyveg.service.pages.rendering import static_file
@@ -79,6 +79,7 @@ def mount(app: Starlette, desk: Desk, identity: Identity) -> None:
         *forms.routes(site, identity),
         *watched.routes(site, JobBoard.kind),
         *signing_in.routes(desk, identity),
+        *stations.routes(site, app.state.stations),
         static_route(),
     ]
 

@@ -23,6 +23,7 @@ from pyveg.service.stations import desk as stations
 from pyveg.service.stations.archive import Archive
 from pyveg.service.stations.looking import Scorers, look
 from pyveg.service.stations.settings import StationSettings
+from pyveg.service.web.identity import COOKIE
 from pyveg.testing.station_node import TAKEN, FakeScorer, Node, file_of, form, mask, picture
 
 GREEN = 120 / (90 + 120 + 90)
@@ -153,6 +154,28 @@ def test_a_station_goes_with_all_it_had(node: Node) -> None:
     # One of the same name begins anew
     assert node.put(people="keep").status == 201
     assert node.client.get("/v1/stations/harvard").json["images"] == 0
+
+
+def test_pages_for_people(node: Node) -> None:
+    for day in (1, 2, 5):
+        assert node.post(file_of(picture(100 + day)), f"2009-06-{day:02d}T12:00:00").status == 200
+    session = node.client._app.state.desk.callers.sign_in(node.client.token)
+    browser = {"cookie": f"{COOKIE}={session.value}"}
+
+    def page(path: str) -> str:
+        answer = node.client.get(f"/page/stations{path}", token="", headers=browser)
+        assert answer.status == 200
+        return answer.body.decode()
+
+    assert '<a href="/page/stations/harvard">harvard</a>' in page("")
+    text = page("/harvard")
+    assert text.count("<polyline") == 2, "a line ends at a gap"
+    assert "2009-06-03 to 2009-06-04: 2 days" in text
+    assert "off by -" in text
+    picture_of = node.client.get("/page/stations/harvard/latest", token="", headers=browser)
+    assert picture_of.body == node.files()[-1].read_bytes()
+    assert node.client.get("/page/stations/harvard", token="").status == 303
+    assert node.client.get("/page/stations/oak", token="", headers=browser).status == 404
 
 
 CMYK = io.BytesIO()
