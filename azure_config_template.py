@@ -48,3 +48,6 @@ node_environment = []
 # Tasks in containers instead of a Python environment on each node.
 container_image = ""
 container_registry = ""
+
+# Pools by name, of which batch_pool_id chooses one: {"gpu": {"vm_size": ..., "max_nodes": 4}}
+pools = {}

@@ -111,6 +111,7 @@ COMMANDS = {
     "pyveg_generate_config": "pyveg.scripts.generate_config:main",
     "pyveg_doctor": "pyveg.scripts.doctor:main",
     "pyveg_azure_config": "pyveg.scripts.azure_config:main",
+    "pyveg_azure_pool": "pyveg.scripts.azure_pool:main",
     "pyveg_azure_cleanup": "pyveg.scripts.azure_cleanup:main",
     "pyveg_azure_emulator": "pyveg.scripts.azure_emulator:main",
     "pyveg_azure_download": "pyveg.scripts.azure_download:main",

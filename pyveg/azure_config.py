@@ -84,6 +84,9 @@ class AzureConfig:
     keep_pool: bool = setting(False, doc="leave the pool there when the run ends")
     container_image: str = setting("", doc="image that tasks run in")
     container_registry: str = setting("", doc="where the image is")
+    pools: dict[str, Any] = setting(
+        {}, doc="name -> settings of a pool, which batch_pool_id chooses; docs/azure.md"
+    )
     source: str = setting("", doc="the file that it was read from")
 
     @property
@@ -104,6 +107,100 @@ class AzureConfig:
                 "STORAGE_ACCOUNT_NAME",
             )
         return f"https://{self.storage_account_name}.blob.core.windows.net"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolRecord:
+    """What is said of one pool by its name; it goes before the settings of all pools."""
+
+    vm_size: str = setting(doc="size of its nodes")
+    dedicated: int = setting(0, doc="nodes that stay, where max_nodes is 0", low=0)
+    spot: int = setting(0, doc="Spot nodes, likewise", low=0)
+    max_nodes: int = setting(
+        0, doc="nodes at most, by a formula that goes to none when no task waits", low=0, high=1000
+    )
+    slots: int = setting(1, doc="tasks on a node at once", low=1, high=256)
+    image: dict[str, Any] = setting(IMAGE, doc="publisher, offer, sku and version")
+    node_agent: str = setting("", doc="agent that goes with the image")
+    container_image: str = setting("", doc="image that tasks run in")
+    container_registry: str = setting("", doc="where the image is")
+    registry_user: str = setting("", doc="name at the registry, where no identity is used")
+    registry_password_variable: str = setting(
+        "", doc="variable of your environment that has the password"
+    )
+    identity: str = setting("", doc="resource id of the pool's managed identity")
+    identity_client_id: str = setting("", doc="its client id")
+    price: float = setting(0.0, doc="what a node costs in an hour, in your currency", low=0)
+
+
+_OF_RECORD = {
+    "vm_size": "pool_vm_size",
+    "dedicated": "pool_dedicated_node_count",
+    "spot": "pool_low_priority_node_count",
+    "slots": "task_slots_per_node",
+    "image": "pool_image",
+    "node_agent": "pool_node_agent",
+    "container_image": "container_image",
+    "container_registry": "container_registry",
+    "identity": "pool_identity",
+    "identity_client_id": "pool_identity_client_id",
+}
+"""What a record says -> the setting of all pools that it stands for."""
+
+
+def pool_record(config: AzureConfig, name: str) -> PoolRecord:
+    """What is said of a pool.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing is.
+    """
+    if name not in config.pools:
+        raise UnknownNameError("pool", name, config.pools, f"{config.source}: pools")
+    return params.build(PoolRecord, config.pools[name], f'{config.source}: pools["{name}"]')
+
+
+def autoscale(max_nodes: int, slots: int) -> str:
+    """A formula of Azure Batch for as many nodes as tasks need, and none when no task waits.
+
+    Parameters
+    ----------
+    max_nodes : int
+        Nodes at most.
+    slots : int
+        Tasks on a node at once.
+
+    Notes
+    -----
+    It takes the largest number of pending tasks of the last five minutes, so that a pool does not
+    shrink between two tasks, and lets tasks that run end before their node goes. It was never run
+    by the service.
+
+    Examples
+    --------
+    >>> print(autoscale(4, 2))
+    $pending = max(0, $PendingTasks.GetSample(TimeInterval_Minute * 5));
+    $TargetDedicatedNodes = min(4, ($pending + 1) / 2);
+    $NodeDeallocationOption = taskcompletion;
+    """
+    return "\n".join(
+        (
+            "$pending = max(0, $PendingTasks.GetSample(TimeInterval_Minute * 5));",
+            f"$TargetDedicatedNodes = min({max_nodes}, ($pending + {slots - 1}) / {slots});",
+            "$NodeDeallocationOption = taskcompletion;",
+        )
+    )
+
+
+def of_its_pool(config: AzureConfig) -> AzureConfig:
+    """The same with what is said of the pool that it names, where something is."""
+    if config.batch_pool_id not in config.pools:
+        return config
+    record = pool_record(config, config.batch_pool_id)
+    given = {name: getattr(record, part) for part, name in _OF_RECORD.items()}
+    formula = autoscale(record.max_nodes, record.slots) if record.max_nodes else ""
+    return replace(config, **given, pool_autoscale_formula=formula, keep_pool=True)
 
 
 SETTINGS = tuple(spec.name for spec in fields(AzureConfig) if spec.name != "source")
@@ -165,7 +262,7 @@ def load(given: str | Path | None = None) -> AzureConfig:
     config = params.build(AzureConfig, {**given_or_set, "source": where}, where, kept=False)
     secrets.know(*(getattr(config, name) for name in _SECRETS))
     _check(config, where)
-    return config
+    return of_its_pool(config)
 
 
 def learn() -> None:
@@ -195,7 +292,7 @@ def with_given(config: AzureConfig, given: Mapping[str, Any], where: str) -> Azu
     """
     changed = replace(config, **given)
     _check(changed, where)
-    return changed
+    return of_its_pool(changed)
 
 
 def accounts(config: AzureConfig) -> Iterator[tuple[str, str, str]]:

@@ -45,6 +45,9 @@ def main(
         for item in leftovers:
             click.echo(_line(item, busy=item.run in busy))
         idle = [item for item in leftovers if item.run not in busy]
+        for name in account.lasting() if run is None else ():
+            line = command_line("azure-pool", "delete", name)
+            click.echo(f"pool {name} was made to last, and stays: {line}")
         if not leftovers:
             click.echo("nothing was left behind")
         elif not remove:

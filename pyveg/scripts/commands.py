@@ -79,6 +79,7 @@ GROUPS: dict[str, tuple[Subcommand, ...]] = {
     "Azure": (
         Subcommand("azure-config", "azure_config", "Write an azure_config.py to fill in."),
         Subcommand("azure-download", "azure_download", "Get what a run left in its container."),
+        Subcommand("azure-pool", "azure_pool", "Make, list or remove pools that last."),
         Subcommand("azure-cleanup", "azure_cleanup", "Remove pools and jobs that were left."),
         Subcommand("azure-emulator", "azure_emulator", "Rehearse on this machine, no account."),
     ),

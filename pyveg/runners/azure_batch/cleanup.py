@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pyveg.azure_config import AzureConfig
 from pyveg.runners.azure_batch import advice, models
 from pyveg.runners.azure_batch.account import check_account, credential
+from pyveg.runners.azure_batch.lasting import name_of
 from pyveg.runners.azure_batch.service import BatchService, state_of
 
 
@@ -53,6 +54,15 @@ class Account:
 
         try:
             return [*self._jobs(), *self._pools()]
+        except AzureError as error:
+            raise advice.engine_error(self._account_url, error) from error
+
+    def lasting(self) -> list[str]:
+        """Names of the pools that were made by name, which are no run's to remove."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            return [name for pool in self._service.pools() if (name := name_of(pool.metadata))]
         except AzureError as error:
             raise advice.engine_error(self._account_url, error) from error
 

@@ -15,7 +15,7 @@ from pyveg.runners.azure_batch.packages import SCRIPT, Delivery
 if TYPE_CHECKING:
     from azure.batch import models as m
 
-    from pyveg.runners.azure_batch.settings import BatchSettings
+    from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
 
 TAG = "pyveg_run"
 """Name of the metadata that tells which run has made a pool or a job."""
@@ -55,7 +55,7 @@ def pool(
         options.target_dedicated_nodes = wanted.dedicated
         options.target_low_priority_nodes = wanted.spot
     if wanted.container_image:
-        machine.container_configuration = _containers(settings)
+        machine.container_configuration = containers(wanted)
     else:
         options.start_task = m.BatchStartTask(
             command_line=setup_command(delivery),
@@ -234,15 +234,19 @@ def _admin() -> m.UserIdentity:
     return m.UserIdentity(auto_user=m.AutoUserSpecification(scope="pool", elevation_level="admin"))
 
 
-def _containers(settings: BatchSettings) -> m.BatchContainerConfiguration:
+def containers(wanted: PoolSettings) -> m.BatchContainerConfiguration:
+    """The container of a pool's tasks, and who asks its registry: an identity, or a password."""
     from azure.batch import models as m
 
-    wanted = settings.pool
     registries = None
     if wanted.container_registry:
+        identity = m.BatchNodeIdentityReference(resource_id=wanted.identity)
         registries = [
             m.ContainerRegistryReference(
-                registry_server=wanted.container_registry, identity_reference=_identity(settings)
+                registry_server=wanted.container_registry,
+                identity_reference=identity if wanted.identity else None,
+                username=wanted.registry_user or None,
+                password=wanted.registry_password or None,
             )
         ]
     return m.BatchContainerConfiguration(

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from pyveg.azure_config import AzureConfig
-from pyveg.core import registry
+from pyveg.azure_config import AzureConfig, pool_record
+from pyveg.core import registry, secrets
 from pyveg.core.errors import ConfigError
 from pyveg.core.module import settings_of
 from pyveg.core.ports import Rights, Store, Work
@@ -37,7 +37,7 @@ def make_settings(config: AzureConfig, work: Work) -> BatchSettings:
         account_url=config.batch_account_url,
         credential=credential(config),
         run=work.store.address.rpartition("/")[2],
-        pool=_pool(config),
+        pool=pool_settings(config),
         blob_url=work.store.address,
         environment={**environment, **sent_variables(config)},
         read_sas=read,
@@ -58,8 +58,18 @@ def _token(store: Store, rights: Rights, life: timedelta) -> str:
     return urlsplit(store.grant(rights, life).address).query
 
 
-def _pool(config: AzureConfig) -> PoolSettings:
+def pool_settings(config: AzureConfig) -> PoolSettings:
+    """What nodes to ask for; the password of a registry comes from the environment.
+
+    Raises
+    ------
+    ConfigError
+        If the variable that should have it is not set.
+    """
+    user, password = _registry_login(config)
     return PoolSettings(
+        registry_user=user,
+        registry_password=password,
         id=config.batch_pool_id,
         vm_size=config.pool_vm_size,
         dedicated=config.pool_dedicated_node_count,
@@ -74,6 +84,22 @@ def _pool(config: AzureConfig) -> PoolSettings:
         identity_client_id=config.pool_identity_client_id,
         keep=config.keep_pool,
     )
+
+
+def _registry_login(config: AzureConfig) -> tuple[str, str]:
+    if config.batch_pool_id not in config.pools:
+        return "", ""
+    record = pool_record(config, config.batch_pool_id)
+    variable = record.registry_password_variable
+    if variable and not os.environ.get(variable):
+        raise ConfigError(
+            f'{config.source}: pools["{config.batch_pool_id}"] takes the password of its registry '
+            f"from {variable}, which is not set here",
+            "set it, or give the pool an identity that may pull",
+        )
+    if variable:
+        secrets.know(os.environ[variable])
+    return record.registry_user, os.environ.get(variable, "") if variable else ""
 
 
 def sent_variables(config: AzureConfig) -> dict[str, str]:

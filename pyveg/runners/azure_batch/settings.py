@@ -29,6 +29,8 @@ class PoolSettings:
         The agent that goes with the image; asked of the service where empty.
     container_image, container_registry : str
         The image that Tasks run in instead of an environment of their own, and its registry.
+    registry_user, registry_password : str
+        Who asks the registry, where no identity does.
     identity : str
         Resource id of the pool's managed identity; nodes get no SAS then.
     identity_client_id : str
@@ -47,6 +49,8 @@ class PoolSettings:
     node_agent: str = ""
     container_image: str = ""
     container_registry: str = ""
+    registry_user: str = ""
+    registry_password: str = field(default="", repr=False)
     identity: str = ""
     identity_client_id: str = ""
     keep: bool = False

@@ -1,0 +1,136 @@
+"""Pools by name: what is asked of the service, and the command against the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.batch import models as m
+from click.testing import CliRunner
+
+from azure_batch_emulator import Emulator
+from pyveg import azure_config
+from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.runners.azure_batch import options
+from pyveg.runners.azure_batch.lasting import LastingPool, body
+from pyveg.runners.azure_batch.plan import pool_settings
+from pyveg.scripts.azure_cleanup import main as cleanup
+from pyveg.scripts.azure_pool import main as command
+
+POOLS = """
+pools = {
+    "small": {"vm_size": "Standard_D2s_v5", "price": 0.1},
+    "gpu": {
+        "vm_size": "Standard_NC4as_T4_v3", "max_nodes": 4, "slots": 2,
+        "container_image": "zoo.azurecr.io/train:1", "container_registry": "zoo.azurecr.io",
+        "registry_user": "zoo", "registry_password_variable": "ZOO_PASSWORD",
+    },
+}
+"""
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """An emulated account, and the file that names it and two pools."""
+    with Emulator() as emulator:
+        path = tmp_path / "azure_config.py"
+        lines = [
+            f"batch_account_name = {emulator.account!r}",
+            f"batch_account_key = {emulator.key!r}",
+            f"batch_account_url = {emulator.url!r}",
+        ]
+        path.write_text("\n".join(lines) + POOLS)
+        monkeypatch.setenv("PYVEG_AZURE_CONFIG", str(path))
+        yield emulator
+
+
+def _said(main: Any, *arguments: str) -> str:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == 0, result.output
+    return str(result.output)
+
+
+def test_a_pool_is_made_listed_left_by_cleanup_and_removed(account: Emulator) -> None:
+    assert account
+    assert _said(command, "list") == ""
+    made = _said(command, "create", "small")
+    assert "pool small: active, Standard_D2s_v5, 0 nodes; costs nothing now" in made
+    assert _said(command, "list") == made
+    left = _said(cleanup, "--remove")
+    assert "pool small was made to last, and stays: pyveg_azure_pool delete small" in left
+    assert _said(command, "list") == made
+    twice = CliRunner().invoke(command, ["create", "small"])
+    assert twice.exit_code == 2
+    assert "there is a pool small already" in twice.output
+    assert "removed" in _said(command, "delete", "small")
+    assert _said(command, "list") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["create", "smal"], 'did you mean "small"'),
+        (["delete", "other"], "lasting pool"),
+        (["create"], "name the pool"),
+        (["list", "small"], "takes no name"),
+    ],
+)
+def test_what_cannot_be(account: Emulator, arguments: list[str], said: str) -> None:
+    assert account
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def _config(**more: Any) -> azure_config.AzureConfig:
+    names: dict[str, Any] = {}
+    exec(POOLS, names)
+    found = azure_config.AzureConfig(pools=names["pools"], **more)
+    return azure_config.of_its_pool(found)
+
+
+def test_a_pool_is_chosen_by_name_in_a_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYVEG_AZURE_CONFIG", raising=False)
+    names: dict[str, Any] = {}
+    exec(POOLS, names)
+    chosen = options.config_of(options.BatchOptions(batch_pool_id="gpu", pools=names["pools"]))
+    assert chosen.pool_vm_size == "Standard_NC4as_T4_v3"
+    assert chosen.container_image == "zoo.azurecr.io/train:1"
+    assert chosen.keep_pool
+    assert "min(4, ($pending + 1) / 2)" in chosen.pool_autoscale_formula
+
+
+def test_the_password_of_a_registry_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = _config(batch_pool_id="gpu")
+    monkeypatch.delenv("ZOO_PASSWORD", raising=False)
+    with pytest.raises(ConfigError, match="ZOO_PASSWORD"):
+        pool_settings(config)
+    monkeypatch.setenv("ZOO_PASSWORD", "a password of the registry")
+    settings = pool_settings(config)
+    assert "a password" not in repr(settings)
+    asked = body("gpu", settings, m.BatchVmImageReference(sku="2204"), "agent").as_dict()
+    machine = asked["virtualMachineConfiguration"]
+    (registry,) = machine["containerConfiguration"]["containerRegistries"]
+    assert registry["registryServer"] == "zoo.azurecr.io"
+    assert (registry["username"], registry["password"]) == ("zoo", "a password of the registry")
+    assert asked["enableAutoScale"]
+    assert asked["taskSlotsPerNode"] == 2
+    assert "targetDedicatedNodes" not in asked
+
+
+def test_a_pool_of_which_nothing_is_said_is_as_before() -> None:
+    config = _config(batch_pool_id="pyveg", pool_vm_size="Standard_D4s_v5")
+    assert config.pool_vm_size == "Standard_D4s_v5"
+    assert not config.keep_pool
+    with pytest.raises(UnknownNameError, match="small"):
+        azure_config.pool_record(config, "smal")
+
+
+def test_the_cost_is_said() -> None:
+    pool = LastingPool("gpu", "active", "Standard_NC4as_T4_v3", 3, 0.5)
+    assert pool.cost == "costs 1.50 an hour, 36.00 a day, while it stands"
+    assert "set price" in LastingPool("gpu", "active", "x", 3).cost
