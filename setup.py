@@ -133,6 +133,7 @@ PLUGINS = {
         "CombineDetections": "pyveg.modules.scoring.combine:CombineDetections",
         "TrainModel": "pyveg.modules.training.train:TrainModel",
         "ChipTrainer": "pyveg.modules.training.train:ChipTrainer [train]",
+        "ChipScorer": "pyveg.modules.chip_score:ChipScorer",
         "PromoteModel": "pyveg.modules.training.promote:PromoteModel",
         "PredictImages": "pyveg.modules.training.predict:PredictImages",
         "PredictManifest": "pyveg.modules.training.predict:PredictManifest",
