@@ -2,10 +2,16 @@
 #
 #   docker build -t my.azurecr.io/pyveg:2 .
 #   docker push my.azurecr.io/pyveg:2
+#
+# With other extras, for nodes that score images or train models:
+#
+#   docker build --build-arg EXTRAS=azure,score,train -t my.azurecr.io/pyveg-train:2 .
 FROM python:3.12-slim
 
+ARG EXTRAS=azure
+
 COPY . /src
-RUN pip install --no-cache-dir '/src[azure]' && rm -rf /src
+RUN pip install --no-cache-dir "/src[${EXTRAS}]" && rm -rf /src
 
 # Kernels are compiled here, once, and any user may add what another processor needs.
 ENV NUMBA_CACHE_DIR=/var/cache/pyveg
