@@ -300,7 +300,7 @@ class StationDesk:
         lines = ["start_date,start_time,end_date,end_time,maskfile,sample_image"]
         for (start, file), end in zip(rows, ends, strict=True):
             begin = _EPOCH + timedelta(seconds=start)
-            parts = [f"{one:%Y-%m-%d},{one:%H:%M:%S}" for one in (begin, end)]
+            parts = [one.isoformat().replace("T", ",") for one in (begin, end)]
             lines.append(",".join([*parts, file.rsplit("/", 1)[-1], ""]))
         text = "\n".join(lines) + "\n"
         with self._archive.written(f"{station}/ROI/{station}_{roi}_roi.csv", text.encode()) as part:
@@ -318,13 +318,13 @@ def _moment(text: str, what: str, station: Station) -> datetime:
     """A time as callers write it, in the local standard time of a station."""
     try:
         found = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if found.tzinfo is not None:
+            offset = timedelta(hours=station.settings.utc_offset)
+            found = (found.astimezone(UTC) + offset).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # no date, or one beyond those that there are
         raise Refusal(
             422, f"{what} = {text[:40]!r} is no time", "write 2009-06-30T12:01:38", pointer=what
         ) from None
-    if found.tzinfo is not None:
-        offset = timedelta(hours=station.settings.utc_offset)
-        found = (found.astimezone(UTC) + offset).replace(tzinfo=None)
     return found.replace(microsecond=0)
 
 

@@ -17,6 +17,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from pyveg.cameras.masks import read_masks
 from pyveg.core.scorer import Detection
 from pyveg.service.records import Caller
 from pyveg.service.stations import desk as stations
@@ -87,10 +88,16 @@ def test_masks_change_with_time_and_are_written_for_other_tools(node: Node) -> N
         "1970-01-01,00:00:00,2009-06-30,23:59:59,harvard_DB_0001_01.tif,",
         "2009-07-01,00:00:00,9999-01-01,00:00:00,harvard_DB_0001_02.tif,",
     ]
+    assert node.put_mask(mask(), "0009-01-01").status == 204
+    assert [one.start.year for one in read_masks(folder / "harvard_DB_0001_roi.csv").masks] == [
+        9,
+        1970,
+        2009,
+    ]
     # One that is mended is used at once
     assert node.put_mask(mask(slice(0, 12)), "2009-07-01T00:00:00").status == 204
     assert node.post(file_of(picture()), "2009-07-01T01:00:00").json["n_pixels"] == 12 * 64
-    assert len(list(folder.iterdir())) == 3
+    assert len(list(folder.iterdir())) == 4
 
 
 def test_series_of_days_as_phenocam_has_them(node: Node) -> None:
@@ -235,7 +242,9 @@ def test_when_an_image_was_taken(node: Node) -> None:
     name = "harvard_2009_06_30_090000.jpg"
     assert taken(file_of(picture(), "JPEG", exif=exif), name=name) == "2009-06-30T09:00:00"
     assert taken(file_of(picture())) == "422"
-    assert taken(file_of(picture()), "yesterday") == "422"
+    for wrong in ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"):
+        assert taken(file_of(picture()), wrong) == "422"
+    assert taken(file_of(picture()), "0001-01-01T00:00:00") == "0001-01-01T00:00:00"
     # Summer time of the watch that was looked at is none of the camera
     assert taken(file_of(picture()), "2009-06-30T12:00:00-04:00") == "2009-06-30T11:00:00"
     assert taken(file_of(picture()), "2009-06-30T15:00:00+00:00") == "2009-06-30T10:00:00"
