@@ -192,7 +192,10 @@ def promote(
         keys = tuple(f"{folder}/{item_folder(file)}" for file in names)
         made = Promoted(best.name, best.loss, digest, keys, run, moment)
         line = json.dumps(made.to_json())
-        models.write(f"{name}/history.jsonl", _history(models, name) + line.encode() + b"\n")
+        lines = _history(models, name)
+        # One that was broken off here has written its line already.
+        if f'"digest": "{digest}"'.encode() not in (lines.splitlines() or [b""])[-1]:
+            models.write(f"{name}/history.jsonl", lines + line.encode() + b"\n")
         # Last: all that it names is there.
         models.write(f"{name}/current.json", line.encode())
         return made, True

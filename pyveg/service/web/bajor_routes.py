@@ -155,7 +155,7 @@ class Face:
             store, key = await self._file(folder, path)
         except _Answered as answered:
             return answered.answer
-        except (PyvegError, ValueError):
+        except (PyvegError, ValueError, KeyError):  # KeyError: it was purged, inputs too
             return JSONResponse({"detail": "Not Found"}, 404)
         kind = "application/json" if path.endswith(".json") else "application/octet-stream"
         return StreamingResponse(_pieces(store, key), media_type=kind)

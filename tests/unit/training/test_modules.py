@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,41 @@ def test_an_image_of_a_manifest_cannot_be_elsewhere(desk: Path) -> None:
     (desk / "manifest.json").write_text('[["../x.png", "{\\"subject_id\\": 1}"]]')
     with pytest.raises(ConfigError, match="no path below the folder"):
         prepare(resolve(_settings(".31")))
+
+
+def test_of_promotions_at_once_the_best_one_stays(tmp_path: Path) -> None:
+    losses = [0.9, 0.3, 0.7, 0.2, 0.5, 0.4]
+
+    def act(loss: float) -> None:
+        best = promotion.Checkpoint("a.ckpt", loss)
+        promotion.promote(LocalStore(tmp_path), "m", best, {"a.ckpt": str(loss).encode()})
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(act, losses))
+    used = promotion.current(LocalStore(tmp_path), "m")
+    assert used is not None
+    assert used.loss == 0.2
+    assert LocalStore(tmp_path).read(used.files[0]) == b"0.2"
+    lines = LocalStore(tmp_path).read("m/history.jsonl").splitlines()
+    told = [json.loads(line)["loss"] for line in lines]
+    assert told == sorted(told, reverse=True)
+
+
+def test_a_promotion_that_was_broken_off_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, best = LocalStore(tmp_path), promotion.Checkpoint("a.ckpt", 0.2)
+    real = LocalStore.write
+
+    def broken(self: LocalStore, key: str, data: bytes) -> None:
+        if key.endswith("current.json"):
+            raise OSError("the machine was switched off")
+        real(self, key, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "write", broken)
+        with pytest.raises(OSError, match="switched off"):
+            promotion.promote(models, "m", best, {"a.ckpt": b"x"})
+    assert promotion.current(models, "m") is None
+    assert promotion.promote(models, "m", best, {"a.ckpt": b"x"})[1]
+    assert len(models.read("m/history.jsonl").splitlines()) == 1
