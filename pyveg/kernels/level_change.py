@@ -9,6 +9,7 @@ leaves, and p and intervals are averages over them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -45,6 +46,9 @@ _SHARPNESS = 3.0
 make intervals of 95 % that hold the truth in 99 to 100 %."""
 _KNOTS = (0.25, 0.5, 0.75)
 """Shares of the record from which a change may begin, beside one that goes on all the time."""
+_SECANTS, _CLOSE = 12, 1e-10
+"""Steps after which a root is looked for by halving alone, and the share within which it is found.
+"""
 _TINY = 0.02
 """Share of a regressor's length below which nothing of it is left beside those before it."""
 
@@ -169,14 +173,43 @@ def mixture_half_width(
     from scipy.special import stdtr
 
     middle = float(np.dot(weights, centres))
-    low, high = 0.0, 100.0 * float(errors.max()) + float(np.ptp(centres))
-    for _ in range(60):
-        half = 0.5 * (low + high)
+
+    def beyond(half: float) -> float:
         above = stdtr(free, (middle + half - centres) / errors)
         below = stdtr(free, (middle - half - centres) / errors)
-        inside = float(np.dot(weights, above - below))
-        low, high = (half, high) if inside < 0.95 else (low, half)
+        return float(np.dot(weights, above - below)) - 0.95
+
+    low, high = 0.0, 100.0 * float(errors.max()) + float(np.ptp(centres))
+    spread = math.sqrt(float(np.dot(weights, errors**2 + (centres - middle) ** 2)))
+    short, long = _bracket(beyond, spread, high)
+    for _ in range(60):
+        half = 0.5 * (low + high)
+        # Only next to the answer does it have to be asked for.
+        is_short = half <= short or (half < long and beyond(half) < 0.0)
+        low, high = (half, high) if is_short else (low, half)
     return 0.5 * (low + high)
+
+
+def _bracket(beyond: Callable[[float], float], spread: float, high: float) -> tuple[float, float]:
+    """Two values close to the root of a function that rises, on either side of it.
+
+    Secants from about 2 `spread` on; all up to `high` where they do not find it.
+    """
+    before, now = 1.8 * spread, 2.0 * spread
+    rest, more = beyond(before), beyond(now)
+    for _ in range(_SECANTS):
+        if more == rest:
+            break
+        before, now, rest = now, now - more * (now - before) / (more - rest), more
+        if not 0.0 < now < high:
+            break
+        more = beyond(now)
+        if abs(now - before) <= _CLOSE * now:
+            ends = now * (1 - _CLOSE), now * (1 + _CLOSE)
+            if beyond(ends[0]) < 0.0 <= beyond(ends[1]):
+                return ends
+            break
+    return 0.0, high
 
 
 def _two_sided(t: Values, free: int) -> Values:

@@ -267,7 +267,7 @@ def _loess(valid: Mask, near: int) -> Values:
     n = valid.size
     where = np.nonzero(valid)[0]
     count = where.size
-    out = np.zeros((n, n))
+    out, weights = np.zeros((n, n)), np.empty(near)
     low = 0
     for place in range(count):
         t = where[place]
@@ -275,19 +275,19 @@ def _loess(valid: Mask, near: int) -> Values:
             low += 1
         radius = float(max(t - where[low], where[low + near - 1] - t))
         total, mean = 0.0, 0.0
-        for j in range(low, low + near):
-            weight = _tricube(abs(where[j] - t) / radius)
-            total += weight
-            mean += weight * where[j]
+        for j in range(near):
+            weights[j] = _tricube(abs(where[low + j] - t) / radius)
+            total += weights[j]
+            mean += weights[j] * where[low + j]
         mean /= total
         squares = 0.0
-        for j in range(low, low + near):
-            squares += _tricube(abs(where[j] - t) / radius) * (where[j] - mean) ** 2
-        for j in range(low, low + near):
-            weight = _tricube(abs(where[j] - t) / radius) / total
+        for j in range(near):
+            squares += weights[j] * (where[low + j] - mean) ** 2
+        for j in range(near):
+            weight = weights[j] / total
             if squares > 1e-12 * total:
-                weight *= 1.0 + (t - mean) * (where[j] - mean) * total / squares
-            out[t, where[j]] = weight
+                weight *= 1.0 + (t - mean) * (where[low + j] - mean) * total / squares
+            out[t, where[low + j]] = weight
     return out
 
 
