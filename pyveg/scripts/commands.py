@@ -69,7 +69,7 @@ GROUPS: dict[str, tuple[Subcommand, ...]] = {
         Subcommand("score-images", "score_images", "Look at many images with a detector."),
         Subcommand("train", "train", "Train a model on images, promote it, predict with it."),
         Subcommand("greenness", "greenness", "Measure how green a field camera's images are."),
-        Subcommand("station-send", "station_send", "Send a camera's images to a service, for ever."),
+        Subcommand("station-send", "station_send", "Send a camera's images to a service."),
         Subcommand("calc-ec", "calc_EC", "Measure the network centrality of one image."),
         Subcommand("gen-pattern", "gen_pattern", "Simulate a pattern of vegetation."),
         Subcommand(
