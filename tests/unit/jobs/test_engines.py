@@ -369,7 +369,7 @@ COMMANDS_FOR_BATCH = {
     "scripts/azure_cleanup.py": "the command that tidies a Batch account: it is about that alone",
     "scripts/azure_emulator.py": "the command that emulates one",
     "scripts/azure_config.py": "writes azure_config.py, the file with both accounts",
-    "scripts/azure_pool.py": "makes, lists and removes pools of a Batch account: it is about that alone",
+    "scripts/azure_pool.py": "makes and removes pools of a Batch account",
 }
 """File -> why it may name Azure Batch."""
 NO_ENGINE = re.compile(
