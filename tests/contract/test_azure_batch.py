@@ -43,6 +43,7 @@ class TestAzureBatch(RunnerContract):
 
     def test_a_task_that_kills_its_process_fails_alone(self, tmp_path: Path) -> None:
         results, _, _ = self._run(tmp_path, start={"count": 2, "die": ["00001"]})
-        states = [result.state for result in results.values()]
-        assert (states.count(State.FAILED), states.count(State.BLOCKED)) == (1, 1)
+        failed = {id_: r.reason for id_, r in results.items() if r.state is State.FAILED}
+        blocked = [id_ for id_, r in results.items() if r.state is State.BLOCKED]
+        assert (list(failed), len(blocked)) == (["A/Start/00001"], 1), failed
         assert "its process on the node died: exit code" in results["A/Start/00001"].reason
