@@ -132,7 +132,7 @@ def read_masks(path: Path) -> Masks:
 
 
 def _rows(path: Path) -> Sequence[dict[str, str]]:
-    text = _bytes(path).decode("utf-8", "replace")
+    text = _bytes(path).decode("utf-8-sig", "replace")  # Excel puts a mark before it
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     reader = csv.DictReader(lines)
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
@@ -158,11 +158,15 @@ def _listed(path: Path, number: int, row: dict[str, str]) -> RegionMask:
 
 def _moment(path: Path, number: int, date: str | None, time: str | None) -> datetime:
     try:
-        return datetime.fromisoformat(f"{(date or '').strip()} {(time or '').strip()}")
+        found = datetime.fromisoformat(f"{(date or '').strip()} {(time or '').strip()}")
     except ValueError:
+        found = None
+    if found is None or found.tzinfo is not None:
         raise ConfigError(
-            f"{path}, mask {number}: {date} {time} is no time", "write 2008-04-04 and 00:00:00"
-        ) from None
+            f"{path}, mask {number}: {date} {time} is no time without a zone",
+            "write local standard time, as 2008-04-04 and 00:00:00",
+        )
+    return found
 
 
 def _bytes(path: Path) -> bytes:

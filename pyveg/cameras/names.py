@@ -74,12 +74,15 @@ def taken_of_exif(data: bytes) -> datetime | None:
     try:
         with Image.open(io.BytesIO(data)) as image:
             exif = image.getexif()
+            times = [
+                str((exif if part is None else exif.get_ifd(part)).get(tag))
+                for part, tag in _EXIF_TIMES
+            ]
     except Exception:  # noqa: BLE001 - Exif that is damaged tells nothing
         return None
-    for part, tag in _EXIF_TIMES:
-        text = (exif if part is None else exif.get_ifd(part)).get(tag)
+    for text in times:
         try:
-            return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
+            return datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S")
         except ValueError:
             continue
     return None

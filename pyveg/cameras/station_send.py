@@ -180,12 +180,19 @@ def send_all(server: Server, folder: Path, settled: float = _SETTLED) -> tuple[i
     ------
     Later
         At the first file that could not be sent: the next ones would meet the same.
+    OSError
+        If the folder cannot be used, or, after all the others were sent, for a file that cannot be
+        read.
     """
     sent = refused = 0
+    unread: Optional[OSError] = None  # noqa: UP045
     for path in waiting(folder, settled):
         try:
             data = path.read_bytes()
         except FileNotFoundError:
+            continue
+        except OSError as error:  # it must not hold up those behind it
+            unread = error
             continue
         try:
             post(server, path.name, data)
@@ -196,6 +203,8 @@ def send_all(server: Server, folder: Path, settled: float = _SETTLED) -> tuple[i
             continue
         move(path, free_place(path, SENT))
         sent += 1
+    if unread is not None:
+        raise unread
     return sent, refused
 
 
@@ -224,7 +233,7 @@ def keep_sending(server: Server, folder: Path, every: float) -> NoReturn:
             continue
         except OSError as error:  # the disk is full, or the folder was taken away for a while
             failures += 1
-            say(f"the folder cannot be used: {error}")
+            say(f"what is in the folder cannot be used: {error}")
             time.sleep(backoff(failures))
             continue
         failures = 0
@@ -269,6 +278,8 @@ def run(  # noqa: PLR0917 - options go by name
     """Do what the command line says; gives the exit code."""
     folder = Path(watch)
     wrong = _wrong(folder, server)
+    if not wrong and not (timeout > 0 and every >= 0):
+        wrong = "--timeout and --every are seconds; give a timeout of more than 0"
     try:
         key = Path(key_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as error:
@@ -291,7 +302,7 @@ def run(  # noqa: PLR0917 - options go by name
 def _once(server: Server, folder: Path) -> int:
     try:
         sent, refused = send_all(server, folder, settled=0.0)
-    except Later as error:
+    except (Later, OSError) as error:
         say(f"not all were sent: {error}")
         return 1
     say(f"sent {sent}, refused {refused}")
@@ -302,9 +313,13 @@ def _wrong(folder: Path, address: str) -> str:
     """What of the command line cannot be; empty where all can."""
     if not folder.is_dir():
         return f"there is no folder {folder}"
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        return f"--server {address} is no address; write https://jobs.example.org"
+    no_address = f"--server {address} is no address; write https://jobs.example.org"
+    try:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            return no_address
+    except ValueError:
+        return no_address
     if parts.username or parts.password:
         return "--server must hold no password"
     return ""

@@ -18,15 +18,15 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pyveg.core.errors import CommandError, ConfigError, KeyMissingError, RunLockedError
 from pyveg.core.layout import item_folder
-from pyveg.core.ports import Lock, Store
+from pyveg.core.ports import Store
 from pyveg.core.values import read_json
 
 LOSSES = "losses.json"
@@ -35,9 +35,12 @@ ENDINGS = (".ckpt", ".onnx", ".pt", ".pth", ".safetensors", ".joblib")
 """Of files that are checkpoints."""
 _RECORD = ".json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NUMBER = r"(?P<loss>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
-_SAID = re.compile(rf"loss[=_-]{_NUMBER}(?=$|[^0-9.])", re.IGNORECASE)
-_BARE = re.compile(rf"(?:^|[^0-9.]){_NUMBER}$")
+_POWER = r"(?:[eE][-+]?[0-9]+)?"
+_SAID = re.compile(
+    rf"loss[=_-](-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+){_POWER})(?=$|[^0-9.])", re.IGNORECASE
+)
+# With a point, as "epoch=3" and "step=1300" are no losses.
+_BARE = re.compile(rf"(?:^|[_-])([0-9]*\.[0-9]+{_POWER})$")
 _PATIENCE = 30.0
 """Seconds that a promotion waits for another one of the same model."""
 
@@ -89,19 +92,19 @@ def checkpoints(names: list[str], losses: Mapping[str, Any]) -> list[Checkpoint]
     names : list of str
         Of its files.
     losses : mapping of str to float
-        What the trainer says of them; where it says nothing, the name does: a number behind
-        ``loss=``, or at the end.
+        What the trainer says of them; where it says nothing, the name does: the number behind
+        ``loss=``, or, where it has no "loss", one with a decimal point at the end.
 
     Raises
     ------
     CommandError
-        If there is none, or a loss is unknown, negative or not finite.
+        If there is none, or a loss is unknown, ambiguous, negative or not finite.
 
     Examples
     --------
-    >>> found = checkpoints(["loss=.50.ckpt", "b-loss=1.05.ckpt", "c-loss=0.31.ckpt"][1:], {})
+    >>> found = checkpoints(["loss=.50.ckpt", "b-loss=1.05.ckpt", "epoch=7_0.31.ckpt"], {})
     >>> [one.loss for one in found]
-    [0.31, 1.05]
+    [0.31, 0.5, 1.05]
     """
     found = [name for name in names if name.lower().endswith(ENDINGS)]
     if not found:
@@ -115,10 +118,7 @@ def checkpoints(names: list[str], losses: Mapping[str, Any]) -> list[Checkpoint]
 def _loss(name: str, losses: Mapping[str, Any]) -> float:
     value = losses.get(name)
     if value is None:
-        stem = name.rpartition("/")[2].rpartition(".")[0]
-        # The whole number: the digits behind the dot alone would take 1.05 for less than 0.31.
-        match = _SAID.search(stem) or _BARE.search(stem)
-        value = float(match["loss"]) if match else None
+        value = _said(name.rpartition("/")[2].rpartition(".")[0])
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     loss = float(value) if usable and value is not None else math.nan
     if not (math.isfinite(loss) and loss >= 0):
@@ -127,6 +127,14 @@ def _loss(name: str, losses: Mapping[str, Any]) -> float:
             f'write {LOSSES} beside it: {{"{name}": 0.31}}, or "loss=0.31" into its name',
         )
     return loss
+
+
+def _said(stem: str) -> float | None:
+    """The loss that a name tells; None where it tells none, or several."""
+    # The whole number: the digits behind the dot alone would take 1.05 for less than 0.31.
+    numbers = (_SAID if "loss" in stem.lower() else _BARE).findall(stem)
+    losses = {float(number) for number in numbers}
+    return losses.pop() if len(losses) == 1 else None
 
 
 def current(models: Store, name: str) -> Promoted | None:
@@ -179,7 +187,7 @@ def promote(
     RunLockedError
         If another promotion of that model does not end.
     """
-    with _patiently(lambda: models.lock(f"{name}/lock")):
+    with _held(models, f"{name}/lock"):
         before = current(models, name)
         if before is not None and before.loss <= best.loss:
             return before, False
@@ -222,27 +230,17 @@ def _digest(files: Mapping[str, bytes]) -> str:
     return found.hexdigest()[:16]
 
 
-class _patiently:  # noqa: N801 - read as a word: with _patiently(...)
-    """Take a lock that somebody may have for a moment."""
-
-    def __init__(self, lock: Callable[[], AbstractContextManager[Lock]]) -> None:
-        self._make = lock
-        self._held: AbstractContextManager[Lock] | None = None
-
-    def __enter__(self) -> Lock:
-        end = time.monotonic() + _PATIENCE
+@contextmanager
+def _held(models: Store, key: str) -> Iterator[None]:
+    """Have a lock that somebody else may have for a moment."""
+    end = time.monotonic() + _PATIENCE
+    with ExitStack() as stack:
         while True:
-            held = self._make()
             try:
-                taken = held.__enter__()
+                stack.enter_context(models.lock(key))
+                break
             except RunLockedError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.1)
-            else:
-                self._held = held
-                return taken
-
-    def __exit__(self, *error: Any) -> None:
-        if self._held is not None:
-            self._held.__exit__(*error)
+        yield

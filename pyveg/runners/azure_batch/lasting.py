@@ -91,7 +91,9 @@ class LastingPools:
             self._service.add_pool(body(name, wanted, *self._image(wanted)))
         except AzureError as error:
             raise advice.engine_error(f"pool {name}", error) from error
-        return next(one for one in self.all() if one.name == name)
+        # The list of the service may not have it yet.
+        new = LastingPool(name, "active", wanted.vm_size, 0, pool_record(self._config, name).price)
+        return next((one for one in self.all() if one.name == name), new)
 
     def all(self) -> list[LastingPool]:
         """Those that there are."""

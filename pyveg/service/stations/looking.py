@@ -102,7 +102,8 @@ def look(data: bytes, settings: StationSettings, mask: RegionMask | None, scorer
     Raises
     ------
     Refusal
-        422 where it is no image that is taken; 503 where nobody can look for people.
+        422 where it is no image that is taken; 503 where nobody can look for people, as the scorer
+        is away or knows no category "person".
     """
     ending = _ending(data)
     try:
@@ -179,7 +180,7 @@ def _scored(
     if not settings.scorer:
         return [], {}
     try:
-        return scorers.score(settings.scorer, image)
+        found, names = scorers.score(settings.scorer, image)
     except PyvegError as error:
         if policy(settings) == KEEP:
             return [], {}
@@ -190,6 +191,18 @@ def _scored(
             "send it again later",
             retry_after=_AWAY,
         ) from None
+    if policy(settings) != KEEP and not _knows_people(names):
+        raise Refusal(
+            503,
+            f'the scorer {settings.scorer} knows no category "{_PERSON}", so it finds nobody',
+            'give the station another scorer, or "people": "keep" where nobody can be on images',
+            retry_after=_AWAY,
+        )
+    return found, names
+
+
+def _knows_people(names: Mapping[str, str]) -> bool:
+    return any(name.lower() == _PERSON for name in names.values())
 
 
 def _people(
@@ -198,8 +211,8 @@ def _people(
     least: float,
     shape: tuple[int, ...],
 ) -> list[Area] | None:
-    """Where people are; None where nobody has looked, or they do not matter."""
-    if not names:
+    """Where people are; None where nobody has looked for them."""
+    if not _knows_people(names):
         return None
     boxes = [
         one.box

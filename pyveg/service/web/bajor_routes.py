@@ -22,6 +22,7 @@ from pyveg.service.bajor.settings import Access
 from pyveg.service.desk import MOST, Desk
 from pyveg.service.records import Caller, JobRecord
 from pyveg.service.refusals import Refusal
+from pyveg.service.states import JobState
 from pyveg.service.web.answers import root_of
 from pyveg.service.web.identity import address_of
 from pyveg.service.web.threads import at_table
@@ -132,10 +133,22 @@ class Face:
         try:
             self._check(request)
             active = _flag(request, "active")
-            page = await at_table(self._desk.jobs, self._callers[kind], limit=MOST)
+            found = await at_table(self._all, kind, active)
         except _Answered as answered:
             return answered.answer
-        return JSONResponse([shapes.shown(one) for one in page.jobs if one.state.over != active])
+        return JSONResponse([shapes.shown(one) for one in found])
+
+    def _all(self, kind: str, active: bool) -> list[JobRecord]:
+        """Every job of a kind that is active, or that is not: the client knows no pages."""
+        caller, cursor = self._callers[kind], ""
+        found: list[JobRecord] = []
+        states = [str(state) for state in JobState if state.over != active]
+        while True:
+            page = self._desk.jobs(caller, states=states, limit=MOST, cursor=cursor)
+            found += page.jobs
+            cursor = page.next
+            if not cursor:
+                return found
 
     async def one(self, job: str, request: Request) -> Response:
         """One job, with its task where that is asked for."""
@@ -236,9 +249,9 @@ def _details(place: tuple[str, ...], what: str) -> dict[str, Any]:
 def _refused(refusal: Refusal) -> JSONResponse:
     if refusal.status in (429, 503):
         return JSONResponse({"state": "error", "message": shapes.FULL}, 409)
-    return _not_valid((), refusal.wrong) if refusal.status == 422 else JSONResponse(
-        {"state": "error", "message": refusal.wrong}, refusal.status
-    )  # fmt: skip
+    if refusal.status == 422:
+        return _not_valid((), refusal.wrong)
+    return JSONResponse({"state": "error", "message": refusal.wrong}, refusal.status)
 
 
 def _pieces(store: Store, key: str) -> Any:

@@ -108,6 +108,23 @@ def test_what_never_will_is_put_aside_with_its_reason(
     assert _names(spool / "sent") == ["b.jpg", "c.png"]
 
 
+def test_a_file_that_cannot_be_read_holds_up_no_other(
+    spool: Path, service: tuple[type[_Service], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "a.JPG":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(PermissionError, match=r"a\.JPG"):
+        send_all(service[1], spool, settled=0)
+    assert _names(spool / "sent") == ["b.jpg", "c.png"]
+    assert (spool / "a.JPG").exists()
+
+
 def test_a_file_that_is_being_written_waits(
     spool: Path, service: tuple[type[_Service], Server]
 ) -> None:
@@ -133,10 +150,16 @@ def test_command_lines_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
         {"watch": "gone"},
         {"server": "127.0.0.1"},
         {"server": "http://kim:pw@127.0.0.1"},
+        {"server": "http://127.0.0.1:http"},
+        {"server": "http://[::1"},
+        {"server": "http://:8000"},
+        {"timeout": 0.0},
+        {"timeout": float("nan")},
+        {"every": -1.0},
         {"key_file": "gone"},
         {"key_file": str(empty)},
     ):
-        assert station_send.run(**{**good, **wrong}, once=True) == 2
+        assert station_send.run(**{**good, **wrong}, once=True) == 2, wrong  # type: ignore[arg-type]
     (tmp_path / "x.jpg").touch()
     assert station_send.run(**good, once=True) == 1, "nobody answers there"
     assert "secret" not in capsys.readouterr().err

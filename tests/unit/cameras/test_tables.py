@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from pyveg.cameras.masks import read_masks
 from pyveg.cameras.measuring import measure
+from pyveg.cameras.names import taken_of_exif
 from pyveg.cameras.roistats import COLUMNS, Camera, read_roistats, write_roistats
 from pyveg.cameras.summaries import write_summary
 from pyveg.core.errors import ConfigError, DataError
@@ -55,6 +57,30 @@ def site(tmp_path: Path) -> Path:
         "2009-06-30,11:00:01,9999-01-01,00:00:00,b.tif,x.jpg\n"
     )
     return tmp_path
+
+
+def test_a_list_of_masks_with_a_byte_order_mark(site: Path) -> None:
+    path = site / "harvard_DB_0001_roi.csv"
+    plain = [mask.name for mask in read_masks(path).masks]
+    for text in (path.read_text(), path.read_text().split("#\n")[-1]):
+        path.write_text(text, "utf-8-sig")
+        assert [mask.name for mask in read_masks(path).masks] == plain == ["a.tif", "b.tif"]
+
+
+def test_damaged_exif_tells_nothing() -> None:
+    exif = Image.Exif()
+    exif[0x8769] = {0x9003: "2009:06:30 12:01:38"}
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "JPEG", exif=exif)
+    data = stream.getvalue()
+    assert taken_of_exif(data) == datetime(2009, 6, 30, 12, 1, 38)
+    at, told = data.index(b"Exif"), set()
+    for place in range(at + 6, data.index(b"2009:06:30") + 20):
+        for value in (0, 255):
+            broken = bytearray(data)
+            broken[place] = value
+            told.add(taken_of_exif(bytes(broken)) is None)
+    assert told == {True, False}
 
 
 def _table(path: Path) -> list[dict[str, str]]:
@@ -144,6 +170,7 @@ def test_tables_are_summed_up_by_themselves(site: Path, tmp_path: Path) -> None:
         (f"{LIST}2009-06-01,00:00:00,9999-01-01,00:00:00,../a.tif,x\n", "no name of a file"),
         (f"{LIST}2009-06-01,00:00:00,2008-01-01,00:00:00,a.tif,x\n", "ends before it begins"),
         (f"{LIST}2009-13-01,00:00:00,9999-01-01,00:00:00,a.tif,x\n", "is no time"),
+        (f"{LIST}2009-01-01,00:00:00Z,9999-01-01,00:00:00,a.tif,x\n", "is no time without a zone"),
         (f"{LIST}2009-06-01,00:00:00,9999-01-01,00:00:00,gone.tif,x\n", "cannot be read"),
         (f"{LIST}2009-06-01,00:00:00,9999-01-01,00:00:00,white.tif,x\n", "black"),
     ],

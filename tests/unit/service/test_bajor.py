@@ -194,6 +194,15 @@ def test_a_full_pool_is_409_and_the_other_pool_is_not_full(ask: Callable[..., An
     assert ask("GET", "/training/jobs/").json == []
 
 
+def test_a_list_has_all_jobs_however_many_there_are(
+    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyveg.service.web.bajor_routes.MOST", 1)
+    made = [ask("POST", "/training/jobs/", TRAINING).json["id"] for _ in range(2)]
+    listed = ask("GET", "/training/jobs/?active=true").json
+    assert sorted(job["id"] for job in listed) == sorted(made)
+
+
 def test_options_are_divided_and_run_nothing(ask: Callable[..., Any], desk: Desk) -> None:
     text = "--out ../x ; touch hacked '$(touch hacked)'"
     found = ask("POST", "/training/jobs/", {**TRAINING, "opts": {"run_opts": text}})

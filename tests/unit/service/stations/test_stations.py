@@ -357,6 +357,21 @@ def test_an_image_on_which_somebody_is_seen_whatever_is_done_is_not_stored(
     assert (said["stored"], said["people"], node.files()) == (False, 1, [])
 
 
+@pytest.mark.parametrize("categories", [{"1": "animal"}, {}])
+def test_a_scorer_that_knows_no_person_looks_for_none(
+    make_node: Callable[..., Node], monkeypatch: pytest.MonkeyPatch, categories: dict[str, str]
+) -> None:
+    monkeypatch.setattr(FakeScorer, "categories", categories)
+    node = _looked_at(make_node, "blur")
+    answer = node.post(file_of(picture(person=True)))
+    assert answer.status == 503
+    assert 'knows no category "person"' in answer.json["detail"]
+    assert node.files() == []
+    assert node.put(scorer="people", people="keep").status == 200
+    said = node.post(file_of(picture())).json
+    assert (said["status"], said["people"]) == ("ok", None), "nobody was looked for"
+
+
 def test_nothing_is_stored_while_nobody_can_look(
     make_node: Callable[..., Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
