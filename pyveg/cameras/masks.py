@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pyveg.core.errors import ConfigError
+from pyveg.core.reading import read_whole
 from pyveg.core.texts import said
 
 __all__ = ["ROI", "Masks", "RegionMask", "decode_mask", "read_masks"]
@@ -171,6 +172,6 @@ def _moment(path: Path, number: int, date: str | None, time: str | None) -> date
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_whole(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {said(error)}", "give a file") from error

@@ -12,6 +12,7 @@ from pyveg.cameras.masks import Masks
 from pyveg.cameras.names import named, taken_of_exif
 from pyveg.cameras.roistats import ImageRow
 from pyveg.core.errors import ConfigError, DataError
+from pyveg.core.reading import read_whole
 from pyveg.core.texts import said
 from pyveg.formats import FormatError
 from pyveg.kernels.greenness import colours
@@ -107,7 +108,7 @@ def measure_file(found: Found, masks: Masks) -> ImageRow | NotMeasured:
     """Measure an image in a folder; what is wrong with one image ends nothing."""
     name = found.path.name
     try:
-        data = found.path.read_bytes()
+        data = read_whole(found.path)
         taken = found.taken or taken_of_exif(data)
         if taken is None:
             return NotMeasured(

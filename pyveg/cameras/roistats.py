@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -157,12 +159,14 @@ def read_roistats(data: bytes, name: str) -> RoiStats:
     Images for which the column ``awbflag`` is 1 have no greenness here: the white balance of the
     camera was automatic, so its colours cannot be compared.
     """
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8-sig", "replace")
     header = dict(_said(text))
+    lines = text.splitlines(keepends=True)
+    # By hand: to pandas the rest of a line is a comment too, and names of files may have a "#".
+    rows = itertools.dropwhile(lambda line: line.startswith("#"), lines)
     try:
         table = pd.read_csv(
-            io.StringIO(text),
-            comment="#",
+            io.StringIO("".join(rows)),
             usecols=lambda column: column in {*_NEEDED, "awbflag"},
             dtype={"date": str, "local_std_time": str, "filename": str},
         )
@@ -228,6 +232,19 @@ def number(value: float) -> str:
     return MISSING if not np.isfinite(value) else f"{value:.5f}"
 
 
+def csv_line(cells: Iterable[str]) -> str:
+    """A row of a table; the name of a file may have a comma.
+
+    Examples
+    --------
+    >>> csv_line(["2009-06-30", "a, b.jpg"])
+    '2009-06-30,"a, b.jpg"'
+    """
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="").writerow(cells)
+    return stream.getvalue()
+
+
 def _seconds(taken: datetime) -> int:
     return int((taken - _EPOCH).total_seconds())
 
@@ -257,7 +274,7 @@ def _line(row: ImageRow, sun: float) -> str:
         cells += [number(colour.mean), number(colour.sd)]
         # Digital numbers are whole, and so are their quantiles in these tables.
         cells += [f"{int(np.floor(value + 0.5))}" for value in colour.quantiles]
-    return ",".join([*cells, *map(number, row.correlations)])
+    return csv_line([*cells, *map(number, row.correlations)])
 
 
 def _said(text: str) -> Iterable[tuple[str, str]]:

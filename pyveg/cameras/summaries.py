@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from pyveg.cameras.roistats import MISSING, Camera, RoiStats, comment_of, number, stamps
+from pyveg.cameras.roistats import MISSING, Camera, RoiStats, comment_of, csv_line, number, stamps
 from pyveg.core.errors import DataError
 from pyveg.kernels.camera_series import (
     BRIGHTNESS,
@@ -152,11 +152,11 @@ def _line(found: Summary, kept: RoiStats, place: int) -> str:
     images = int(found.images[place])
     if not images:
         empty = [*cells, "0", _NO_FILE]
-        return ",".join([*empty, *[MISSING] * (len(COLUMNS) - len(empty))])
+        return csv_line([*empty, *[MISSING] * (len(COLUMNS) - len(empty))])
     spread = np.column_stack([found.colour_mean[place], found.colour_sd[place]]).ravel()
     figures = [*spread, *found.gcc[place], *found.rcc[place], found.sun[place]]
     midday = _midday(kept, int(found.midday[place]))
-    return ",".join([*cells, str(images), *midday, *map(number, figures), *_FLAGS])
+    return csv_line([*cells, str(images), *midday, *map(number, figures), *_FLAGS])
 
 
 def _midday(kept: RoiStats, row: int) -> Sequence[str]:

@@ -77,10 +77,11 @@ def main(images: str | None, roistats: str | None, debug: bool, **given: Any) ->
 
 def _read(path: Path) -> RoiStats:
     from pyveg.cameras.roistats import read_roistats
+    from pyveg.core.reading import read_whole
     from pyveg.core.texts import said
 
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {said(error)}", "give a file") from error
     return read_roistats(data, path.name)
@@ -131,10 +132,12 @@ def _camera(images: Path, site: str, roi: str, given: dict[str, Any]) -> Camera:
 
 def _meta(path: Path) -> dict[str, float]:
     """Where a camera stands, as PhenoCam's file about its site says it."""
+    from pyveg.core.reading import read_text
+
     if not path.is_file():
         return {}
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))["phenocam_site"]
+        said = json.loads(read_text(path))["phenocam_site"]
         return {name: float(said[key]) for name, key in _META.items() if said.get(key) is not None}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(

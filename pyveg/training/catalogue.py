@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pyveg.core.errors import ConfigError
+from pyveg.core.reading import read_text
 from pyveg.core.texts import brief
 from pyveg.core.values import read_json
 
@@ -188,7 +189,7 @@ def load_manifest(path: Path) -> list[Subject]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror or error}", "name a file that is there"

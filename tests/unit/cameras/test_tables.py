@@ -15,9 +15,10 @@ from PIL import Image
 from pyveg.cameras.masks import read_masks
 from pyveg.cameras.measuring import measure
 from pyveg.cameras.names import taken_of_exif
-from pyveg.cameras.roistats import COLUMNS, Camera, read_roistats, write_roistats
+from pyveg.cameras.roistats import COLUMNS, Camera, ImageRow, read_roistats, write_roistats
 from pyveg.cameras.summaries import write_summary
 from pyveg.core.errors import ConfigError, DataError
+from pyveg.kernels.greenness import QUANTILES, Colour
 from pyveg.scripts.greenness import main
 
 HARVARD = Camera("harvard", "DB_0001", 42.5378, -72.1715, 340, -5)
@@ -65,6 +66,21 @@ def test_a_list_of_masks_with_a_byte_order_mark(site: Path) -> None:
     for text in (path.read_text(), path.read_text().split("#\n")[-1]):
         path.write_text(text, "utf-8-sig")
         assert [mask.name for mask in read_masks(path).masks] == plain == ["a.tif", "b.tif"]
+
+
+@pytest.mark.parametrize("name", ["a, b.jpg", 'a "b".jpg', "photo#1.jpg", "caf\u00e9.jpg"])
+def test_names_of_files_change_no_number(name: str) -> None:
+    colour = Colour(120.0, 1.0, (119.0,) * len(QUANTILES))
+    at = datetime(2009, 6, 30, 12, 1, 38)
+    row = ImageRow(at, name, 1, (colour, colour, colour), (0.5, 0.5, 0.5))
+    data = write_roistats(HARVARD, [row])
+    for text in (data, b"\xef\xbb\xbf" + data):
+        read = read_roistats(text, "harvard_DB_0001_roistats.csv")
+        assert (read.filenames, read.camera) == ([name], HARVARD)
+        assert read.images.gcc[0] == pytest.approx(1 / 3, abs=1e-5)
+        days = write_summary(read, 1).decode().splitlines()
+        (day,) = csv.DictReader(line for line in days if not line.startswith("#"))
+        assert (day["midday_filename"], day["gcc_90"]) == (name, "0.33333")
 
 
 def test_damaged_exif_tells_nothing() -> None:

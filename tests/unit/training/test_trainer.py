@@ -16,7 +16,7 @@ from pyveg.jobs.resolve import resolve
 from pyveg.jobs.run import prepare, start
 from pyveg.jobs.scoring import make_settings
 from pyveg.training import predict_chips, texture, train_chips
-from pyveg.training.catalogue import load_catalogue
+from pyveg.training.catalogue import load_catalogue, load_manifest
 from pyveg.training.promotion import checkpoints
 from pyveg.training.reading import chip_of
 
@@ -169,3 +169,11 @@ def test_images_that_cannot_be_read_are_left_out_and_named(chips: Path, tmp_path
 def test_a_photo_of_another_size_is_made_a_chip(tmp_path: Path) -> None:
     Image.new("CMYK", (200, 120)).save(tmp_path / "photo.jpg")
     assert chip_of((tmp_path / "photo.jpg").read_bytes()).shape == (50, 50, 3)
+
+
+def test_files_of_windows_are_read(tmp_path: Path) -> None:
+    manifest, catalogue = tmp_path / "m.json", tmp_path / "c.csv"
+    manifest.write_text('[["a.png", "{\\"subject_id\\": 14}"]]', "utf-8-sig")
+    catalogue.write_text("id_str,file_loc,bare,patterned\r\na,x/a.png,0,1\r\n", "utf-8-sig")
+    assert [one.id for one in load_manifest(manifest)] == ["14"]
+    assert load_catalogue(catalogue).rows[0].counts == (0, 1)
