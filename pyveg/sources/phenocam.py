@@ -31,6 +31,7 @@ from pyveg.cameras.roistats import (
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
+from pyveg.core.reading import read_whole
 from pyveg.core.tasks import digest
 from pyveg.core.texts import said
 from pyveg.core.types import Item
@@ -154,17 +155,18 @@ class PhenoCamSource:
     @cached_property
     def _roi(self) -> str:
         """The region of interest: the one that is named, or the only one."""
-        if self.settings.roi:
-            return self.settings.roi
         home, begin = self._folder / "ROI", f"{self._site}_"
         names = sorted(p.name for p in home.glob(f"{begin}*")) if home.is_dir() else []
         ends = (_LIST, "_roistats.csv")
         found = sorted(
             {n[len(begin) :].removesuffix(end) for n in names for end in ends if n.endswith(end)}
         )
-        if len(found) != 1:
+        if self.settings.roi in found:
+            return self.settings.roi
+        if len(found) != 1 or self.settings.roi:
             there = f"has the regions {', '.join(found)}" if found else f"has no {begin}...{_LIST}"
-            raise ConfigError(f"{home} {there}", "name a region of interest as roi")
+            wanted = f", and not {self.settings.roi}" if self.settings.roi else ""
+            raise ConfigError(f"{home} {there}{wanted}", "name a region of interest as roi")
         return found[0]
 
     @property
@@ -213,7 +215,7 @@ class PhenoCamSource:
 
     def _bytes(self, path: Path) -> bytes:
         try:
-            return path.read_bytes()
+            return read_whole(path)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {said(error)}") from error
 

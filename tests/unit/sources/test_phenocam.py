@@ -79,6 +79,13 @@ def test_folders_that_are_none(home: Path) -> None:
     (home / "ROI/oak_DB_0001_roi.csv").write_text("x")
     with pytest.raises(ConfigError, match="DB_0001, GR_1000"):
         _fetch(PhenoCamSource(PhenoCamSettings(path=str(home))))
+    gone = PhenoCamSource(PhenoCamSettings(path=str(home), roi="EN_0001"))
+    with pytest.raises(ConfigError, match="DB_0001, GR_1000, and not EN_0001"):
+        _fetch(gone)
+    bare = home.parent / "bare"
+    bare.mkdir()
+    with pytest.raises(ConfigError, match=r"has no bare_\.\.\._roi\.csv, and not EN_0001"):
+        _fetch(PhenoCamSource(PhenoCamSettings(path=str(bare), roi="EN_0001")))
     named = PhenoCamSource(PhenoCamSettings(path=str(home), roi=ROI))
     assert _fetch(named)["camera_images"] == 7
     # Each date with an image that is none has the others
