@@ -6,6 +6,7 @@ An input is written as one of::
     data                             a folder: all files below it, but for hidden ones
     data/a.csv                       a file
     @list.txt                        a file that names one input per line
+    @list.jsonl                      the same with names and metadata, `pyveg.sources.json_lists`
     azure://container/2024           what is below a prefix, or matches a pattern
     s3://bucket/data/*.csv           the same at any URL
 
@@ -17,15 +18,15 @@ from __future__ import annotations
 import os
 import posixpath
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from glob import has_magic, iglob
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISREG, S_ISSOCK
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote_from_bytes
 
 from pyveg.core.errors import ConfigError, DataError
@@ -33,7 +34,7 @@ from pyveg.core.layout import RUN_FILE
 from pyveg.core.ports import Store
 from pyveg.core.reading import read_whole
 from pyveg.core.types import Item
-from pyveg.sources import remote_files, web
+from pyveg.sources import json_lists, remote_files, web
 
 LIST = "@"
 """Begins the name of a file that lists inputs."""
@@ -65,6 +66,10 @@ class InputFile:
     size: int | None
     version: str
     """Changes when the file does; empty where there is no file."""
+    name: str = ""
+    """What a list calls it; made of its path where empty."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What a list says of it besides."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,8 @@ class FileInputs:
     @contextmanager
     def open(self, item: Item) -> Iterator[IO[bytes]]:
         """Read a file as a stream."""
+        if "refused" in item.details:
+            raise DataError(item.details["refused"], "leave it out")
         path, where = self.path(item), item.details["input"]
         with ExitStack() as stack:
             try:
@@ -265,11 +272,13 @@ def _shared(roots: Sequence[str]) -> str:
 
 def _item(file: InputFile, base: str) -> Item:
     name = file.path
+    details = {"input": name, "size": file.size, "version": file.version, **file.more}
+    if file.name:
+        return Item(_printable(file.name), details)
     if base and name.startswith(f"{base.rstrip('/')}/"):
         name = name[len(base.rstrip("/")) + 1 :]
     elif name == base:  # one file by its URL
         name = posixpath.basename(name)
-    details = {"input": file.path, "size": file.size, "version": file.version}
     return Item(_printable(name.partition("://")[2] or name).lstrip("/"), details)
 
 
@@ -344,6 +353,9 @@ def _unseen(url: str) -> InputFile:
 
 def _listed(path: str, *, guarded: bool) -> Iterator[InputFile]:
     """What a list names. Paths in it are relative to its own folder."""
+    if path.endswith(json_lists.ENDING):
+        yield from _of_json(path, guarded=guarded)
+        return
     try:
         text = _decoded(read_whole(path))
     except (OSError, ValueError) as error:
@@ -361,6 +373,17 @@ def _listed(path: str, *, guarded: bool) -> Iterator[InputFile]:
             yield from pool.map(
                 lambda name: _entry(name, posixpath.dirname(path), guarded), portion
             )
+
+
+def _of_json(path: str, *, guarded: bool) -> Iterator[InputFile]:
+    folder = posixpath.dirname(path)
+    for entry in json_lists.entries(path):
+        more = {key: entry[key] for key in ("meta", "refused") if key in entry}
+        if "refused" in more:
+            found = _unseen(entry["input"])
+        else:
+            found = _entry(entry["input"], folder, guarded)
+        yield replace(found, name=entry.get("file", ""), more=more)
 
 
 def _decoded(data: bytes) -> str:

@@ -31,6 +31,7 @@ from urllib.request import (
 from pyveg.core import answers
 from pyveg.core.errors import DataError, ServiceAwayError, ServiceError
 from pyveg.core.secrets import redacted
+from pyveg.sources.input_sas import with_access
 from pyveg.sources.stac.gate import Gate, gate_for, is_public
 
 _SECONDS = 60.0
@@ -78,7 +79,7 @@ def opened(url: str, private_hosts: tuple[str, ...]) -> Iterator[IO[bytes]]:
         raise _private(url)  # also where a proxy of the environment would be asked
     gate, since = gate_for(hosts), time.monotonic()
     try:
-        with _opener(gate).open(Request(url), timeout=_SECONDS) as stream:
+        with _opener(gate).open(Request(with_access(url)), timeout=_SECONDS) as stream:
             yield cast("IO[bytes]", stream)
     except HTTPError as error:
         error.close()

@@ -104,9 +104,9 @@ def _shards(folder: Path, count: int) -> None:
             for number in range(begin, min(count, begin + SHARD)):
                 name = f"station_{number % 50}/2026/IMG_{number:08}.JPG"
                 if number % 1000 == 0:
-                    out.write(lines.failure(name, "it is damaged"))
+                    out.write(lines.failure(Item(name), "it is damaged"))
                 else:
-                    out.write(lines.detections(name, [found] * (number % 3)))
+                    out.write(lines.detections(Item(name), [found] * (number % 3)))
 
 
 def _join(folder: Path, count: int) -> dict[str, Any]:

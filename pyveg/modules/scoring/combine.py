@@ -139,9 +139,9 @@ def _blocks(job: Job[CombineSettings], tally: _Tally, best: Best) -> Iterator[li
 def _lost(store: Store, item: Item, reason: str) -> Iterator[bytes]:
     try:
         for image in shards.images_in(store, item):
-            yield lines.failure(image.name, reason)
+            yield lines.failure(image, reason)
     except KeyMissingError:  # its images changed before there was a list of them
-        yield lines.failure(item.name, f"{item.details['count']} images: {reason}")
+        yield lines.failure(Item(item.name), f"{item.details['count']} images: {reason}")
 
 
 def _closing(tally: _Tally, version: str) -> bytes:

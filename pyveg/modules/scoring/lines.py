@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from pyveg.core.types import Item
+
 _BLOCK = 4096
 _FAILURE, _DETECTIONS, _CONFIDENCE = b',"failure":', b',"detections":', b',"conf":'
 
@@ -21,14 +23,20 @@ def encoded(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
-def failure(file: str, reason: str) -> bytes:
+def failure(image: Item, reason: str) -> bytes:
     """The line of an image that could not be looked at."""
-    return encoded({"file": file, "failure": reason, "detections": None})
+    return _of(image, {"failure": reason, "detections": None})
 
 
-def detections(file: str, found: Sequence[Mapping[str, Any]]) -> bytes:
+def detections(image: Item, found: Sequence[Mapping[str, Any]]) -> bytes:
     """The line of an image with what is on it, the surest first."""
-    return encoded({"file": file, "detections": found})
+    return _of(image, {"detections": found})
+
+
+def _of(image: Item, said: Mapping[str, Any]) -> bytes:
+    """What is said, and behind that what the list of images says of this one."""
+    meta = {"meta": image.details["meta"]} if "meta" in image.details else {}
+    return encoded({"file": image.name, **said, **meta})
 
 
 def blocks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -43,13 +51,14 @@ def failures(block: Sequence[bytes]) -> list[tuple[str, str]]:
 
     Examples
     --------
-    >>> failures([failure("a.jpg", "it is gone"), detections("b.jpg", [])])
+    >>> failures([failure(Item("a.jpg"), "it is gone"), detections(Item("b.jpg"), [])])
     [('a.jpg', 'it is gone')]
     """
     if not any(_FAILURE in line for line in block):
         return []
     found = [json.loads(line) for line in block if _FAILURE in line]
-    return [(one["file"], one["failure"]) for one in found]
+    # Metadata, which are anyone's, may have that key too.
+    return [(one["file"], one["failure"]) for one in found if "failure" in one]
 
 
 def joined(block: Sequence[bytes], version: str) -> bytes:
@@ -57,7 +66,7 @@ def joined(block: Sequence[bytes], version: str) -> bytes:
 
     Examples
     --------
-    >>> joined([detections("b.jpg", [])], "1.1")
+    >>> joined([detections(Item("b.jpg"), [])], "1.1")
     b'{"file":"b.jpg","max_detection_conf":0.0,"detections":[]}'
     """
     lines = map(_with_surest, block) if version == "1.1" else block
@@ -66,9 +75,10 @@ def joined(block: Sequence[bytes], version: str) -> bytes:
 
 def _with_surest(line: bytes) -> bytes:
     """A line with the confidence of its first detection by itself, as version 1.1 has it."""
-    if _FAILURE in line:
-        return line
     name, _, found = line.partition(_DETECTIONS)
-    _, _, rest = found.partition(_CONFIDENCE)
+    if found.startswith(b"null"):
+        return line
+    # In what was found only: metadata come behind it, and may have that key too.
+    _, _, rest = (b"", b"", b"") if found.startswith(b"[]") else found.partition(_CONFIDENCE)
     surest = rest.partition(b",")[0] or b"0.0"
     return name + b',"max_detection_conf":' + surest + _DETECTIONS + found

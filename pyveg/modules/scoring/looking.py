@@ -91,12 +91,12 @@ class Look:
         except (DataError, FormatError) as error:
             return self._failure(image, error)
         self._best.look(image.name, photo, found)
-        return lines.detections(image.name, [_plain(one) for one in found])
+        return lines.detections(image, [_plain(one) for one in found])
 
     def _failure(self, image: Item, error: Exception) -> bytes:
         self.failed += 1
         self.reason = str(error)
-        return lines.failure(image.name, self.reason)
+        return lines.failure(image, self.reason)
 
 
 def _read(stream: IO[bytes], image: Item) -> bytes:

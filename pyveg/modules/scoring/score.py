@@ -38,6 +38,9 @@ class ScoreSettings(module.Settings):
     images: tuple[str, ...] = setting(
         doc="images, folders, patterns, @lists, prefixes of containers, URLs", results=False
     )
+    may_be_empty: bool = setting(
+        False, doc="whether it is fine that no image is there", results=False
+    )
     model: str = setting(
         doc='the model: a file, or an address; "demo" is one to try it with', results=False
     )
@@ -87,7 +90,7 @@ class ScoreImages(module.Module[ScoreSettings]):
     ) -> ScoreSettings:
         """Paths in full, and a model that is there."""
         del warn
-        if not settings.images:
+        if not settings.images and not settings.may_be_empty:
             raise ConfigError(f"{where}: images is empty", "name files, a folder or a pattern")
         found = _model(settings)
         inputs = registry.open_inputs(settings.images, settings.private_hosts)
@@ -106,7 +109,7 @@ class ScoreImages(module.Module[ScoreSettings]):
                 f"files left out, as their endings ({kinds}) are those of no image: "
                 f"{left_out.total()}; endings = [] takes all"
             )
-        if not found:
+        if not found and not settings.may_be_empty:
             raise ConfigError(
                 f"no image is there: {', '.join(settings.images[:3])}",
                 "give a folder or a pattern with images, or other endings",
@@ -198,16 +201,26 @@ def _planned(settings: ScoreSettings, item: Item) -> Model:
 
 def _shards(settings: ScoreSettings, left_out: Counter[str] | None = None) -> Iterator[Shard]:
     """All images as they are now; the endings of files that are none are counted."""
+    if not settings.images:
+        return iter(())
     images = registry.open_inputs(settings.images, settings.private_hosts).each()
     endings = tuple(ending.lower() for ending in settings.endings)
 
     def is_one(image: Item) -> bool:
-        fine = not endings or image.name.lower().endswith(endings)
+        fine = not endings or _ends(image, endings)
         if not fine and left_out is not None:
             left_out[cut(posixpath.splitext(image.name)[1], 12)] += 1
         return fine
 
     return shards.shards_of(filter(is_one, images), settings.images_per_task, settings.shard_by)
+
+
+def _ends(image: Item, endings: tuple[str, ...]) -> bool:
+    """Whether it is an image by its name; that of an address ends before its query."""
+    name = image.name
+    if "?" in name and image.details["input"].startswith(("http://", "https://")):
+        name = name.partition("?")[0]
+    return name.lower().endswith(endings)
 
 
 def _sent(scope: Scope, item: Item) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,6 +171,45 @@ def test_a_list(desk: Path) -> None:
     assert [bool(item.details["version"]) for item in items] == [True, False, True, True]
     with pytest.raises(DataError, match=r"missing\.csv is not there"):
         FileInputs(()).path(items[1])
+
+
+def test_a_list_that_says_more(desk: Path) -> None:
+    """Names and metadata of a list go with its inputs; one may be refused by whoever wrote it."""
+    rows = [
+        "a.csv",
+        {"input": "b.csv", "file": "north/B.csv", "meta": {"camera": 7}},
+        {"input": "https://example.org/c.jpg", "file": "c?.jpg", "meta": None},
+        {"input": "https://example.org/d.jpg", "refused": "its address has a password in it"},
+    ]
+    (desk / "data/list.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    inputs = FileInputs(["@data/list.jsonl"], [])
+    items = inputs.items()
+    names = ["a.csv", "north/B.csv", "c?.jpg", "example.org/d.jpg"]
+    assert [item.name for item in items] == names
+    found = [item.details.get("meta", "none") for item in items]
+    assert found == ["none", {"camera": 7}, None, "none"]
+    with inputs.open(items[1]) as stream:
+        assert stream.read() == b"data/b.csv"
+    with pytest.raises(DataError, match="has a password in it"), inputs.open(items[3]):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"input": ', "line 2 .*is no JSON"),
+        ('{"meta": 1}', "line 2 .*is no input"),
+        ('{"input": "a", "more": 1}', "line 2 .*is no input"),
+        ('{"input": "a", "file": 1}', "line 2 .*is no input"),
+        ("[1]", "line 2 .*is no input"),
+    ],
+)
+def test_a_line_that_says_nothing(desk: Path, line: str, said: str) -> None:
+    (desk / "list.jsonl").write_text(f'"data/a.csv"\n{line}\n')
+    with pytest.raises(ConfigError, match=said):
+        FileInputs(["@list.jsonl"]).items()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        FileInputs(["@gone.jsonl"]).items()
 
 
 def test_a_change_is_another_version(desk: Path) -> None:

@@ -12,9 +12,11 @@ from threading import Thread
 import pytest
 
 from pyveg.core.errors import ConfigError, DataError, ServiceAwayError, ServiceError
+from pyveg.core.secrets import redacted
 from pyveg.core.types import Item
 from pyveg.sources import web
 from pyveg.sources.files import FileInputs
+from pyveg.sources.input_sas import VARIABLE
 from pyveg.sources.stac import gate
 
 
@@ -165,6 +167,30 @@ def test_a_list_of_addresses(servers: tuple[ThreadingHTTPServer, ...], tmp_path:
     assert "private network" in fates[3]
     with pytest.raises(ConfigError, match="password or token"):
         FileInputs([f"http://{host}/a.jpg?sig=abcdefghijklmnopqrstuvwxyz0123456789"], [])
+
+
+def test_a_signature_of_the_environment_is_sent_and_told_nowhere(
+    servers: tuple[ThreadingHTTPServer, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = _at(servers[0])
+    signature = "c2lnbmF0dXJlIG9mIGEgY29udGFpbmVy"
+    special = f"http://{host}/photos/403?sp=r&sig={signature}2"
+    monkeypatch.setenv(VARIABLE, f"http://{host}/photos?sp=rl&sig={signature} {special}")
+    assert _read(f"http://{host}/photos/a.jpg", host) == b"an image"
+    assert _read(f"http://{host}/photos?list", host) == b"an image"
+    assert _read(f"http://{host}/photos2/a.jpg", host) == b"an image"
+    assert _read(f"http://{host}/photos/403/x", host) == b"an image"
+    assert servers[0].asked == [  # type: ignore[attr-defined]
+        f"/photos/a.jpg?sp=rl&sig={signature}",
+        f"/photos?list&sp=rl&sig={signature}",
+        "/photos2/a.jpg",
+        f"/photos/403/x?sp=r&sig={signature}2",
+    ]
+    monkeypatch.setenv(VARIABLE, f"http://{host}?sig={signature}")
+    with pytest.raises(ServiceError, match="HTTP 403") as caught:
+        _read(f"http://{host}/403", host)
+    assert signature not in str(caught.value)
+    assert redacted(f"the service said {signature}") == "the service said ***"
 
 
 def _fate(inputs: FileInputs, item: Item) -> str:

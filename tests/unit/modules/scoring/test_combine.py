@@ -27,7 +27,7 @@ FOUND = {"category": "1", "conf": 0.5, "bbox": [0.1, 0.2, 0.3, 0.4]}
 
 
 def _lines(name: str, count: int) -> bytes:
-    rows = [lines.detections(f"{name}/{n}.jpg", [FOUND]) for n in range(count)]
+    rows = [lines.detections(Item(f"{name}/{n}.jpg"), [FOUND]) for n in range(count)]
     return b"".join([lines.encoded(HEADER), *rows])
 
 
@@ -83,7 +83,7 @@ class _Endless(MemoryStore):
         count = int(key.split("/")[1])
         if key.endswith(BEST):
             raise KeyMissingError(key, "here")
-        found = (lines.detections(f"{n}.jpg", [FOUND]) for n in range(count))
+        found = (lines.detections(Item(f"{n}.jpg"), [FOUND]) for n in range(count))
         yield cast("IO[bytes]", chain([lines.encoded(HEADER)], found))
 
     @contextmanager
@@ -130,16 +130,23 @@ ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sample
 )
 
 
-@given(st.lists(st.tuples(ODD, st.none() | ODD, st.integers(0, 2)), max_size=8))
-def test_lines_are_joined_as_if_they_were_parsed(rows: list[tuple[str, str | None, int]]) -> None:
-    """Whatever stands in names and reasons."""
+META = st.none() | st.dictionaries(ODD | st.sampled_from(["failure", "conf", "detections"]), ODD)
+
+
+@given(st.lists(st.tuples(ODD, st.none() | ODD, st.integers(0, 2), META), max_size=8))
+def test_lines_are_joined_as_if_they_were_parsed(
+    rows: list[tuple[str, str | None, int, dict[str, str] | None]],
+) -> None:
+    """Whatever stands in names, reasons and metadata."""
     surest = [FOUND, {**FOUND, "conf": 0.25}]
-    block = [
-        lines.failure(name, why) if why is not None else lines.detections(name, surest[:count])
-        for name, why, count in rows
-    ]
-    assert lines.failures(block) == [(name, why) for name, why, _ in rows if why is not None]
+    block = []
+    for name, why, count, meta in rows:
+        image = Item(name, {} if meta is None else {"meta": meta})
+        found = lines.detections(image, surest[:count])
+        block.append(found if why is None else lines.failure(image, why))
+    assert lines.failures(block) == [(name, why) for name, why, *_ in rows if why is not None]
     expected: list[dict[str, Any]] = [json.loads(line) for line in block]
+    assert [one.get("meta") for one in expected] == [meta for *_, meta in rows]
     assert json.loads(b"[" + lines.joined(block, "1.6") + b"]") == expected
     for one in expected:
         if "failure" not in one:
