@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
 import shlex
@@ -22,6 +23,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+import azure_batch_emulator
 from azure_batch_emulator import Faults
 from pyveg import formats, npm
 from pyveg.caches import cache_folder
@@ -75,14 +77,28 @@ hypothesis.settings.register_profile("pyveg", deadline=None)  # a busy machine i
 hypothesis.settings.load_profile("pyveg")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let processes of tests be interrupted, and keep what was compiled for the next time."""
+    if not hasattr(config, "workerinput"):  # before there are other processes
+        _compile_modules()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # where the tests run in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     hangup = getattr(signal, "SIGHUP", None)
     if hangup and signal.getsignal(hangup) is signal.SIG_IGN:  # where they run under nohup
         signal.signal(hangup, signal.SIG_DFL)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(_compiled(KEPT / "tests" / "numba")))
+
+
+def _compile_modules() -> None:
+    """Compile what the tests run in hundreds of processes, each of which would do so itself.
+
+    Where the environment says that nothing is to be written, it means nothing to be kept of a
+    single command.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    for package in (formats, azure_batch_emulator):
+        compileall.compile_dir(Path(str(package.__file__)).parent, quiet=2)
 
 
 def _compiled(folder: Path) -> Path:
