@@ -100,6 +100,7 @@ COMMANDS = {
     "pyveg_logs": "pyveg.scripts.logs:main",
     "pyveg_cancel": "pyveg.scripts.cancel:main",
     "pyveg_serve": "pyveg.scripts.serve:main",
+    "pyveg_daily_summary": "pyveg.scripts.daily_summary:main",
     "pyveg_station_send": "pyveg.scripts.station_send:main",
     "pyveg_greenness": "pyveg.scripts.greenness:main",
     "pyveg_calc_EC": "pyveg.scripts.calc_EC:main",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import hashlib
 import os
 import shlex
@@ -34,20 +35,34 @@ from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.gate import Gate
 
-ON_NODES = (
-    "e2e/test_azure_batch.py",
-    "e2e/test_service_engines.py",
-    "e2e/test_watching_batch.py",
-    "contract/test_azure_batch.py",
-    "contract/test_azure_look.py",
-    "fault/test_azure_batch.py",
-    "fault/test_azure_deleted.py",
-    "fault/test_azure_takeover.py",
-    "fault/test_azure_waiting.py",
-)
-"""Files that need nodes; one process runs them all, as setting up a node takes long."""
+TOGETHER = {
+    "nodes": (
+        "e2e/test_azure_batch.py",
+        "e2e/test_service_engines.py",
+        "e2e/test_watching_batch.py",
+        "contract/test_azure_batch.py",
+        "contract/test_azure_look.py",
+        "fault/test_azure_batch.py",
+        "fault/test_azure_deleted.py",
+        "fault/test_azure_takeover.py",
+        "fault/test_azure_waiting.py",
+    ),
+    "a scheduler": (
+        "fault/test_dask.py",
+        "e2e/test_dask.py",
+        "contract/test_dask.py",
+        "unit/testing/test_dask_processes.py",
+    ),
+    "a made place": (
+        "e2e/test_report.py",
+        "unit/analysis/figures/test_figures.py",
+        "unit/analysis/report/test_report.py",
+        "unit/analysis/test_declared_metrics.py",
+    ),
+}
+"""Files that need what takes long to set up; one process runs them all."""
 FIRST = (
-    *ON_NODES,
+    *TOGETHER["nodes"],
     "e2e/test_analysis.py",
     "fault/test_locks.py",
     "fault/test_client_ends.py",
@@ -57,10 +72,10 @@ FIRST = (
     "contract/test_azure_requests.py",
     "e2e/test_run_command.py",
     "fault/test_stac.py",
-    "fault/test_dask.py",
+    *TOGETHER["a scheduler"],
     "e2e/test_plugin.py",
     "e2e/test_earth_engine.py",
-    "e2e/test_dask.py",
+    *TOGETHER["a made place"],
     "e2e/test_calibrate.py",
     "fault/test_azure.py",
 )
@@ -145,15 +160,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end; no collection of garbage needs to look at them again."""
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file goes to one process as a whole, and so do all those that need nodes."""
+    """A file goes to one process as a whole, and so do those that are to be run together."""
     from xdist.scheduler import LoadFileScheduling
+
+    groups = {f"tests/{file}": group for group, files in TOGETHER.items() for file in files}
 
     class ByService(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return "nodes" if path.removeprefix("tests/") in ON_NODES else path
+            return groups.get(path, path)
 
     return ByService(config, log) if config.option.dist == "loadfile" else None
 

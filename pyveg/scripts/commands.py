@@ -49,6 +49,7 @@ GROUPS: dict[str, tuple[Subcommand, ...]] = {
         Subcommand("logs", "logs", "Print the log of a run, or all that is known of a task."),
         Subcommand("cancel", "cancel", "Ask a run to stop, and wait until it has."),
         Subcommand("serve", "serve", "Serve jobs over HTTP, or show runs in a browser."),
+        Subcommand("daily-summary", "daily_summary", "Tell what services did in a day."),
     ),
     "Results": (
         Subcommand(

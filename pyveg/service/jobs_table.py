@@ -146,6 +146,13 @@ class Jobs:
         """The number of the last change of any job."""
         return int(self.table.read("SELECT seq FROM changes")[0][0])
 
+    def created_in(self, process: str, begin: float, end: float) -> list[JobRecord]:
+        """Jobs of a process that came in from one moment on and before another, oldest first."""
+        statement = (
+            "SELECT * FROM jobs WHERE process = ? AND created >= ? AND created < ? ORDER BY number"
+        )
+        return [_record(row) for row in self.table.read(statement, (process, begin, end))]
+
     def active(self) -> list[JobRecord]:
         """Jobs that are not over, oldest first."""
         statement = f"SELECT * FROM jobs WHERE {_ACTIVE} ORDER BY number"

@@ -284,7 +284,11 @@ def _end_lease(store: AzureBlobStore) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for other processes")
 @pytest.mark.parametrize(
     ("how", "number"),
-    [("cancel", signal.SIGINT), ("detach", signal.SIGINT), ("cancel", signal.SIGTERM)],
+    [
+        ("cancel", signal.SIGINT),
+        ("detach", signal.SIGINT),
+        pytest.param("cancel", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupt(make_cloud: Any, fakes: Any, gate: Gate, how: str, number: int) -> None:
     """Ctrl-C, or a request to end, removes everything, or leaves it and says how to come back."""

@@ -113,7 +113,7 @@ def test_an_index_takes_the_place_of_ndvi(tmp_path: Path, name: str, by_hand: An
     assert column in series
 
 
-@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("alone", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_analysis_says_which_index_it_looked_at(tmp_path: Path, alone: bool) -> None:
     for month in range(1, 13):
         bands = _bands(month)

@@ -194,12 +194,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A command of pyveg, in an environment that has the package."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(site)!r}); "
-        f"from pyveg.scripts.{words[0]} import main; main()"
-    )
+    return python(site, f"from pyveg.scripts.{words[0]} import main; main()", *words[1:])
+
+
+def python(site: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """What Python does in an environment that has the package."""
+    code = f"import sys; sys.path.insert(0, {str(site)!r})\n{code}"
     return subprocess.run(
-        [sys.executable, "-c", code, *words[1:]],
+        [sys.executable, "-c", code, *words],
         capture_output=True, text=True, timeout=240, check=False,
         env={
             "PYTHONPATH": str(site), "PATH": "", "HOME": str(site),
@@ -348,31 +350,51 @@ def test_an_engine_with_settings_of_its_own(spool: Path, write_config: Any, tmp_
     assert len((tmp_path / "third.log").read_text().splitlines()) == 6
 
 
-@pytest.mark.parametrize(
-    ("engines", "said"),
-    [
-        ({"spool": {"most": 5}}, "spool: 6 Tasks, and most = 5; raise most"),
-        ({"spool": {"most": 0}}, "most = 0 is out of range; it must be at least 1 and at most"),
-        ({"spool": {"logg": "x"}}, 'unknown setting "logg"; did you mean "log"?'),
-        ({"spol": {}}, 'unknown engine "spol"; did you mean "spool"?'),
-        ({"needy": {"most": 7}}, 'engines["needy"] (most) has no effect'),
-        ({}, "warning: spool: nobody will know what was run; set log"),
-    ],
-)
+DRY_RUNS = """
+import json, sys
+from click.testing import CliRunner
+from pyveg.scripts.run_pipeline import main
+
+for path in sys.argv[1:]:
+    done = CliRunner().invoke(main, ["--config_file", path, "--dry_run"])
+    print(json.dumps([done.exit_code, done.output]))
+"""
+
+SAID: list[tuple[str, dict[str, Any], int, str]] = [
+    ("spool", {"spool": {"most": 5}}, 2, "spool: 6 Tasks, and most = 5; raise most"),
+    ("spool", {"spool": {"most": 0}}, 2, "most = 0 is out of range; it must be at least 1 and at"),
+    ("spool", {"spool": {"logg": "x"}}, 2, 'unknown setting "logg"; did you mean "log"?'),
+    ("spool", {"spol": {}}, 2, 'unknown engine "spol"; did you mean "spool"?'),
+    ("spool", {"needy": {"most": 7}}, 0, 'engines["needy"] (most) has no effect'),
+    ("spool", {}, 0, "warning: spool: nobody will know what was run; set log"),
+    # The pip line is that of its own package.
+    ("needy", {}, 2, "needs a package that is not installed; pip install 'spool[far]'"),
+]
+"""Engine, settings, exit code of a dry run, and what it says."""
+
+
+@pytest.fixture(scope="module")
+def dry_runs(
+    spool: Path, tmp_path_factory: pytest.TempPathFactory, config_writer: Any
+) -> list[tuple[int, str, list[Path]]]:
+    """Exit code and words of each, all by one process, and the runs that are there afterwards."""
+    writers = [config_writer(tmp_path_factory.mktemp("dry")) for _ in SAID]
+    configs = [
+        str(_imagery(write, runner=runner, engines=engines))
+        for write, (runner, engines, _, _) in zip(writers, SAID, strict=True)
+    ]
+    done = python(spool, DRY_RUNS, *configs)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    return [(*one, write.runs()) for one, write in zip(said, writers, strict=True)]
+
+
+@pytest.mark.parametrize("number", range(len(SAID)), ids=[said for *_, said in SAID])
 def test_what_an_engine_says_of_its_settings(
-    spool: Path, write_config: Any, engines: dict[str, Any], said: str
+    dry_runs: list[tuple[int, str, list[Path]]], number: int
 ) -> None:
-    config = _imagery(write_config, runner="spool", engines=engines)
-    done = command(spool, "run_pipeline", "--config_file", str(config), "--dry_run")
-    assert said in done.stdout + done.stderr
-    fine = "effect" in said or "warning" in said
-    assert done.returncode == (0 if fine else 2), done.stdout + done.stderr
-    assert not write_config.runs()
-
-
-def test_an_engine_that_lacks_a_package(spool: Path, write_config: Any) -> None:
-    """The pip line is that of its own package."""
-    config = _imagery(write_config, runner="needy")
-    done = command(spool, "run_pipeline", "--config_file", str(config), "--dry_run")
-    assert done.returncode == 2
-    assert "needs a package that is not installed; pip install 'spool[far]'" in done.stderr
+    *_, code, said = SAID[number]
+    exit_code, output, runs = dry_runs[number]
+    assert said in output
+    assert exit_code == code, output
+    assert not runs

@@ -118,7 +118,7 @@ def _suspended(cloud: LocalCloud, process: subprocess.Popen[str], gate: Gate) ->
     return store
 
 
-@pytest.mark.parametrize("told_to_end", [True, False])
+@pytest.mark.parametrize("told_to_end", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_what_a_suspended_client_has_in_hand_is_adopted(
     make_cloud: Any, tmp_path: Path, gate: Gate, told_to_end: bool
 ) -> None:

@@ -163,7 +163,7 @@ ENDS = {
         ("serial", "interrupted once"),
         ("processes", "asked to terminate"),
         ("processes", "terminal closed"),
-        ("dask", "interrupted once"),
+        pytest.param("dask", "interrupted once", marks=pytest.mark.slow),
     ],
     indirect=["runner"],
 )
@@ -200,7 +200,12 @@ def test_interrupted_twice(start: Starter) -> None:
 
 @pytest.mark.parametrize(
     ("runner", "protocol"),
-    [("serial", "file"), ("processes", ""), ("processes", "file"), ("dask", "")],
+    [
+        ("serial", "file"),
+        ("processes", ""),
+        ("processes", "file"),
+        pytest.param("dask", "", marks=pytest.mark.slow),
+    ],
     indirect=True,
 )
 def test_killed(start: Starter) -> None:

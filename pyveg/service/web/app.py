@@ -32,6 +32,7 @@ from pyveg.service.web import (
     job_routes,
     routes,
     station_routes,
+    summary_routes,
 )
 from pyveg.service.web.answers import Json, prefers_html, problem, refusal_of
 from pyveg.service.web.guard import Guard, Tally
@@ -84,7 +85,7 @@ def create_app(desk: Desk) -> FastAPI:
     ):
         app.add_exception_handler(handled, handler)
     # The events of a job before the parts of one, so that the more special path is found first.
-    for part in (routes, events, job_routes, files, health, station_routes):
+    for part in (routes, events, job_routes, files, health, station_routes, summary_routes):
         app.include_router(part.router)
     access = bajor_settings.access_of(config)
     if access is not None:

@@ -208,7 +208,7 @@ def test_the_nominal_rate_is_held(null: str) -> None:
 def test_older_defect_plain_kendall_p_values_raise_false_alarms() -> None:
     """What this analysis is for: the same places by p < 0.05 of Kendall's test."""
     alarms = []
-    for matrix in stable_places(60, 120, memory=0.5):
+    for matrix in stable_places(24, 120, memory=0.5):
         found = temporal_indicators(_series(matrix), settings=AnalysisSettings(surrogates=19))
         curve = found.indicators.query("chip == -1 and indicator == 'ar1'")
         test = stats.kendalltau(curve["step"], curve["value"], alternative="greater")

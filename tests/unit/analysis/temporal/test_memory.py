@@ -82,7 +82,7 @@ def test_a_break_has_its_month_and_its_size() -> None:
 
 def test_a_fire_comes_back() -> None:
     kinds = []
-    for seed in range(7):
+    for seed in range(4):
         matrix = _stable(4, gaps=0.0, seed=seed)
         matrix[:, 60:] -= 10 * np.exp(-np.arange(60) / 6)
         found = find_break(_ready(matrix), 12.0, QUICK, [1])
@@ -90,7 +90,7 @@ def test_a_fire_comes_back() -> None:
         assert abs(found.step - 60) <= 1
         assert found.size < 0
         kinds.append(found.kind)
-    assert kinds.count("pulse") >= 5
+    assert kinds.count("pulse") >= 3
 
 
 def test_breaks_of_stable_places_are_rare() -> None:
@@ -148,9 +148,9 @@ def test_a_rise_is_found_and_a_stable_place_is_not() -> None:
 @pytest.mark.parametrize("situation", ["noise x 2", "observation noise grows"])
 def test_growing_noise_is_called_so(situation: str) -> None:
     states = [
-        judge(zoo_series(situation, Record(25), seed), QUICK, seed).state for seed in range(8)
+        judge(zoo_series(situation, Record(25), seed), QUICK, seed).state for seed in range(5)
     ]
-    assert states.count("spread_grows") >= 5
+    assert states.count("spread_grows") >= 3
     assert states.count("memory_rises") <= 1  # what a test at 5 % may do
 
 
@@ -167,7 +167,7 @@ def _driven(seed: int, *, answer: float, rising: bool, n: int = 300) -> tuple[An
 
 def test_memory_of_the_rain_is_told_from_memory_of_the_vegetation() -> None:
     rows = []
-    for seed in range(10):
+    for seed in range(5):
         matrix, rain = _driven(seed, answer=1.0, rising=True)
         found = temporal_indicators(_series(matrix, rain), ["level"], QUICK).memory
         rows.append(found.query("metric == 'level' and chip == -1").iloc[0])
@@ -196,11 +196,11 @@ def test_the_weather_is_compared_on_the_first_surrogates() -> None:
 
 def test_rain_that_has_nothing_to_do_with_it_explains_nothing() -> None:
     differences = []
-    for seed in range(10):
+    for seed in range(5):
         matrix, rain = _driven(seed, answer=0.0, rising=True)
         found = temporal_indicators(_series(matrix, rain), ["level"], QUICK).memory
         differences.append(found.query("metric == 'level' and chip == -1")["p_difference"])
-    assert (np.concatenate(differences) <= 0.05).mean() <= 0.3
+    assert (np.concatenate(differences) <= 0.05).mean() <= 0.2
 
 
 @pytest.mark.parametrize(
