@@ -288,7 +288,7 @@ def lending_python(base_folder: Path, made_once: Callable[..., Path]) -> Path:
     return made_once(name, fill) / "python"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dask_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
     """A scheduler with two workers of one thread, which stay whole or come back."""
     with DaskProcesses(tmp_path_factory.mktemp("dask")) as processes:

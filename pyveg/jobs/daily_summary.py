@@ -256,20 +256,23 @@ def _token(service: ServiceAddress, name: str) -> str:
 def _rows(body: bytes, name: str, day: date) -> list[Row]:
     """What a service has answered."""
     try:
-        return [
-            Row(
-                str(day),
-                name,
-                str(one["instance"]),
-                *(int(one[part]) for part in ("jobs", "images", "completed")),
-                tuple(map(str, one["countries"])),
-                tuple(map(str, one["organisations"])),
-                int(one.get("uncounted", 0)),
-            )
-            for one in json.loads(body)["instances"]
-        ]
+        return [_row(one, name, day) for one in json.loads(body)["instances"]]
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{name} has answered something else than a summary: {error}") from None
+
+
+def _row(one: Mapping[str, Any], name: str, day: date) -> Row:
+    return Row(
+        date=str(day),
+        service=name,
+        instance=str(one["instance"]),
+        jobs=int(one["jobs"]),
+        images=int(one["images"]),
+        completed=int(one["completed"]),
+        countries=tuple(map(str, one["countries"])),
+        organisations=tuple(map(str, one["organisations"])),
+        uncounted=int(one.get("uncounted", 0)),
+    )
 
 
 def table_with(before: bytes, rows: Sequence[Row]) -> bytes:

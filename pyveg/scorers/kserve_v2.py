@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,12 +18,12 @@ from numpy.typing import NDArray
 
 from pyveg.core.answers import Answer, Reply, classified
 from pyveg.core.errors import ConfigError, DataError, ServiceError
-from pyveg.core.scorer import Array, Detection, Model
+from pyveg.core.scorer import Array, Detection
 from pyveg.core.secrets import has_secret, redacted
 from pyveg.core.texts import cut
+from pyveg.scorers.base import LOOK, ServerScorer
 from pyveg.scorers.heads import detections_of, input_of
 from pyveg.scorers.patience import AwayError, patiently
-from pyveg.scorers.record import checked_record, record_of
 
 _ADDRESS = re.compile(r"(?P<server>https?://[^/?#]+(?:/[^?#]*?)?)/v2/models/(?P<rest>[^?#]+?)/?$")
 _BINARY = ("binary_tensor_data", "binary_data")
@@ -33,17 +32,13 @@ _SECONDS = 60.0
 _LARGEST = 256 * 2**20
 """Bytes of an answer."""
 _LENGTH = "Inference-Header-Content-Length"
-_LOOK = 5.0
-"""Seconds for which a server is waited for while a run is planned."""
 
 
-class KServeScorer:
+class KServeScorer(ServerScorer):
     """A model on a server; see `pyveg.core.scorer.Scorer`."""
 
-    name: str = ""
-
     def __init__(self, where: str, record: Mapping[str, Any], threshold: float) -> None:
-        self._record, self._threshold = checked_record(record, where), threshold
+        super().__init__(where, record, threshold)
         self._server = _Server(where)
         about = self._server.about()
         self._input = self._record.input.name or str(about["inputs"][0]["name"])
@@ -51,34 +46,12 @@ class KServeScorer:
         self.name = self._record.model.detector or str(about["name"])
 
     @classmethod
-    def find(cls, model: str, record: str | Mapping[str, Any] = "") -> Model:
-        """A model on a server, whose record must be given."""
-        if not record:
-            raise ConfigError(
-                f"the model {redacted(model)} is on a server, so nothing lies beside it",
-                "name its record: record = FILE",
-            )
-        found = record_of(Path(), record)
-        return Model(model, found, cls.digest_of(model, found), in_file=False)
-
-    @classmethod
     def digest_of(cls, where: str, record: Mapping[str, Any]) -> str:
         """Of its address, what the server says of it, and its record."""
-        about = _Server(where).about(_LOOK)
+        about = _Server(where).about(LOOK)
         return hashlib.sha256(
             json.dumps([where, about, record], sort_keys=True).encode()
         ).hexdigest()
-
-    @property
-    def categories(self) -> Mapping[str, str]:
-        """Number of a category, written as text -> its name."""
-        return self._record.names
-
-    @property
-    def wanted(self) -> tuple[int, int]:
-        """Width and height of its input, pixels."""
-        height, width = self._record.input.size
-        return width, height
 
     def score(self, images: Sequence[Array]) -> list[list[Detection]]:
         """Look at some images, in one request."""

@@ -11,15 +11,16 @@ from typing import Any
 from pyveg.core.errors import ConfigError, DataError
 from pyveg.core.scorer import Array, Detection, Model
 from pyveg.core.texts import said
+from pyveg.scorers.base import RecordScorer
 from pyveg.scorers.demo import NAME, demo_model
 from pyveg.scorers.heads import detections_of, input_of
-from pyveg.scorers.record import checked_record, record_of
+from pyveg.scorers.record import record_of
 
 _ERRORS_ONLY = 3
 _KIND = "tensor(float)"
 
 
-class OnnxScorer:
+class OnnxScorer(RecordScorer):
     """A model in a file, run on one core.
 
     One image after another is looked at: several at once are no faster on one core, and take
@@ -39,9 +40,6 @@ class OnnxScorer:
     ConfigError
         If the file is not there or is no model, or its record does not fit.
     """
-
-    name: str = ""
-    """Which detector it is."""
 
     def __init__(self, where: str, record: Mapping[str, Any], threshold: float) -> None:
         import onnxruntime
@@ -63,7 +61,7 @@ class OnnxScorer:
                 f"the model {where} is no ONNX: {said(error)}",
                 "convert it to ONNX; docs/scoring.md says how",
             ) from error
-        self._record, self._threshold = checked_record(record, where), threshold
+        super().__init__(where, record, threshold)
         self._input = self._find_input(where)
         self._outputs = [output.name for output in self._session.get_outputs()]
         self.name = self._record.model.detector or Path(where).stem
@@ -86,17 +84,6 @@ class OnnxScorer:
             found = hashlib.file_digest(stream, "sha256")
         found.update(json.dumps(record, sort_keys=True).encode())
         return found.hexdigest()
-
-    @property
-    def categories(self) -> Mapping[str, str]:
-        """Number of a category, written as text -> its name."""
-        return self._record.names
-
-    @property
-    def wanted(self) -> tuple[int, int]:
-        """Width and height of its input, pixels."""
-        height, width = self._record.input.size
-        return width, height
 
     def score(self, images: Sequence[Array]) -> list[list[Detection]]:
         """Look at some images, one after another."""

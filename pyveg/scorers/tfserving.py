@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,33 +17,29 @@ from numpy.typing import NDArray
 
 from pyveg.core.errors import ConfigError, DataError, ServiceError
 from pyveg.core.loopback import is_loopback
-from pyveg.core.scorer import Array, Detection, Model
+from pyveg.core.scorer import Array, Detection
 from pyveg.core.secrets import redacted
 from pyveg.core.texts import cut
+from pyveg.scorers.base import LOOK, ServerScorer
 from pyveg.scorers.heads import detections_of, input_of
 from pyveg.scorers.patience import AwayError, patiently
-from pyveg.scorers.record import checked_record, record_of
 from pyveg.scorers.tensorflow_messages import messages
 
 _ADDRESS = re.compile(r"grpc://(?P<server>[\w.-]+:\d+)/(?P<name>[\w.-]+)(?:/(?P<version>\d+))?/?$")
 _FLOAT = 1
 _AVAILABLE = 30
 _SECONDS = 60.0
-_LOOK = 5.0
-"""Seconds for which a server is waited for while a run is planned."""
 _LARGEST = 256 * 2**20
 """Bytes of a message; gRPC's own limit of 4 MB is less than one image of high definition."""
 _PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED")
 _OURS = ("INVALID_ARGUMENT", "OUT_OF_RANGE")
 
 
-class TensorFlowScorer:
+class TensorFlowScorer(ServerScorer):
     """A model on TensorFlow Serving; see `pyveg.core.scorer.Scorer`."""
 
-    name: str = ""
-
     def __init__(self, where: str, record: Mapping[str, Any], threshold: float) -> None:
-        self._record, self._threshold = checked_record(record, where), threshold
+        super().__init__(where, record, threshold)
         self._server = _Server(where)
         self.name = self._record.model.detector or self._server.model
         if not self._record.input.name:
@@ -52,17 +47,6 @@ class TensorFlowScorer:
                 f"the record of {where} does not name the input of the model",
                 'add "input": {"name": ...}; saved_model_cli shows it',
             )
-
-    @classmethod
-    def find(cls, model: str, record: str | Mapping[str, Any] = "") -> Model:
-        """A model on a server, whose record must be given."""
-        if not record:
-            raise ConfigError(
-                f"the model {redacted(model)} is on a server, so nothing lies beside it",
-                "name its record: record = FILE",
-            )
-        found = record_of(Path(), record)
-        return Model(model, found, cls.digest_of(model, found), in_file=False)
 
     @classmethod
     def digest_of(cls, where: str, record: Mapping[str, Any]) -> str:
@@ -74,17 +58,6 @@ class TensorFlowScorer:
             server.close()
         about = json.dumps([where, version, record], sort_keys=True)
         return hashlib.sha256(about.encode()).hexdigest()
-
-    @property
-    def categories(self) -> Mapping[str, str]:
-        """Number of a category, written as text -> its name."""
-        return self._record.names
-
-    @property
-    def wanted(self) -> tuple[int, int]:
-        """Width and height of its input, pixels."""
-        height, width = self._record.input.size
-        return width, height
 
     def score(self, images: Sequence[Array]) -> list[list[Detection]]:
         """Look at some images, in one request."""
@@ -123,7 +96,7 @@ class _Server:
         """The version that answers: the one that was asked for, or the newest."""
         request = messages()["GetModelStatusRequest"](model_spec=self._spec())
         call = "tensorflow.serving.ModelService/GetModelStatus"
-        reply = self._ask(call, request, "GetModelStatusResponse", _LOOK)
+        reply = self._ask(call, request, "GetModelStatusResponse", LOOK)
         ready = [one.version for one in reply.model_version_status if one.state == _AVAILABLE]
         if not ready:
             raise ServiceError(

@@ -8,22 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyveg.scripts.edge import (
-    CONTEXT,
-    debug_option,
-    ended_in_order,
-    plain_errors,
-    trust_option,
-    version_option,
-)
-from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
-from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
+from pyveg.scripts.edge import CONTEXT, ended_in_order, plain_errors
+from pyveg.scripts.engine_options import TakesOlderOptions
+from pyveg.scripts.job_options import as_begun, job_options, top_of, where_options
+from pyveg.scripts.running import print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
     from pyveg.jobs.run import OnInterrupt, PreparedRun
 
-_TOP = ("output_location", "output_location_type", "runner", "n_workers")
-_NOT_OF_THE_CONFIG = ("from_cache", "write_config", "azure_config", "name", "engine", "trust")
+_COMMAND = (
+    "application",
+    "repository",
+    "commit",
+    "inputs",
+    "run_mode",
+    "outputs",
+    "allow_no_output",
+    "link_inputs",
+    "pass_env",
+    "timeout",
+    "retries",
+    "items_per_task",
+)
+"""Options that are settings of `CommandModule`."""
+_SPELT = {"inputs": "input"}
 
 
 class CommandAfterDashes(TakesOlderOptions):
@@ -51,11 +59,7 @@ class CommandAfterDashes(TakesOlderOptions):
     help="Files: a quoted pattern, a folder, a file, @LIST, azure://CONTAINER/PREFIX, any URL. "
     "May be given more than once.",
 )
-@click.option("--output_location", help="Where to write to; a date stamp is added.")
-@click.option(
-    "--output_location_type", help='"local", "azure", "s3" ...; what fits --run_mode if left out.'
-)
-@click.option("--run_mode", help='Where tasks run: "local" (if left out), or an engine.')
+@where_options
 @click.option("--outputs", multiple=True, help="Pattern of files in {output_dir} to keep. [all]")
 @click.option(
     "--allow_no_output", is_flag=True, default=None, help="An item without output has not failed."
@@ -68,18 +72,7 @@ class CommandAfterDashes(TakesOlderOptions):
 @click.option("--timeout", type=float, help="Limit for one item, minutes.")
 @click.option("--retries", type=int, help="Tries after the first that failed. [0]")
 @click.option("--items_per_task", type=int, help="Items that one task of a service does.")
-@click.option("--runner", help="processes (if left out), threads or serial.")
-@click.option("--n_workers", type=click.IntRange(1), help="Items at once, on this machine.")
-@engine_option
-@click.option("--name", help="Name of the job; that of the application if left out.")
-@click.option("--from_cache", help="Folder, URL or container of a run to finish.")
-@click.option("--write_config", metavar="FILE", help="Write all of this to a config too.")
-@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
-@trust_option
-@on_interrupt_option
-@click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
-@debug_option
-@version_option
+@job_options(name="Name of the job; that of the application if left out.", at_once="Items")
 @click.pass_obj
 def main(
     command: tuple[str, ...],
@@ -136,56 +129,23 @@ def _prepared(command: tuple[str, ...], given: dict[str, Any]) -> PreparedRun:
     from pyveg.jobs.resolve import resolve
     from pyveg.jobs.run import prepare
 
-    finishes = given["from_cache"] is not None
+    engines, finishes = from_options(given["engine"]), given["from_cache"] is not None
     if not command:
-        _check_alone(given)
-        again = {name: given[name] for name in ("runner", "n_workers")}
-        engines = from_options(given["engine"])
-        return prepare(
-            from_cache=given["from_cache"], engines=engines, trust_record=given["trust"], **again
-        )
+        if not finishes:
+            raise click.UsageError("put your command behind --, such as: -- python app.py {input}")
+        return as_begun(given, engines, _SPELT, "the whole command")
     if not given["inputs"]:
         raise click.UsageError("name the files: --input 'data/*.csv'")
     if given["output_location"] is None and not finishes:
         raise click.UsageError("say where results go: --output_location FOLDER")
-    top = {name: given[name] for name in _TOP}
-    top["engines"] = from_options(given["engine"]) or None
-    # A run that is finished stays where it is; the setting only has to be there.
-    top["output_location"] = top["output_location"] or "results"
-    top["output_location_type"] = top["output_location_type"] or location_type(given["run_mode"])
-    rest = {k: v for k, v in given.items() if k not in (*_TOP, *_NOT_OF_THE_CONFIG, "env")}
-    settings = make_settings(
-        top, {"command": command, **rest, "env": _variables(given["env"])}, given["name"]
-    )
+    own = {**{name: given[name] for name in _COMMAND}, "env": _variables(given["env"])}
+    settings = make_settings(top_of(given, engines), {"command": command, **own}, given["name"])
     # Before the config is written: one that cannot work is not worth a file.
     pipeline = resolve(settings, given["write_config"])
     if given["write_config"]:
         keep(settings, given["write_config"])
     prepared = prepare(pipeline, from_cache=given["from_cache"])
     return replace(prepared, config_text=to_text(settings))
-
-
-def location_type(run_mode: str | None) -> str | None:
-    """What suits the engine of that name; None where it does not matter."""
-    if run_mode in (None, "local"):
-        return None
-    from pyveg.core.registry import runner_class
-
-    wanted = runner_class(run_mode, "--run_mode").location_type
-    return None if wanted == "local" else wanted
-
-
-def _check_alone(given: dict[str, Any]) -> None:
-    """Without a command, a run is finished as it was begun."""
-    if given["from_cache"] is None:
-        raise click.UsageError("put your command behind --, such as: -- python app.py {input}")
-    fine = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust")
-    other = next((name for name, value in given.items() if value and name not in fine), None)
-    if other:
-        raise click.UsageError(
-            f"--{other.removesuffix('s') if other == 'inputs' else other} changes nothing in a run "
-            "that is finished as it was begun; give the whole command, or leave it out"
-        )
 
 
 def _variables(given: tuple[str, ...]) -> dict[str, str]:

@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyveg.scripts.edge import (
-    CONTEXT,
-    debug_option,
-    ended_in_order,
-    plain_errors,
-    trust_option,
-    version_option,
-)
-from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
+from pyveg.scripts.edge import CONTEXT, ended_in_order, plain_errors
+from pyveg.scripts.engine_options import TakesOlderOptions
 from pyveg.scripts.given import files_for
-from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
+from pyveg.scripts.job_options import as_begun, job_options, top_of, where_options
+from pyveg.scripts.running import print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
     from pyveg.core.report import RunReport
     from pyveg.jobs.run import OnInterrupt, PreparedRun
 
-_TOP = ("output_location", "output_location_type", "runner", "n_workers")
 _SCORE = (
     "images",
     "model",
@@ -38,8 +31,6 @@ _SCORE = (
     "timeout",
     "run_mode",
 )
-_AGAIN = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust")
-"""What may be said of a run that is finished as it was begun."""
 
 
 @click.command(cls=TakesOlderOptions, context_settings=CONTEXT)
@@ -56,11 +47,7 @@ _AGAIN = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust"
 @click.option("--threshold", type=float, help="Least confidence that is kept. [0.1]")
 @click.option("--all_files", is_flag=True, help="Take files of any ending for images.")
 @click.option("--format", type=click.Choice(["1.6", "1.1"]), help="Of the results. [1.6]")
-@click.option("--output_location", help="Where to write to; a date stamp is added.")
-@click.option(
-    "--output_location_type", help='"local", "azure", "s3" ...; what fits --run_mode if left out.'
-)
-@click.option("--run_mode", help='Where tasks run: "local" (if left out), or an engine.')
+@where_options
 @click.option("--images_per_task", type=int, help="Images of a task, at most. [2000]")
 @click.option(
     "--shard_by",
@@ -75,18 +62,7 @@ _AGAIN = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust"
     help="A host in a private network that addresses of images may lead to.",
 )
 @click.option("--timeout", type=float, help="Limit for one task, minutes.")
-@click.option("--runner", help="processes (if left out), threads or serial.")
-@click.option("--n_workers", type=click.IntRange(1), help="Tasks at once, on this machine.")
-@engine_option
-@click.option("--name", help="Name of the job. [images]")
-@click.option("--from_cache", help="Folder, URL or container of a run to finish.")
-@click.option("--write_config", metavar="FILE", help="Write all of this to a config too.")
-@click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
-@trust_option
-@on_interrupt_option
-@click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
-@debug_option
-@version_option
+@job_options(name="Name of the job. [images]", at_once="Tasks")
 def main(on_interrupt: OnInterrupt, dry_run: bool, debug: bool, **given: Any) -> None:
     """Look for animals, people and whatever else a model knows in many images.
 
@@ -133,11 +109,8 @@ def _prepared(given: dict[str, Any]) -> PreparedRun:
 
     engines = from_options(given["engine"])
     if given["from_cache"] is not None and not given["images"]:
-        _check_alone(given)
-        again = {name: given[name] for name in ("runner", "n_workers")}
-        return prepare(
-            from_cache=given["from_cache"], engines=engines, trust_record=given["trust"], **again
-        )
+        spelt = {"private_hosts": "private_host"}
+        return as_begun(given, engines, spelt, "the images and all else")
     settings = _settings(given, engines)
     # Before the config is written: one that cannot work is not worth a file.
     pipeline = resolve(settings, given["write_config"])
@@ -152,7 +125,6 @@ def _prepared(given: dict[str, Any]) -> PreparedRun:
 def _settings(given: dict[str, Any], engines: dict[str, Any]) -> dict[str, Any]:
     """Of a config that says the same."""
     from pyveg.jobs.scoring import make_settings
-    from pyveg.scripts.run_command import location_type
 
     for name, example in (
         ("images", "photos"),
@@ -162,26 +134,13 @@ def _settings(given: dict[str, Any], engines: dict[str, Any]) -> dict[str, Any]:
         # A run that is finished stays where it is.
         if not given[name] and not (name == "output_location" and given["from_cache"]):
             raise click.UsageError(f"the {name.replace('_', ' ')} must be given, such as {example}")
-    top = {name: given[name] for name in _TOP}
-    top["engines"] = engines or None
-    top["output_location"] = top["output_location"] or "results"
-    top["output_location_type"] = top["output_location_type"] or location_type(given["run_mode"])
     score = {name: given[name] for name in _SCORE}
-    settings = make_settings(top, score, {"format": given["format"]}, given["name"])
+    settings = make_settings(
+        top_of(given, engines), score, {"format": given["format"]}, given["name"]
+    )
     if given["all_files"]:
         settings["special_config"][settings["name"]]["endings"] = []
     return settings
-
-
-def _check_alone(given: dict[str, Any]) -> None:
-    """Without images, a run is finished as it was begun."""
-    other = next((name for name, value in given.items() if value and name not in _AGAIN), None)
-    if other:
-        option = "private_host" if other == "private_hosts" else other
-        raise click.UsageError(
-            f"--{option} changes nothing in a run that is finished as it was begun; give the "
-            "images and all else too, or leave it out"
-        )
 
 
 def _results(report: RunReport, ends: list[bool]) -> Iterator[str]:

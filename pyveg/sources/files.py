@@ -378,7 +378,7 @@ def _listed(path: str, *, guarded: bool) -> Iterator[InputFile]:
 def _of_json(path: str, *, guarded: bool) -> Iterator[InputFile]:
     folder = posixpath.dirname(path)
     for entry in json_lists.entries(path):
-        more = {key: entry[key] for key in ("meta", "refused") if key in entry}
+        more: dict[str, Any] = {key: entry[key] for key in ("meta", "refused") if key in entry}
         if "refused" in more:
             found = _unseen(entry["input"])
         else:
