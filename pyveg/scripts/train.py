@@ -18,12 +18,12 @@ from pyveg.scripts.edge import (
     version_option,
 )
 from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
+from pyveg.scripts.job_options import top_of, where_options
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
     from pyveg.jobs.run import OnInterrupt
 
-_TOP = ("output_location", "output_location_type", "runner", "n_workers")
 _BOTH = ("run_mode", "timeout")
 
 
@@ -38,9 +38,7 @@ _BOTH = ("run_mode", "timeout")
 @click.option("--models", default="models", help="Folder or URL of promoted models. [models]")
 @click.option("--model", default="chips", help="Name of the model there. [chips]")
 @click.option("--simulate", metavar="FOLDER", help="Write simulated chips to learn from, and stop.")
-@click.option("--output_location", help="Where to write to; a date stamp is added.")
-@click.option("--output_location_type", help='"local", "azure"; what fits --run_mode if left out.')
-@click.option("--run_mode", help='Where programs run: "local" (if left out), or an engine.')
+@where_options
 @click.option("--timeout", type=float, help="Limit for each program, minutes.")
 @click.option("--runner", help="processes (if left out), threads or serial.")
 @click.option("--n_workers", type=click.IntRange(1), help="Tasks at once, on this machine.")
@@ -95,15 +93,12 @@ def _prepared(given: dict[str, Any]) -> Any:
     from pyveg.jobs.resolve import resolve
     from pyveg.jobs.run import prepare
     from pyveg.jobs.training import ABOUT, make_settings
-    from pyveg.scripts.run_command import location_type
 
     if not (given["catalog"] or given["manifest"]):
         raise click.UsageError("say what to learn from (--catalog) or to predict (--manifest)")
     if given["output_location"] is None:
         raise click.UsageError("say where results go: --output_location FOLDER")
-    top = {name: given[name] for name in _TOP}
-    top["engines"] = from_options(given["engine"]) or None
-    top["output_location_type"] = top["output_location_type"] or location_type(given["run_mode"])
+    top = top_of(given, from_options(given["engine"]))
     both = {name: given[name] for name in _BOTH}
     train = {name: given[name] for name in ("catalog", "script", "options", "images", "checkpoint")}
     predict = {"manifest": _manifest(given["manifest"]), "script": given["predict_script"]}
