@@ -204,6 +204,7 @@ def test_no_package_index_is_no_fault_of_an_item(
     app: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told as what it is, and in the same words to those that come after."""
+    Counted(monkeypatch, app / "site")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
     (app / "requirements.txt").write_text("some-package-of-ours\n")
