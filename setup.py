@@ -129,6 +129,7 @@ PLUGINS = {
         "WeatherImageToJSON": "pyveg.modules.weather:WeatherImageToJSON",
         "VegAndWeatherJsonCombiner": "pyveg.modules.combine:VegAndWeatherJsonCombiner",
         "GreennessCalculator": "pyveg.modules.greenness:GreennessCalculator",
+        "DetectionCounter": "pyveg.modules.detection_counts:DetectionCounter",
         "CommandModule": "pyveg.modules.command.module:CommandModule",
         "ScoreImages": "pyveg.modules.scoring.score:ScoreImages",
         "CombineDetections": "pyveg.modules.scoring.combine:CombineDetections",
@@ -153,6 +154,7 @@ PLUGINS = {
         "earth_engine": "pyveg.sources.earth_engine.source:EarthEngineSource [earthengine]",
         "stac": "pyveg.sources.stac.source:StacSource [stac]",
         "phenocam": "pyveg.sources.phenocam:PhenoCamSource",
+        "camera_traps": "pyveg.sources.camera_traps:CameraTrapSource",
         "open_meteo": "pyveg.sources.open_meteo:OpenMeteoSource [stac]",
     },
     "pyveg.storage": {

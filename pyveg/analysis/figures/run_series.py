@@ -19,9 +19,9 @@ def series_figure(
 ) -> Figure | None:
     """Vegetation and weather of a run over time.
 
-    One panel for each metric that is tested for resilience, and one for the weather, as far as they
-    were measured. Lines are medians over the chips of a date and bands hold the middle half of
-    them; dates without data leave a gap.
+    One panel for each metric that is tested for resilience, or that belongs to the whole place and
+    has its level tested, and one for the weather, as far as they were measured. Lines are medians
+    over the chips of a date and bands hold the middle half of them; dates without data leave a gap.
 
     Parameters
     ----------
@@ -39,7 +39,9 @@ def series_figure(
     """
     known = installed() if metrics is None else metrics
     there = [str(name) for name in series.columns if series[name].notna().any()]
-    shown = metrics_for(known, there)
+    # Levels of chips come of the same images as what is tested; those of the place do not.
+    levels = [one for one in metrics_for(known, there, ("level",)) if one.support == "place"]
+    shown = [*metrics_for(known, there), *levels]
     weather = _weather_of(series)
     panels = len(shown) + bool(len(weather))
     if not panels:
