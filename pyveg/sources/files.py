@@ -24,6 +24,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from glob import has_magic, iglob
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from stat import S_ISBLK, S_ISCHR, S_ISDIR, S_ISFIFO, S_ISREG, S_ISSOCK
 from typing import IO, Any
@@ -363,16 +364,26 @@ def _listed(path: str, *, guarded: bool) -> Iterator[InputFile]:
             f"inputs: the list {path} cannot be read: {getattr(error, 'strerror', '') or error}",
             f"give {LIST} and the path of a text file with one input per line",
         ) from error
-    # Not splitlines, which takes characters for ends of lines that names may have.
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    names = [line for line in lines if line.strip() and not line.startswith("#")]
+    folder = posixpath.dirname(path)
+    wanted = (line for line in _lines(text) if line.strip() and not line.startswith("#"))
     # A list may name thousands of URLs, and a look at each is a request.
     with ThreadPoolExecutor(_LOOKS, thread_name_prefix="inputs") as pool:
-        for begin in range(0, len(names), _PORTION):  # as each that is asked for takes memory
-            portion = names[begin : begin + _PORTION]
-            yield from pool.map(
-                lambda name: _entry(name, posixpath.dirname(path), guarded), portion
-            )
+        # In portions, as each that is asked for takes memory.
+        while names := list(islice(wanted, _PORTION)):
+            if guarded and all(map(web.is_web, names)):  # nobody is asked: a thread costs more
+                yield from (_entry(name, folder, guarded) for name in names)
+            else:
+                yield from pool.map(lambda name: _entry(name, folder, guarded), names)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines one by one, as a list may have millions."""
+    begin = 0
+    # Not splitlines, which takes characters for ends of lines that names may have.
+    while (end := text.find("\n", begin)) >= 0:
+        yield text[begin:end].removesuffix("\r")
+        begin = end + 1
+    yield text[begin:].removesuffix("\r")
 
 
 def _of_json(path: str, *, guarded: bool) -> Iterator[InputFile]:

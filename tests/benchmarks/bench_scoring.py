@@ -2,7 +2,9 @@
 
 Run ``python tests/benchmarks/bench_scoring.py``. Exits with 1 where a JPEG of 1600 x 1200 pixels
 takes 32 ms of a core, a worker 350 MB, or a million lines 2 seconds of a core or 100 MB more than
-what was imported; or where the plan of 100,000 images takes 2 seconds of a core or 300 MB.
+what was imported; or where the plan of 100,000 images takes 2 seconds of a core or 300 MB. With
+``--listed 4000000`` the plan of a list of so many addresses is measured too, and what it takes to
+write the lists of its shards.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200, help="that are scored")
     parser.add_argument("--lines", type=int, default=1_000_000, help="that are joined")
     parser.add_argument("--planned", type=int, default=100_000, help="images of a plan")
+    parser.add_argument("--listed", type=int, default=100_000, help="addresses of a list")
     parser.add_argument("--inside", nargs=3, help="measure here; for the script itself")
     given = parser.parse_args()
     if given.inside:
@@ -36,6 +39,7 @@ def main() -> None:
     wrong = False
     with tempfile.TemporaryDirectory() as name:
         made = {"score": given.images, "join": given.lines, "plan": given.planned}
+        made["list"] = given.listed
         for kind, count in made.items():
             folder = Path(name) / kind
             folder.mkdir()
@@ -51,6 +55,7 @@ LIMITS = {
     "score": {"core_ms_per_image": 32.0, "megabytes": 350.0},
     "join": {"core_seconds": 2.0, "more_megabytes": 100.0},
     "plan": {"core_seconds": 2.0, "megabytes": 300.0},
+    "list": {"core_us_per_image": 40.0, "megabytes": 1500.0},
 }
 
 
@@ -158,11 +163,54 @@ def _plan(folder: Path, count: int) -> dict[str, Any]:
     }
 
 
-MAKERS: dict[str, Callable[[Path, int], None]] = {"score": _photos, "join": _shards, "plan": _names}
+def _addresses(folder: Path, count: int) -> None:
+    with (folder / "images.txt").open("w") as out:
+        for number in range(count):
+            out.write(f"https://photos.example.org/{number % 50}/IMG_{number:08}.JPG\n")
+
+
+def _list(folder: Path, count: int) -> dict[str, Any]:
+    """The plan of a list, and then the lists of its shards."""
+    from pyveg.core.module import Shipment
+    from pyveg.jobs.resolve import resolve
+    from pyveg.jobs.run import prepare
+    from pyveg.jobs.scoring import make_settings
+    from pyveg.modules.scoring.score import ScoreImages
+    from pyveg.storage.local import LocalStore
+
+    top = {"output_location": str(folder / "out"), "output_location_type": "local"}
+    given = {"images": (f"@{folder / 'images.txt'}",), "model": "demo"}
+    begin = time.process_time()
+    prepared = prepare(resolve(make_settings(top, given, {}, None), None))
+    planned = time.process_time() - begin
+    first = _megabytes()
+    tasks = [task for task in prepared.plan.graph if task.step.module == "ScoreImages"]
+    scope, settings = tasks[0].step.scope, prepared.pipeline.sequences[0].modules[0].settings
+    items = [task.item for task in tasks]
+    store, begin = LocalStore(folder / "run"), time.process_time()
+    ScoreImages().prepare(Shipment(scope, settings, items, store, far=False, tell=print))
+    written = time.process_time() - begin
+    return {
+        "tasks": len(tasks),
+        "core_seconds_of_plan": round(planned, 1),
+        "core_us_per_image": round(1e6 * planned / count, 1),
+        "megabytes_of_plan": round(first),
+        "core_seconds_of_lists": round(written, 1),
+        "megabytes": round(_megabytes()),
+    }
+
+
+MAKERS: dict[str, Callable[[Path, int], None]] = {
+    "score": _photos,
+    "join": _shards,
+    "plan": _names,
+    "list": _addresses,
+}
 PARTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "score": _score,
     "join": _join,
     "plan": _plan,
+    "list": _list,
 }
 
 
