@@ -357,6 +357,11 @@ def _listed(path: str, *, guarded: bool) -> Iterator[InputFile]:
     if path.endswith(json_lists.ENDING):
         yield from _of_json(path, guarded=guarded)
         return
+    if path.endswith(".json"):
+        raise ConfigError(
+            f"inputs: the list {path} is a document of JSON, and no list of lines",
+            f'write {{"input": ADDRESS}} on each line of a file that ends with {json_lists.ENDING}',
+        )
     try:
         text = _decoded(read_whole(path))
     except (OSError, ValueError) as error:

@@ -13,6 +13,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import skimage.data
+from matplotlib import cbook
+from PIL import Image
 
 from pyveg.core import registry
 from pyveg.core.errors import ConfigError, DataError, ServiceAwayError, ServiceError
@@ -71,11 +73,15 @@ def test_what_is_on_photographs_of_known_things(served: Make, kind: str, tmp_pat
     scorer = _opened(name, where, tmp_path / "record.json")
     assert scorer.categories == {"1": "animal", "2": "person", "3": "vehicle"}
     assert scorer.wanted == (300, 300)
-    cat, person = scorer.score([skimage.data.chelsea(), skimage.data.astronaut()])
+    with cbook.get_sample_data("grace_hopper.jpg") as stream:
+        hopper = np.asarray(Image.open(stream).convert("RGB"))
+    cat, person, admiral = scorer.score([skimage.data.chelsea(), skimage.data.astronaut(), hopper])
     assert (cat[0].category, person[0].category) == ("1", "2")
     assert cat[0].confidence == pytest.approx(0.847, abs=0.002)
     assert person[0].confidence == pytest.approx(0.592, abs=0.002)
-    for found in (cat, person):
+    assert admiral[0].category == "2"
+    assert admiral[0].confidence == pytest.approx(0.476, abs=0.002)
+    for found in (cat, person, admiral):
         assert all(isinstance(one, Detection) for one in found)
         assert all(a.confidence >= b.confidence >= 0.2 for a, b in pairwise(found))
         boxes = np.array([one.box for one in found])

@@ -370,6 +370,24 @@ def test_a_list_of_images_some_of_which_are_not_there(desk: Path) -> None:
     assert re.search("is not there", fates["gone.png"])
 
 
+def test_a_list_that_calls_images_anything(desk: Path) -> None:
+    """Two of one name, one of them with a megabyte of metadata."""
+    _colours(desk / "photos", 2)
+    meta = {"note": "x" * 1_000_000}
+    lines = [
+        {"input": "photos/0000.png", "file": "station 7", "meta": meta},
+        {"input": "photos/0001.png", "file": "station 7"},
+    ]
+    (desk / "list.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    result = _invoke("@list.jsonl", "--model", "colours.onnx", "--output_location", "out",
+                     "--runner", "serial")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    found = json.loads((_folder(result.output) / "combine/detections.json").read_text())
+    assert [image["file"] for image in found["images"]] == ["station 7"] * 2
+    assert [image["detections"][0]["category"] for image in found["images"]] == ["1", "2"]
+    assert [image.get("meta") for image in found["images"]] == [meta, None]
+
+
 def test_the_same_as_a_config(desk: Path) -> None:
     _colours(desk / "photos", 4)
     run, _ = _score("--write_config", "cameras.py", "--threshold", "0.5")

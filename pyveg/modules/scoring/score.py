@@ -116,6 +116,10 @@ class ScoreImages(module.Module[ScoreSettings]):
             )
         return found
 
+    def may_have_no_items(self, settings: ScoreSettings) -> bool:
+        """As its setting says."""
+        return settings.may_be_empty
+
     @classmethod
     def parts(cls, settings: ScoreSettings) -> Iterator[tuple[str, str]]:
         """What runs the model."""
@@ -216,11 +220,12 @@ def _shards(settings: ScoreSettings, left_out: Counter[str] | None = None) -> It
 
 
 def _ends(image: Item, endings: tuple[str, ...]) -> bool:
-    """Whether it is an image by its name; that of an address ends before its query."""
-    name = image.name
-    if "?" in name and image.details["input"].startswith(("http://", "https://")):
-        name = name.partition("?")[0]
-    return name.lower().endswith(endings)
+    """Whether it is an image by its name, or by its address: a list may call it anything."""
+    where = image.details["input"]
+    names = [image.name, where]
+    if where.startswith(("http://", "https://")):  # those end before their queries
+        names = [name.partition("?")[0] for name in names]
+    return any(name.lower().endswith(endings) for name in names)
 
 
 def _sent(scope: Scope, item: Item) -> str:

@@ -90,6 +90,12 @@ def test_what_is_no_list_is_one_sentence(desk: Path, data: bytes) -> None:
     assert str(caught.value).isprintable()
 
 
+def test_a_document_is_no_list_of_lines(desk: Path) -> None:
+    (desk / "list.json").write_text('["a.csv"]')
+    with pytest.raises(ConfigError, match=r"no list of lines; .* ends with \.jsonl"):
+        FileInputs(["@list.json"]).items()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
 def test_what_is_no_file_is_named_as_what_it_is(desk: Path) -> None:
     os.mkfifo(desk / "pipe")
