@@ -160,6 +160,11 @@ class Module(ABC, Generic[S]):
         del settings
         return planning.before
 
+    def may_have_no_items(self, settings: S) -> bool:
+        """Whether it is fine that it has nothing to do, where something was looked for in vain."""
+        del settings
+        return False
+
     def fingerprint(self, scope: Scope, item: Item, settings: S) -> str:
         """What its result depends on besides settings and Tasks before it; files outside."""
         del scope, item, settings

@@ -130,7 +130,7 @@ def _plan_module(
     )
     items = module.items(planning, settings)
     items = _chosen(items, settings.dates_to_process, where)
-    if not items:
+    if not items and not module.may_have_no_items(settings):
         raise ConfigError(
             f"{where} has nothing to do: there is no date in the date range", "give another one"
         )

@@ -121,13 +121,13 @@ def _prepared(folder: Path, order: dict[str, Any], config: ServiceConfig) -> Pre
         return prepare(pipeline, from_cache=order["url"])
     if begun is not None:
         return prepare(from_cache=order["url"])  # its record is signed by this user, or refused
-    pipeline = _pipeline(order, config)
+    pipeline = _pipeline(folder, order, config)
     prepared = prepare(pipeline, at=order["url"])
     notes.write(folder, notes.PIPELINE, prepared.pipeline.to_json())
     return prepared
 
 
-def _pipeline(order: dict[str, Any], config: ServiceConfig) -> Pipeline:
+def _pipeline(folder: Path, order: dict[str, Any], config: ServiceConfig) -> Pipeline:
     """The job by its process and inputs, with what the operator says of all jobs."""
     from pyveg.core.engines import joined
     from pyveg.jobs.resolve import resolve
@@ -135,7 +135,7 @@ def _pipeline(order: dict[str, Any], config: ServiceConfig) -> Pipeline:
 
     process = Processes(config).get(order["process"])
     special = config.of(process.id)
-    settings = process.make(process.checked(order["inputs"]))
+    settings = process.settings(process.checked(order["inputs"]), folder)
     settings["output_location"] = order["url"]
     for name in ("runner", "n_workers"):
         chosen = getattr(special, name) or getattr(config, name)

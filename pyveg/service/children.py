@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pyveg.service import notes
+from pyveg.service import access, notes
 from pyveg.service.notes import ChildNote
+from pyveg.sources import input_sas
 
 VARIABLE = "PYVEG_SERVICE_JOB"
 """Tells the processes of a job from all others; whatever they start has it too."""
@@ -36,6 +37,8 @@ class Children:
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         notes.write(folder, notes.ORDER, order)
+        signatures = access.kept(folder)
+        more = {VARIABLE: job, input_sas.VARIABLE: signatures} if signatures else {VARIABLE: job}
         with (folder / notes.LOG).open("ab") as log:
             self._started[job] = subprocess.Popen(
                 [sys.executable, "-m", "pyveg.service.child", str(folder)],
@@ -43,7 +46,7 @@ class Children:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, VARIABLE: job},
+                env={**os.environ, **more},
             )
 
     def alive(self, job: str, folder: Path) -> bool:

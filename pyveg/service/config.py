@@ -63,9 +63,9 @@ class ServiceConfig:
     )
     engines: dict[str, Any] = setting({}, doc="engine -> settings of it", finite=False)
     offered: tuple[str, ...] = setting(
-        ("resilience", "run-command", "train", "predict"),
-        doc="processes that are built in and offered; run-command only with applications, train "
-        "and predict with trainings",
+        ("resilience", "run-command", "score-images", "train", "predict"),
+        doc="processes that are built in and offered; run-command only with applications, "
+        "score-images with scoring_models, train and predict with trainings",
     )
     processes: tuple[str, ...] = setting((), doc="files of processes of your own")
     of_process: dict[str, Any] = setting(
@@ -98,10 +98,25 @@ class ServiceConfig:
         "password_variable ...; docs/training.md",
         finite=False,
     )
+    scoring_models: dict[str, Any] = setting(
+        {},
+        doc="name -> a model that callers of score-images may name: model, scorer (onnx if left "
+        "out), record, images_per_task",
+        finite=False,
+    )
+    scoring_hosts: tuple[str, ...] = setting(
+        (), doc="hosts in private networks that score-images may ask for images and lists"
+    )
+    camera_trap: dict[str, Any] = setting(
+        {},
+        doc="the batch API of camera traps, below /v4/camera-trap, where given: allow_list, "
+        "default_model_version ...; docs/camera_trap.md",
+        finite=False,
+    )
     input_locations: tuple[str, ...] = setting(
         (),
-        doc="folders and beginnings of URLs that callers of run-command, train and predict may "
-        "name files in",
+        doc="folders and beginnings of URLs that callers of run-command, score-images, train and "
+        "predict may name files in",
     )
     station_scorers: dict[str, Any] = setting(
         {},
@@ -227,8 +242,14 @@ def settled(config: ServiceConfig, folder: Path) -> ServiceConfig:
             name: _application(name, given, folder) for name, given in config.applications.items()
         },
         station_scorers={
-            name: _scorer(name, given, folder) for name, given in config.station_scorers.items()
+            name: _scorer(f'station_scorers["{name}"]', given, folder)
+            for name, given in config.station_scorers.items()
         },
+        scoring_models={
+            name: _scorer(f'scoring_models["{name}"]', given, folder, "images_per_task")
+            for name, given in config.scoring_models.items()
+        },
+        camera_trap=_camera_trap(config.camera_trap, folder),
         trainings={
             name: _training(name, given, folder) for name, given in config.trainings.items()
         },
@@ -258,16 +279,15 @@ def _application(name: str, given: Any, folder: Path) -> dict[str, Any]:
     return {**given, "application": str(folder / Path(where).expanduser())} if where else {**given}
 
 
-def _scorer(name: str, given: Any, folder: Path) -> dict[str, Any]:
+def _scorer(where: str, given: Any, folder: Path, *more: str) -> dict[str, Any]:
     if not isinstance(given, Mapping) or not given.get("model"):
-        raise ConfigError(
-            f'station_scorers["{name}"] has no model', 'write {"model": "detector.onnx"}'
-        )
-    unknown = sorted(set(given) - {"model", "scorer", "record"})
+        raise ConfigError(f"{where} has no model", 'write {"model": "detector.onnx"}')
+    known = ("model", "scorer", "record", *more)
+    unknown = sorted(set(given) - set(known))
     if unknown:
         raise ConfigError(
-            f'station_scorers["{name}"] has {unknown[0]!r}, which nobody knows',
-            "give model, scorer and record",
+            f"{where} has {unknown[0]!r}, which nobody knows",
+            f"give {', '.join(known[:-1])} and {known[-1]}",
         )
     found = dict(given)
     for key in ("model", "record"):
@@ -309,6 +329,16 @@ def _training(name: str, given: Any, folder: Path) -> dict[str, Any]:
 def _bajor(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     where = given.get("catalogs")
     return {**given, "catalogs": in_full(str(where), folder)} if where else dict(given)
+
+
+def _camera_trap(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    named = {name: str(given[name]) for name in _LISTS if given.get(name)}
+    paths = {name: in_full(path, folder) for name, path in named.items() if path != "*"}
+    return {**given, **paths}
+
+
+_LISTS = ("allow_list", "sync_keys")
+"""Settings of camera_trap that are paths of the operator."""
 
 
 def template() -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pyveg.core.errors import PyvegError
 from pyveg.core.secrets import has_secret
-from pyveg.service import results, telling
+from pyveg.service import access, results, telling
 from pyveg.service.admission import Limits, Order
 from pyveg.service.callers import Callers
 from pyveg.service.config import ServiceConfig
@@ -60,6 +61,8 @@ class Desk:
         self.callers = Callers(self.table, config.folder, config.session_hours)
         self.processes_known = Processes(config)
         self.health = Health(config.folder)
+        self.checks: list[Callable[[], Mapping[str, str]]] = []
+        """What further parts say in `report`: what does not work -> why."""
         self._tellers = telling.Tellers()
         self._wake = wake
 
@@ -96,6 +99,7 @@ class Desk:
         *,
         key: str | None = None,
         address: str = "",
+        signatures: str = "",
     ) -> Submitted:
         """Take a job in.
 
@@ -109,6 +113,8 @@ class Desk:
             What the caller calls this request: the same key gives the same job.
         address : str
             Where the request came from, for the audit.
+        signatures : str
+            Secrets that the job reads its inputs with, as `pyveg.service.access` keeps them.
 
         Raises
         ------
@@ -137,10 +143,24 @@ class Desk:
             hashlib.sha256(f"{chosen.id}\0{text}".encode("utf-8", "surrogatepass")).hexdigest(),
             key,
         )
-        admitted = self.jobs_table.admit(order, self._limits(caller, chosen.id))
+        admitted = self._admitted(order, self._limits(caller, chosen.id), signatures)
         if admitted.new:
             self.callers.note(caller.name, address, "submitted", job, chosen.id)
             self._wake()
+        return admitted
+
+    def _admitted(self, order: Order, limits: Limits, signatures: str) -> Admitted:
+        """Take an order in, with its signatures in place: its process may start at once."""
+        folder = self.config.job_folder(order.id)
+        if signatures:
+            access.keep(folder, signatures)
+        new = False
+        try:
+            admitted = self.jobs_table.admit(order, limits)
+            new = admitted.new
+        finally:
+            if signatures and not new:
+                shutil.rmtree(folder, ignore_errors=True)
         return admitted
 
     def jobs(
@@ -266,6 +286,8 @@ class Desk:
         troubles = {**found.troubles, **full_disks([self.config.folder, self.config.runs])}
         for path, error in self.processes_known.troubles().items():
             troubles[f"process file {path}"] = str(error)
+        for check in self.checks:
+            troubles |= check()
         try:
             self.jobs_table.last_change()
         except PyvegError as error:

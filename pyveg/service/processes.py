@@ -39,6 +39,7 @@ SomeFailed = Literal["failed", "successful"]
 BUILT_IN = {
     "resilience": "pyveg.service.builtin.resilience",
     "run-command": "pyveg.service.builtin.run_command",
+    "score-images": "pyveg.service.builtin.score_images",
     "train": "pyveg.service.builtin.train",
     "predict": "pyveg.service.builtin.predict",
 }
@@ -61,6 +62,9 @@ class Process:
     """From its inputs to the settings of a config."""
     check: Callable[[Any], None] = lambda _: None
     """Refuses inputs for more than their types; raises `ConfigError`."""
+    gather: Callable[[Any, Path], Settings] | None = None
+    """In place of `make`, in the process of a job and with its folder: for what is found out by
+    asking others, once, before the run is planned."""
     version: str = "1"
     some_failed: SomeFailed = "failed"
     """How a job is of which some Tasks failed."""
@@ -78,6 +82,18 @@ class Process:
     def from_form(self, fields: Mapping[str, str]) -> dict[str, Any]:
         """Inputs from the texts of a form."""
         return typed.from_form(self.inputs, fields)
+
+    def settings(self, given: Any, folder: Path) -> Settings:
+        """The settings of a config for checked inputs.
+
+        Parameters
+        ----------
+        given : object
+            As `checked` gives them.
+        folder : Path
+            Of the job.
+        """
+        return self.make(given) if self.gather is None else self.gather(given, folder)
 
     def checked(self, given: Any) -> Any:
         """The inputs of a job from what a caller gave.

@@ -21,7 +21,7 @@ from pyveg.core.errors import PyvegError, RunError
 from pyveg.core.status import Status
 from pyveg.core.texts import said
 from pyveg.runs.run import open_run
-from pyveg.service import notes, tidying
+from pyveg.service import access, notes, tidying
 from pyveg.service.callers import Callers
 from pyveg.service.children import Children
 from pyveg.service.config import ServiceConfig
@@ -189,6 +189,8 @@ class Supervisor:
         """Write down what is now known of a job."""
         began = _since(seen.run.told if seen.run else None)
         if verdict.state.over:
+            # Before that is written down, as nobody looks at the job afterwards.
+            access.forget(self._config.job_folder(job.id))
             if seen.run is not None and job.state is JobState.ACCEPTED:
                 # Too short to be seen running; every move is made.
                 self._jobs.move(job.id, JobState.RUNNING, at=began, told=verdict.told)

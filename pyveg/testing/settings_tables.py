@@ -18,6 +18,7 @@ from pyveg.analysis.data.table import Column, Table
 from pyveg.analysis.settings import AnalysisSettings
 from pyveg.core import params, registry
 from pyveg.core.module import RETIRED, Settings
+from pyveg.service.camera_trap.settings import CameraTrapSettings
 from pyveg.service.config import ServiceConfig
 
 MARK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
@@ -128,6 +129,7 @@ def updated(text: str) -> str:
         "analysis": partial(_table, AnalysisSettings),
         "metrics": metrics,
         "service": partial(_table, ServiceConfig),
+        "camera_trap": partial(_table, CameraTrapSettings),
         "tables": partial(columns, ANALYSIS),
         "tables_of_an_analysis": partial(overview, ANALYSIS),
         "tables_of_many_places": partial(columns, CAMPAIGN),

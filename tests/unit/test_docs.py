@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", ["config", "analysis", "service", "tables"])
+@pytest.mark.parametrize("page", ["config", "analysis", "service", "camera_trap", "tables"])
 def test_the_tables_that_are_made_from_code_are_up_to_date(page: str) -> None:
     text = (ROOT / f"docs/{page}.md").read_text(encoding="utf-8")
     assert "<!-- end -->" in text

@@ -18,12 +18,15 @@ from starlette.exceptions import HTTPException
 from pyveg.core.errors import PyvegError
 from pyveg.core.secrets import redacted
 from pyveg.service.bajor import settings as bajor_settings
+from pyveg.service.camera_trap import settings as camera_trap_settings
+from pyveg.service.camera_trap import sync
 from pyveg.service.desk import Desk
 from pyveg.service.pages import mounting
 from pyveg.service.refusals import Refusal
 from pyveg.service.stations.desk import MOST_BYTES, StationDesk
 from pyveg.service.web import (
     bajor_routes,
+    camera_trap_routes,
     events,
     examples,
     files,
@@ -39,7 +42,13 @@ from pyveg.service.web.guard import Guard, Tally
 from pyveg.service.web.hub import Hub
 
 _FORM_LIMIT = 200_000
-LIMITS = {"/login": 10_000, "/page": _FORM_LIMIT, "/v1/stations": MOST_BYTES + _FORM_LIMIT}
+LIMITS = {
+    "/login": 10_000,
+    "/page": _FORM_LIMIT,
+    "/v1/stations": MOST_BYTES + _FORM_LIMIT,
+    # More than it takes, so that it is the route that refuses, in the clients' shape.
+    camera_trap_routes.SYNC: 2 * sync.MOST_BYTES,
+}
 """Beginning of a path -> bytes of a body at most, where that differs from the config's."""
 
 
@@ -90,6 +99,9 @@ def create_app(desk: Desk) -> FastAPI:
     access = bajor_settings.access_of(config)
     if access is not None:
         app.include_router(bajor_routes.make_router(desk, access))
+    camera_trap = camera_trap_settings.settings_of(config)
+    if camera_trap is not None:
+        app.include_router(camera_trap_routes.make_router(desk, camera_trap))
     _add_description(app)
     mounting.mount(app, desk, identity)
     return app
