@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -10,8 +9,8 @@ from typing import Any
 
 from pyveg.core import manifest
 from pyveg.core.errors import PyvegError
-from pyveg.core.layout import PRIVATE
 from pyveg.core.tasks import task_id
+from pyveg.modules.scoring.shards import n_listed
 from pyveg.runs.run import Run
 from pyveg.service.jobs_table import Jobs
 from pyveg.service.records import JobRecord
@@ -105,12 +104,5 @@ def images_of(run: Run) -> tuple[int, int] | None:
             return int(done.notes["images"]), int(done.notes.get("failed_images", 0))
     if not any(module == _SCORE for _, module in steps):
         return None
-    listed = sum(_lengths(run))
+    listed = n_listed(run.store)
     return (listed, 0) if listed else None
-
-
-def _lengths(run: Run) -> Iterator[int]:
-    """Lines of the lists of its shards."""
-    for key in run.store.list(f"{PRIVATE}/lists/"):
-        with run.store.open_read(key) as stream:
-            yield sum(1 for _ in stream)

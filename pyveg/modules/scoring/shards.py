@@ -98,6 +98,15 @@ def images_in(store: Store, item: Item) -> Iterator[Item]:
             yield Item(name, details)
 
 
+def n_listed(store: Store) -> int:
+    """How many images all lists of a run have; 0 before there is one."""
+    found = 0
+    for key in store.list(f"{_LISTS}/"):
+        with store.open_read(key) as stream:
+            found += sum(1 for _ in stream)
+    return found
+
+
 def write_lists(shards: Iterable[Shard], store: Store, wanted: Sequence[Item]) -> set[str]:
     """Write the lists of shards that are not there yet.
 
