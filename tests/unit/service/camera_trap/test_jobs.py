@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from pyveg.service import access, image_lists
 from pyveg.service.camera_trap import shapes
 from pyveg.service.image_lists import LIST, Wanted, count_of, gather
 from pyveg.sources import input_sas
-from pyveg.testing.service_server import ServiceServer
-from pyveg.testing.small_models import colour_model
 
 from .conftest import SAS, SECRET, Photos, Trap, png
 
@@ -289,48 +286,6 @@ def test_four_million_and_one(tmp_path: Path, asked: Callable[..., Wanted], phot
         gather(tmp_path, asked(images_list=listed))
     assert gather(tmp_path, asked(images_list=listed, first_n=4_000_000)).exists()
     assert count_of(tmp_path) == 4_000_000
-
-
-@pytest.mark.slow
-def test_a_server_that_is_killed_in_mid_job(tmp_path: Path, photos: Photos) -> None:
-    """The job goes on, and the next server answers for it."""
-    urls = [photos.put(f"k{n}.png", png(RED)) for n in range(600)]
-    listed = photos.put("killed.json", urls)
-    colour_model(tmp_path)
-    (tmp_path / "callers.json").write_text('{"zoo": "default"}')
-    config = (
-        'scoring_models = {"4.1": {"model": "colours.onnx"}}\n'
-        f'scoring_hosts = ["{photos.host}"]\n'
-        'camera_trap = {"allow_list": "callers.json", "default_model_version": "4.1"}\n'
-        'runner = "serial"\n'
-    )
-    prefix = "/v4/camera-trap/detection-batch"
-    with ServiceServer(tmp_path, config) as server:
-        body = {"caller": "zoo", "use_url": "true", "images_requested_json_sas": listed}
-        job = server.request("POST", f"{prefix}/request_detections", body).json["request_id"]
-
-        def state(wanted: str) -> dict[str, Any]:
-            return _waited(lambda: server.get(f"{prefix}/task/{job}").json["Status"], wanted)
-
-        state("running")
-        server.kill()
-        server.start()
-        status = state("completed")
-        found = server.get(urlsplit(status["message"]["output_file_urls"]["detections"]).path)
-        assert {one["file"] for one in found.json["images"]} == set(urls)
-        assert status["message"]["num_failed_shards"] == 0
-        assert not list((tmp_path / "service/jobs").rglob("access"))
-
-
-def _waited(look: Callable[[], dict[str, Any]], state: str) -> dict[str, Any]:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        status = look()
-        if status["request_status"] == state:
-            return status
-        assert status["request_status"] in ("created", "running"), status
-        time.sleep(0.02)
-    raise AssertionError(f"it is not {state}: {look()}")
 
 
 def test_what_the_run_says_is_what_running_tells(trap: Trap, photos: Photos) -> None:
