@@ -8,9 +8,14 @@ in logs, in the run and in replies are addresses without them.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 _FILE = "access"
+_OLD = 600.0
+"""Seconds after which those of a job that is in no table are nobody's."""
 
 
 def keep(folder: Path, text: str) -> None:
@@ -41,3 +46,19 @@ def kept(folder: Path) -> str:
 def forget(folder: Path) -> None:
     """Remove them: the job is over."""
     (folder / _FILE).unlink(missing_ok=True)
+
+
+def sweep(jobs: Path, active: Collection[str]) -> None:
+    """Remove those of jobs that are over, or were never taken in as a server was killed.
+
+    Parameters
+    ----------
+    jobs : Path
+        The folder that folders of jobs are in.
+    active : collection of str
+        Ids of jobs that may need theirs.
+    """
+    for path in jobs.glob(f"*/{_FILE}"):
+        with suppress(FileNotFoundError):
+            if path.parent.name not in active and time.time() - path.stat().st_mtime > _OLD:
+                path.unlink()

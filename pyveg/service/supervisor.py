@@ -302,6 +302,7 @@ class Supervisor:
             return
         self._tidied = now
         self._callers.forget_old(self._config.audit_days)
+        access.sweep(self._config.job_folder(""), {job.id for job in self._jobs.active()})
         for job in tidying.expired(self._jobs, self._config):
             self._jobs.ask_to_purge(job.id)
 

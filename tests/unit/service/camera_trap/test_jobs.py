@@ -234,6 +234,15 @@ def test_addresses_that_are_not_asked_for(
     lines = [json.loads(line) for line in text.splitlines()]
     assert len(lines) == 3
     assert all(line["refused"] for line in lines)
+    url = "https://a.org/größe 1%20b.jpg?x=1&y=#z"
+    (tmp_path / LIST).unlink()
+    (line,) = (
+        gather(tmp_path, asked(images_list=photos.put("o.json", [url])))
+        .read_text()
+        .split("\n")[:-1]
+    )
+    quoted = "https://a.org/gr%C3%B6%C3%9Fe%201%20b.jpg?x=1&y=#z"
+    assert json.loads(line) == {"input": quoted, "file": url}
 
 
 WRONG: dict[str, tuple[Any, str]] = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,6 +213,19 @@ def test_the_limit_of_active_jobs(make_trap: Callable[..., Trap]) -> None:
     trap.work(1)
     assert not access.kept(trap.desk.config.job_folder(jobs[0]))
     assert trap.submit(**GOOD)
+
+
+def test_signatures_that_a_killed_server_has_left_are_removed(tmp_path: Path) -> None:
+    for job in ("active", "over", "new"):
+        access.keep(tmp_path / job, "secret")
+        if job != "new":
+            os.utime(tmp_path / job / "access", (0, 0))
+    access.sweep(tmp_path, {"active"})
+    assert [access.kept(tmp_path / job) for job in ("active", "over", "new")] == [
+        "secret",
+        "",
+        "secret",
+    ]
 
 
 def test_a_job_that_cannot_be_written_down_is_500(
