@@ -71,9 +71,10 @@ def asked(
     if not container and not use_url:
         raise WrongError(400, "input_container_sas must be given, unless use_url is true")
     try:
-        if container:
+        # Also where they are empty texts, which are no addresses.
+        if body.get("input_container_sas") is not None:
             signatures.checked_container(container)
-        if listed:
+        if body.get("images_requested_json_sas") is not None:
             signatures.checked_list(listed)
     except NotUsableError as error:
         raise WrongError(400, str(error)) from None

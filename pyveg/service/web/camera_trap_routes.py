@@ -112,8 +112,9 @@ class Face:
         """Have a job stopped."""
         try:
             body = await _body(request)
+            given = _id_of(body)  # before the caller, as clients know it
             await at_table(self._sender, body)
-            job = await self._job(_id_of(body))
+            job = await self._job(given)
             state = shapes.state_of(job)
             if state not in (shapes.CREATED, shapes.RUNNING):
                 raise _cannot(state)
@@ -244,7 +245,7 @@ async def _files(request: Request) -> list[tuple[str, bytes]]:
 
 async def _body(request: Request) -> Mapping[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind != "application/json" and not (kind[:12] == "application/" and kind[-5:] == "+json"):
         raise WrongError(415, "the body is no application/json")
     try:
         body = read_json(await request.body())

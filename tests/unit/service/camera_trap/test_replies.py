@@ -64,6 +64,8 @@ SUBMITTED: dict[str, tuple[Any, int, str]] = {
     "a list that is none": (
         {**GOOD, "images_requested_json_sas": "/etc/passwd"}, 400, "images_requested_json_sas",
     ),
+    "an empty list": ({**GOOD, "images_requested_json_sas": ""}, 400, "is no address"),
+    "an empty container": ({**BY_URL, "input_container_sas": ""}, 400, "is no address"),
     "no list by URL": ({"caller": "zoo", "use_url": 1}, 400, "images_requested_json_sas must"),
     "SAS before model": (
         {**_sas("sr=b&sig=x"), "model_version": "9"}, 400, "no SAS of a container",
@@ -91,6 +93,7 @@ OTHERS: dict[str, tuple[str, str, Any, int, Any]] = {
     "cancel nothing": ("POST", "/cancel_request", {"caller": "zoo"}, 400, "request_id must"),
     "cancel none": ("POST", "/cancel_request", {"caller": "zoo", "request_id": ID}, 404, "no requ"),
     "cancel as nobody": ("POST", "/cancel_request", {"request_id": ID}, 401, "caller"),
+    "cancel: id first": ("POST", "/cancel_request", {}, 400, "request_id must"),
     "cancel no JSON": ("POST", "/cancel_request", b"{", 415, "no application/json"),
 }
 
