@@ -114,14 +114,23 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _is_text(value):
         raise WrongError(400, f"{name} is no text")
     return value
 
 
+def _is_text(value: str) -> bool:
+    """Whether it is more than halves of characters, which JSON can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
 def _said(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    return "" if value is None else str(value)[:200]
+    return "" if value is None else str(value)[:200].encode("utf-8", "replace").decode()
 
 
 def _model(body: Mapping[str, Any], known: Sequence[str], usual: str) -> str:

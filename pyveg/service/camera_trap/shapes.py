@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,20 +27,22 @@ CREATED, RUNNING, COMPLETED = "created", "running", "completed"
 PROBLEM, FAILED, CANCELED = "problem", "failed", "canceled"
 FULL = "Too many active jobs, please try again later"
 CANCELING = "Canceling signal has been sent. You can verify the status at the /task endpoint"
+_ID = re.compile("[0-9a-f]{32}")
 _RESULTS = f"{COMBINE}/detections.json"
 _CHECK = 600.0
 """Seconds of a check, as messages count them; clients poll about as often."""
 
 
 def own_id(given: str) -> str:
-    """The id of a job, which clients may write with hyphens.
+    """The id of a job, which clients may write with hyphens; empty where it can be none.
 
     Examples
     --------
     >>> own_id("01234567-89ab-cdef-0123-456789abcdef")
     '0123456789abcdef0123456789abcdef'
     """
-    return given.replace("-", "").lower()
+    found = given.replace("-", "").lower()
+    return found if _ID.fullmatch(found) else ""
 
 
 def state_of(job: JobRecord) -> str:

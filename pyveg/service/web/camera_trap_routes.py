@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,8 @@ SYNC = "/v1/camera-trap/sync/detect"
 NAME = "camera-trap"
 """Whose the jobs are in the table; all clients are one, as their limit is one."""
 _FIELDS = 100
+_PATIENCE = 120
+"""Seconds that images may take to come; each request takes the place of another."""
 
 
 def make_router(desk: Desk, settings: CameraTrapSettings) -> APIRouter:
@@ -231,7 +234,10 @@ async def _files(request: Request) -> list[tuple[str, bytes]]:
         raise WrongError(400, "there is no image: send multipart/form-data")
     parser = _InMemory(request.headers, request.stream(), max_files=_FIELDS, max_fields=_FIELDS)
     try:
-        form = await parser.parse()
+        async with asyncio.timeout(_PATIENCE):
+            form = await parser.parse()
+    except TimeoutError:
+        raise WrongError(503, f"the images have not come within {_PATIENCE} s") from None
     except (MultiPartException, KeyError, ValueError):
         raise WrongError(400, "the form cannot be read") from None
     try:

@@ -75,6 +75,8 @@ SUBMITTED: dict[str, tuple[Any, int, str]] = {
     "a name with signs": ({**GOOD, "request_name": "a b"}, 400, "request_name has other signs"),
     "a negative number": ({**GOOD, "first_n": -1}, 400, "first_n"),
     "a prefix": ({**GOOD, "image_path_prefix": ["a"]}, 400, "image_path_prefix is no text"),
+    "half a character": (b'{"caller": "zoo", "input_container_sas": "%b", "image_path_prefix":'
+                         b' "\\ud800"}' % CONTAINER.encode(), 400, "is no text"),
     "a format": ({**GOOD, "format_version": "2"}, 400, "none of 1.1, 1.6"),
     "a secret elsewhere": ({**GOOD, "image_path_prefix": "a?sig=abcdefghijkl"}, 400, "password"),
     "no object": ([], 415, "no JSON object"),
@@ -92,6 +94,13 @@ OTHERS: dict[str, tuple[str, str, Any, int, Any]] = {
     "odd task": ("GET", "/task/..%2f..", None, 404, None),
     "cancel nothing": ("POST", "/cancel_request", {"caller": "zoo"}, 400, "request_id must"),
     "cancel none": ("POST", "/cancel_request", {"caller": "zoo", "request_id": ID}, 404, "no requ"),
+    "cancel what cannot be": (
+        "POST",
+        "/cancel_request",
+        b'{"caller": "zoo", "request_id": "\\ud800"}',
+        404,
+        "no request",
+    ),
     "cancel as nobody": ("POST", "/cancel_request", {"request_id": ID}, 401, "caller"),
     "cancel: id first": ("POST", "/cancel_request", {}, 400, "request_id must"),
     "cancel no JSON": ("POST", "/cancel_request", b"{", 415, "no application/json"),
@@ -120,7 +129,9 @@ def test_every_reply_to_a_request(busy: Trap) -> None:
 
 def test_every_other_reply(busy: Trap) -> None:
     for name, (method, path, body, status, words) in OTHERS.items():
-        found = busy.ask(method, path, body)
+        is_json = isinstance(body, bytes) and name != "cancel no JSON"
+        headers = {"content-type": "application/json"} if is_json else {}
+        found = busy.ask(method, path, body, **headers)
         assert found.status == status, (name, found.body)
         if isinstance(words, str) and status == 200:
             assert found.body.decode() == words, name
