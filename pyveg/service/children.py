@@ -37,8 +37,8 @@ class Children:
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         notes.write(folder, notes.ORDER, order)
-        signatures = access.kept(folder)
-        more = {VARIABLE: job, input_sas.VARIABLE: signatures} if signatures else {VARIABLE: job}
+        # Signatures of the job alone: with those that the server has, callers could read by them.
+        own = {VARIABLE: job, input_sas.VARIABLE: access.kept(folder)}
         with (folder / notes.LOG).open("ab") as log:
             self._started[job] = subprocess.Popen(
                 [sys.executable, "-m", "pyveg.service.child", str(folder)],
@@ -46,7 +46,7 @@ class Children:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, **more},
+                env={**os.environ, **own},
             )
 
     def alive(self, job: str, folder: Path) -> bool:

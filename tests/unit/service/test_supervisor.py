@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pyveg.core.errors import StoreError
-from pyveg.service import health, looking, notes, supervisor, telling, tidying
+from pyveg.service import access, health, looking, notes, supervisor, telling, tidying
 from pyveg.service.children import Children
 from pyveg.service.desk import Desk
 from pyveg.service.notes import ChildNote, Outcome
@@ -282,6 +282,25 @@ def test_the_note_of_another_start_of_this_machine_is_no_living_process(tmp_path
     assert children.alive("a", tmp_path)
     notes.write(tmp_path, notes.CHILD, ChildNote(mine.pid, mine.host, f"{mine.mark[:-1]}x"))
     assert not children.alive("a", tmp_path), "the number is that of another process now"
+
+
+def test_signatures_in_the_environment_of_the_server_are_for_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may submit jobs could read by them what the operator may read."""
+    monkeypatch.setenv("PYVEG_INPUT_SAS", "https://a.example/own?sp=rl&sig=of-the-operator")
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        "pyveg.service.children.subprocess.Popen", lambda *_, env, **__: given.append(env)
+    )
+    children = Children()
+    children.start("a", tmp_path / "a", {})
+    access.keep(tmp_path / "b", "https://a.example/theirs?sp=r&sig=of-the-caller")
+    children.start("b", tmp_path / "b", {})
+    assert [env["PYVEG_INPUT_SAS"] for env in given] == [
+        "",
+        "https://a.example/theirs?sp=r&sig=of-the-caller",
+    ]
 
 
 @pytest.mark.parametrize(("mode", "far"), [("local", False), ("dask", True), ("batch", True)])
