@@ -222,8 +222,8 @@ def installed() -> dict[str, Metric]:
     Of two that share a name the first is taken, in the order of the names of their Modules.
     """
     metrics: dict[str, Metric] = {}
-    for name in registry.known("module"):
-        for metric in getattr(registry.load("module", name), "metrics", ()):
+    for _, module in registry.importable("module"):  # one may need an extra that is not here
+        for metric in getattr(module, "metrics", ()):
             metrics.setdefault(metric.name, metric)
     return metrics
 

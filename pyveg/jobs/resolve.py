@@ -489,8 +489,8 @@ def _check_collection_names(
     here |= {*COLLECTION_FIELDS, *source_names}
     installed = {
         name
-        for module in registry.known("module")
-        for name in params.names(registry.load("module", module).Settings)
+        for _, module in registry.importable("module")  # one may need an extra that is not here
+        for name in params.names(module.Settings)
     }
     for name in record:
         _check_name(name, here | installed, None, f'data_collections["{key}"]')
