@@ -80,9 +80,10 @@ def summary_of(stats: RoiStats, days: int) -> tuple[Summary, RoiStats]:
     rows = np.flatnonzero(selected(images))
     if not len(rows):
         raise DataError(
-            f"no image of {stats.camera.prefix} counts: all are dark, white, or of a low sun",
+            f"no image of {stats.camera.prefix} counts: all are dark, white, of a low sun, or of a "
+            "camera that balanced white by itself",
             f"the sum of the mean red, green and blue must be {BRIGHTNESS[0]:g} to "
-            f"{BRIGHTNESS[1]:g}, and the sun {LOWEST_SUN:g} degrees high",
+            f"{BRIGHTNESS[1]:g}, the sun {LOWEST_SUN:g} degrees high, and awbflag 0",
         )
     part = slice(int(rows[0]), int(rows[-1]) + 1)
     kept = Images(images.seconds[part], images.colours[part], images.gcc[part], images.sun[part])

@@ -135,7 +135,10 @@ class PhenoCamSource:
         stats, failed = self._stats(period, request.place)
         values = _figures(stats, period, request.place, self.settings.utc_offset)
         if values is None:
-            raise SkipItem("no image of it counts: dark, white, of a low sun, or there is none")
+            raise SkipItem(
+                "no image of it counts: there is none, or all are dark, white, of a low sun, or of "
+                "a camera that balanced white by itself (awbflag 1)"
+            )
         place = request.place
         rasters = {
             name: _raster(values[band], place.longitude, place.latitude)
