@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 
 from pyveg.analysis.agreement import agreement_table
 from pyveg.analysis.data.columns import (
+    BESIDE,
     CHANGES,
     DROUGHT_RECOVERY,
     INDICATORS,
@@ -77,6 +78,8 @@ class Analysis:
     """`pyveg.analysis.temporal.changes.changes_table`."""
     statement: Statement = field(default_factory=Statement)
     """What happened, first; each sentence with the row of a table that it rests on."""
+    beside: pd.DataFrame = field(default_factory=BESIDE.frame)
+    """What other collections of the place have measured, `beside_table`."""
     config: str = ""
     """The config of the run, where it keeps one."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +126,7 @@ class Analysis:
         return {
             "series": self.series.table,
             "site": self.site(),
+            "beside": self.beside,
             "parts": self.temporal.parts,
             "indicators": self.temporal.indicators,
             "trends": self.temporal.trends,
@@ -224,6 +228,7 @@ def analyse(
         settings=settings,
         metrics=metrics,
         run=given.run,
+        others=given.of_place(),
         spatial=spatial,
         source=given.source,
         progress=progress,
@@ -236,11 +241,15 @@ def analyse_series(
     settings: AnalysisSettings | None = None,
     metrics: Sequence[str] | None = None,
     run: Run | None = None,
+    others: Sequence[Series] = (),
     spatial: bool = True,
     source: str = "",
     progress: Progress | None = None,
 ) -> Analysis:
-    """`analyse` for a series that was put in order already; images come from `run`."""
+    """`analyse` for a series that was put in order already; images come from `run`.
+
+    `others` are those of other collections of the same place, which are shown beside it.
+    """
     settings = settings or AnalysisSettings()
     names = default_metrics(series) if metrics is None else list(metrics)
     tell = _teller(progress)
@@ -286,9 +295,28 @@ def analyse_series(
         verdict=verdict(temporal, found, notes, declared=series.declared),
         settings=settings,
         changes=changes,
+        beside=beside_table(one for one in others if one.collection != series.collection),
         statement=make_statement(temporal, changes, series.declared, rates),
         config=run.config if run else "",
         versions=_versions(),
+    )
+
+
+def beside_table(others: Iterable[Series]) -> pd.DataFrame:
+    """What is tested of some series, over their chips: the table `BESIDE`.
+
+    Parameters
+    ----------
+    others : iterable of Series
+        Of other collections of a place.
+    """
+    return BESIDE.joined(
+        site_table(one, name).assign(
+            collection=one.collection, metric=name, label=one.label_with_unit(name)
+        )
+        for one in others
+        if one.axis is not None
+        for name in default_metrics(one)
     )
 
 

@@ -243,6 +243,7 @@ def _analysis(
         agreement=tables["agreement"],
         verdict=_verdict(record, tested, declared),
         changes=tables["changes"],
+        beside=tables["beside"],
         statement=Statement.from_record(record.get("statement", ())),
         settings=settings,
         config=record["config"],

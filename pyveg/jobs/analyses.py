@@ -115,6 +115,7 @@ def run_analysis(
             settings=settings,
             metrics=metrics,
             run=given.run,
+            others=given.of_place(),
             spatial=spatial,
             source=given.source,
             progress=_steps(say),

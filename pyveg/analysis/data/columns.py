@@ -78,6 +78,22 @@ SITE = Table(
         _METRIC,
     ),
 )
+BESIDE = Table(
+    "metric of another collection and step",
+    "what other collections of the place have measured, which is not tested here",
+    (
+        Column("collection", "str", "name of the other collection"),
+        *_texts(metric="name of what it measures", label="what people call that, with its unit"),
+        _DATE,
+        *_counts(chips="chips with a value; of a metric of the whole region, 1 where it has one"),
+        *_floats(
+            _OF_METRIC,
+            middle="median over the chips, or the value of the whole region",
+            low="lower quartile over the chips; none for the whole region",
+            high="upper quartile",
+        ),
+    ),
+)
 PARTS = Table(
     "metric, chip and step",
     "a series and what it was taken apart into",
@@ -562,6 +578,7 @@ AGREEMENT = Table(
 ANALYSIS: Mapping[str, Table] = {
     "series": SERIES,
     "site": SITE,
+    "beside": BESIDE,
     "parts": PARTS,
     "indicators": INDICATORS,
     "trends": TRENDS,

@@ -34,6 +34,12 @@ class AnalysisInput:
     """None for a summary by itself."""
     source: str
     """Path or URL."""
+    one_place: bool = True
+    """Whether the series are of one place; those of a table may be of several."""
+
+    def of_place(self) -> tuple[Series, ...]:
+        """The series that lie beside each other; none where each is of another place."""
+        return self.series if self.one_place else ()
 
     @property
     def collections(self) -> list[str]:
@@ -103,7 +109,7 @@ def _of_tables(given: list[GivenSeries], source: str) -> AnalysisInput:
         for each in given
         for one in make_series(each.results)
     ]
-    return AnalysisInput(tuple(series), None, source)
+    return AnalysisInput(tuple(series), None, source, one_place=False)
 
 
 def _read(results: str | Path | Store | Run | Results) -> tuple[Run | None, str, Results]:

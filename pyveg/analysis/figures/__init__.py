@@ -10,6 +10,7 @@ import re
 from matplotlib.figure import Figure
 
 from pyveg.analysis.analyse import Analysis
+from pyveg.analysis.figures.beside import others_beside
 from pyveg.analysis.figures.indicators import (
     climate_panels,
     indicator_panels,
@@ -33,6 +34,7 @@ __all__ = [
     "figure_svg",
     "indicator_panels",
     "indicators_of",
+    "others_beside",
     "patch_weights",
     "radial_spectra",
     "save_figure",
@@ -55,11 +57,13 @@ def all_figures(analysis: Analysis) -> dict[str, Figure]:
     Returns
     -------
     dict of str to Figure
-        By a name that can be a file's: "series", "season", "decomposition", "indicators_<metric>",
-        "sensitivity", "correlations", "spatial", "spectrum", "patches", "climate", "maps".
+        By a name that can be a file's: "series", "beside", "season", "decomposition",
+        "indicators_<metric>", "sensitivity", "correlations", "spatial", "spectrum", "patches",
+        "climate", "maps".
     """
     made = {
         "series": series_bands(analysis),
+        "beside": others_beside(analysis),
         "season": season_cycle(analysis),
         "decomposition": decomposition(analysis),
         **{indicators_of(one): indicator_panels(analysis, one) for one in analysis.metrics},

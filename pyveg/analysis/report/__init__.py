@@ -110,7 +110,7 @@ def _summary(analysis: Analysis) -> dict[str, Any]:
 def _parts(analysis: Analysis, shown: Mapping[str, Shown]) -> dict[str, Any]:
     """Figures and tables, and the sections that have any of them."""
     groups = {
-        "measured": ("season", "decomposition"),
+        "measured": (*(("beside",) if len(analysis.beside) else ()), "season", "decomposition"),
         "indicators": (*map(indicators_of, analysis.metrics), "sensitivity", "correlations"),
         "space": ("spatial", "spectrum", "patches"),
         "weather": ("climate",),

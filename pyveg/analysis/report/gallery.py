@@ -123,6 +123,7 @@ def data_address(data: bytes, kind: str) -> str:
 def _slots(analysis: Analysis) -> list[_Slot]:
     return [
         *_series_slots(analysis),
+        *((_BESIDE,) if len(analysis.beside) else ()),
         *(
             _indicator_slot(analysis, one, first=not place)
             for place, one in enumerate(analysis.metrics)
@@ -232,6 +233,13 @@ def _no_maps(analysis: Analysis) -> str:
     return _not_tested(analysis)
 
 
+_BESIDE = _Slot(
+    "beside", "Other collections of this place",
+    "What was tested here is above, what other collections have measured below, on one axis of "
+    "time. Nothing is tested between them: each has a report of its own. Look whether they rise "
+    "and fall together, and whether one goes on where the other has gaps.",
+    in_words.beside, _no_values,
+)  # fmt: skip
 _OTHERS = (
     _Slot(
         "sensitivity", "Other windows and bandwidths",

@@ -49,6 +49,23 @@ def series(analysis: Analysis) -> list[str]:
     return lines
 
 
+def beside(analysis: Analysis) -> list[str]:
+    """Of `figures.others_beside`."""
+    lines = []
+    for (collection, label), table in analysis.beside.groupby(["collection", "label"], sort=False):
+        known = table[table["middle"].notna()]
+        if known.empty:
+            lines.append(f"{collection}, {label}: there is no value.")
+            continue
+        first, last = known["date"].min(), known["date"].max()
+        lines.append(
+            f"{collection}, {label}: from {first:%Y-%m-%d} to {last:%Y-%m-%d} it lies between "
+            f"{number(known['middle'].min())} and {number(known['middle'].max())}; "
+            f"{len(table) - len(known)} of {len(table)} steps have no data."
+        )
+    return lines
+
+
 def _rain(steps: NDArray[np.float64], period: float) -> str:
     """Rain of a mean year, in mm; of a short record what has fallen in it."""
     if len(steps) >= YEAR_FROM * period:

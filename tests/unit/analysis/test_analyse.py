@@ -136,7 +136,9 @@ def test_several_collections_need_a_name() -> None:
     both = Results(pd.concat([one.chips, two.chips]), one.weather, one.metadata)
     with pytest.raises(ConfigError, match=r"2 collections: COPERNICUS/S2, LANDSAT"):
         analyse(both)
-    assert analyse(both, collection="LANDSAT", settings=QUICK).series.collection == "LANDSAT"
+    chosen = analyse(both, collection="LANDSAT", settings=QUICK)
+    assert chosen.series.collection == "LANDSAT"
+    assert set(chosen.beside["collection"]) == {one.chips["collection"].iloc[0]}, "the other"
     with pytest.raises(ConfigError, match='no collection "MODIS"'):
         analyse(both, collection="MODIS")
 

@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pyveg.analysis.analyse import Analysis, analyse
-from pyveg.analysis.figures import season_cycle
+from pyveg.analysis.analyse import Analysis, analyse, beside_table
+from pyveg.analysis.figures import others_beside, season_cycle
 from pyveg.analysis.figures.parts import panels_of
+from pyveg.analysis.folder import read_analysis, write_analysis
 from pyveg.analysis.report import SECTIONS, VERDICTS, in_words, report_html, tables
 from pyveg.analysis.report.gallery import gallery, picture
 from pyveg.analysis.report.methods import PAPERS, methods
@@ -31,7 +32,9 @@ from pyveg.analysis.spatial.over_time import no_snapshots
 from pyveg.analysis.verdict import LEVELS, OLD_LEVELS
 from pyveg.core.errors import DataError
 from pyveg.earth.lattice import Lattice
+from pyveg.earth.metrics import Metric
 from pyveg.earth.periods import Cadence
+from pyveg.storage.memory import MemoryStore
 from pyveg.testing.analyses import made_analysis, made_series
 
 QUICK = AnalysisSettings(surrogates=19, indicators=("ar1", "variance", "sd"))
@@ -133,6 +136,33 @@ def test_sections_come_in_order(page: Page) -> None:
     every = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert {one for one in links if "://" not in one} <= set(every)
     assert len(every) == len(set(every))
+
+
+def test_other_collections_of_the_place_stand_beside(bare: Analysis, bare_html: str) -> None:
+    """Also in a report that is made anew; where there is no other, there is no word of it."""
+    title = "Other collections of this place"
+    assert title not in bare_html
+    camera = Metric("gcc_90", "1", "green", "Camera greenness", "place")
+    other = replace(
+        made_series(months=30, weather=False, metrics=(), more=(camera,), missing=(3,)),
+        collection="Camera",
+    )
+    both = replace(bare, beside=beside_table([other]))
+    html = report_html(both)
+    text = Page(html).text
+    assert title in text
+    assert "Camera, Camera greenness, whole region: from 2015-01-16 to 2017-06-16 it lies" in text
+    assert "1 of 30 steps have no data" in text
+    store = MemoryStore()
+    assert report_html(read_analysis(store, write_analysis(both, store))) == html
+    figure = others_beside(both)
+    assert figure is not None
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [
+        "Sentinel2: NDVI",
+        "Camera: Camera greenness, whole region",
+    ]
+    low, high = {axis.get_xlim() for axis in figure.axes}.pop()
+    assert high - low > 365 * 2.4, "one axis of time"
 
 
 def test_it_can_be_read_by_all(page: Page) -> None:
