@@ -356,11 +356,13 @@ class AzureBlobStore:
         """Turn errors of the SDK into ours; a container that answered before may be gone."""
         from azure.core.exceptions import HttpResponseError
 
+        # As it was before the question: another thread may make it before the answer is read.
+        before = self._was_there
         with explained(where, self.url):
             try:
                 yield
             except HttpResponseError as error:
-                if self._was_there and code_of(error) in GONE:
+                if before and code_of(error) in GONE:
                     raise gone(self.url, GONE[code_of(error)]) from None
                 raise
             self._was_there = True
@@ -369,25 +371,27 @@ class AzureBlobStore:
         """Do it; `KeyMissingError` where the blob, or the whole container, was never there."""
         from azure.core.exceptions import ResourceNotFoundError
 
+        before = self._was_there
         with self._answered(f"{self.url}/{key}"):
             try:
                 return act()
             except ResourceNotFoundError as error:
                 no_container = code_of(error) in GONE
-                if no_container and self._was_there:
+                if no_container and before:
                     raise
-                self._was_there = not no_container
+                self._was_there = self._was_there or not no_container
                 raise KeyMissingError(key, self.url) from None
 
     def _in_container(self, act: Callable[[], T]) -> T:
         """Do it, and once more with the container made if it was not there."""
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
+        before = self._was_there
         try:
             return act()
         except ResourceNotFoundError as error:
             # One that was there was deleted by somebody, who meant the run.
-            if code_of(error) != "ContainerNotFound" or self._was_there:
+            if code_of(error) != "ContainerNotFound" or before:
                 raise
         try:
             self._client.create_container(metadata={"made_by": "pyveg"})

@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobClient
 
-from pyveg.core.errors import ConfigError, KeyMissingError, RunLockedError, StoreError
+from pyveg.core.errors import (
+    ConfigError,
+    KeyMissingError,
+    RunLockedError,
+    StoreError,
+    StoreGoneError,
+)
 from pyveg.storage.azure_access import Access, container_sas
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.azure_download import PARTS, download_folder, download_zip
@@ -286,3 +294,40 @@ def test_requests_that_are_refused(azurite: Azurite, store: AzureBlobStore) -> N
     with pytest.raises(StoreError) as caught:
         other.read("a")
     assert not isinstance(caught.value, KeyMissingError)
+
+
+def _missing(store: AzureBlobStore, key: str) -> None:
+    with pytest.raises(KeyMissingError):
+        store.read(key)
+
+
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("upload_blob", lambda store: store.write("mine", b"2")),
+        ("download_blob", lambda store: _missing(store, "mine")),
+        ("get_blob_properties", lambda store: store.size("mine")),
+    ],
+)
+def test_a_container_that_is_made_while_an_answer_is_on_its_way_is_not_gone(
+    store: AzureBlobStore, monkeypatch: pytest.MonkeyPatch, method: str, ask: Any
+) -> None:
+    """A thread is told that it is not there, and before it reads that, another has made it."""
+    real = getattr(BlobClient, method)
+
+    def late(blob: BlobClient, *args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(BlobClient, method, real)
+        try:
+            return real(blob, *args, **options)
+        except ResourceNotFoundError:
+            store.write("of another", b"1")
+            raise
+
+    monkeypatch.setattr(BlobClient, method, late)
+    ask(store)
+    assert store.read("of another") == b"1"
+    if method == "upload_blob":
+        assert store.read("mine") == b"2"
+    store._client.delete_container()
+    with pytest.raises(StoreGoneError, match="somebody deleted it"):
+        store.read("of another")
