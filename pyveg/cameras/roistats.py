@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pyveg.core.errors import DataError
@@ -159,6 +158,8 @@ def read_roistats(data: bytes, name: str) -> RoiStats:
     Images for which the column ``awbflag`` is 1 have no greenness here: the white balance of the
     camera was automatic, so its colours cannot be compared.
     """
+    import pandas as pd  # not for all that only have to do with images: it takes 60 MB
+
     text = data.decode("utf-8-sig", "replace")
     header = dict(_said(text))
     lines = text.splitlines(keepends=True)

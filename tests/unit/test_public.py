@@ -79,6 +79,12 @@ def test_starting_a_run_loads_no_tables() -> None:
     assert not _loaded("import pyveg.jobs.run") & ({*HEAVY} - {"numpy"})
 
 
+def test_the_service_loads_no_tables() -> None:
+    """It idles in less than 120 MB, and pandas alone takes 60."""
+    heavy = {*HEAVY, "pyarrow", "scipy", "onnxruntime", "sklearn"} - {"numpy"}
+    assert not _loaded("import pyveg.service.web.app, pyveg.service.serve") & heavy
+
+
 @pytest.mark.parametrize("config", ["demo", "sentinel2_era5"])
 def test_a_dry_run_needs_no_cloud_package(config: str) -> None:
     code = f"from pyveg import load_pipeline; load_pipeline('pyveg/configs/{config}.py').plan()"
