@@ -107,8 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _compile_modules() -> None:
     """Compile what the tests run in hundreds of processes, each of which would do so itself.
 
-    Where the environment says that nothing is to be written, it means nothing to be kept of a
-    single command.
+    Also where ``PYTHONDONTWRITEBYTECODE`` is set: it would cost each of them that time.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

@@ -94,8 +94,8 @@ def importable(kind: str) -> Iterator[tuple[str, Any]]:
     """All parts of a kind that can be imported, whether what they need is installed or not."""
     for name, point in sorted(_table(kind).items()):
         try:
-            part = point.load()
-        except Exception:  # noqa: BLE001 - importing a plugin runs anyone's code, and this asks all
+            part = _checked(kind, point.load(), name)
+        except (Exception, SystemExit):  # noqa: BLE001 - importing a plugin runs anyone's code
             continue
         yield name, part
 

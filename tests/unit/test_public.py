@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pyveg
+from pyveg.core import registry
+from pyveg.earth.metrics import installed
 
 HEAVY = ("numpy", "numba", "pandas", "rasterio", "matplotlib", "skimage", "networkx", "rich")
 CLOUD = ("azure", "ee", "distributed", "dask", "odc", "pystac_client", "fsspec")
@@ -128,3 +130,27 @@ def test_the_main_job_needs_no_extra(write_config: Any) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "report.html" in done.stdout
+
+
+def test_a_broken_plugin_breaks_no_other_job(
+    write_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed Modules are asked for their settings and metrics; some of them are no Modules."""
+
+    class Point:
+        def __init__(self, load: Any) -> None:
+            self.load = load
+
+    table = registry._table
+    broken = {
+        "NoModule": Point(object),
+        "NoSettings": Point(lambda: type("NoSettings", (), {})),
+        "Ends": Point(lambda: sys.exit("not today")),
+    }
+
+    def with_broken(kind: str) -> Any:
+        return {**table(kind), **(broken if kind == "module" else {})}
+
+    monkeypatch.setattr(registry, "_table", with_broken)
+    assert pyveg.load_pipeline(write_config()).plan()
+    assert "ndvi_mean" in installed()

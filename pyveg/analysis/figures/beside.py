@@ -35,7 +35,10 @@ def others_beside(analysis: Analysis) -> Figure | None:
     own, others = shown_metrics(analysis), _others(analysis)
     if not own or not others:
         return None
-    shown = [*((_title(analysis, name), _own(analysis, name)) for name in own), *others]
+    shown = [
+        *((_title(analysis, name), site_table(analysis.series, name)) for name in own),
+        *others,
+    ]
     colours = [*(metric_colour(analysis, name) for name in own), *(DARK for _ in others)]
     known = [pd.DatetimeIndex(table["date"]) for _, table in shown]
     every = pd.DatetimeIndex(known[0].append(known[1:]).unique().sort_values())
@@ -53,10 +56,6 @@ def others_beside(analysis: Analysis) -> Figure | None:
 
 def _title(analysis: Analysis, metric: str) -> str:
     return f"{analysis.series.collection}: {analysis.series.label_with_unit(metric)}"
-
-
-def _own(analysis: Analysis, metric: str) -> pd.DataFrame:
-    return site_table(analysis.series, metric)
 
 
 def _others(analysis: Analysis) -> list[tuple[str, pd.DataFrame]]:
