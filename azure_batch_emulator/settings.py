@@ -43,6 +43,9 @@ class Settings:
         Accept container settings and run their commands as plain processes. Refused by default.
     environment : mapping of str to str
         Variables that every task on every node gets.
+    autoscale_minute : float
+        How many seconds a minute of autoscaling lasts: samples are taken twice in it, and
+        evaluation intervals and the time intervals of formulas are counted in it.
     faults : Faults
         What goes wrong; `Emulator.faults` changes it later.
     """
@@ -56,4 +59,5 @@ class Settings:
     bearer_tokens: frozenset[str] = field(default=frozenset(), repr=False)
     containers_as_processes: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    autoscale_minute: float = 60.0
     faults: Faults = field(default_factory=Faults)

@@ -174,20 +174,22 @@ def autoscale(max_nodes: int, slots: int) -> str:
     Notes
     -----
     It takes the largest number of pending tasks of the last five minutes, so that a pool does not
-    shrink between two tasks, and lets tasks that run end before their node goes. It was never run
-    by the service.
+    shrink between two tasks, and lets tasks that run end before their node goes. How the service
+    rounds is not documented, so no pending task gives exactly no node, and one or more give
+    one node at least. The emulator has evaluated it, the service never.
 
     Examples
     --------
     >>> print(autoscale(4, 2))
     $pending = max(0, $PendingTasks.GetSample(TimeInterval_Minute * 5));
-    $TargetDedicatedNodes = min(4, ($pending + 1) / 2);
+    $TargetDedicatedNodes = $pending > 0 ? min(4, ($pending + 1) / 2) : 0;
     $NodeDeallocationOption = taskcompletion;
     """
+    nodes = f"min({max_nodes}, ($pending + {slots - 1}) / {slots})"
     return "\n".join(
         (
             "$pending = max(0, $PendingTasks.GetSample(TimeInterval_Minute * 5));",
-            f"$TargetDedicatedNodes = min({max_nodes}, ($pending + {slots - 1}) / {slots});",
+            f"$TargetDedicatedNodes = $pending > 0 ? {nodes} : 0;",
             "$NodeDeallocationOption = taskcompletion;",
         )
     )

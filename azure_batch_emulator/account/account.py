@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from azure_batch_emulator.account import quotas
+from azure_batch_emulator.account.autoscaling import Autoscaling, statements_of
 from azure_batch_emulator.account.deadlines import Deadlines
 from azure_batch_emulator.account.deletions import Deletions
 from azure_batch_emulator.account.dispatch import Dispatcher
@@ -18,6 +19,8 @@ from azure_batch_emulator.host.host import Host
 from azure_batch_emulator.host.stops import Stop
 
 Document = dict[str, Any]
+EVALUATION_INTERVAL = "PT15M"
+"""How often a formula is evaluated where the client does not say it."""
 
 
 class Account:
@@ -36,6 +39,8 @@ class Account:
         By key.
     deadlines : Deadlines
         Of the jobs.
+    autoscaling : Autoscaling
+        The pools that follow a formula.
     """
 
     def __init__(self, host: Host) -> None:
@@ -43,6 +48,7 @@ class Account:
         self.pools: dict[str, Pool] = {}
         self.jobs: dict[str, Job] = {}
         self.deadlines = Deadlines(host.background)
+        self.autoscaling = Autoscaling(host, self.jobs)
         self._deletions = Deletions(host, self.pools, self.jobs, self.deadlines)
         self._dispatcher = Dispatcher(host, self._job_went_on)
         self._scheduler = Scheduler(self.pools, self.jobs, self._dispatcher)
@@ -67,9 +73,16 @@ class Account:
         if (old := self.pools.get(body["id"].lower())) is not None:
             raise BatchError("PoolBeingDeleted" if old.state == "deleting" else "PoolExists")
         quotas.check_pools(self.host.faults.pool_quota, self.pools.values())
+        formula = body.get("autoScaleFormula") or ""
+        if body.get("enableAutoScale"):
+            statements_of(formula)  # before the pool is there
         url = f"{self.host.url}/pools/{body['id']}"
         pool = Pool(self.host, url, body, cores_left=self._cores_left, on_change=self.schedule)
         self.pools[pool.key] = pool
+        if body.get("enableAutoScale"):
+            interval = body.get("autoScaleEvaluationInterval") or EVALUATION_INTERVAL
+            self.autoscaling.enable(pool, formula, interval)
+            return pool
         pool.resize(
             {name: body.get(name) for name in ("targetDedicatedNodes", "targetLowPriorityNodes")}
         )

@@ -153,6 +153,18 @@ class Job(Record):
                 slots[name] += task.slots
         return {"taskCounts": tasks, "taskSlotCounts": slots}
 
+    def measured(self) -> dict[str, int]:
+        """Tasks by what autoscaling measures: those that wait for others do not count."""
+        found = dict.fromkeys(("Active", "Running", "Succeeded", "Failed"), 0)
+        for task in self.tasks.values():
+            if task.state == "completed":
+                found["Succeeded" if task.info["result"] == "success" else "Failed"] += 1
+            elif task.state != "active":
+                found["Running"] += 1
+            elif task.unmet == 0 and not self.is_over:
+                found["Active"] += 1
+        return found
+
     # Scheduling
 
     def make_ready(self, task: Task) -> None:

@@ -123,6 +123,8 @@ class Pool(Record):
     def resize(self, body: Document) -> None:
         """Go to other numbers of nodes."""
         self.refuse_if_busy()
+        if self.document["enableAutoScale"]:
+            raise BatchError("OperationNotValidOnPool", "The pool follows a formula.")
         option = str(body.get("nodeDeallocationOption") or "requeue").lower()
         self._allocation("resizing")
         self.document.pop("resizeErrors", None)
@@ -131,6 +133,33 @@ class Pool(Record):
             if target is not None:
                 self.document[f"target{kind}Nodes"] = target
                 self._approach(target, dedicated, option)
+        self._settle()
+
+    def follow(self, formula: str, interval: str) -> None:
+        """Have the nodes that a formula asks for, from now on."""
+        changes = {
+            "enableAutoScale": True,
+            "autoScaleFormula": formula,
+            "autoScaleEvaluationInterval": interval,
+        }
+        self.modify(changes)
+
+    def follow_nothing(self) -> None:
+        """Keep the numbers of nodes that are wanted now."""
+        self.modify({"enableAutoScale": False})
+        for name in ("autoScaleFormula", "autoScaleEvaluationInterval", "autoScaleRun"):
+            self.document.pop(name, None)
+
+    def scale(self, dedicated: int, low_priority: int, option: str) -> None:
+        """Go to the numbers of nodes that a formula asks for, also while others come or go."""
+        targets = {"Dedicated": dedicated, "LowPriority": low_priority}
+        if all(self.document[f"target{kind}Nodes"] == number for kind, number in targets.items()):
+            return
+        self._allocation("resizing")
+        self.document.pop("resizeErrors", None)
+        for is_dedicated, kind in _KINDS.items():
+            self.document[f"target{kind}Nodes"] = targets[kind]
+            self._approach(targets[kind], is_dedicated, option)
         self._settle()
 
     def stop_resize(self) -> None:
@@ -198,6 +227,8 @@ class Pool(Record):
     def remove(self, ids: Iterable[str], option: str) -> None:
         """Remove nodes, and want so many fewer."""
         self.refuse_if_busy()
+        if self.document["enableAutoScale"]:
+            raise BatchError("PoolNotEligibleForRemoveNodes", "The pool follows a formula.")
         nodes = [self.find(id_) for id_ in ids]
         self._allocation("resizing")
         for node in nodes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from azure_batch_emulator.account.account import Account
+from azure_batch_emulator.account.account import EVALUATION_INTERVAL, Account
+from azure_batch_emulator.account.autoscaling import statements_of
 from azure_batch_emulator.account.pools import Pool
 from azure_batch_emulator.errors import BatchError
 from azure_batch_emulator.operations.operation import LISTED, SHOWN, Operation, listing, shown
@@ -79,6 +80,33 @@ def _remove_nodes(account: Account, request: Request) -> Answer:
     return Answer(headers=about(pool))
 
 
+def _enable_autoscale(account: Account, request: Request) -> Answer:
+    pool = _pool(account, request)
+    body = request.body(bodies.POOL_AUTOSCALE)
+    pool.refuse_if_busy()
+    now = pool.document
+    formula = body.get("autoScaleFormula") or now.get("autoScaleFormula")
+    if formula is None:
+        raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
+    statements_of(formula)
+    interval = body.get("autoScaleEvaluationInterval") or now.get("autoScaleEvaluationInterval")
+    account.autoscaling.enable(pool, formula, interval or EVALUATION_INTERVAL)
+    return Answer(headers=about(pool))
+
+
+def _disable_autoscale(account: Account, request: Request) -> Answer:
+    pool = _pool(account, request)
+    account.autoscaling.disable(pool)
+    return Answer(headers=about(pool))
+
+
+def _evaluate_autoscale(account: Account, request: Request) -> Answer:
+    pool = _pool(account, request)
+    body = request.body(bodies.POOL_EVALUATE)
+    run = account.autoscaling.evaluate(pool, body["autoScaleFormula"])
+    return Answer(run, headers=about(pool))
+
+
 def _node_counts(account: Account, request: Request) -> Answer:
     documents = (account.pools[key].node_counts() for key in sorted(account.pools))
     return listing(account, request, documents, filters.NODE_COUNT_FIELDS)
@@ -100,6 +128,19 @@ OPERATIONS = (
     Operation("resize_pool", "POST", "/pools/{pool}/resize", 202, _resize),
     Operation("stop_pool_resize", "POST", "/pools/{pool}/stopresize", 202, _stop_resize),
     Operation("remove_nodes", "POST", "/pools/{pool}/removenodes", 202, _remove_nodes),
+    Operation(
+        "enable_pool_auto_scale", "POST", "/pools/{pool}/enableautoscale", 200, _enable_autoscale
+    ),
+    Operation(
+        "disable_pool_auto_scale", "POST", "/pools/{pool}/disableautoscale", 200, _disable_autoscale
+    ),
+    Operation(
+        "evaluate_pool_auto_scale",
+        "POST",
+        "/pools/{pool}/evaluateautoscale",
+        200,
+        _evaluate_autoscale,
+    ),
     Operation("list_pool_node_counts", "GET", "/nodecounts", 200, _node_counts, LISTED),
     Operation("list_supported_images", "GET", "/supportedimages", 200, _images, LISTED),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from azure_batch_emulator.errors import invalid_property
+from azure_batch_emulator.errors import BatchError, invalid_property
 from azure_batch_emulator.protocol.shapes import (
     Check,
     Shape,
@@ -144,6 +144,20 @@ def _preparation(container: Check) -> Shape:
     )
 
 
+EVALUATION_INTERVAL = duration(300, 168 * 3600)
+
+
+def _one_scaling(value: Any, _name: str) -> None:
+    """A pool has numbers of nodes or a formula, not both."""
+    targets = ("targetDedicatedNodes", "targetLowPriorityNodes")
+    scales = value.get("enableAutoScale")
+    if scales and not value.get("autoScaleFormula"):
+        raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
+    for other in targets if scales else ("autoScaleFormula", "autoScaleEvaluationInterval"):
+        if value.get(other) is not None:
+            raise invalid_property(other, value[other], f"enableAutoScale is {bool(scales)}.")
+
+
 def _pool(container: Check, container_pool: Check) -> Shape:
     machine = Shape(
         {
@@ -181,9 +195,9 @@ def _pool(container: Check, container_pool: Check) -> Shape:
             "resizeTimeout": duration(300),
             "targetDedicatedNodes": number(0, 1000),
             "targetLowPriorityNodes": number(0, 1000),
-            "enableAutoScale": only(False, "give the number of nodes instead of a formula"),
-            "autoScaleFormula": refused,
-            "autoScaleEvaluationInterval": refused,
+            "enableAutoScale": flag,
+            "autoScaleFormula": text(),
+            "autoScaleEvaluationInterval": EVALUATION_INTERVAL,
             "enableInterNodeCommunication": only(False, ONE_NODE),
             "networkConfiguration": refused,
             "startTask": _start_task(container),
@@ -198,6 +212,7 @@ def _pool(container: Check, container_pool: Check) -> Shape:
             "upgradePolicy": refused,
         },
         ("id", "vmSize", "virtualMachineConfiguration"),
+        rule=_one_scaling,
     )
 
 
@@ -271,6 +286,10 @@ POOL_PROPERTIES = Shape(
     ("metadata", "applicationPackageReferences"),
 )
 
+POOL_AUTOSCALE = Shape(
+    {"autoScaleFormula": text(), "autoScaleEvaluationInterval": EVALUATION_INTERVAL}
+)
+POOL_EVALUATE = Shape({"autoScaleFormula": text()}, ("autoScaleFormula",))
 _DEALLOCATION = choice("requeue", "terminate", "taskcompletion", unsupported=("retaineddata",))
 POOL_RESIZE = Shape(
     {

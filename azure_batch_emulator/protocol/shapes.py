@@ -7,6 +7,7 @@ the service knows and the emulator does not are refused as not supported, never 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -50,8 +51,8 @@ def flag(value: Any, name: str) -> None:
         raise invalid_property(name, value, "True or false is expected.")
 
 
-def duration(shortest: float = 0.0) -> Check:
-    """An ISO 8601 duration of at least so many seconds."""
+def duration(shortest: float = 0.0, longest: float = math.inf) -> Check:
+    """An ISO 8601 duration of at least, and at most, so many seconds."""
 
     def check(value: Any, name: str) -> None:
         try:
@@ -60,6 +61,8 @@ def duration(shortest: float = 0.0) -> Check:
             raise invalid_property(name, value, "An ISO 8601 duration is expected.") from None
         if seconds < shortest:
             raise invalid_property(name, value, f"It must be {shortest:g} seconds at least.")
+        if seconds > longest:
+            raise invalid_property(name, value, f"It must be {longest:g} seconds at most.")
 
     return check
 

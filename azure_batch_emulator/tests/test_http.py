@@ -471,11 +471,15 @@ def test_recorded_pool(cloud: Any) -> None:
     assert cloud.send("POST", "/pools/p1/resize", {"targetLowPriorityNodes": 0}).status == 202
     scaled = {
         "enableAutoScale": True,
-        "autoScaleFormula": "..",
+        "autoScaleFormula": "$TargetDedicatedNodes = 0",
         "autoScaleEvaluationInterval": "PT05M00S",
     }
-    reply = cloud.send("POST", "/pools", {**body, "id": "p2", **scaled})
-    assert (reply.status, reply.code) == (501, "NotImplemented")
+    fixed = {"targetDedicatedNodes", "targetLowPriorityNodes"}
+    free = {name: value for name, value in body.items() if name not in fixed}
+    assert cloud.send("POST", "/pools", {**free, "id": "p2", **scaled}).status == 201
+    shown = cloud.send("GET", "/pools/p2").document
+    assert {name: shown[name] for name in scaled} == scaled
+    assert shown["autoScaleRun"].keys() == {"timestamp", "results"}
 
 
 def test_recorded_task(cloud: Any) -> None:

@@ -433,7 +433,6 @@ def test_pools_that_cannot_be(cloud: Any, changes: dict[str, Any], code: str) ->
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"enable_auto_scale": True, "auto_scale_formula": "$T=1"}, "enableAutoScale"),
         ({"network_configuration": m.NetworkConfiguration(subnet_id="s")}, "networkConfiguration"),
         ({"enable_inter_node_communication": True}, "enableInterNodeCommunication"),
     ],
@@ -443,20 +442,6 @@ def test_what_pools_cannot_have_is_refused(cloud: Any, changes: dict[str, Any], 
         cloud.client.create_pool(_options(**changes))
     assert (caught.value.status_code, caught.value.error.code) == (501, "NotImplemented")
     assert word in caught.value.error.message
-
-
-def test_autoscale_operations_are_refused(cloud: Any) -> None:
-    cloud.pool()
-    client = cloud.client
-    formula = m.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="$T=1")
-    for call in (
-        lambda: client.enable_pool_auto_scale("p", m.BatchPoolEnableAutoScaleOptions()),
-        lambda: client.disable_pool_auto_scale("p"),
-        lambda: client.evaluate_pool_auto_scale("p", formula),
-    ):
-        with pytest.raises(HttpResponseError) as caught:
-            call()
-        assert (caught.value.status_code, caught.value.error.code) == (501, "NotImplemented")
 
 
 def test_core_quota(make: Any) -> None:

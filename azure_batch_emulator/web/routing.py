@@ -16,9 +16,6 @@ from azure_batch_emulator.protocol.messages import Request
 
 _SCHEDULE = "/jobschedules/{schedule}"
 UNSUPPORTED = (
-    unsupported("enable_pool_auto_scale", "POST", "/pools/{pool}/enableautoscale"),
-    unsupported("disable_pool_auto_scale", "POST", "/pools/{pool}/disableautoscale"),
-    unsupported("evaluate_pool_auto_scale", "POST", "/pools/{pool}/evaluateautoscale"),
     unsupported("list_pool_usage_metrics", "GET", "/poolusagemetrics"),
     unsupported("start_node", "POST", f"{NODE}/start"),
     unsupported("deallocate_node", "POST", f"{NODE}/deallocate"),

@@ -164,11 +164,5 @@ def body(
         task_scheduling_policy=m.BatchTaskSchedulingPolicy(node_fill_type="pack"),
         metadata=[m.BatchMetadataItem(name=LASTING, value=name)],
     )
-    if wanted.autoscale_formula:
-        options.enable_auto_scale = True
-        options.auto_scale_formula = wanted.autoscale_formula
-    else:
-        options.resize_timeout = models.RESIZE
-        options.target_dedicated_nodes = wanted.dedicated
-        options.target_low_priority_nodes = wanted.spot
+    models.scale(options, wanted)
     return options

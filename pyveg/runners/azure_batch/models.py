@@ -24,6 +24,8 @@ ATTEMPT = "pyveg_attempt"
 DELIVERY = "pyveg_delivery"
 """Names of the metadata of a job."""
 RESIZE = timedelta(minutes=15)
+EVALUATION = timedelta(minutes=5)
+"""How often a formula is evaluated: as often as the service allows, as tasks wait for it."""
 EXIT_TASK_FAILED = 1
 
 
@@ -45,15 +47,9 @@ def pool(
         virtual_machine_configuration=machine,
         task_slots_per_node=wanted.slots,
         task_scheduling_policy=m.BatchTaskSchedulingPolicy(node_fill_type="spread"),
-        resize_timeout=RESIZE,
         metadata=tags(settings),
     )
-    if wanted.autoscale_formula:
-        options.enable_auto_scale = True
-        options.auto_scale_formula = wanted.autoscale_formula
-    else:
-        options.target_dedicated_nodes = wanted.dedicated
-        options.target_low_priority_nodes = wanted.spot
+    scale(options, wanted)
     if wanted.container_image:
         machine.container_configuration = containers(wanted)
     else:
@@ -65,6 +61,18 @@ def pool(
             user_identity=_admin(),
         )
     return options
+
+
+def scale(options: m.BatchPoolCreateOptions, wanted: PoolSettings) -> None:
+    """Ask for the numbers of nodes, or for the formula that goes before them."""
+    if wanted.autoscale_formula:
+        options.enable_auto_scale = True
+        options.auto_scale_formula = wanted.autoscale_formula
+        options.auto_scale_evaluation_interval = EVALUATION
+    else:
+        options.resize_timeout = RESIZE
+        options.target_dedicated_nodes = wanted.dedicated
+        options.target_low_priority_nodes = wanted.spot
 
 
 def job(

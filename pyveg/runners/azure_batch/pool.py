@@ -265,7 +265,9 @@ def _why_none(pool: m.BatchPool) -> str:
     evaluated = pool.auto_scale_run
     if evaluated is not None and evaluated.error is not None:
         error = evaluated.error
-        return f"its autoscale formula failed: {advice.of_code(error.code, error.message or '')}"
+        details = [item.value for item in error.error_values or () if item.value]
+        said = ": ".join([error.message or "", *details])
+        return f"its autoscale formula failed: {advice.of_code(error.code, said)}"
     if pool.enable_auto_scale:
         return "its autoscale formula asks for no nodes now"
     return f"the pool {pool.id} was resized to no nodes; give it some in the portal"

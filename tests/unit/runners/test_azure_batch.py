@@ -269,6 +269,7 @@ def test_a_formula_is_passed_through() -> None:
     sent = _pool(autoscale_formula="$TargetDedicatedNodes=1;")
     assert sent["enableAutoScale"] is True
     assert sent["autoScaleFormula"] == "$TargetDedicatedNodes=1;"
+    assert sent["autoScaleEvaluationInterval"] == "PT05M00S"
     assert "targetDedicatedNodes" not in sent
 
 

@@ -218,7 +218,11 @@ def _pool(**fields: Any) -> m.BatchPool:
 
 FAILED_FORMULA = {
     "timestamp": "2026-01-01T00:00:00Z",
-    "error": {"code": "InsufficientSampleData", "message": "no samples yet"},
+    "error": {
+        "code": "InsufficientSampleData",
+        "message": "no samples yet",
+        "values": [{"name": "Message", "value": "0% are there"}],
+    },
 }
 
 
@@ -229,7 +233,7 @@ FAILED_FORMULA = {
         (_pool(enableAutoScale=True), "its autoscale formula asks for no nodes now"),
         (
             _pool(enableAutoScale=True, autoScaleRun=FAILED_FORMULA),
-            "its autoscale formula failed: InsufficientSampleData: no samples yet",
+            "its autoscale formula failed: InsufficientSampleData: no samples yet: 0% are there",
         ),
         (_pool(targetDedicatedNodes=2), ""),
     ],

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.batch import BatchClient
 from azure.batch import models as m
+from azure.core.credentials import AzureNamedKeyCredential
 from click.testing import CliRunner
 
-from azure_batch_emulator import Emulator
+from azure_batch_emulator import Emulator, Settings
+from azure_batch_emulator.formulas.evaluation import DEDICATED, evaluate
+from azure_batch_emulator.formulas.samples import History
+from azure_batch_emulator.formulas.syntax import parse
 from pyveg import azure_config
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.runners.azure_batch import options
@@ -22,6 +28,7 @@ from pyveg.scripts.azure_pool import main as command
 POOLS = """
 pools = {
     "small": {"vm_size": "Standard_D2s_v5", "price": 0.1},
+    "growing": {"vm_size": "Standard_D2s_v5", "max_nodes": 4, "slots": 2},
     "gpu": {
         "vm_size": "Standard_NC4as_T4_v3", "max_nodes": 4, "slots": 2,
         "container_image": "zoo.azurecr.io/train:1", "container_registry": "zoo.azurecr.io",
@@ -34,7 +41,7 @@ pools = {
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """An emulated account, and the file that names it and two pools."""
-    with Emulator() as emulator:
+    with Emulator(Settings(autoscale_minute=0.05)) as emulator:
         path = tmp_path / "azure_config.py"
         lines = [
             f"batch_account_name = {emulator.account!r}",
@@ -120,6 +127,47 @@ def test_the_password_of_a_registry_comes_from_the_environment(
     assert asked["enableAutoScale"]
     assert asked["taskSlotsPerNode"] == 2
     assert "targetDedicatedNodes" not in asked
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_the_formula_gives_nodes_for_the_tasks_however_it_is_rounded(slots: int) -> None:
+    statements = parse(azure_config.autoscale(4, slots))
+    for newest in range(16):
+        history = History()
+        history.add(0.0, {"$PendingTasks": 99.0})  # of long ago
+        history.add(701.0, {"$PendingTasks": float(newest)})
+        history.add(1000.0, {"$PendingTasks": 0.0})
+        measured = {"$PendingTasks": history.of("$PendingTasks", 1000.0)}
+        nodes = evaluate(statements, measured, {})[DEDICATED]
+        assert isinstance(nodes, float)
+        needed = min(4, -(-newest // slots))
+        assert needed <= nodes < needed + 1 if newest else nodes == 0
+
+
+def test_a_pool_with_a_formula_of_ours_comes_and_goes_with_its_tasks(
+    account: Emulator, tmp_path: Path
+) -> None:
+    assert "0 nodes; costs nothing now" in _said(command, "create", "growing")
+    credential = AzureNamedKeyCredential(account.account, account.key)
+    with BatchClient(account.url, credential) as client:
+
+        def comes_to(nodes: int) -> None:
+            end = time.monotonic() + 20
+            while client.get_pool("growing").current_dedicated_nodes != nodes:
+                assert time.monotonic() < end, client.get_pool("growing").auto_scale_run
+                time.sleep(0.02)
+
+        where = m.BatchPoolInfo(pool_id="growing")
+        client.create_job(m.BatchJobCreateOptions(id="j", pool_info=where))
+        wait = f"sh -c 'while [ ! -e {tmp_path}/go ]; do sleep 0.02; done'"
+        tasks = [m.BatchTaskCreateOptions(id=f"t{n}", command_line=wait) for n in range(3)]
+        client.create_tasks("j", tasks)
+        comes_to(2)
+        assert "2 nodes cost money" in _said(command, "list")
+        (tmp_path / "go").touch()
+        comes_to(0)
+        assert {task.execution_info.exit_code for task in client.list_tasks("j")} == {0}
+    assert "0 nodes; costs nothing now" in _said(command, "list")
 
 
 def test_a_pool_of_which_nothing_is_said_is_as_before() -> None:

@@ -1,0 +1,1 @@
+"""Autoscale formulas: a small language of which the service documents types and functions."""
