@@ -21,8 +21,14 @@ Values = NDArray[np.float64]
 _MEMORIES = np.linspace(0.0, 0.98, 50)
 _SHARES = np.linspace(0.0, 0.9, 19)
 _LEAST_FREE = 12
-_DOUBT = 0.5
-"""Prior probability of no noise of the observation at all."""
+_DOUBT = 0.2
+"""Prior probability of no noise of the observation at all: there nearly always is some."""
+_HELD = 0.93
+"""Share of the posterior in the interval of the memory. A prior that is even over all memories is
+too modest about the middling ones: the shortest interval with 93 % holds the truth in 92 to 99 % of
+simulated records, and in 96 % of them all (docs/calibration.md)."""
+_FINE = 10
+"""Parts of a step of the grid by which the shortest interval is looked for."""
 
 
 class ProcessMemory(NamedTuple):
@@ -31,9 +37,9 @@ class ProcessMemory(NamedTuple):
     memory: float
     """AR(1) of the process, from step to step: the median of its posterior distribution."""
     low: float
-    """2.5 % of it."""
+    """Lower end of its 95 % interval."""
     high: float
-    """97.5 % of it."""
+    """Its upper end."""
     share: float
     """Share of the variance that is noise of the observation, the median."""
     share_low: float
@@ -43,7 +49,7 @@ class ProcessMemory(NamedTuple):
     plain_low: float
     plain_high: float
     observed: float
-    """Posterior probability that there is noise of the observation; 0.5 before looking."""
+    """Probability that there is noise of the observation, had it been 0.5 before looking."""
 
 
 def log_likelihood(
@@ -96,7 +102,9 @@ def process_memory(
     Notes
     -----
     The restricted likelihood is integrated over a grid: memory from 0 to 0.98, share of the noise
-    from 0 to 0.9, each alike before looking, and with probability one half no such noise. A record
+    from 0 to 0.9, each alike before looking, and with probability 0.2 no such noise. The interval
+    of the memory is the shortest that holds 93 % of what results, which makes it one of 95 % by
+    what it holds in simulated records; other intervals are from 2.5 to 97.5 %. A record
     without memory cannot tell its noise from that of the observation: the interval of the share is
     then as wide as the grid.
     """
@@ -123,22 +131,40 @@ def _summary(likelihood: Values) -> ProcessMemory:
     prior[0] = _DOUBT
     weights *= prior
     weights /= weights.sum()
-    memory = _quantiles(_MEMORIES, weights.sum(axis=1))
+    of_memory = weights.sum(axis=1)
+    memory = (_quantiles(_MEMORIES, of_memory)[0], *_shortest(_MEMORIES, of_memory, _HELD))
     share = _quantiles(_SHARES, weights.sum(axis=0), point=True)
     plain = _quantiles(_MEMORIES, weights[:, 0] / weights[:, 0].sum())
-    observed = float(1 - weights[:, 0].sum())
-    return ProcessMemory(*memory, *share, *plain, observed)
+    none = float(weights[:, 0].sum())
+    even = (1 - none) * _DOUBT, none * (1 - _DOUBT)
+    return ProcessMemory(*memory, *share, *plain, even[0] / sum(even))
 
 
 def _quantiles(grid: Values, weights: Values, *, point: bool = False) -> tuple[float, float, float]:
     """Median, 2.5 and 97.5 % of a distribution on a grid, whose first value may be a point mass."""
-    step = grid[1] - grid[0]
-    edges = np.concatenate([[grid[0]], grid[:-1] + step / 2, [grid[-1]]])
+    edges, below = _distribution(grid, weights)
     if point:
         edges[1] = grid[0]
-    below = np.concatenate([[0.0], np.cumsum(weights)])
-    middle, low, high = np.interp((0.5, 0.025, 0.975), below / below[-1], edges)
+    middle, low, high = np.interp((0.5, 0.025, 0.975), below, edges)
     return float(middle), float(low), float(high)
+
+
+def _shortest(grid: Values, weights: Values, held: float) -> tuple[float, float]:
+    """Ends of the shortest interval with so much of a distribution on a grid."""
+    edges, below = _distribution(grid, weights)
+    low = np.linspace(grid[0], grid[-1], _FINE * (grid.size - 1) + 1)
+    before = np.interp(low, edges, below)
+    low, before = low[before + held <= 1.0], before[before + held <= 1.0]
+    high = np.interp(before + held, below, edges)
+    best = int(np.argmin(high - low))
+    return float(low[best]), float(high[best])
+
+
+def _distribution(grid: Values, weights: Values) -> tuple[Values, Values]:
+    """Edges of the cells of a grid, and the share of the distribution below each."""
+    edges = np.concatenate([[grid[0]], (grid[1:] + grid[:-1]) / 2, [grid[-1]]])
+    below = np.concatenate([[0.0], np.cumsum(weights)])
+    return edges, below / below[-1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -2,7 +2,8 @@
 
 Run ``python tests/benchmarks/bench_coverage.py --series 400``. Exit code 1 where an interval holds
 it in less than 90 or more than 98 % of the records of a situation, by more than chance. Those of
-breaks are in bench_breaks.py.
+breaks are in bench_breaks.py. ``--process`` looks at the memory of the process alone, for memories,
+shares of observation noise and lengths of records side by side.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -30,13 +32,15 @@ from pyveg.analysis.temporal.surrogate_tests import SITE, prepare_chips
 from pyveg.calibration.zoo.losing import rise
 from pyveg.calibration.zoo.record import PERIOD, Record, season, stable
 from pyveg.calibration.zoo.steady import SD, growing_noise, long_memory, observed
-from pyveg.kernels.state_space import process_memory
+from pyveg.kernels.state_space import ProcessMemory, process_memory
 
 Values = NDArray[np.float64]
 SETTINGS = AnalysisSettings(surrogates=99)
 FALL = 2.0
 """SD by which the level falls over each record."""
 LEAST, MOST = 0.90, 0.98
+MEMORIES, SHARES, YEARS = (0.3, 0.5, 0.8, 0.9), (0.0, 0.2, 0.4), (10, 25)
+"""Of the process, of the noise of its observation, and of records."""
 
 
 class Situation:
@@ -77,9 +81,7 @@ def held(situation: Situation, record: Record, seed: int) -> dict[str, float]:
     ready = [chip.ready for chip in chips if chip.ready]
     trends = memory_trends(ready, Break(memory=0.5), PERIOD, SETTINGS, [seed])
     row = next(iter(memory_rows(trends, chips, [SITE], SETTINGS, {})))
-    u = np.linspace(-1, 1, record.n)
-    waves = season_waves(record.n, SETTINGS.steps(PERIOD))
-    process = process_memory(values[0], np.concatenate([[u**0, u, u**2, u**3], waves]))
+    process = of_process(values[0])
     known = not np.isnan(situation.memory)
     return {
         "slope": level.interval_low <= slope <= level.interval_high,
@@ -94,13 +96,43 @@ def held(situation: Situation, record: Record, seed: int) -> dict[str, float]:
     }
 
 
+def of_process(values: Values) -> ProcessMemory:
+    """Memory of the process beside a trend and a season."""
+    u = np.linspace(-1, 1, values.size)
+    waves = season_waves(values.size, SETTINGS.steps(PERIOD))
+    return process_memory(values, np.concatenate([[u**0, u, u**2, u**3], waves]))
+
+
+def process_coverage(series: int) -> pd.DataFrame:
+    """Percent of records whose memory of the process lies in its interval, by what is true."""
+    rows = []
+    for years, memory, share in product(YEARS, MEMORIES, SHARES):
+        record, hits = Record(years, 0.2), 0
+        for seed in range(series):
+            rng = np.random.default_rng(seed)
+            values = stable(record, rng, phi=memory) + season(record) - SD * FALL * record.time
+            white = SD * np.sqrt(share / (1 - share))
+            values = values + white * rng.standard_normal(values.shape)
+            values[rng.random(values.shape) < record.gaps] = np.nan
+            found = of_process(values[0])
+            hits += found.low <= memory <= found.high
+        rows.append({"years": years, "memory": memory, "share": share, "held": 100 * hits / series})
+    table = pd.DataFrame(rows)
+    return table.pivot_table("held", ["years", "memory"], "share")
+
+
 def main() -> int:
     """Print the coverage of each interval; 0 if all are within the limits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=400)
     parser.add_argument("--years", type=int, default=10)
     parser.add_argument("--table", type=Path, help="CSV that the shares are written to")
+    parser.add_argument("--process", action="store_true")
     args = parser.parse_args()
+    if args.process:
+        shares = process_coverage(args.series)
+        print(shares.round(1).to_string(), f"all: {shares.to_numpy().mean():.1f}", sep="\n")
+        return int(not LEAST <= shares.to_numpy().mean() / 100 <= MOST)
     rows = {}
     for name, situation in SITUATIONS.items():
         record = Record(args.years, situation.gaps)

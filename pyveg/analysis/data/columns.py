@@ -311,7 +311,7 @@ PROCESS = Table(
             plain="AR(1) of the same model without such noise",
             plain_low="its 95 % interval, where there is no such noise",
             plain_high="its upper end",
-            observed="probability that there is noise of the observation; 0.5 before looking",
+            observed="probability that there is noise of the observation, had it been 0.5 before",
         ),
         _REASON,
     ),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-_START = (-1.9, -2.5, 0.5, 1.2, 0.6, 0.5)
-_LEAST = (-3.0, -8.0, 0.0, 0.0, 0.0, 0.0)
-_MOST = (-1.0, 3.0, 3.0, 5.0, 1.0, 2.0)
+_START = (-2.4, -0.8, 0.5, 0.5, 0.5, 0.4, 1.0)
+_LEAST = (-5.0, -8.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+_MOST = (-1.0, 3.0, 3.0, 5.0, 1.0, 2.0, 4.9)
 _STEP = 1e-5
 
 
@@ -33,15 +33,16 @@ class RecordKind(NamedTuple):
 class PowerSurface:
     """Share of records in which a rise is found.
 
-    cap * Phi(a + b * years^c * (1 - gaps)^d * worth^f), where `worth` is the number of chips
-    that know as much if they were independent, k / (1 + (k - 1) e shared^2). So it rises with the
-    length of the record, and falls with its gaps and with what chips have in common.
+    cap * Phi(a + b * years^c * (1 - gaps)^d * worth^(f (1 - g / years))), where `worth` is the
+    number of chips that know as much if they were independent, k / (1 + (k - 1) e shared^3). So it
+    rises with the length of the record, and falls with its gaps and with what chips have in common;
+    many chips make up for few years the less, the fewer those are.
     """
 
     coefficients: Values
-    """a, log b, c, d, e, f; all but the first two at least 0."""
+    """a, log b, c, d, e, f, g; all but the first two at least 0."""
     covariance: Values
-    """Of the coefficients, (6, 6)."""
+    """Of the coefficients, (7, 7)."""
     cap: float
     """Share of records in which no abrupt change is found, beside which nothing is said."""
 
@@ -97,11 +98,11 @@ def fit_surface(rows: pd.DataFrame) -> PowerSurface:
 
 def _score(coefficients: Values, records: Values) -> Values:
     """What the normal distribution is taken of."""
-    a, log_b, c, d, e, f = coefficients
+    a, log_b, c, d, e, f, g = coefficients
     years, gaps, chips, shared = records.T
-    worth = chips / (1 + (chips - 1) * e * shared**2)
+    worth = chips / (1 + (chips - 1) * e * shared**3)
     known = np.maximum(1 - gaps, 1e-3)
-    size = np.exp(log_b) * years**c * known**d * worth**f
+    size = np.exp(log_b) * years**c * known**d * worth ** (f * (1 - g / years))
     return np.asarray(a + size, dtype=np.float64)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -42,6 +43,9 @@ RATE = "restoring_rate"
 trend is that of -AR(1), which is known there too."""
 _CELLS = 8_000_000
 """Indicator values of surrogates that are kept at once, 64 MB."""
+_PARTS = 4
+"""Parts of the work for each thread, so that one with slow series does not end long after others.
+"""
 
 
 @dataclass(frozen=True)
@@ -327,8 +331,14 @@ def least_taus(n: int, window: int) -> int:
 
 
 def spread(work: Callable[[Given], Got], given: Iterable[Given], n_threads: int) -> list[Got]:
-    """What `work` makes of each, in order; in threads, as kernels let go of the interpreter."""
-    if n_threads == 1:
-        return [work(one) for one in given]
+    """What `work` makes of each, in order; in threads, as kernels let go of the interpreter.
+
+    A thread takes several at once: to hand over one costs more than many kernels take.
+    """
+    ones = list(given)
+    if min(n_threads, len(ones)) <= 1:
+        return [work(one) for one in ones]
+    size = math.ceil(len(ones) / (_PARTS * n_threads))
+    parts = [ones[first : first + size] for first in range(0, len(ones), size)]
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(work, given))
+        return list(chain.from_iterable(pool.map(lambda part: list(map(work, part)), parts)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pyveg.analysis.temporal.power_surface import PowerSurface, RecordKind, fit_surface
 
-TRUE = PowerSurface(np.array([-1.8, -1.7, 0.7, 1.1, 0.5, 0.4]), np.zeros((6, 6)), 0.95)
+TRUE = PowerSurface(np.array([-1.8, -1.7, 0.7, 1.1, 0.5, 0.4, 1.5]), np.zeros((7, 7)), 0.95)
 
 
 def _counts(series: int, seed: int | None = None) -> pd.DataFrame:
