@@ -167,7 +167,7 @@ PLUGINS = {
         "serial": "pyveg.runners.local:SerialRunner",
         "threads": "pyveg.runners.local:ThreadRunner",
         "processes": "pyveg.runners.processes:ProcessRunner",
-        "batch": "pyveg.runners.azure_batch.runner:AzureBatchRunner [azure]",
+        "batch": "pyveg.runners.azure_batch.engine:AzureBatchEngine [azure]",
         "dask": "pyveg.runners.dask.runner:DaskRunner [dask]",
     },
 }

@@ -87,6 +87,9 @@ class AzureConfig:
     pools: dict[str, Any] = setting(
         {}, doc="name -> settings of a pool, which batch_pool_id chooses; docs/azure.md"
     )
+    module_pools: dict[str, Any] = setting(
+        {}, doc="Module, or SEQUENCE/MODULE -> name in pools, for those that batch_pool_id is not"
+    )
     source: str = setting("", doc="the file that it was read from")
 
     @property
@@ -202,7 +205,7 @@ def of_its_pool(config: AzureConfig) -> AzureConfig:
     record = pool_record(config, config.batch_pool_id)
     given = {name: getattr(record, part) for part, name in _OF_RECORD.items()}
     formula = autoscale(record.max_nodes, record.slots) if record.max_nodes else ""
-    return replace(config, **given, pool_autoscale_formula=formula, keep_pool=True)
+    return replace(config, **given, pool_autoscale_formula=formula)
 
 
 SETTINGS = tuple(spec.name for spec in fields(AzureConfig) if spec.name != "source")

@@ -314,13 +314,20 @@ class CloudMaker:
         self.config_file = folder / "azure_config.py"
 
     def __call__(
-        self, *, faults: Faults | None = None, bare: bool = False, **settings: Any
+        self,
+        *,
+        faults: Faults | None = None,
+        bare: bool = False,
+        emulator: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> LocalCloud:
         """Start one; nodes that are bare get every package by pip, in an environment of theirs."""
         shared = vars(self._shared)
         if bare:
             shared = {"azurite": self._shared.azurite, "environments": self._folder / "bare"}
-        cloud = self._stack.enter_context(LocalCloud(self._folder / "cloud", faults, **shared))
+        cloud = self._stack.enter_context(
+            LocalCloud(self._folder / "cloud", faults, emulator=emulator, **shared)
+        )
         self.write(cloud, **settings)
         return cloud
 

@@ -73,6 +73,7 @@ class Pool(Record):
             "taskSlotsPerNode": 1,
             "taskSchedulingPolicy": {"nodeFillType": "spread"},
             **{name: value for name, value in body.items() if value is not None},
+            "virtualMachineConfiguration": _without_passwords(body["virtualMachineConfiguration"]),
             "allocationState": "steady",
             "allocationStateTransitionTime": times.now(),
             "currentDedicatedNodes": 0,
@@ -275,3 +276,15 @@ class Pool(Record):
                 states[COUNTED[node.state]] += 1
             counts[kind] = {**states, "total": len(nodes)}
         return counts
+
+
+def _without_passwords(machine: Document) -> Document:
+    """What is shown of nodes: passwords of registries are never given back."""
+    containers = machine.get("containerConfiguration") or {}
+    if not containers.get("containerRegistries"):
+        return machine
+    shown = [
+        {name: value for name, value in registry.items() if name != "password"}
+        for registry in containers["containerRegistries"]
+    ]
+    return {**machine, "containerConfiguration": {**containers, "containerRegistries": shown}}

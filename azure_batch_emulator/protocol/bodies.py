@@ -97,10 +97,20 @@ CONTAINER_POOL = Shape(
     {
         "type": choice("dockerCompatible"),
         "containerImageNames": many(text()),
-        "containerRegistries": refused,
+        "containerRegistries": many(
+            Shape(
+                {
+                    "registryServer": text(),
+                    "username": text(),
+                    "password": text(),
+                    "identityReference": refused,
+                }
+            )
+        ),
     },
     ("type",),
 )
+"""Its images are not fetched, and nobody asks its registries."""
 
 
 _TASK_CONSTRAINTS = Shape(

@@ -500,8 +500,14 @@ def test_images_that_cannot_run_containers(make: Any) -> None:
     cloud = make(Settings(containers_as_processes=True))
     options = _options()
     machine = options.virtual_machine_configuration
-    machine.container_configuration = m.BatchContainerConfiguration(type="dockerCompatible")
+    registry = m.ContainerRegistryReference(registry_server="zoo", username="us", password="secret")
+    machine.container_configuration = m.BatchContainerConfiguration(
+        type="dockerCompatible", container_image_names=["zoo/a"], container_registries=[registry]
+    )
     cloud.client.create_pool(options)
+    shown = cloud.client.get_pool("p").virtual_machine_configuration.container_configuration
+    assert shown.container_image_names == ["zoo/a"]
+    assert shown.container_registries[0].as_dict() == {"registryServer": "zoo", "username": "us"}
     options.id = "q"
     machine.image_reference = m.BatchVmImageReference(
         publisher="canonical", offer="ubuntu-24_04-lts", sku="server"

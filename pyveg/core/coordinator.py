@@ -349,7 +349,7 @@ class Coordinator:
             task_id
             for task_id in self._graph.dependants[task.id]
             if not self._graph[task_id].after_any
-            and self._graph[task_id].step.run_mode == task.step.run_mode
+            and self._is_beside(task_id, task)
             and all(self._in_hand(before, task) for before in self._graph[task_id].after)
         ]
 
@@ -357,9 +357,12 @@ class Coordinator:
         """Whether a Task has succeeded, or is with the same engine as part of its Sequence."""
         if task_id in self.results:
             return self.results[task_id].state.good
-        step = self._graph[task_id].step
-        return (
-            task_id in self._submitted
-            and step.run_mode == like.step.run_mode
-            and step.scope.sequence == like.step.scope.sequence
-        )
+        return task_id in self._submitted and self._is_beside(task_id, like)
+
+    def _is_beside(self, task_id: str, like: Task) -> bool:
+        """Whether a Task is for the same engine, and part of the same lane of it."""
+        step, mode = self._graph[task_id].step, like.step.run_mode
+        if step.run_mode != mode:
+            return False
+        lane = self._runners[mode].lane
+        return lane(step) == lane(like.step)

@@ -391,6 +391,13 @@ class Runner(Protocol):
 
     def __init__(self, settings: Any, work: Work) -> None: ...
 
+    def lane(self, step: Step) -> tuple[str, ...]:
+        """What Tasks have in common that may wait for one another inside the engine.
+
+        Of use where it `resolves_dependencies`; their Sequence is the same in any case.
+        """
+        return (step.scope.sequence,)
+
     def start(self, store: Store, listener: Listener) -> None:
         """Get ready; return at once. `EngineError` where its service refuses to be used at all."""
         ...

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +40,9 @@ class LocalCloud:
         One that runs already.
     python : Path, optional
         What nodes make their environments with; that of this process where left out.
+    emulator : mapping, optional
+        More settings of the Batch emulator. With ``containers_as_processes`` what an image would
+        hold is this Python environment.
     """
 
     def __init__(
@@ -48,12 +53,14 @@ class LocalCloud:
         environments: Path | None = None,
         azurite: Azurite | None = None,
         python: Path | None = None,
+        emulator: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder = folder
         self._environments = environments or cache_folder() / "environments"
         self._given = azurite
         self._python = python or Path(sys.executable)
         self._faults = faults or Faults()
+        self._emulator = dict(emulator or {})
         self._stack = ExitStack()
 
     def __enter__(self) -> LocalCloud:
@@ -63,8 +70,14 @@ class LocalCloud:
             "PYVEG_PYTHON": str(self._python),
             "PIP_COMPILE": "0",  # a Task imports few modules of the many, and compiles those
         }
+        if self._emulator.get("containers_as_processes"):
+            programs = Path(sys.executable).parent
+            environment["PATH"] = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         settings = Settings(
-            location=self._folder / "batch", environment=environment, faults=self._faults
+            location=self._folder / "batch",
+            environment=environment,
+            faults=self._faults,
+            **self._emulator,
         )
         with ExitStack() as stack:
             self.azurite = self._given or stack.enter_context(Azurite(self._folder / "blobs"))

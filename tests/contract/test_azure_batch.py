@@ -10,14 +10,14 @@ import pytest
 
 from pyveg.core.ports import Store
 from pyveg.core.tasks import State
-from pyveg.runners.azure_batch.runner import AzureBatchRunner
+from pyveg.runners.azure_batch.engine import AzureBatchEngine
 from pyveg.storage import azure
 from pyveg.testing.graphs import fake_pipeline, run_graph, spec
 from pyveg.testing.runner_contract import RunnerContract
 
 
 class TestAzureBatch(RunnerContract):
-    runner_class = AzureBatchRunner
+    runner_class = AzureBatchEngine
     n_items = 4  # each Task is a process that is started on a node
     n_withdrawn = 6
     names_settings: ClassVar[dict[str, int]] = {"n_batch_tasks": 5}  # of two names, and of one

@@ -16,7 +16,7 @@ from pyveg.core.events import Event
 from pyveg.core.ports import EngineView
 from pyveg.jobs.run import run_pipeline
 from pyveg.runners.azure_batch import packages
-from pyveg.runners.azure_batch.runner import AzureBatchRunner
+from pyveg.runners.azure_batch.engine import AzureBatchEngine
 from pyveg.storage import azure
 from pyveg.testing.gate import Gate
 from pyveg.testing.graphs import fake_pipeline
@@ -69,7 +69,7 @@ class _Run:
 
     def look(self) -> EngineView:
         (name,) = _until(lambda: self._names)
-        view = AzureBatchRunner.look(AzureBatchRunner.Settings(), azure.open_store(name))
+        view = AzureBatchEngine.look(AzureBatchEngine.Settings(), azure.open_store(name))
         assert view is not None
         return view
 
@@ -129,7 +129,7 @@ def test_a_node_that_sets_itself_up(
 
 def test_an_account_that_lets_nobody_in(make_cloud: Any) -> None:
     cloud = make_cloud()
-    view = AzureBatchRunner.look(AzureBatchRunner.Settings(), azure.open_store("look-at-nothing"))
+    view = AzureBatchEngine.look(AzureBatchEngine.Settings(), azure.open_store("look-at-nothing"))
     assert view is not None
     assert view.nodes() == []
     cloud.batch.rotate_key()

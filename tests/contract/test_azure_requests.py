@@ -18,7 +18,7 @@ from pyveg.core.events import EngineStatus
 from pyveg.core.layout import LOCK
 from pyveg.core.tasks import Task, TaskGraph
 from pyveg.runners.azure_batch import service, watch
-from pyveg.runners.azure_batch.runner import AzureBatchRunner
+from pyveg.runners.azure_batch.engine import AzureBatchEngine
 from pyveg.storage.azure_access import Access
 from pyveg.storage.azure_blob import AzureBlobStore
 from pyveg.storage.memory import MemoryStore
@@ -29,9 +29,9 @@ HELD = Faults(node_start_seconds=600)
 IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2204"}
 
 
-def _runner(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AzureBatchRunner:
+def _runner(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AzureBatchEngine:
     monkeypatch.setenv("PYVEG_AZURE_BATCH_ACCOUNT_KEY", emulator.key)
-    settings = AzureBatchRunner.Settings(
+    settings = AzureBatchEngine.Settings(
         batch_account_name=emulator.account,
         batch_account_url=emulator.url,
         batch_pool_id="p",
@@ -41,7 +41,7 @@ def _runner(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AzureBatchRu
         poll_seconds=0.2,
     )
     store = AzureBlobStore("http://127.0.0.1:9/account", "run", Access("a2V5"))
-    return AzureBatchRunner(settings, work_of(TaskGraph([]), store))
+    return AzureBatchEngine(settings, work_of(TaskGraph([]), store))
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -147,8 +147,9 @@ def test_a_lost_lock_ends_the_engine_without_a_word(
     runner.start(store, listener)
     store.errors = [LockLostError("the run was taken over")] * 9
     runner.submit(_ready(2))
-    runner._thread.join(60)
-    assert not runner._thread.is_alive()
+    (of_pool,) = runner._runners.values()
+    of_pool._thread.join(60)
+    assert not of_pool._thread.is_alive()
     runner.close()
     assert listener.reports == []
     assert held.requests.counts["delete_job"] == held.requests.counts["delete_pool"] == 0

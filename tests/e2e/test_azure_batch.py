@@ -24,6 +24,7 @@ from click.testing import CliRunner, Result
 from pyveg.azure_config import IMAGE
 from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import LOCK
+from pyveg.runners.azure_batch.service import BatchService
 from pyveg.scripts.azure_cleanup import main as cleanup_command
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage import azure
@@ -121,6 +122,77 @@ def _first_line(process: subprocess.Popen[str]) -> AzureBlobStore:
         line = process.stdout.readline()
         assert line, "the run ended early"
     return azure.open_store(_container(line))
+
+
+GPU = {
+    "vm_size": "Standard_NC4as_T4_v3",
+    "max_nodes": 2,
+    "slots": 2,
+    "container_image": "zoo.azurecr.io/train:1",
+    "container_registry": "zoo.azurecr.io",
+    "registry_user": "zoo",
+    "registry_password_variable": "ZOO_PASSWORD",
+}
+
+
+def test_modules_of_one_run_go_to_pools_of_their_own(
+    make_cloud: Any, fakes: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a Sequence one Module is on nodes that are set up, the next in a container elsewhere."""
+    emulator = {"containers_as_processes": True, "autoscale_minute": 0.1}
+    cloud = make_cloud(emulator=emulator, pools={"gpu": GPU})
+    monkeypatch.setenv("ZOO_PASSWORD", "a password of the registry")
+    sent: dict[str, list[dict[str, Any]]] = {"add_pool": [], "add_job": [], "add_tasks": []}
+    for name, kept in sent.items():
+        _record(monkeypatch, name, kept)
+    result = _invoke(run_command, fakes(), "--engine", 'batch.module_pools={"Follow": "gpu"}')
+    assert result.exit_code == 0, result.output
+    store = azure.open_store(_container(result.output))
+    assert store.read(GATHERED).decode().split() == LINES
+    assert _left(cloud) == []
+
+    pools = {pool["vmSize"]: pool for pool in sent["add_pool"]}
+    plain, gpu = pools["Standard_D2s_v5"], pools["Standard_NC4as_T4_v3"]
+    machine = gpu["virtualMachineConfiguration"]
+    assert machine["containerConfiguration"]["containerImageNames"] == ["zoo.azurecr.io/train:1"]
+    (registry,) = machine["containerConfiguration"]["containerRegistries"]
+    assert registry == {
+        "registryServer": "zoo.azurecr.io",
+        "username": "zoo",
+        "password": "a password of the registry",
+    }
+    assert (gpu["enableAutoScale"], gpu["taskSlotsPerNode"]) == (True, 2)
+    assert "min(2, ($pending + 1) / 2)" in gpu["autoScaleFormula"]
+    assert "startTask" not in gpu
+    assert "targetDedicatedNodes" not in gpu
+    assert (plain["targetDedicatedNodes"], plain["taskSlotsPerNode"]) == (1, 2)
+    assert "startTask" in plain
+    assert "containerConfiguration" not in plain["virtualMachineConfiguration"]
+    jobs = {job["id"]: job["poolInfo"]["poolId"] for job in sent["add_job"]}
+    assert sorted(jobs.values()) == sorted(pool["id"] for pool in sent["add_pool"])
+    images = {task["id"]: (task.get("containerSettings") or {}).get("imageName")
+              for task in sent["add_tasks"]}  # fmt: skip
+    gpu_image = "zoo.azurecr.io/train:1"
+    assert images == {
+        "Start-00000": None,
+        "Start-00001": None,
+        "Follow-00000": gpu_image,
+        "Follow-00001": gpu_image,
+    }
+    # Follow waits for Start in another job, so its tasks came when those of Start had ended.
+    assert not any(task.get("dependsOn") for task in sent["add_tasks"])
+
+
+def _record(monkeypatch: pytest.MonkeyPatch, name: str, kept: list[dict[str, Any]]) -> None:
+    """Keep what a method of the service sends, and send it."""
+    really = getattr(BatchService, name)
+
+    def record(self: BatchService, *arguments: Any) -> Any:
+        last = arguments[-1]
+        kept.extend(one.as_dict() for one in (last if isinstance(last, list) else [last]))
+        return really(self, *arguments)
+
+    monkeypatch.setattr(BatchService, name, record)
 
 
 @pytest.mark.parametrize("bare", [False, pytest.param(True, marks=pytest.mark.slow)])

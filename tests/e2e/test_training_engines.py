@@ -69,9 +69,18 @@ def test_processes_predict_what_this_process_does(expected: dict[str, Any]) -> N
 def test_nodes_predict_what_this_process_does(
     make_cloud: Callable[..., Any], expected: dict[str, Any], desk: Path
 ) -> None:
-    """Training and prediction are tasks on nodes; the model is promoted on this machine between."""
-    cloud = make_cloud()
-    top = {"output_location_type": "azure", "n_workers": 2}
+    """Training is a task of one pool, in a container, and prediction of another.
+
+    The model is promoted on this machine between.
+    """
+    gpu = {"vm_size": "Standard_NC4as_T4_v3", "max_nodes": 1, "container_image": "zoo/train:1"}
+    cloud = make_cloud(
+        emulator={"containers_as_processes": True, "autoscale_minute": 0.1}, pools={"gpu": gpu}
+    )
+    engines = {"batch": {"module_pools": {"ChipTrainer": "gpu"}}}
+    top = {"output_location_type": "azure", "n_workers": 2, "engines": engines}
     assert _predicted("models_of_batch", top=top, run_mode="batch") == expected
-    assert cloud.batch.requests.counts["create_job"] >= 1
+    assert cloud.batch.requests.counts["create_job"] == 2
+    assert cloud.batch.requests.counts["create_pool"] == 2
+    assert cloud.batch.requests.counts["delete_pool"] == 2
     assert (desk / "models_of_batch/chips/current.json").is_file()

@@ -9,7 +9,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.core.ports import Work
 from pyveg.core.tasks import Step
 from pyveg.runners.azure_batch.account import check_account
-from pyveg.runners.azure_batch.plan import SPARE, plugins, sent_variables
+from pyveg.runners.azure_batch.plan import SPARE, plugins, pool_settings, sent_variables
 
 _LONGEST_LOGIN_SAS = 168.0
 """Hours that a SAS of a login (Entra ID) may last."""
@@ -36,6 +36,7 @@ def check(config: AzureConfig, work: Work) -> list[str]:
         )
     check_account(config)
     _check_nodes(config)
+    pool_settings(config)  # for its checks
     tuple(plugins(work.steps))  # for their checks: what they give is needed when the run starts
     sent_variables(config)
     if config.pool_identity:

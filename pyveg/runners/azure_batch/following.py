@@ -47,6 +47,7 @@ class Following:
         again: Callable[[Sequence[Task]], None],
     ) -> None:
         self._service, self._pool, self._store, self._listener = service, pool, store, listener
+        self._name = f"batch {settings.lane}".rstrip()
         self._again = again
         self._waiting = Waiting(service, settings, pool, listener.tell)
         self._looks = 0
@@ -219,7 +220,7 @@ class Following:
         for watch in jobs:
             totals.update(watch.counts)
         tasks = ", ".join(f"{count} {name}" for name, count in totals.items() if count)
-        text = f"batch: {tasks or 'no tasks yet'}; nodes: {self._pool}"
+        text = f"{self._name}: {tasks or 'no tasks yet'}; nodes: {self._pool}"
         paused = sorted(watch.id for watch in jobs if watch.paused)
         if paused:
             text += f"; the job {', '.join(paused)} is disabled: enable it in the portal to go on"

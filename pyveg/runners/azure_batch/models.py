@@ -22,6 +22,7 @@ TAG = "pyveg_run"
 SEQUENCE = "pyveg_sequence"
 ATTEMPT = "pyveg_attempt"
 DELIVERY = "pyveg_delivery"
+LANE = "pyveg_lane"
 """Names of the metadata of a job."""
 RESIZE = timedelta(minutes=15)
 EVALUATION = timedelta(minutes=5)
@@ -93,8 +94,11 @@ def job(
     """
     from azure.batch import models as m
 
+    # No name of a Sequence alone becomes the same id: what ids cannot have leaves a digest.
+    name = f"{sequence}@{settings.lane}" if settings.lane else sequence
+    lane = [m.BatchMetadataItem(name=LANE, value=settings.lane)] if settings.lane else []
     options = m.BatchJobCreateOptions(
-        id=names.job_id(sequence, settings.run, attempt),
+        id=names.job_id(name, settings.run, attempt),
         pool_info=m.BatchPoolInfo(pool_id=pool_id),
         uses_task_dependencies=True,
         constraints=m.BatchJobConstraints(max_wall_clock_time=timedelta(hours=settings.hours)),
@@ -104,6 +108,7 @@ def job(
             m.BatchMetadataItem(name=SEQUENCE, value=sequence),
             m.BatchMetadataItem(name=ATTEMPT, value=str(attempt)),
             m.BatchMetadataItem(name=DELIVERY, value=delivery.digest),
+            *lane,
         ],
     )
     if prepare and not settings.pool.container_image:

@@ -29,7 +29,7 @@ def _declared() -> Iterator[tuple[str, Any, Any]]:
 BatchOptions = make_dataclass(
     "BatchOptions", _declared(), frozen=True, kw_only=True, namespace={"__module__": __name__}
 )
-BatchOptions.__doc__ = "The settings of `AzureBatchRunner`."
+BatchOptions.__doc__ = "The settings of `AzureBatchEngine`."
 
 
 def config_of(options: Any) -> AzureConfig:

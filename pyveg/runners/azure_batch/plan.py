@@ -23,7 +23,7 @@ SPARE = 1.0
 """Hours that a SAS outlives the jobs that use it."""
 
 
-def make_settings(config: AzureConfig, work: Work) -> BatchSettings:
+def make_settings(config: AzureConfig, work: Work, lane: str = "") -> BatchSettings:
     """Put it together; issues new SAS tokens, which may ask the service of the Store."""
     life = timedelta(hours=config.sas_hours)
     if config.pool_identity:
@@ -38,6 +38,7 @@ def make_settings(config: AzureConfig, work: Work) -> BatchSettings:
         credential=credential(config),
         run=work.store.address.rpartition("/")[2],
         pool=pool_settings(config),
+        lane=lane,
         blob_url=work.store.address,
         environment={**environment, **sent_variables(config)},
         read_sas=read,

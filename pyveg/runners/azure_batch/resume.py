@@ -6,7 +6,7 @@ or ended before anything else is submitted, so that no two tasks do the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from azure.batch import models as m
 
     from pyveg.runners.azure_batch.service import BatchService, Change
+    from pyveg.runners.azure_batch.settings import BatchSettings
 
 _BEGUN = ("preparing", "running")
 
@@ -44,29 +45,45 @@ class OldJob:
     """Id of a task -> what the service knows of it."""
 
 
-def old_jobs(service: BatchService, run: str, hours: float) -> dict[str, OldJob]:
-    """Sequence -> the latest job that this run has made for it.
+@dataclass(frozen=True)
+class OldJobs:
+    """The jobs that an earlier attempt has left."""
+
+    mine: dict[str, OldJob]
+    """Sequence -> the latest job that this run has made for it in this lane."""
+    strays: list[str]
+    """Ids of those of lanes that there are no more."""
+
+
+def find_jobs(service: BatchService, settings: BatchSettings, lanes: Collection[str]) -> OldJobs:
+    """Jobs of this run that were there before.
 
     Parameters
     ----------
     service : BatchService
-    run : str
-    hours : float
-        How long a job may last; in its second half nothing new is begun in it.
+    settings : BatchSettings
+        Of one lane. In the second half of a job's hours nothing new is begun in it.
+    lanes : collection of str
+        Names of all lanes of the run.
     """
-    jobs: dict[str, OldJob] = {}
+    found = OldJobs({}, [])
     for job in service.jobs():
         tags = {item.name: item.value for item in job.metadata or ()}
-        if tags.get(models.TAG) != run or models.SEQUENCE not in tags:
+        if tags.get(models.TAG) != settings.run or models.SEQUENCE not in tags:
+            continue
+        lane = tags.get(models.LANE, "")
+        if lane not in lanes:
+            found.strays.append(job.id)
             continue
         sequence, attempt = tags[models.SEQUENCE], int(tags[models.ATTEMPT])
-        if sequence in jobs and jobs[sequence].attempt > attempt:
+        known = found.mine.get(sequence)
+        if lane != settings.lane or (known is not None and known.attempt > attempt):
             continue
-        usable = state_of(job) == "active" and _is_fresh(job, hours)
+        usable = state_of(job) == "active" and _is_fresh(job, settings.hours)
         tasks = {task.id: task for task in service.all_tasks(job.id)} if usable else {}
         delivery = tags.get(models.DELIVERY, "")
-        jobs[sequence] = OldJob(job.id, sequence, attempt, usable, delivery, tasks)
-    return jobs
+        found.mine[sequence] = OldJob(job.id, sequence, attempt, usable, delivery, tasks)
+    return found
 
 
 _FEW = 100

@@ -1,4 +1,4 @@
-"""The engine: gives Tasks to Azure Batch in bulk and follows what becomes of them.
+"""Gives the Tasks of one pool to Azure Batch in bulk and follows what becomes of them.
 
 One thread does it all: it sleeps until Tasks come or the next look at the service is due. What
 takes many requests (descriptions to the container, tasks to the service) goes out in parallel.
@@ -12,27 +12,24 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from pyveg import azure_config
 from pyveg.core import bulk
 from pyveg.core.errors import EngineError, LockLostError, PyvegError, StoreError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe, task_file
 from pyveg.core.layout import LOCK
-from pyveg.core.ports import EngineView, Listener, Runner, Store, Work
+from pyveg.core.ports import Listener, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
-from pyveg.runners.azure_batch import advice, checks, models
+from pyveg.runners.azure_batch import advice, models
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
-from pyveg.runners.azure_batch.cleanup import answer_of
 from pyveg.runners.azure_batch.following import Following
-from pyveg.runners.azure_batch.look import open_view
+from pyveg.runners.azure_batch.lanes import Lane
 from pyveg.runners.azure_batch.names import Ids
-from pyveg.runners.azure_batch.options import BatchOptions, config_of
 from pyveg.runners.azure_batch.packages import Delivery, make_delivery
 from pyveg.runners.azure_batch.plan import make_settings
 from pyveg.runners.azure_batch.pool import RunPool
-from pyveg.runners.azure_batch.resume import OldJob, adopt, old_jobs
+from pyveg.runners.azure_batch.resume import OldJob, adopt, find_jobs
 from pyveg.runners.azure_batch.service import BatchService
 from pyveg.runners.azure_batch.watch import JobWatch, Pace
 
@@ -45,36 +42,25 @@ PATIENCE = 3600.0
 """How long the service may not answer before the run gives up, seconds."""
 
 
-class AzureBatchRunner(Runner):
-    """Tasks as tasks of Azure Batch, on nodes of a pool.
+class PoolRunner:
+    """The Tasks of a lane as tasks of Azure Batch, on nodes of its pool.
 
-    A pool that the run makes, and its jobs, are removed when the engine closes.
+    A pool that the run makes, and its jobs, are removed when it closes.
+
+    Parameters
+    ----------
+    lane : Lane
+        Which Tasks, and the pool.
+    work : Work
+        Of the whole engine.
+    lanes : sequence of str
+        Names of all lanes of the run. The first ends the jobs that an earlier attempt has left of
+        others.
     """
 
-    Settings: ClassVar[type[Any]] = BatchOptions
-    elsewhere: ClassVar[bool] = True
-    location_type: ClassVar[str] = "azure"
-    resolves_dependencies: ClassVar[bool] = True
-    needs_shared_store: ClassVar[bool] = True
-    enforces_timeout: ClassVar[bool] = True
-
-    @classmethod
-    def check(cls, settings: Any, work: Work) -> Sequence[str]:
-        """Refuse what cannot work, before anything is made at the service."""
-        return checks.check(config_of(settings), work)
-
-    @classmethod
-    def look(cls, settings: Any, store: Store) -> EngineView | None:
-        """Nodes, running tasks and their logs, asked of the account."""
-        return open_view(config_of(settings), store)
-
-    @classmethod
-    def answer(cls) -> str:
-        """How many jobs and nodes runs have at the account of azure_config.py."""
-        return answer_of(azure_config.load())
-
-    def __init__(self, settings: Any, work: Work) -> None:
-        self._settings = make_settings(config_of(settings), work)
+    def __init__(self, lane: Lane, work: Work, lanes: Sequence[str]) -> None:
+        self._lane, self._lanes = lane, lanes
+        self._settings = make_settings(lane.config, work, lane.name)
         self._work = work
         self._stop = threading.Event()
         credential = self._settings.credential()
@@ -86,6 +72,8 @@ class AzureBatchRunner(Runner):
         self._pending: dict[str, list[Task]] = {}
         """Sequence -> Tasks that have come and are not with the service yet."""
         self._old: dict[str, OldJob] = {}
+        self._strays: list[str] = []
+        """Jobs of an earlier attempt that no lane of this one goes on with."""
         self._adopted: dict[str, list[Bundle]] = {}
         """Sequence -> what goes on in its old job, until somebody asks for it."""
         self._attempts: dict[str, int] = {}
@@ -102,7 +90,7 @@ class AzureBatchRunner(Runner):
         self._told_left: dict[str, tuple[str, str]] = {}
         """What could not be removed: id -> what it is, and why."""
 
-    # The port
+    # As of an engine (`pyveg.core.ports.Runner`)
 
     def start(self, store: Store, listener: Listener) -> None:
         """See whether the account can be used, and begin.
@@ -163,17 +151,22 @@ class AzureBatchRunner(Runner):
         """What is there already: the pool, and jobs of this run that were left behind."""
         self._epoch = self._store.epoch(LOCK)
         self._pool.find(self._listener.tell)
-        self._old = old_jobs(self._service, self._settings.run, self._settings.hours)
-        self._made_jobs.update(old.id for old in self._old.values())
+        found = find_jobs(self._service, self._settings, self._lanes)
+        self._old = found.mine
+        self._strays = list(found.strays) if self._lane.name == self._lanes[0] else []
+        self._made_jobs.update([*(old.id for old in self._old.values()), *self._strays])
         self._attempts = {sequence: old.attempt for sequence, old in self._old.items()}
 
     def _adopt_old(self) -> None:
         """Adopt or end what an earlier attempt has left, before anything of this one goes out."""
+        while self._strays:
+            self._service.delete_job(self._strays[0])
+            self._strays.pop(0)
         if not self._old:
             return
         wanted: dict[str, list[Task]] = {}
         for task in self._work.graph:
-            if task.step.run_mode in self._work.run_modes and task.step.scope.sequence in self._old:
+            if task.step.label in self._lane.labels and task.step.scope.sequence in self._old:
                 own = replace(task, epoch=self._epoch)
                 wanted.setdefault(task.step.scope.sequence, []).append(own)
         for sequence, old in list(self._old.items()):

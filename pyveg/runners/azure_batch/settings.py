@@ -69,6 +69,8 @@ class BatchSettings:
     run : str
         Name of the run's container; tags what the run makes.
     pool : PoolSettings
+    lane : str
+        Name of the pool where Modules of the run go to several; empty for the first.
     blob_url : str
         Address of the run's container, without a SAS.
     environment : mapping of str to str
@@ -98,6 +100,7 @@ class BatchSettings:
     run: str
     pool: PoolSettings
     blob_url: str
+    lane: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_sas: str = field(default="", repr=False)
     write_sas: str = field(default="", repr=False)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +21,16 @@ from azure_batch_emulator.formulas.samples import History
 from azure_batch_emulator.formulas.syntax import parse
 from pyveg import azure_config
 from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.ports import Work
 from pyveg.runners.azure_batch import options
+from pyveg.runners.azure_batch.lanes import lanes, unused
 from pyveg.runners.azure_batch.lasting import LastingPool, body
 from pyveg.runners.azure_batch.plan import pool_settings
+from pyveg.runners.azure_batch.resume import find_jobs
 from pyveg.scripts.azure_cleanup import main as cleanup
 from pyveg.scripts.azure_pool import main as command
+from pyveg.storage.memory import MemoryStore
+from pyveg.testing.graphs import fake_pipeline
 
 POOLS = """
 pools = {
@@ -105,8 +112,67 @@ def test_a_pool_is_chosen_by_name_in_a_config(monkeypatch: pytest.MonkeyPatch) -
     chosen = options.config_of(options.BatchOptions(batch_pool_id="gpu", pools=names["pools"]))
     assert chosen.pool_vm_size == "Standard_NC4as_T4_v3"
     assert chosen.container_image == "zoo.azurecr.io/train:1"
-    assert chosen.keep_pool
+    assert not chosen.keep_pool
     assert "min(4, ($pending + 1) / 2)" in chosen.pool_autoscale_formula
+
+
+def _lanes(
+    module_pools: dict[str, Any],
+) -> tuple[list[tuple[str, str, str, list[str]]], list[str]]:
+    """Name, pool, size and Steps of each lane, and what is told, for the Modules of a fake job."""
+    graph = fake_pipeline(start={"run_mode": "batch"}, follow={"run_mode": "batch"}).plan().graph
+    config = replace(_config(batch_pool_id="pyveg"), module_pools=module_pools, source="x.py")
+    work = Work(graph, frozenset({"batch"}), MemoryStore(), 1)
+    shown = [
+        (lane.name, lane.config.batch_pool_id, lane.config.pool_vm_size, sorted(lane.labels))
+        for lane in lanes(config, work)
+    ]
+    return shown, unused(config, work)
+
+
+def test_each_module_goes_to_the_pool_that_it_names() -> None:
+    small, gpu = "Standard_D2s_v5", "Standard_NC4as_T4_v3"
+    everything = [("", "pyveg", small, ["A/Follow", "A/Start"])]
+    assert _lanes({}) == (everything, [])
+    assert _lanes({"Follow": "pyveg"}) == (everything, [])
+    apart = [("", "pyveg", small, ["A/Start"]), ("gpu", "gpu", gpu, ["A/Follow"])]
+    assert _lanes({"Follow": "gpu"}) == (apart, [])
+    assert _lanes({"A/Follow": "gpu", "Follow": "small"}) == (apart, [])
+    alone = [("gpu", "gpu", gpu, ["A/Follow", "A/Start"])]
+    assert _lanes({"Follow": "gpu", "Start": "gpu"}) == (alone, [])
+    _, told = _lanes({"Gather": "gpu"})
+    assert told == [
+        'x.py: module_pools["Gather"] has no effect: its run_mode is not that of Azure Batch'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module_pools", "said"),
+    [
+        ({"Folow": "gpu"}, 'did you mean "Follow"'),
+        ({"Follow": "gp"}, 'did you mean "gpu"'),
+        ({"Follow": 1}, "is no name of a pool"),
+    ],
+)
+def test_pools_of_modules_that_cannot_be(module_pools: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _lanes(module_pools)
+
+
+def test_jobs_of_pools_that_no_module_names_any_more_are_ended() -> None:
+    def job(id_: str, lane: str = "", run: str = "run") -> SimpleNamespace:
+        tags = {"pyveg_run": run, "pyveg_sequence": "A", "pyveg_attempt": "1"}
+        if lane:
+            tags["pyveg_lane"] = lane
+        metadata = [m.BatchMetadataItem(name=name, value=value) for name, value in tags.items()]
+        return SimpleNamespace(id=id_, metadata=metadata, state="completed", creation_time=None)
+
+    jobs = [job("main"), job("gpu", "gpu"), job("old", "old"), job("theirs", run="another")]
+    service: Any = SimpleNamespace(jobs=lambda: jobs)
+    settings: Any = SimpleNamespace(run="run", lane="gpu", hours=1.0)
+    found = find_jobs(service, settings, ("", "gpu"))
+    assert [one.id for one in found.mine.values()] == ["gpu"]
+    assert found.strays == ["old"]
 
 
 def test_the_password_of_a_registry_comes_from_the_environment(

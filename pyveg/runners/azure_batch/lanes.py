@@ -1,0 +1,90 @@
+"""Which Tasks of a run go to which pool.
+
+A job of the service belongs to one pool, and its tasks can wait for one another only. So the Tasks
+that one pool does are a lane: what they wait for in another lane has ended before they are given
+to the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from pyveg.azure_config import AzureConfig, of_its_pool, pool_record
+from pyveg.core import registry
+from pyveg.core.errors import ConfigError, UnknownNameError
+from pyveg.core.ports import Work
+from pyveg.core.tasks import Step
+
+MAIN = ""
+"""Name of the lane of the pool that ``batch_pool_id`` names."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The Tasks of a run that one pool does."""
+
+    name: str
+    """Of the pool; empty for that of all Modules that name none."""
+    config: AzureConfig
+    """The accounts, with what is said of this pool."""
+    labels: frozenset[str]
+    """Labels of the Steps that are its own."""
+
+
+def lane_of(config: AzureConfig, step: Step) -> str:
+    """Name of the lane of a Step, by ``module_pools``: its label goes before its Module's name."""
+    named = config.module_pools
+    pool = str(named.get(step.label, named.get(step.name, MAIN)))
+    return MAIN if pool == config.batch_pool_id else pool
+
+
+def lanes(config: AzureConfig, work: Work) -> list[Lane]:
+    """The lanes of a run, the main one first; one at least.
+
+    Raises
+    ------
+    ConfigError
+        If ``module_pools`` is not right.
+    """
+    _check(config, work)
+    labels: dict[str, set[str]] = {}
+    for step in work.steps:
+        labels.setdefault(lane_of(config, step), set()).add(step.label)
+    return [
+        Lane(name, _config_of(config, name), frozenset(labels.get(name, ())))
+        for name in sorted(labels) or [MAIN]
+    ]
+
+
+def unused(config: AzureConfig, work: Work) -> list[str]:
+    """What the user should know of Modules that have a pool and go elsewhere."""
+    here = _names(work.steps)
+    others = _names(work.graph.steps)
+    return [
+        f'{config.source}: module_pools["{name}"] has no effect: its run_mode is not that of '
+        "Azure Batch"
+        for name in config.module_pools
+        if name in others and name not in here
+    ]
+
+
+def _config_of(config: AzureConfig, name: str) -> AzureConfig:
+    return of_its_pool(replace(config, batch_pool_id=name)) if name else config
+
+
+def _check(config: AzureConfig, work: Work) -> None:
+    where = f"{config.source}: module_pools"
+    known = [*_names(work.graph.steps), *registry.known("module")]
+    for module, pool in config.module_pools.items():
+        if module not in known:
+            raise UnknownNameError("Module", module, known, where)
+        if not isinstance(pool, str):
+            raise ConfigError(f'{where}["{module}"] is no name of a pool', "write it in quotes")
+        if pool != config.batch_pool_id:
+            pool_record(config, pool)
+
+
+def _names(steps: Sequence[Step]) -> Collection[str]:
+    """By which Modules may be named, labels included."""
+    return dict.fromkeys(name for step in steps for name in (step.name, step.label))
