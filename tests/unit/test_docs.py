@@ -19,7 +19,7 @@ from pyveg.scripts.edge import underscored
 from pyveg.testing.settings_tables import updated
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", ["config", "analysis", "service", "camera_trap", "tables"])

@@ -1,0 +1,88 @@
+"""The reference of the documentation site has every name that there is."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import pyveg
+import pyveg.plugin
+from pyveg.analysis.data.columns import ANALYSIS, CALIBRATION, CAMPAIGN, ZOO_TABLES
+from pyveg.core import params
+from pyveg.core.module import Settings
+from pyveg.scripts import commands
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = importlib.util.spec_from_file_location("reference_pages", ROOT / ".ci/reference_pages.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+reference_pages = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(reference_pages)
+
+
+@pytest.mark.parametrize("name", ["api", "plugin"])
+def test_every_public_name(name: str) -> None:
+    module = {"api": pyveg, "plugin": pyveg.plugin}[name]
+    text = getattr(reference_pages, name)()
+    shown = re.findall(r"^::: (\S+)$", text, re.M)
+    assert [path.rpartition(".")[2] for path in shown] == module.__all__
+
+
+def test_every_setting() -> None:
+    text = reference_pages.settings_page()
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if "| `" in line}
+    for owner, cls in reference_pages.owners().items():
+        assert set(params.names(cls)) <= {name.strip("`") for name in rows}, owner
+        own = set(params.names(cls)) - set(params.names(Settings))
+        assert not own or any(owner in row for row in rows.values()), owner
+    assert "every Module" in rows["`run_mode`"]
+
+
+def test_every_command_and_option() -> None:
+    text = reference_pages.command_page()
+    for one in commands.subcommands():
+        assert f"### pyveg {one.name}\n" in text
+        assert f"Usage: pyveg {one.name} " in text
+    assert "Usage: pyveg train " in text
+    assert "--from_cache TEXT" in text
+
+
+def test_every_route() -> None:
+    document = reference_pages.service_document()
+    text = reference_pages.http_page(document)
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"### {method.upper()} `{path}`\n" in text
+    assert "### POST `/processes/{process}/execution`" in text
+    assert re.findall(r"^-+$", text, re.M) == []  # no heading of numpydoc is left
+
+
+def test_every_table_and_column() -> None:
+    text = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    for name, table in {**ANALYSIS, **CAMPAIGN, **CALIBRATION, **ZOO_TABLES}.items():
+        assert f"`{name}`" in text
+        assert all(f"| `{column.name}` | {column.unit} |" in text for column in table.columns)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    class Loader(yaml.SafeLoader):
+        """Reads the tags of MkDocs as nothing."""
+
+    Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
+    settings = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)
+    named = set(re.findall(r"[\w/]+\.md", str(settings["nav"])))
+    kept = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert kept | set(reference_pages.pages()) <= named
+    assert settings["strict"]
+    assert settings["theme"]["font"] is False
+
+
+def test_its_examples() -> None:
+    failed, tried = doctest.testmod(reference_pages)
+    assert tried
+    assert not failed
