@@ -130,6 +130,7 @@ PLUGINS = {
         "WeatherImageToJSON": "pyveg.modules.weather:WeatherImageToJSON",
         "VegAndWeatherJsonCombiner": "pyveg.modules.combine:VegAndWeatherJsonCombiner",
         "GreennessCalculator": "pyveg.modules.greenness:GreennessCalculator",
+        "GreennessTables": "pyveg.modules.greenness_tables:GreennessTables",
         "DetectionCounter": "pyveg.modules.detection_counts:DetectionCounter",
         "CommandModule": "pyveg.modules.command.module:CommandModule",
         "ScoreImages": "pyveg.modules.scoring.score:ScoreImages",

@@ -34,6 +34,7 @@ from pyveg.testing.azurite import VERSION as AZURITE_VERSION
 from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.gate import Gate
+from pyveg.testing.harvard import harvard as sample_of_harvard
 
 TOGETHER = {
     "nodes": (
@@ -223,6 +224,12 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the developers' data are not here ({SHARED})")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def harvard() -> Path:
+    """A real field camera whose figures are known; nobody writes to it."""
+    return sample_of_harvard(KEPT)
 
 
 @pytest.fixture(scope="session")

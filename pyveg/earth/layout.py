@@ -49,6 +49,10 @@ class Layout:
         """Where a Module's records of a date are, by the name that it gives them."""
         return self._in(item, "JSON", f"{name}.json")
 
+    def table(self, item: str, name: str) -> str:
+        """Where a table of a date is, by the name that its Module gives it."""
+        return self._in(item, "JSON", f"{name}.csv")
+
     def results_summary(self) -> str:
         """The results of the run, all dates and collections together."""
         return f"{self.root}/results_summary.json"

@@ -47,6 +47,8 @@ class Scene:
     data; NDVI and weather as float32. All rasters of one request have the same shape."""
     record: Mapping[str, Any] = field(default_factory=dict)
     """Where it came from, as JSON: ids of scenes, valid fraction, seeds, files."""
+    tables: Mapping[str, bytes] = field(default_factory=dict)
+    """Name of a table -> its CSV, where there is more to tell than rasters hold."""
 
 
 class Source(Protocol):

@@ -15,28 +15,39 @@ from pyveg.earth.subject import Subject
 
 METRICS = (
     Metric("gcc_90", "1", "90th percentile of the green chromatic coordinate of images",
-           "Camera greenness", "place", low=0, high=1, colour="#117733", plain="green"),
+           "Camera greenness", "place", low=0, high=1, colour="#117733"),
     Metric("gcc_mean", "1", "mean green chromatic coordinate of its images",
            "Mean camera greenness", "place", test="none", low=0, high=1, colour="#44AA99"),
     Metric("gcc_50", "1", "median green chromatic coordinate of its images",
            "Median camera greenness", "place", test="none", low=0, high=1, colour="#999933"),
     Metric("rcc_90", "1", "90th percentile of the red chromatic coordinate of images",
            "Camera redness", "place", test="none", low=0, high=1, colour="#AA4499"),
+    *(
+        Metric(f"{name[0]}_mean", "grey levels, 0 to 255", f"mean {name} of the region, all images",
+               f"Mean {name}", "place", test="none", low=0, high=255, colour=colour)
+        for name, colour in (("red", "#CC6677"), ("green", "#44AA99"), ("blue", "#332288"))
+    ),
     Metric("camera_images", "1", "images of the camera that count", "Camera images", "place",
            test="none", low=1, colour="#888888"),
 )  # fmt: skip
 
 
+FOLDER = "CAMERA"
+"""Of its records and tables of a period."""
+
+
 class GreennessCalculator(EarthModule[module.Settings]):
     """Measure how green a field camera sees the place: of each period the images that count.
 
-    The collection's source is ``phenocam``. With ``time_per_point = "1d"`` its Items are days.
+    The collection's source is ``phenocam``. With ``time_per_point = "1d"`` its Items are days. A
+    table of all images of the period is kept too, from which `GreennessTables` makes PhenoCam's.
     """
 
+    version: ClassVar[int] = 2
     role: ClassVar[module.Role] = "start"
     data_type = "vegetation"
     metrics = METRICS
-    records_files: ClassVar[Mapping[Support, str]] = {"place": "CAMERA/greenness"}
+    records_files: ClassVar[Mapping[Support, str]] = {"place": f"{FOLDER}/greenness"}
 
     def items(self, planning: Planning, settings: module.Settings) -> Sequence[Item]:
         """The periods of the date range."""
@@ -52,10 +63,17 @@ class GreennessCalculator(EarthModule[module.Settings]):
     def run(self, job: EarthJob[module.Settings]) -> None:
         """Measure one period."""
         scene = job.source.fetch(_request(job.scope, job.item))
-        job.write_place_record(
-            {name: float(raster.array[0, 0]) for name, raster in scene.rasters.items()}
-        )
         job.notes.update(scene.record)
+        # First, as images that do not count belong to PhenoCam's table too.
+        for name, data in scene.tables.items():
+            job.store.write(job.layout.table(job.item.name, f"{FOLDER}/{name}"), data)
+        values = {name: float(raster.array[0, 0]) for name, raster in scene.rasters.items()}
+        if not values["camera_images"]:
+            job.skip(
+                "no image of it counts: all are dark, white, of a low sun, or of a camera that "
+                "balanced white by itself (awbflag 1)"
+            )
+        job.write_place_record(values)
 
 
 def _request(scope: Scope, item: Item) -> Request:

@@ -63,9 +63,10 @@ class ServiceConfig:
     )
     engines: dict[str, Any] = setting({}, doc="engine -> settings of it", finite=False)
     offered: tuple[str, ...] = setting(
-        ("resilience", "run-command", "score-images", "train", "predict"),
+        ("resilience", "run-command", "score-images", "train", "predict", "cameras"),
         doc="processes that are built in and offered; run-command only with applications, "
-        "score-images with scoring_models, train and predict with trainings",
+        "score-images with scoring_models, train and predict with trainings; cameras is of "
+        "stations",
     )
     processes: tuple[str, ...] = setting((), doc="files of processes of your own")
     of_process: dict[str, Any] = setting(

@@ -129,7 +129,7 @@ class Desk:
                 "the Idempotency-Key is no text that can be one",
                 f"give 1 to {_LONGEST_KEY} letters and digits",
             )
-        chosen.checked(inputs)
+        chosen.allow(caller, chosen.checked(inputs))
         text = json.dumps(inputs, sort_keys=True)
         if len(text) > _MOST_INPUTS:
             raise Refusal(413, f"the inputs have {len(text)} characters", "give fewer")

@@ -31,6 +31,7 @@ from pyveg.core.errors import ConfigError, PyvegError, UnknownNameError
 from pyveg.jobs.load import names_in, settings_in
 from pyveg.service import inputs as typed
 from pyveg.service.config import ServiceConfig
+from pyveg.service.records import Caller
 from pyveg.service.refusals import NO_PROCESS, Refusal
 
 Settings = dict[str, Any]
@@ -42,6 +43,7 @@ BUILT_IN = {
     "score-images": "pyveg.service.builtin.score_images",
     "train": "pyveg.service.builtin.train",
     "predict": "pyveg.service.builtin.predict",
+    "cameras": "pyveg.service.builtin.cameras",
 }
 _OWN = ("Inputs", "settings", "title", "version", "some_failed")
 _MODULE = "pyveg_process"
@@ -62,6 +64,8 @@ class Process:
     """From its inputs to the settings of a config."""
     check: Callable[[Any], None] = lambda _: None
     """Refuses inputs for more than their types; raises `ConfigError`."""
+    allow: Callable[[Caller, Any], None] = lambda _, __: None
+    """Refuses inputs that are somebody else's; raises `Refusal`."""
     gather: Callable[[Any, Path], Settings] | None = None
     """In place of `make`, in the process of a job and with its folder: for what is found out by
     asking others, once, before the run is planned."""

@@ -28,7 +28,11 @@ _TITLES = {
     "picture": "The series, drawn",
     "report": "The analysis, with its verdict",
     "items": "How each input ended",
+    "roistats": "Each image of the camera, as PhenoCam writes it",
+    "1day": "Greenness of each day",
+    "3day": "Greenness of each three days",
 }
+_OF_CAMERA = re.compile(r"[^/]+/[A-Za-z0-9-]+_[A-Za-z]{2}_\d{4}_(roistats|1day|3day)\.csv")
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,9 @@ def _name(name: str, key: str, taken: Collection[str]) -> str:
     """The name of a result: a word for what most ask for, else its key."""
     if not name and key.endswith("/series.csv") and "/" not in key.removesuffix("/series.csv"):
         name = "series"
+    camera = _OF_CAMERA.fullmatch(key)
+    if not name and camera:
+        name = camera[1]
     if not name and key.rpartition("/")[2] == outputs.REPORT:
         name = "report"
     return name if name and name not in taken else key

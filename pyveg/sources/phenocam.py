@@ -7,7 +7,9 @@ is there, its rows are taken and no image is looked at.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +30,7 @@ from pyveg.cameras.roistats import (
     read_roistats,
     write_roistats,
 )
+from pyveg.cameras.table_parts import rows_between
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
@@ -43,12 +46,16 @@ from pyveg.formats import Raster
 from pyveg.kernels.camera_series import selected
 from pyveg.photos import ENDINGS
 
-VERSION = 1
-BANDS = ("gcc_mean", "gcc_std", "gcc_50", "gcc_75", "gcc_90", "rcc_90", "camera_images")
-"""What it has of each period."""
+VERSION = 2
+BANDS = (
+    *("gcc_mean", "gcc_std", "gcc_50", "gcc_75", "gcc_90", "rcc_90"),
+    *("r_mean", "g_mean", "b_mean", "camera_images"),
+)
+"""What it has of each period; NaN, and 0 images, where none counts."""
+ROISTATS, FAILURES = "roistats", "failures"
+"""Names of its tables: all images of the period, and those that could not be measured."""
 _SIDE = 1e-4
 """Of the one pixel that a region of interest is, degrees."""
-_DAY = 86_400
 _LIST = "_roi.csv"
 
 
@@ -64,6 +71,9 @@ class PhenoCamSettings:
         doc="hours of local standard time ahead of UTC; without it none is left out for a low sun",
         low=-14,
         high=14,
+    )
+    elevation: float | None = setting(
+        None, doc="of the camera, metres above the sea; tables say it", low=-500, high=9_000
     )
 
 
@@ -104,7 +114,8 @@ class PhenoCamSource:
         """The table, or the images of the period and the masks."""
         own = params.to_json(self.settings, results_only=True)
         if self._table.is_file():
-            return digest([VERSION, own, hashlib.sha256(self._bytes(self._table)).hexdigest()])
+            rows = self._rows(period_of(request.item)) or b""
+            return digest([VERSION, own, hashlib.sha256(rows).hexdigest()])
         files = [one.path for one in self._images(period_of(request.item))]
         files += sorted((self._folder / "ROI").iterdir())
         # Images are many, and are written once: their dates tell enough.
@@ -117,7 +128,7 @@ class PhenoCamSource:
         Raises
         ------
         SkipItem
-            If no image of it counts.
+            If there is no image of it.
         ConfigError
             For a band that there is not.
         DataError
@@ -132,13 +143,11 @@ class PhenoCamSource:
                 f"it has {', '.join(BANDS)}",
             )
         period = period_of(request.item)
-        stats, failed = self._stats(period, request.place)
-        values = _figures(stats, period, request.place, self.settings.utc_offset)
-        if values is None:
-            raise SkipItem(
-                "no image of it counts: there is none, or all are dark, white, of a low sun, or of "
-                "a camera that balanced white by itself (awbflag 1)"
-            )
+        table, failed = self._measured(period, request.place)
+        if table is None:
+            raise SkipItem("there is no image of it")
+        stats = read_roistats(table, self._table.name)
+        values = _figures(stats, request.place, self.settings.utc_offset)
         place = request.place
         rasters = {
             name: _raster(values[band], place.longitude, place.latitude)
@@ -153,7 +162,8 @@ class PhenoCamSource:
             "not_measured": [f"{one.filename}: {one.reason}" for one in failed],
             "period": [str(period.start), str(period.end)],
         }
-        return Scene(rasters, record)
+        tables = {ROISTATS: table, **({FAILURES: _failures(failed)} if failed else {})}
+        return Scene(rasters, record, tables)
 
     @cached_property
     def _roi(self) -> str:
@@ -176,10 +186,14 @@ class PhenoCamSource:
     def _table(self) -> Path:
         return self._folder / "ROI" / f"{self._site}_{self._roi}_roistats.csv"
 
-    def _stats(self, period: DateRange, place: Place) -> tuple[RoiStats | None, list[NotMeasured]]:
-        """The images of a period, and those that cannot be measured."""
+    def _rows(self, period: DateRange) -> bytes | None:
+        """What the table says of a period; None where it has no row of it."""
+        return rows_between(self._bytes(self._table), self._table.name, period.start, period.end)
+
+    def _measured(self, period: DateRange, place: Place) -> tuple[bytes | None, list[NotMeasured]]:
+        """A table of the images of a period, and those that cannot be measured."""
         if self._table.is_file():
-            return read_roistats(self._bytes(self._table), self._table.name), []
+            return self._rows(period), []
         masks = read_masks(self._folder / "ROI" / f"{self._site}_{self._roi}{_LIST}")
         rows: list[ImageRow] = []
         failed: list[NotMeasured] = []
@@ -192,12 +206,12 @@ class PhenoCamSource:
             raise DataError(f"none of {len(failed)} images can be measured: {failed[0].reason}")
         if not rows:
             return None, failed
-        camera = self._camera(place)
-        return read_roistats(write_roistats(camera, rows), self._table.name), failed
+        return write_roistats(self._camera(place), rows), failed
 
     def _camera(self, place: Place) -> Camera:
-        offset = self.settings.utc_offset
-        return Camera(self._site, self._roi, place.latitude, place.longitude, None, offset)
+        own = self.settings
+        where = place.latitude, place.longitude, own.elevation
+        return Camera(self._site, self._roi, *where, own.utc_offset)
 
     def _images(self, period: DateRange) -> list[Found]:
         """The images of a period; folders are those of months."""
@@ -223,25 +237,20 @@ class PhenoCamSource:
             raise DataError(f"{path} cannot be read: {said(error)}") from error
 
 
-def _figures(
-    stats: RoiStats | None, period: DateRange, place: Place, utc_offset: float | None
-) -> dict[str, float] | None:
-    """Of the images of a period that count; None where none does."""
-    if stats is None:
-        return None
+def _figures(stats: RoiStats, place: Place, utc_offset: float | None) -> dict[str, float]:
+    """Of the images that count; NaN where none does."""
     images = stats.images
-    day = images.seconds // _DAY
-    first, last = (np.datetime64(one, "D").astype(np.int64) for one in (period.start, period.end))
     sun = images.sun
     if np.isnan(sun).all():
         there = Camera("", "", place.latitude, place.longitude, None, utc_offset)
         sun = there.sun(images.seconds) if utc_offset is not None else np.full(len(sun), 90.0)
-    rows = selected(images._replace(sun=sun)) & (day >= first) & (day < last)
+    rows = selected(images._replace(sun=sun))
     if not rows.any():
-        return None
+        return {**dict.fromkeys(BANDS, float("nan")), "camera_images": 0.0}
     gcc, colours = images.gcc[rows], images.colours[rows]
     red: NDArray[np.float64] = colours[:, 0] / colours.sum(axis=1)
     levels = np.percentile(gcc, (50, 75, 90))
+    means = colours.mean(axis=0)
     return {
         "gcc_mean": float(gcc.mean()),
         "gcc_std": float(gcc.std()),
@@ -249,8 +258,17 @@ def _figures(
         "gcc_75": float(levels[1]),
         "gcc_90": float(levels[2]),
         "rcc_90": float(np.percentile(red, 90)),
+        "r_mean": float(means[0]),
+        "g_mean": float(means[1]),
+        "b_mean": float(means[2]),
         "camera_images": float(rows.sum()),
     }
+
+
+def _failures(failed: Sequence[NotMeasured]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([NotMeasured._fields, *failed])
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _raster(value: float, longitude: float, latitude: float) -> Raster:

@@ -274,6 +274,15 @@ class Records:
         )
         return [_image(row) for row in rows]
 
+    def ends(self, station: str) -> tuple[int | None, int | None]:
+        """When the first and the last image that is stored were taken; None where there is none."""
+        rows = self.table.read(
+            "SELECT min(taken) AS first, max(taken) AS last FROM images"
+            " WHERE station = ? AND file != ''",
+            (station,),
+        )
+        return rows[0]["first"], rows[0]["last"]
+
     def count(self, station: str) -> int:
         """How many images it has."""
         rows = self.table.read("SELECT count(*) AS n FROM images WHERE station = ?", (station,))

@@ -123,7 +123,7 @@ def test_an_unknown_process_names_the_nearest(processes: Processes) -> None:
 
 
 def test_programs_are_offered_only_where_the_operator_lists_some() -> None:
-    assert [one.id for one in Processes(ServiceConfig()).all()] == ["resilience"]
+    assert [one.id for one in Processes(ServiceConfig()).all()] == ["cameras", "resilience"]
     config = ServiceConfig(
         applications={"count": {"command": ["wc", "{input}"]}}, input_locations=("/data",)
     )
@@ -177,7 +177,7 @@ def test_a_file_with_an_error_is_told_and_the_others_work(
     broken.write_text("x = 1 / 0\n")
     desk = make_desk(processes=("steps.py", "broken.py"))
     known = desk.processes_known
-    assert [one.id for one in known.all()] == ["resilience", "steps"]
+    assert [one.id for one in known.all()] == ["cameras", "resilience", "steps"]
     (trouble,) = known.troubles().values()
     assert "broken.py, line 1" in str(trouble)
     with pytest.raises(Refusal, match="ZeroDivisionError") as caught:

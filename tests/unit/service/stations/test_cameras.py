@@ -1,0 +1,148 @@
+"""The nightly process: a real image by HTTP, and PhenoCam's tables of a station."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyveg.cameras.roistats import read_roistats
+from pyveg.cameras.summaries import write_summary
+from pyveg.jobs.resolve import resolve
+from pyveg.jobs.run import prepare, start
+from pyveg.service import child, serve
+from pyveg.service.desk import Desk
+from pyveg.service.records import Caller
+from pyveg.service.states import JobState
+from pyveg.testing.harvard import (
+    ELEVATION,
+    IMAGE,
+    KNOWN,
+    LATITUDE,
+    LONGITUDE,
+    MASK,
+    PIXELS,
+    ROI,
+    UTC_OFFSET,
+)
+from pyveg.testing.station_node import Node, file_of, mask, picture
+
+
+def _table(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(x for x in data.decode().splitlines() if not x.startswith("#")))
+
+
+def _done(node: Node, inputs: dict[str, Any]) -> dict[str, bytes]:
+    """The results of a job that is submitted, and carried out in this process."""
+    desk: Desk = node.client._app.state.desk
+    answer = node.client.execute("cameras", inputs)
+    assert answer.status == 201, answer.json
+    job = desk.jobs_table.get(answer.json["jobID"])
+    assert job is not None
+    order = {"process": job.process, "inputs": dict(job.inputs), "url": job.url}
+    pipeline = child._pipeline(desk.config.job_folder(job.id), order, desk.config)
+    report = start(prepare(pipeline, at=job.url), picture=False)
+    assert report.exit_code == 0, report.failures()
+    for state in (JobState.RUNNING, JobState.SUCCESSFUL):
+        assert desk.jobs_table.move(job.id, state)
+    found = node.client.get(f"/jobs/{job.id}/results").json
+    return {name: node.client.get(one["href"]).body for name, one in found.items()}
+
+
+@pytest.fixture
+def station(make_node: Callable[..., Node]) -> Node:
+    """The real camera as a station, with its mask; jobs run in this process."""
+    node = make_node(runner="serial")
+    assert serve.ready(node.client._app.state.desk.config) == ""
+    given = {"longitude": LONGITUDE, "latitude": LATITUDE, "elevation": ELEVATION}
+    assert node.put(people="keep", utc_offset=UTC_OFFSET, **given).status == 201
+    return node
+
+
+def test_the_real_image_by_http_and_by_the_nightly_module(station: Node, harvard: Path) -> None:
+    assert station.put_mask((harvard / MASK).read_bytes()).status == 204
+    image = harvard / IMAGE
+    said = station.post(image.read_bytes(), "", name=image.name).json
+    assert (said["gcc"], said["rcc"], said["n_pixels"]) == (KNOWN["gcc"], KNOWN["rcc"], PIXELS)
+    desk = station.client._app.state.stations
+    [row] = desk.series("harvard", "", "")[1]
+    found = {name: round(getattr(row, name), 5) for name in KNOWN}
+    assert found == KNOWN
+    # A dark one of the next day is in the table of images, and in no period
+    dark = file_of(picture(10, shape=(960, 1296)) // 30, "JPEG")
+    assert station.post(dark, "2009-07-01T01:00:00").json["quality"] == "dark"
+    results = _done(station, {"station": "harvard"})
+    first, second = _table(results["roistats"])
+    columns = {"red": "r_mean", "green": "g_mean", "blue": "b_mean", "gcc": "gcc", "rcc": "rcc"}
+    assert {name: float(first[column]) for name, column in columns.items()} == KNOWN
+    assert (first["filename"], second["local_std_time"]) == (image.name, "01:00:00")
+    assert float(first["solar_elev"]) == pytest.approx(70.0, abs=2)
+    [day] = _table(results["1day"])
+    assert (day["date"], day["midday_filename"]) == ("2009-06-30", image.name)
+    assert [float(day[f"{c}_mean"]) for c in "rgb"] == [KNOWN[c] for c in ("red", "green", "blue")]
+    assert float(day["gcc_90"]) == KNOWN["gcc"]
+    [three] = _table(results["3day"])
+    assert (three["image_count"], float(three["gcc_90"])) == ("1", KNOWN["gcc"])
+    assert b"# Elev: 340" in results["roistats"]
+    [series] = [one for one in _table(results["series"]) if one["collection"] == "Camera"]
+    assert float(series["g_mean"]) == pytest.approx(KNOWN["green"], abs=1e-5)
+    assert float(series["gcc_90"]) == pytest.approx(KNOWN["gcc"], abs=1e-5)
+
+
+def test_all_rows_of_the_real_camera_by_the_module(harvard: Path, tmp_path: Path) -> None:
+    """By months, as the tables are the same whatever the periods of the run."""
+    camera = {"collection_name": "Camera", "data_type": "vegetation", "source": "phenocam"}
+    config = {
+        "name": "harvard",
+        "output_location": str(tmp_path / "out"),
+        "coordinates": (LONGITUDE, LATITUDE),
+        "region_size": 1e-4,
+        "date_range": ["2008-01-01", "2010-01-01"],
+        "runner": "serial",
+        "data_collections": {"Camera": {**camera, "path": str(harvard), "time_per_point": "1m"}},
+        "collections_to_use": ["Camera"],
+        "modules_to_use": {"Camera": ["GreennessCalculator"], "combine": ["GreennessTables"]},
+    }
+    report = start(prepare(resolve(config)), picture=False)
+    assert report.exit_code == 0, report.failures()
+    [folder] = Path(report.url).glob("*_combine")
+    whole = (harvard / f"ROI/harvard_{ROI}_roistats.csv").read_bytes()
+    made = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert _table(made[f"harvard_{ROI}_roistats.csv"]) == _table(whole)
+    for days, rows in ((1, 637), (3, 213)):
+        found = _table(made[f"harvard_{ROI}_{days}day.csv"])
+        assert len(found) == rows
+        assert found == _table(write_summary(read_roistats(whole, "x"), days))
+
+
+def test_jobs_of_stations_that_cannot_be(station: Node) -> None:
+    """Each with its status and reason, or as the message of the job that fails."""
+    ann = station.client._app.state.desk.callers.add(Caller("ann"))
+    for inputs, token, status, words in (
+        ({"station": "oak"}, None, 404, "no station oak"),
+        ({"station": "harvard"}, ann, 404, "no station harvard"),
+        ({"station": "../harvard"}, None, 422, "no name of one"),
+        ({"station": "harvard", "roi": "../x"}, None, 422, "region of interest"),
+        ({"station": "harvard", "start_date": "2009-07-01", "end_date": "2009-07-01"}, None, 422,
+         "is not after"),
+    ):  # fmt: skip
+        answer = station.client.execute("cameras", inputs, token=token)
+        assert (answer.status, words in answer.json["detail"]) == (status, True), answer.json
+    process = station.client._app.state.desk.processes_known.get("cameras")
+
+    def wrong(**inputs: Any) -> str:
+        with pytest.raises(Exception, match="harvard") as caught:
+            process.settings(process.checked({"station": "harvard", **inputs}), Path())
+        return str(caught.value)
+
+    assert "no mask of DB_0001" in wrong()
+    assert station.put_mask(mask()).status == 204
+    assert "no mask of GR_1000" in wrong(roi="GR_1000")
+    assert "has sent no image" in wrong()
+    assert station.post(file_of(picture())).status == 200
+    assert "no image from 2020-01-01 on; the last is of 2009-06-30" in wrong(
+        start_date="2020-01-01"
+    )
