@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pyveg.core.tasks import State
+from pyveg.jobs.resolve import resolve
+from pyveg.jobs.run import prepare, start
+from pyveg.jobs.training import make_settings as training
+from pyveg.jobs.training import manifest_of_folder
 from pyveg.jobs.watching import engine_views
+from pyveg.photos import ENDINGS
 from pyveg.runs.run import open_run
 from pyveg.scripts.run_pipeline import main as run_command
 from pyveg.storage.azure_access import Access
@@ -24,6 +30,7 @@ from pyveg.testing.azurite import Azurite
 from pyveg.testing.dask_processes import DaskProcesses
 from pyveg.testing.gate import Gate
 from pyveg.testing.graphs import fake_config
+from pyveg.training import simulated_chips
 
 SUMMARY = "gee_27.95_11.57_combine/results_summary.json"
 
@@ -136,3 +143,29 @@ def test_an_interrupt_at_the_terminal(tmp_path: Path, gate: Gate) -> None:
     assert len(children) >= 2
     assert not alive
     assert not list(folder.glob("_pyveg/dask/*"))
+
+
+def test_a_model_is_trained_and_used_on_workers_as_on_this_machine(
+    dask_processes: DaskProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same model, byte for byte, and the same predictions with it."""
+    monkeypatch.chdir(tmp_path)
+    simulated_chips.write(Path("chips"), 16)
+    simulated_chips.write(Path("unseen"), 4, seed=1)
+    Path("unseen/manifest.json").write_text(manifest_of_folder(Path("unseen"), ENDINGS))
+    on_workers = {"runner": "dask", "engines": {"dask": {"scheduler": str(dask_processes.file)}}}
+    made = []
+    for name, top in (("here", {"runner": "serial"}), ("there", on_workers)):
+        settings = training(
+            {"output_location": name, **top},
+            {"catalog": "chips/catalogue.csv"},
+            {"models": f"models_{name}"},
+            {"manifest": "unseen/manifest.json"},
+        )
+        report = start(prepare(resolve(settings)), picture=False)
+        assert report.exit_code == 0, report.failures()
+        (model,) = (path.read_bytes() for path in Path(f"models_{name}").rglob("*.onnx"))
+        predictions = "model/_predictions/catalogue.csv/predictions.json"
+        made.append((model, open_run(report.url).store.read(predictions)))
+    assert made[0] == made[1]
+    assert len(json.loads(made[0][1])["data"]) == 4
