@@ -139,6 +139,7 @@ PLUGINS = {
         "ChipTrainer": "pyveg.modules.training.train:ChipTrainer [train]",
         "ChipScorer": "pyveg.modules.chip_score:ChipScorer",
         "PromoteModel": "pyveg.modules.training.promote:PromoteModel",
+        "PromoteCheckpoints": "pyveg.modules.training.promote:PromoteCheckpoints",
         "PredictImages": "pyveg.modules.training.predict:PredictImages",
         "PredictManifest": "pyveg.modules.training.predict:PredictManifest",
     },

@@ -9,7 +9,8 @@ from typing import Any
 
 ABOUT = "A model is trained, promoted and used; docs/training.md."
 REFERENCE, TRAIN = "ChipTrainer", "TrainModel"
-PROMOTE, PREDICT, PREDICT_ALONE = "PromoteModel", "PredictImages", "PredictManifest"
+PROMOTE, PROMOTE_ALONE = "PromoteModel", "PromoteCheckpoints"
+PREDICT, PREDICT_ALONE = "PredictImages", "PredictManifest"
 
 
 def make_settings(
@@ -27,7 +28,8 @@ def make_settings(
         Names at the top, such as ``output_location``; None where nothing was said.
     train, promote, predict : mapping
         Settings of the Modules. Without ``catalog`` nothing is trained, and the model that is
-        there is used; without ``manifest`` nothing is predicted.
+        there is used; with ``checkpoints`` the best of those is promoted. Without ``manifest``
+        nothing is predicted.
     name : str, optional
         Of the job, and of the folder in the run.
 
@@ -41,9 +43,11 @@ def make_settings(
     if train.get("catalog"):
         modules[TRAIN if train.get("script") else REFERENCE] = train
         modules[PROMOTE] = promote
-        if predict.get("manifest"):
-            modules[PREDICT] = predict
-    else:
+    elif promote.get("checkpoints"):
+        modules[PROMOTE_ALONE] = promote
+    if modules and predict.get("manifest"):
+        modules[PREDICT] = predict
+    elif not modules:
         modules[PREDICT_ALONE] = {**promote, **predict}
     special = {module: _said(given) for module, given in modules.items()}
     return {

@@ -35,6 +35,7 @@ _BOTH = ("run_mode", "timeout")
 @click.option("--option", "options", multiple=True, help="An argument of the trainer, as it is.")
 @click.option("--images", help="Folder that paths of the catalogue begin at; its own if left out.")
 @click.option("--checkpoint", help="File of a model to begin from.")
+@click.option("--checkpoints", help="Folder of checkpoints to promote the best of; no training.")
 @click.option("--models", default="models", help="Folder or URL of promoted models. [models]")
 @click.option("--model", default="chips", help="Name of the model there. [chips]")
 @click.option("--simulate", metavar="FOLDER", help="Write simulated chips to learn from, and stop.")
@@ -57,7 +58,8 @@ def main(
     pyveg_train --simulate chips
     pyveg_train --catalog chips/catalogue.csv --manifest photos --output_location out
 
-    Without --catalog the model that is promoted predicts. A trainer of yours is called as
+    Without --catalog the model that is promoted predicts; with --checkpoints the best of those
+    is promoted first. A trainer of yours is called as
     python SCRIPT [OPTION]... --catalog FILE --save-dir FOLDER --checkpoint FILE, without a shell.
 
     Exit code 0: all fine; 1: something failed; 2: the command line is wrong; 130: interrupted.
@@ -94,15 +96,20 @@ def _prepared(given: dict[str, Any]) -> Any:
     from pyveg.jobs.run import prepare
     from pyveg.jobs.training import ABOUT, make_settings
 
-    if not (given["catalog"] or given["manifest"]):
-        raise click.UsageError("say what to learn from (--catalog) or to predict (--manifest)")
+    if not (given["catalog"] or given["checkpoints"] or given["manifest"]):
+        raise click.UsageError(
+            "say what to learn from (--catalog), to promote (--checkpoints) or to predict "
+            "(--manifest)"
+        )
+    if given["catalog"] and given["checkpoints"]:
+        raise click.UsageError("--catalog trains and promotes; give it or --checkpoints")
     if given["output_location"] is None:
         raise click.UsageError("say where results go: --output_location FOLDER")
     top = top_of(given, from_options(given["engine"]))
     both = {name: given[name] for name in _BOTH}
     train = {name: given[name] for name in ("catalog", "script", "options", "images", "checkpoint")}
     predict = {"manifest": _manifest(given["manifest"]), "script": given["predict_script"]}
-    promote = {name: given[name] for name in ("models", "model")}
+    promote = {name: given[name] for name in ("models", "model", "checkpoints")}
     settings = make_settings(top, {**train, **both}, promote, {**predict, **both})
     return replace(prepare(resolve(settings)), config_text=to_text(settings, ABOUT))
 

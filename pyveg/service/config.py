@@ -63,10 +63,10 @@ class ServiceConfig:
     )
     engines: dict[str, Any] = setting({}, doc="engine -> settings of it", finite=False)
     offered: tuple[str, ...] = setting(
-        ("resilience", "run-command", "score-images", "train", "predict", "cameras"),
+        ("resilience", "run-command", "score-images", "train", "promote", "predict", "cameras"),
         doc="processes that are built in and offered; run-command only with applications, "
-        "score-images with scoring_models, train and predict with trainings; cameras is of "
-        "stations",
+        "score-images with scoring_models, train, promote and predict with trainings; cameras is "
+        "of stations",
     )
     processes: tuple[str, ...] = setting((), doc="files of processes of your own")
     of_process: dict[str, Any] = setting(
@@ -89,8 +89,9 @@ class ServiceConfig:
     )
     trainings: dict[str, Any] = setting(
         {},
-        doc='name -> {"train": {...}, "promote": {...}, "predict": {...}}, for train and predict: '
-        "settings of TrainModel, PromoteModel and PredictImages; {} for the reference trainer",
+        doc='name -> {"train": {...}, "promote": {...}, "predict": {...}}, for train, promote and '
+        "predict: settings of TrainModel, PromoteModel and PredictImages; {} for the reference "
+        "trainer",
         finite=False,
     )
     bajor: dict[str, Any] = setting(

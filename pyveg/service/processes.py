@@ -42,6 +42,7 @@ BUILT_IN = {
     "run-command": "pyveg.service.builtin.run_command",
     "score-images": "pyveg.service.builtin.score_images",
     "train": "pyveg.service.builtin.train",
+    "promote": "pyveg.service.builtin.promote",
     "predict": "pyveg.service.builtin.predict",
     "cameras": "pyveg.service.builtin.cameras",
 }
@@ -73,7 +74,8 @@ class Process:
     some_failed: SomeFailed = "failed"
     """How a job is of which some Tasks failed."""
     filename: str = ""
-    """What results name as their config."""
+    """What results name as their config. Empty where programs of the operator are run: a file of
+    that name in their folder would be taken for it, and not be sent with them."""
 
     def schema(self) -> dict[str, dict[str, Any]]:
         """The inputs as OGC API - Processes describes them."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from pyveg.core import module, registry
-from pyveg.core.errors import CommandError, KeyMissingError
+from pyveg.core.errors import CommandError, ConfigError, KeyMissingError
 from pyveg.core.layout import item_folder
-from pyveg.core.module import Job
+from pyveg.core.module import Job, Planning
 from pyveg.core.params import setting
 from pyveg.core.ports import Store
+from pyveg.core.tasks import digest
 from pyveg.core.types import Item, Scope
 from pyveg.core.values import read_json
 from pyveg.training import promotion
@@ -59,19 +60,61 @@ class PromoteModel(module.Module[PromoteSettings]):
         CommandError
             If the training left no checkpoint, or one whose loss is unknown.
         """
-        folder = f"{job.scope.root}/{item_folder(job.item.name)}/"
-        keys = {unquote(key.removeprefix(folder)): key for key in job.store.list(folder)}
+        store, keys = self.trained(job)
         names = list(keys)
-        best, *_ = promotion.checkpoints(names, _losses(job.store, keys))
-        files = {
-            name: job.store.read(keys[name]) for name in promotion.belongings(best.name, names)
-        }
+        best, *_ = promotion.checkpoints(names, _losses(store, keys))
+        files = {name: store.read(keys[name]) for name in promotion.belongings(best.name, names)}
         plain = {name.rpartition("/")[2]: data for name, data in files.items()}
         chosen = promotion.Checkpoint(best.name.rpartition("/")[2], best.loss)
         models = registry.store_at(job.settings.models)
-        used, new = promotion.promote(models, job.settings.model, chosen, plain, job.store.url)
+        used, new = promotion.promote(models, job.settings.model, chosen, plain, store.url)
         put(job.store, models, used, promoted_folder(job.scope, job.item))
         job.notes.update(promoted=new, loss=best.loss, used=used.name, used_loss=used.loss)
+
+    def trained(self, job: Job[Any]) -> tuple[Store, dict[str, str]]:
+        """Where the files of the training are: their Store, and name -> key."""
+        folder = f"{job.scope.root}/{item_folder(job.item.name)}/"
+        return job.store, _named(job.store, folder)
+
+
+class PromoteCheckpoints(PromoteModel):
+    """Promote the best of checkpoints that are there already, as `PromoteModel` does after a run.
+
+    They are those of a folder, or what the training of an earlier run has left.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Settings(PromoteSettings):
+        """Settings of `PromoteCheckpoints`."""
+
+        checkpoints: str = setting(doc="folder of checkpoints, or folder or URL of a run")
+        below: str = setting("", doc="folder in it that the checkpoints are in")
+
+    role: ClassVar[module.Role] = "start"
+
+    @classmethod
+    def settled(cls, settings: Any, where: str, warn: Callable[[str], None]) -> Any:
+        """With a folder that is there."""
+        made: Any = super().settled(settings, where, warn)
+        folder = full(settings.checkpoints)
+        if "://" not in folder and not Path(folder).is_dir():
+            raise ConfigError(f"{where}: there is no folder {folder}", "name that of checkpoints")
+        return replace(made, checkpoints=folder)
+
+    def items(self, planning: Planning, settings: Any) -> Sequence[Item]:
+        """One: the folder."""
+        del planning
+        return [Item(settings.checkpoints.rstrip("/").rpartition("/")[2] or "checkpoints")]
+
+    def fingerprint(self, scope: Scope, item: Item, settings: Any) -> str:
+        """Which files there are, and how large each is."""
+        del scope, item
+        store, keys = _there(settings)
+        return digest(sorted((name, store.size(key)) for name, key in keys.items()))
+
+    def trained(self, job: Job[Any]) -> tuple[Store, dict[str, str]]:
+        """What is in the folder."""
+        return _there(job.settings)
 
 
 def promoted_folder(scope: Scope, item: Item) -> str:
@@ -93,6 +136,19 @@ def put(store: Store, models: Store, used: Promoted, folder: str) -> None:
 def full(models: str) -> str:
     """A folder in full, or a URL as it is."""
     return models if "://" in models else str(Path(models).expanduser().absolute())
+
+
+def _there(settings: Any) -> tuple[Store, dict[str, str]]:
+    store = registry.store_at(settings.checkpoints)
+    below = f"{settings.below.strip('/')}/" if settings.below else ""
+    found = _named(store, below)
+    # What a run has promoted or predicted lies beside what it has trained.
+    return store, {name: key for name, key in found.items() if not name.startswith("_")}
+
+
+def _named(store: Store, folder: str) -> dict[str, str]:
+    """Name of a file below a folder -> its key."""
+    return {unquote(key.removeprefix(folder)): key for key in store.list(folder)}
 
 
 def _losses(store: Store, keys: Mapping[str, str]) -> dict[str, Any]:

@@ -40,7 +40,6 @@ def process(config: ServiceConfig) -> Process | None:
         inputs=_inputs(tuple(config.trainings)),
         make=make,
         check=lambda given: check_given(given, config),
-        filename=f"{ID}.py",
     )
 
 

@@ -14,15 +14,16 @@ from typing import Any
 
 from pyveg.cameras.masks import RegionMask, decode_mask
 from pyveg.cameras.names import named, taken_of_exif
-from pyveg.core.errors import ConfigError
+from pyveg.core.errors import ConfigError, PyvegError
 from pyveg.service import keys
 from pyveg.service.config import ServiceConfig
 from pyveg.service.records import Caller
 from pyveg.service.refusals import Refusal
 from pyveg.service.stations import series, settings
 from pyveg.service.stations.archive import Archive
-from pyveg.service.stations.looking import Scorers, look
+from pyveg.service.stations.looking import look
 from pyveg.service.stations.records import ImageRecord, Records, Station, no_station, prepared
+from pyveg.service.stations.scorers import Scorers
 
 FOLDER, TABLE = "stations", "stations.sqlite"
 MOST_BYTES = 20_000_000
@@ -141,6 +142,15 @@ class StationDesk:
                 "dark": last is not None and last.quality == "dark",
             },
         }
+
+    def troubles(self) -> dict[str, str]:
+        """What of the stations does not work -> why: scorers that nobody can look by."""
+        if not self.records.table.path.exists():
+            return {}  # the server has not made it yet, so there is no station
+        try:
+            return self._scorers.troubles(self.records.all())
+        except PyvegError as error:
+            return {"table of stations": str(error)}
 
     def put_mask(self, caller: Caller, station: str, roi: str, start: str, data: bytes) -> None:
         """Note a mask that holds from a time on."""

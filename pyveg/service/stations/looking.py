@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,27 +13,24 @@ from PIL import Image
 
 from pyveg.cameras.masks import RegionMask
 from pyveg.cameras.privacy import BLOCKS, Area, areas, blurred, encoded, stripped
-from pyveg.core import registry
 from pyveg.core.errors import PyvegError
-from pyveg.core.scorer import Detection, Scorer
+from pyveg.core.scorer import Detection
 from pyveg.formats import FormatError
 from pyveg.kernels.camera_series import BRIGHTNESS
 from pyveg.kernels.greenness import of_counts
 from pyveg.photos import decode_photo
 from pyveg.service.refusals import Refusal
+from pyveg.service.stations.scorers import PERSON, Scorers, knows_people
 from pyveg.service.stations.settings import DROP, KEEP, StationSettings, policy
 
 MOST_PIXELS = 40_000_000
 _ENDINGS = {"JPEG": "jpg", "PNG": "png"}
 _MODES = frozenset({"RGB", "RGBA", "L", "LA", "P", "1"})
-_LEAST = 0.05
-"""Least confidence that scorers are asked for; what counts is settled by each station."""
 _AWAY = 30
 _BLOCKS = (BLOCKS, BLOCKS // 2, BLOCKS // 4, 1)
 """That are left of a person along each side, one after the other while somebody is seen."""
 _STILL = 0.3
 """Confidence of a person, from which on an image that was blurred is blurred more."""
-_PERSON = "person"
 
 
 @dataclass(frozen=True)
@@ -46,45 +42,6 @@ class Seen:
     data: bytes | None = None
     """What may be stored; None where nothing may."""
     ending: str = "jpg"
-
-
-class Scorers:
-    """The scorers of a service, each opened when it is first needed.
-
-    Parameters
-    ----------
-    named : mapping
-        Name -> ``{"scorer": NAME, "model": WHERE, "record": RECORD}``.
-    """
-
-    def __init__(self, named: Mapping[str, Mapping[str, Any]]) -> None:
-        self.named = named
-        self._open: dict[str, Scorer] = {}
-        self._guard = threading.Lock()
-
-    def score(
-        self, name: str, image: NDArray[np.uint8]
-    ) -> tuple[list[Detection], Mapping[str, str]]:
-        """Have a scorer look at an image; gives names of categories too.
-
-        Raises
-        ------
-        PyvegError
-            If it is away, cannot be opened, or is not among those of the service any more.
-        """
-        with self._guard:
-            if name not in self._open:
-                self._open[name] = self._opened(name)
-        found = self._open[name]
-        return found.score([image])[0], found.categories
-
-    def _opened(self, name: str) -> Scorer:
-        given = self.named.get(name)
-        if given is None:
-            raise PyvegError(f"station_scorers has no {name} any more", "put it back")
-        cls = registry.scorer_class(given.get("scorer", "onnx"))
-        model = cls.find(given["model"], given.get("record", ""))
-        return cls(model.where, model.record, _LEAST)
 
 
 def look(data: bytes, settings: StationSettings, mask: RegionMask | None, scorers: Scorers) -> Seen:
@@ -191,18 +148,14 @@ def _scored(
             "send it again later",
             retry_after=_AWAY,
         ) from None
-    if policy(settings) != KEEP and not _knows_people(names):
+    if policy(settings) != KEEP and not knows_people(names):
         raise Refusal(
             503,
-            f'the scorer {settings.scorer} knows no category "{_PERSON}", so it finds nobody',
+            f'the scorer {settings.scorer} knows no category "{PERSON}", so it finds nobody',
             'give the station another scorer, or "people": "keep" where nobody can be on images',
             retry_after=_AWAY,
         )
     return found, names
-
-
-def _knows_people(names: Mapping[str, str]) -> bool:
-    return any(name.lower() == _PERSON for name in names.values())
 
 
 def _people(
@@ -212,12 +165,12 @@ def _people(
     shape: tuple[int, ...],
 ) -> list[Area] | None:
     """Where people are; None where nobody has looked for them."""
-    if not _knows_people(names):
+    if not knows_people(names):
         return None
     boxes = [
         one.box
         for one in found
-        if names.get(one.category, "").lower() == _PERSON and one.confidence >= least
+        if names.get(one.category, "").lower() == PERSON and one.confidence >= least
     ]
     return areas(boxes, shape)
 

@@ -78,6 +78,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.hub = Hub(desk, tally)
     app.state.stations = StationDesk(desk.config)
+    desk.checks.append(app.state.stations.troubles)
     config = desk.config
     app.add_middleware(
         Guard,

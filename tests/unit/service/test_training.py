@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,27 @@ from pyveg.core.errors import ConfigError
 from pyveg.jobs.resolve import resolve
 from pyveg.jobs.run import prepare, start
 from pyveg.runs.run import open_run
+from pyveg.service import child
 from pyveg.service.config import ServiceConfig, settled
+from pyveg.service.desk import Desk
 from pyveg.service.processes import Processes
+from pyveg.service.records import Caller
 from pyveg.service.refusals import Refusal
+from pyveg.service.states import JobState
 
 TRAINER = """
 import json, sys
 from pathlib import Path
 folder = Path(sys.argv[sys.argv.index("--save-dir") + 1])
 (folder / "loss=0.5.ckpt").write_text(json.dumps(sys.argv[1:]))
+(folder / "loss=0.31.ckpt").write_text("0.31")
+(folder / "loss=1.05.ckpt").write_text("1.05")
+"""
+PREDICTOR = """
+import json, sys
+given = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+found = {"data": {}, "model": open(given["--checkpoint-path"]).read()}
+json.dump(found, open(given["--save-path"], "w"))
 """
 
 
@@ -47,7 +60,7 @@ def test_options_of_callers_are_arguments(processes: Processes, tmp_path: Path) 
     given = process.checked(_inputs(tmp_path, options=odd))
     top = {"output_location": str(tmp_path / "run"), "runner": "serial"}
     report = start(prepare(resolve({**process.make(given), **top})), picture=False)
-    assert report.exit_code == 0, report.failures()
+    assert report.exit_code == 0, (report.failures(), report.results)
     said = json.loads(open_run(report.url).store.read("model/c.csv/loss%3D0.5.ckpt"))
     assert said[:4] == ["--fast", *odd]
     assert not list(tmp_path.rglob("hacked"))
@@ -83,3 +96,65 @@ def test_no_training_is_no_process() -> None:
 def test_a_training_has_three_parts(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="other parts"):
         settled(ServiceConfig(trainings={"a": {"scripts": {}}}), tmp_path)
+
+
+def test_promotion_is_a_process_of_its_own(make_desk: Callable[..., Desk], tmp_path: Path) -> None:
+    """What a job has trained is promoted later, by its owner, from its run alone."""
+    (tmp_path / "app").mkdir()
+    # By these names: a program called as the process is no config of the job
+    (tmp_path / "app/train.py").write_text(TRAINER)
+    (tmp_path / "app/predict.py").write_text(PREDICTOR)
+    for name, text in (("c.csv", "id_str,file_loc,bare\na,a.png,1\n"), ("a.png", "an image")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "m.json").write_text('[["a.png", "{\\"subject_id\\": 1}"]]')
+    parts = {"train": {"script": "app/train.py"}, "predict": {"script": "app/predict.py"}}
+    desk = make_desk(runner="serial", trainings={"galaxy": parts}, input_locations=(".",))
+    kim, ann, owner = Caller("kim"), Caller("ann"), Caller("op", admin=True)
+    trained = {"training": "galaxy", "catalog": str(tmp_path / "c.csv")}
+
+    def carried_out(process: str, inputs: dict[str, Any], state: JobState) -> str:
+        job = desk.submit(kim, process, inputs).job
+        order = {"process": job.process, "inputs": dict(job.inputs), "url": job.url}
+        pipeline = child._pipeline(desk.config.job_folder(job.id), order, desk.config)
+        report = start(prepare(pipeline, at=job.url), picture=False)
+        assert (report.exit_code == 0) is (state is JobState.SUCCESSFUL), (
+            report.failures(),
+            report.results,
+        )
+        assert desk.jobs_table.move(job.id, JobState.RUNNING)
+        assert desk.jobs_table.move(job.id, state)
+        return job.id
+
+    # A model that is damaged keeps the training from promoting; mended, it is promoted by itself
+    models = tmp_path / "models/galaxy"
+    models.mkdir(parents=True)
+    (models / "current.json").write_text("damaged")
+    job = carried_out("train", trained, JobState.FAILED)
+    (models / "current.json").unlink()
+    later = carried_out(
+        "promote", {"job": job, "manifest": str(tmp_path / "m.json")}, JobState.SUCCESSFUL
+    )
+    current = json.loads((models / "current.json").read_text())
+    assert (current["loss"], current["name"]) == (0.31, "loss=0.31.ckpt")
+    assert job in current["run"]
+    run = desk.jobs_table.get(later)
+    assert run is not None
+    [found] = Path(run.url).glob("model/_predictions/*/predictions.json")
+    assert json.loads(found.read_text())["model"] == "0.31"
+    waiting = desk.submit(kim, "train", trained).job.id
+    for caller, inputs, status, words in (
+        (kim, {"job": "none"}, 404, "no job none"),
+        (ann, {"job": job}, 404, "no job"),
+        (kim, {"job": later}, 422, "no training"),
+        (kim, {"job": waiting}, 409, "is accepted"),
+        (kim, {"job": job, "options": ["x"]}, 422, "options are those of a prediction"),
+        (kim, {"job": job, "manifest": "/etc/passwd"}, 422, "in no place that callers may name"),
+        (kim, {"job": job, "checkpoints": "/tmp"}, 422, "unknown input"),
+        (owner, {"job": job}, None, ""),
+    ):
+        if status is None:
+            assert desk.submit(caller, "promote", inputs).new
+            continue
+        with pytest.raises(Refusal) as caught:
+            desk.submit(caller, "promote", inputs)
+        assert (caught.value.status, words in str(caught.value)) == (status, True), inputs

@@ -148,6 +148,32 @@ def test_the_promoted_model_predicts_alone(desk: Path) -> None:
     assert desk.exists()
 
 
+def test_checkpoints_that_are_there_are_promoted_without_a_training(desk: Path) -> None:
+    folder = desk / "old"
+    folder.mkdir()
+    for loss in ("0.5", "0.31", "1.05"):
+        (folder / f"{loss}.ckpt").write_text(loss)
+    given = {"manifest": "manifest.json", "script": "app/predict.py"}
+    top = {"output_location": "other", "runner": "serial"}
+    promote = {"model": "galaxy", "checkpoints": "old"}
+    report = _run(make_settings(top, {}, promote, given))
+    store = open_run(report.url).store
+    found = json.loads(store.read("model/_predictions/old/predictions.json"))
+    assert found["data"] == {"a.png": {"0": [0.31, []]}}
+    again = start(
+        prepare(resolve(make_settings(top, {}, promote, given)), from_cache=report.url),
+        picture=False,
+    )
+    assert set(_states(again)) == {State.CACHED}
+    (folder / "losses.json").write_text('{"1.05.ckpt": 0.2}')
+    _run(make_settings(top, {}, promote, {}))
+    used = promotion.current(LocalStore(desk / "models"), "galaxy")
+    assert used is not None
+    assert (used.loss, used.name) == (0.2, "1.05.ckpt")
+    with pytest.raises(ConfigError, match="there is no folder"):
+        resolve(make_settings(top, {}, {**promote, "checkpoints": "gone"}, {}))
+
+
 REFUSED = {
     "no catalogue": ({"catalog": "missing.csv"}, "there is no file"),
     "no script": ({"script": "app/missing.py"}, "there is no script"),

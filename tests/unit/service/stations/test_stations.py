@@ -18,11 +18,13 @@ import skimage.data
 from PIL import Image
 
 from pyveg.cameras.masks import read_masks
+from pyveg.core.errors import ServiceAwayError
 from pyveg.core.scorer import Detection
 from pyveg.service.records import Caller
 from pyveg.service.stations import desk as stations
 from pyveg.service.stations.archive import Archive
-from pyveg.service.stations.looking import Scorers, look
+from pyveg.service.stations.looking import look
+from pyveg.service.stations.scorers import Scorers
 from pyveg.service.stations.settings import StationSettings
 from pyveg.service.web.identity import COOKIE
 from pyveg.testing.station_node import TAKEN, FakeScorer, Node, file_of, form, mask, picture
@@ -366,10 +368,12 @@ def test_a_scorer_that_knows_no_person_looks_for_none(
     answer = node.post(file_of(picture(person=True)))
     assert answer.status == 503
     assert 'knows no category "person"' in answer.json["detail"]
+    assert 'knows no category "person"' in node.client.get("/readyz").json["detail"]
     assert node.files() == []
     assert node.put(scorer="people", people="keep").status == 200
     said = node.post(file_of(picture())).json
     assert (said["status"], said["people"]) == ("ok", None), "nobody was looked for"
+    assert node.client.get("/readyz").status == 200
 
 
 def test_nothing_is_stored_while_nobody_can_look(
@@ -380,10 +384,36 @@ def test_nothing_is_stored_while_nobody_can_look(
     Path("away.txt").touch()
     answer = node.post(file_of(picture(person=True)))
     assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
+    said = node.client.get("/readyz", token="")
+    what = "scorer people of the stations harvard"
+    assert (said.status, said.json["troubles"]) == (503, {what: "nobody answers"})
     assert node.files() == []
     assert node.client.get("/v1/stations/harvard").json["images"] == 0
     Path("away.txt").unlink()
     assert node.post(file_of(picture(person=True))).status == 200
+    assert node.client.get("/readyz", token="").status == 200
+
+
+def test_a_scorer_that_nobody_uses_is_tried(
+    make_node: Callable[..., Node], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it is known before the first image comes; and what it says has no secret."""
+    monkeypatch.chdir(tmp_path)
+    node = make_node()
+    assert node.client.get("/readyz", token="").status == 200
+    assert node.put(scorer="people").status == 201
+    said = "https://kim:s3cret@models.example.org does not answer"
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeScorer, "find", classmethod(lambda *_: (_ for _ in ()).throw(
+            ServiceAwayError(said, "wait"))))  # fmt: skip
+        found = node.client.get("/readyz", token="")
+        assert found.status == 503
+        assert "https://***@models.example.org does not answer" in found.json["detail"]
+        assert "s3cret" not in found.body.decode()
+    assert node.client.get("/readyz", token="").status == 503, "it is not tried all the time"
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    assert node.client.get("/readyz", token="").status == 200
 
 
 def test_what_a_photograph_tells_of_its_place_is_taken_off(node: Node) -> None:
