@@ -1,5 +1,9 @@
 """Images of 1296 x 960 to stations: CPU for each, posts per second, and how long senders wait.
 
+A sender that is told to come again later does what `pyveg_station_send` does: it waits as long as
+``Retry-After`` says, and longer each time. Told are the waits for each answer, and those from the
+first attempt at an image until it is taken in.
+
 ::
 
     python tests/benchmarks/bench_stations.py --posts 200 --at_once 20 --web_workers 2
@@ -23,6 +27,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from pyveg.cameras.station_send import backoff, wait_of
 from pyveg.testing.service_server import ServiceServer
 from pyveg.testing.station_node import form, mask
 
@@ -70,6 +75,7 @@ def main() -> None:
         key = server.request("PUT", "/v1/stations/oak", SETTINGS).json["key"]
         server.request("PUT", "/v1/stations/oak/masks/DB_0001", mask(slice(200, 900), SHAPE))
         waits: list[float] = []
+        taken_in: list[float] = []
         statuses: Counter[int] = Counter()
         turn = iter(range(asked.posts))
         guard = threading.Lock()
@@ -84,18 +90,23 @@ def main() -> None:
                 taken = datetime(2026, 1, 1) + timedelta(minutes=number)
                 body, headers = form(sent[number % len(sent)], taken=taken.isoformat())
                 headers = {**headers, "Authorization": f"Bearer {key}"}
-                status = 503
+                status, first, failures = 503, time.perf_counter(), 0
                 while status == 503:
                     begin = time.perf_counter()
                     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
                     connection.request("POST", "/v1/stations/oak/images", body, headers)
-                    status = connection.getresponse().status
+                    answer = connection.getresponse()
+                    status = answer.status
                     connection.close()
                     with guard:
                         waits.append(time.perf_counter() - begin)
                         statuses[status] += 1
                     if status == 503:
-                        time.sleep(0.2)
+                        failures += 1
+                        told = wait_of(answer.getheader("Retry-After")) or 0.0
+                        time.sleep(max(told, backoff(failures)))
+                with guard:
+                    taken_in.append(time.perf_counter() - first)
 
         assert server.process is not None
         for _ in range(4):  # each process has been asked before
@@ -113,8 +124,9 @@ def main() -> None:
     print(f"{asked.at_once} at once, {asked.web_workers} web processes, {os.cpu_count()} cores")
     print(f"CPU for each post: {1000 * used / asked.posts:.1f} ms")
     print(f"posts per second: {asked.posts / wall:.1f}")
-    low, high = np.percentile(waits, [50, 95])
-    print(f"wait: median {low:.3f} s, p95 {high:.3f} s, longest {max(waits):.3f} s")
+    for what, each in (("an answer", waits), ("being taken in", taken_in)):
+        low, high = np.percentile(each, [50, 95])
+        print(f"wait for {what}: median {low:.3f} s, p95 {high:.3f} s, longest {max(each):.3f} s")
     print(f"answers: {dict(statuses)}; rows: {rows}")
 
 

@@ -7,8 +7,6 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,12 +22,12 @@ from pyveg.service.stations.archive import Archive
 from pyveg.service.stations.looking import look
 from pyveg.service.stations.records import ImageRecord, Records, Station, no_station, prepared
 from pyveg.service.stations.scorers import Scorers
+from pyveg.service.stations.slots import Slots
 
 FOLDER, TABLE = "stations", "stations.sqlite"
 MOST_BYTES = 20_000_000
 """Of an image."""
 MOST_ROWS = 100_000
-_BUSY = 2
 _CLOCK = 86_400
 """Seconds that a clock may be off before it is told."""
 _MASKS = 64
@@ -60,8 +58,7 @@ class StationDesk:
         self.records = Records(config.folder / TABLE)
         self._archive = Archive(config.folder / FOLDER)
         self._scorers = Scorers(config.station_scorers)
-        self._most = config.images_in_flight
-        self._in_flight = 0
+        self.slots = Slots(config.images_in_flight)
         self._guard = threading.Lock()
         self._masks: OrderedDict[str, RegionMask] = OrderedDict()
 
@@ -169,27 +166,6 @@ class StationDesk:
         self._write_list(station, roi)
 
     # Images
-
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Take an image in, if not too many are in hand.
-
-        Raises
-        ------
-        Refusal
-            503
-        """
-        with self._guard:
-            if self._in_flight >= self._most:
-                raise Refusal(
-                    503, "as many images as fit are in hand", "send it again", retry_after=_BUSY
-                )
-            self._in_flight += 1
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._in_flight -= 1
 
     def post(
         self, station: str, data: bytes, *, taken: str = "", name: str = "", sequence: str = ""

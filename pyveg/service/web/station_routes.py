@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -118,9 +118,9 @@ async def put_mask(  # noqa: PLR0917 - FastAPI passes them by name
 async def post_image(request: Request, station: str, desk: Stations) -> Response:
     """Take an image of a station that shows its key: a form with image, taken and sequence."""
     await at_table(desk.check_key, station, _key_of(request))
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         try:
-            stack.enter_context(desk.admitted())
+            await stack.enter_async_context(desk.slots.one())
         except Refusal:
             # Read to its end, else the sender sees a broken connection in place of the answer.
             async for _ in request.stream():

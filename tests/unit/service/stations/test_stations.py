@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import re
@@ -10,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,11 +23,13 @@ from pyveg.cameras.masks import read_masks
 from pyveg.core.errors import ServiceAwayError
 from pyveg.core.scorer import Detection
 from pyveg.service.records import Caller
+from pyveg.service.refusals import Refusal
 from pyveg.service.stations import desk as stations
 from pyveg.service.stations.archive import Archive
 from pyveg.service.stations.looking import look
 from pyveg.service.stations.scorers import Scorers
 from pyveg.service.stations.settings import StationSettings
+from pyveg.service.stations.slots import Slots
 from pyveg.service.web.identity import COOKIE
 from pyveg.testing.station_node import TAKEN, FakeScorer, Node, file_of, form, mask, picture
 
@@ -302,10 +306,60 @@ def test_forms_that_are_none(node: Node) -> None:
 def test_no_more_images_in_hand_than_fit(make_node: Callable[..., Node]) -> None:
     node = make_node(max_images=1)
     assert node.put(people="keep").status == 201
-    with node.client._app.state.stations.admitted():
-        answer = node.post(file_of(picture()))
+    desk = node.client._app.state.stations
+    room = desk.slots
+    desk.slots = Slots(0, patience=0.01)
+    answer = node.post(file_of(picture()))
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    desk.slots = room
     assert node.post(file_of(picture())).status == 200
+
+
+def test_who_waits_for_room_gets_it_in_order_and_nobody_waits_too_long() -> None:
+    """Also when the time is over, or the sender has gone, just as the turn has come."""
+    slots, order = Slots(1, patience=0.05), list[str]()
+
+    async def work(name: str, seconds: float) -> None:
+        async with slots.one():
+            order.append(name)
+            await asyncio.sleep(seconds)
+
+    async def all_at_once() -> list[Any]:
+        tasks = [asyncio.create_task(work(name, 0.01)) for name in "abc"]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        tasks.append(asyncio.create_task(work("d", 0.2)))
+        tasks.append(asyncio.create_task(work("e", 0)))
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    ended = asyncio.run(all_at_once())
+    assert order == ["a", "c", "d"]
+    assert isinstance(ended[1], asyncio.CancelledError)
+    assert isinstance(ended[4], Refusal)
+    assert ended[4].status == 503
+    asyncio.run(work("f", 0))
+    assert order[-1] == "f", "all room was given back"
+
+
+def test_a_turn_that_comes_too_late_goes_to_the_next() -> None:
+    async def race() -> None:
+        slots = Slots(1, patience=5)
+        first = slots.one()
+        await first.__aenter__()
+        late = asyncio.create_task(_held(slots))
+        await asyncio.sleep(0)
+        await first.__aexit__(None, None, None)  # its turn is on its way
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        async with asyncio.timeout(1), slots.one():
+            pass
+
+    asyncio.run(race())
+
+
+async def _held(slots: Slots) -> None:
+    async with slots.one():
+        pass
 
 
 # People
