@@ -6,8 +6,9 @@ Python 3.9, as ``python3 station_send.py --watch DIR --server URL --station NAME
 
 The state is where a file is, so nothing is lost whenever the power goes: in the folder it waits,
 in ``sent/`` it is stored by the service, in ``refused/`` it was refused, with the reason in a text
-beside it. A file that was sent and not moved, as the power went between, is sent again; the service
-knows it.
+beside it, and in ``later/`` is one that the service has failed with again and again while others
+passed; it is tried again every hour. A file that was sent and not moved, as the power went between,
+is sent again; the service knows it.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ from typing import NamedTuple, NoReturn, Optional
 from urllib.parse import quote, urlsplit
 
 ENDINGS = (".jpg", ".jpeg", ".png")
-SENT, REFUSED = "sent", "refused"
+SENT, REFUSED, LATER = "sent", "refused", "later"
 FIRST_WAIT, LONGEST_WAIT = 1.0, 600.0
 """Seconds; each failure doubles the wait."""
 _LATER = frozenset({401, 403, 404, 408, 425, 429})
 """Statuses, beside those of 500 and more, that say nothing against the image itself."""
+TRIES = 3
+"""How often the service may fail with a file before the ones behind it are tried."""
+AGAIN = 3600.0
+"""Seconds after which a file that was put aside is tried again."""
 EVERY, TIMEOUT = 10.0, 60.0
 """Seconds between looks at the folder, and for one file."""
 _SETTLED = 2.0
@@ -47,6 +52,10 @@ class Later(Exception):  # noqa: N818 - it is no error of the file
         super().__init__(why)
         self.after = after
         """Seconds that the service has asked to wait."""
+
+
+class Failing(Later):
+    """The service has failed; perhaps it does so with this file alone."""
 
 
 class Refused(Exception):  # noqa: N818
@@ -99,6 +108,8 @@ def post(server: Server, name: str, data: bytes) -> str:
     if answer.status == 200:
         return text
     why = f"{answer.status} {text[:500]}"
+    if answer.status >= 500 and answer.status != 503:
+        raise Failing(why, wait_of(answer.getheader("Retry-After")))
     if answer.status >= 500 or answer.status in _LATER or answer.status < 400:
         raise Later(why, wait_of(answer.getheader("Retry-After")))
     raise Refused(why)
@@ -150,13 +161,12 @@ def waiting(folder: Path, settled: float = _SETTLED) -> list[Path]:
     return sorted(found, key=lambda path: path.name)
 
 
-def free_place(path: Path, folder: str) -> Path:
-    """Where a file goes in a folder beside it; one of the same name there is kept."""
-    target = path.parent / folder
-    target.mkdir(exist_ok=True)
-    place, number = target / path.name, 1
+def free_place(path: Path, folder: Path) -> Path:
+    """Where a file goes in a folder; one of the same name there is kept."""
+    folder.mkdir(exist_ok=True)
+    place, number = folder / path.name, 1
     while place.exists():
-        place = target / f"{path.stem}.{number}{path.suffix}"
+        place = folder / f"{path.stem}.{number}{path.suffix}"
         number += 1
     return place
 
@@ -168,63 +178,153 @@ def move(path: Path, place: Path) -> None:
         _keep(one)
 
 
+class Spool:
+    """A folder of images on their way to a station.
+
+    Parameters
+    ----------
+    server : Server
+    folder : Path
+    tries : int
+        How often the service may fail with a file before the ones behind it are tried.
+    """
+
+    def __init__(self, server: Server, folder: Path, tries: int = TRIES) -> None:
+        self._server = server
+        self._folder = folder
+        self._tries = tries
+        self._failed: dict[str, int] = {}
+        """Name of a file -> how often the service has failed with it. Kept nowhere else: a sender
+        that is started again gives each file its tries again."""
+        self.sent = self.refused = 0
+
+    def send(self, settled: float = _SETTLED, again: float = AGAIN) -> None:
+        """Send what is there, in order.
+
+        A file with which the service fails again and again is passed over. Once another one has
+        passed, it is sent once more; if the service fails with it still, the file is at fault and
+        not the service, and is put aside.
+
+        Raises
+        ------
+        Later
+            At the first file that could not be sent: the next ones would meet the same.
+        OSError
+            If the folder cannot be used, or, after all the others were sent, for a file that cannot
+            be read.
+        """
+        passed_over: list[Path] = []
+        unread: Optional[OSError] = None  # noqa: UP045
+        last: Optional[Later] = None  # noqa: UP045
+        for path in waiting(self._folder, settled):
+            if self._failed.get(path.name, 0) >= self._tries:
+                passed_over.append(path)
+                continue
+            try:
+                self._pass_on(path)
+            except FileNotFoundError:
+                continue
+            except Failing as error:
+                self._failed[path.name] = self._failed.get(path.name, 0) + 1
+                if self._failed[path.name] < self._tries:
+                    raise
+                passed_over.append(path)
+                last = error
+                continue
+            except OSError as error:  # it must not hold up those behind it
+                unread = error
+                continue
+            self._put_aside(passed_over)
+        if passed_over and last is None:  # nobody else is there to try it with
+            self._pass_on(passed_over.pop(0))
+            self._put_aside(passed_over)
+        if passed_over and last is not None:
+            raise last
+        self._try_again(again)
+        if unread is not None:
+            raise unread
+
+    def _pass_on(self, path: Path) -> None:
+        """Send one file, and put it where it then belongs."""
+        try:
+            post(self._server, path.name, path.read_bytes())
+        except Refused as refusal:
+            write_reason(path, free_place(path, self._folder / REFUSED), str(refusal))
+            self.refused += 1
+            say(f"refused: {path.name}: {refusal}")
+        else:
+            move(path, free_place(path, self._folder / SENT))
+            self.sent += 1
+        self._failed.pop(path.name, None)
+
+    def _put_aside(self, passed_over: list[Path]) -> None:
+        """Others have passed: send these once more, and put aside those that still fail."""
+        while passed_over:
+            path = passed_over.pop(0)
+            try:
+                self._pass_on(path)
+            except FileNotFoundError:
+                continue
+            except Failing as error:
+                self._failed.pop(path.name, None)
+                write_reason(path, free_place(path, self._folder / LATER), str(error))
+                say(f"put aside: {path.name}: {error}")
+
+    def _try_again(self, again: float) -> None:
+        """Send what was put aside, if that is long enough ago."""
+        for path in aside(self._folder):
+            reason = Path(f"{path}.txt")
+            try:
+                age = time.time() - reason.stat().st_mtime
+            except FileNotFoundError:
+                age = again
+            if 0 <= age < again:
+                continue
+            try:
+                self._pass_on(path)
+            except Failing as error:
+                write_reason(path, path, str(error))
+                continue
+            if reason.exists():
+                reason.unlink()
+
+
 def send_all(server: Server, folder: Path, settled: float = _SETTLED) -> tuple[int, int]:
-    """Send what is there, in order.
+    """Send what is there, in order; see `Spool.send`.
 
     Returns
     -------
     tuple of int
         Files that were sent, and that were refused.
-
-    Raises
-    ------
-    Later
-        At the first file that could not be sent: the next ones would meet the same.
-    OSError
-        If the folder cannot be used, or, after all the others were sent, for a file that cannot be
-        read.
     """
-    sent = refused = 0
-    unread: Optional[OSError] = None  # noqa: UP045
-    for path in waiting(folder, settled):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        except OSError as error:  # it must not hold up those behind it
-            unread = error
-            continue
-        try:
-            post(server, path.name, data)
-        except Refused as refusal:
-            refuse(path, str(refusal))
-            refused += 1
-            say(f"refused: {path.name}: {refusal}")
-            continue
-        move(path, free_place(path, SENT))
-        sent += 1
-    if unread is not None:
-        raise unread
-    return sent, refused
+    spool = Spool(server, folder)
+    spool.send(settled)
+    return spool.sent, spool.refused
 
 
-def refuse(path: Path, why: str) -> None:
-    """Put a file aside, with the reason beside it."""
-    place = free_place(path, REFUSED)
+def aside(folder: Path) -> list[Path]:
+    """The files of a folder that were put aside."""
+    home = folder / LATER
+    return waiting(home, 0.0) if home.is_dir() else []
+
+
+def write_reason(path: Path, place: Path, why: str) -> None:
+    """Put a file into a place, with the reason beside it."""
     # First the reason: a file without one would be a riddle.
     with open(f"{place}.txt", "w", encoding="utf-8") as stream:  # noqa: PTH123
         stream.write(f"{why}\n")
         stream.flush()
         os.fsync(stream.fileno())
-    move(path, place)
+    if place != path:
+        move(path, place)
 
 
 def keep_sending(server: Server, folder: Path, every: float) -> NoReturn:
     """Send what comes into a folder, for ever."""
-    failures = 0
+    failures, spool = 0, Spool(server, folder)
     while True:
         try:
-            send_all(server, folder)
+            spool.send()
         except Later as error:
             failures += 1
             wait = max(backoff(failures), min(error.after or 0.0, LONGEST_WAIT))
@@ -251,8 +351,9 @@ def main(given: Optional[list[str]] = None) -> int:  # noqa: UP045
     parser = argparse.ArgumentParser(
         prog="pyveg_station_send",
         description="Send the images that come into a folder to a station of pyveg serve.",
-        epilog="Files go to sent/ once they are stored there, and to refused/ with the reason "
-        "beside them if the service will never take them. Stop it and start it as you like.",
+        epilog="Files go to sent/ once they are stored there, to refused/ with the reason beside "
+        "them if the service will never take them, and to later/ if it fails with them while it "
+        "takes others; those are tried again every hour. Stop it and start it as you like.",
     )
     parser.add_argument("--watch", required=True, metavar="DIR", help="folder of images")
     parser.add_argument("--server", required=True, metavar="URL", help="address of the service")
@@ -300,13 +401,15 @@ def run(  # noqa: PLR0917 - options go by name
 
 
 def _once(server: Server, folder: Path) -> int:
+    spool = Spool(server, folder, tries=1)
     try:
-        sent, refused = send_all(server, folder, settled=0.0)
+        spool.send(settled=0.0, again=0.0)
     except (Later, OSError) as error:
         say(f"not all were sent: {error}")
         return 1
-    say(f"sent {sent}, refused {refused}")
-    return 1 if refused else 0
+    left = len(aside(folder))
+    say(f"sent {spool.sent}, refused {spool.refused}, put aside {left}")
+    return 1 if spool.refused or left else 0
 
 
 def _wrong(folder: Path, address: str) -> str:

@@ -39,8 +39,9 @@ from pyveg.scripts.edge import CONTEXT, debug_option, plain_errors, version_opti
 def main(debug: bool, **given: Any) -> None:
     """Send the images that come into a folder to a station of pyveg serve.
 
-    Files go to sent/ once they are stored there, and to refused/ with the reason beside them if
-    the service will never take them. Stop it and start it as you like: nothing is lost, and
+    Files go to sent/ once they are stored there, to refused/ with the reason beside them if the
+    service will never take them, and to later/ if it fails with them while it takes others; those
+    are tried again every hour. Stop it and start it as you like: nothing is lost, and
     nothing is there twice.
 
     Exit code 0: all were sent; 1: with --once, some were not; 2: the command line is wrong; 130:

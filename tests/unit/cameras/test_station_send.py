@@ -6,25 +6,31 @@ import http.server
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pyveg.cameras import station_send
-from pyveg.cameras.station_send import Later, Server, backoff, send_all, wait_of
+from pyveg.cameras.station_send import Later, Server, Spool, backoff, send_all, wait_of
 
 
 class _Service(http.server.BaseHTTPRequestHandler):
     """Answers each post with the next of some statuses, and the last one for ever."""
 
     answers: list[tuple[int, dict[str, str]]]
+    bad: set[str]
+    """Names of files with which it fails, whatever it answers otherwise."""
     seen: list[tuple[str, str, bytes]]
 
     def do_POST(self) -> None:
         """Take a file."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append((self.path, self.headers["Authorization"], body))
+        if any(f'"{name}"'.encode() in body for name in self.bad):
+            self.send_error(500)
+            return
         status, headers = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         if not status:
             return  # the connection ends without an answer
@@ -41,7 +47,7 @@ class _Service(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[tuple[type[_Service], Server]]:
-    handler = type("Service", (_Service,), {"answers": [(200, {})], "seen": []})
+    handler = type("Service", (_Service,), {"answers": [(200, {})], "seen": [], "bad": set()})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -106,6 +112,79 @@ def test_what_never_will_is_put_aside_with_its_reason(
     assert _names(spool / "refused") == ["a.JPG", "a.JPG.txt"]
     assert (spool / "refused/a.JPG.txt").read_text() == f"{status} said\n"
     assert _names(spool / "sent") == ["b.jpg", "c.png"]
+
+
+def _round(spool: Spool) -> str:
+    try:
+        spool.send(settled=0)
+    except Later as error:
+        return str(error)[:3]
+    return "done"
+
+
+def test_a_file_with_which_the_service_fails_holds_up_no_other(
+    spool: Path, service: tuple[type[_Service], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, server = service
+    handler.bad.add("a.JPG")
+    made = Spool(server, spool)
+    assert [_round(made) for _ in range(4)] == ["500", "500", "done", "done"]
+    assert _names(spool / "sent") == ["b.jpg", "c.png"]
+    assert _names(spool / "later") == ["a.JPG", "a.JPG.txt"]
+    reason = (spool / "later/a.JPG.txt").read_text()
+    assert (reason.startswith("500 "), "secret" in reason) == (True, False)
+    # Three tries, and one more when the next had passed; then not for an hour
+    assert len(handler.seen) == 6
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3601)
+    assert _round(made) == "done"
+    assert _names(spool / "later") == ["a.JPG", "a.JPG.txt"], "it fails still"
+    handler.bad.clear()
+    monkeypatch.setattr(time, "time", lambda: now + 2 * 3601)
+    assert _round(Spool(server, spool)) == "done"
+    assert _names(spool / "later") == []
+    assert _names(spool / "sent") == ["a.JPG", "b.jpg", "c.png"]
+
+
+def test_a_service_that_fails_with_all_files_puts_none_aside(
+    spool: Path, service: tuple[type[_Service], Server]
+) -> None:
+    handler, server = service
+    handler.bad |= {"a.JPG", "b.jpg", "c.png"}
+    made = Spool(server, spool)
+    assert {_round(made) for _ in range(12)} == {"500"}
+    assert len(handler.seen) <= 15, "each round sends two at most"
+    assert not (spool / "later").exists()
+    handler.bad.remove("b.jpg")
+    handler.bad.remove("a.JPG")
+    assert _round(made) == "done"
+    assert _names(spool / "sent") == ["a.JPG", "b.jpg"]
+    assert _names(spool / "later") == ["c.png", "c.png.txt"]
+    # Alone, it waits for another that passes; and the service may take it after all
+    (spool / "later/c.png").rename(spool / "d.png")
+    handler.bad |= {"d.png"}
+    alone = Spool(server, spool)
+    assert [_round(alone) for _ in range(5)] == ["500"] * 5
+    handler.bad.clear()
+    assert _round(alone) == "done"
+    assert _names(spool / "sent") == ["a.JPG", "b.jpg", "d.png"]
+
+
+def test_once_sends_all_the_others(
+    spool: Path, service: tuple[type[_Service], Server], capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler, server = service
+    handler.bad.add("b.jpg")
+    key = spool / "key.txt"
+    key.write_text("secret")
+    given = {"watch": str(spool), "server": server.address, "key_file": str(key), "once": True}
+    assert station_send.run(**given) == 1  # type: ignore[arg-type]
+    assert _names(spool / "sent") == ["a.JPG", "c.png"]
+    assert _names(spool / "later") == ["b.jpg", "b.jpg.txt"]
+    handler.bad.clear()
+    assert station_send.run(**given) == 0  # type: ignore[arg-type]
+    assert _names(spool / "sent") == ["a.JPG", "b.jpg", "c.png"]
+    assert "sent 1, refused 0, put aside 0" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_read_holds_up_no_other(
