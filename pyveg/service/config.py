@@ -141,6 +141,13 @@ class ServiceConfig:
     session_hours: float = setting(
         12.0, doc="hours that a browser stays signed in", low=0.01, high=8_760
     )
+    wrong_secrets: int = setting(
+        10,
+        doc="wrong tokens, keys and passwords that an address may send in a minute; then it is "
+        "answered 429",
+        low=1,
+        high=1_000_000,
+    )
     body_limit: int = setting(
         1_000_000, doc="bytes of a request's body at most", low=1_000, high=1_000_000_000
     )

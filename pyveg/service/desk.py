@@ -14,6 +14,7 @@ from pyveg.core.errors import PyvegError
 from pyveg.core.secrets import has_secret
 from pyveg.service import access, results, telling
 from pyveg.service.admission import Limits, Order
+from pyveg.service.attempts import Attempts
 from pyveg.service.callers import Callers
 from pyveg.service.config import ServiceConfig
 from pyveg.service.health import LATE, Health, Report, full_disks
@@ -59,6 +60,10 @@ class Desk:
         self.table = Table(config.table_path)
         self.jobs_table = Jobs(self.table)
         self.callers = Callers(self.table, config.folder, config.session_hours)
+        self.attempts = Attempts(
+            config.wrong_secrets,
+            lambda address: self.callers.note("", address, "sent too many wrong secrets"),
+        )
         self.processes_known = Processes(config)
         self.health = Health(config.folder)
         self.checks: list[Callable[[], Mapping[str, str]]] = []

@@ -18,7 +18,7 @@ _TITLES = {
     409: "Conflict",
     413: "The body is too large",
     422: "The inputs are wrong",
-    429: "Too many jobs of this caller",
+    429: "Too many at once",
     503: "Not possible at the moment",
 }
 

@@ -34,8 +34,9 @@ class AppClient:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        address: str = "127.0.0.1",
     ) -> Answer:
-        """Ask something; a body that is no bytes is sent as JSON."""
+        """Ask something from an address; a body that is no bytes is sent as JSON."""
         given = {"host": "127.0.0.1:8470", **{k.lower(): v for k, v in (headers or {}).items()}}
         chosen = self.token if token is None else token
         if chosen:
@@ -44,7 +45,7 @@ class AppClient:
         if body is not None and not isinstance(body, bytes):
             data = json.dumps(body).encode()
             given.setdefault("content-type", "application/json")
-        return asyncio.run(self._ask(method, path, given, data))
+        return asyncio.run(self._ask(method, path, given, data, address))
 
     def get(self, path: str, **given: Any) -> Answer:
         """Ask for something."""
@@ -54,7 +55,9 @@ class AppClient:
         """Submit a job."""
         return self.request("POST", f"/processes/{process}/execution", {"inputs": inputs}, **given)
 
-    async def _ask(self, method: str, path: str, headers: Mapping[str, str], data: bytes) -> Answer:
+    async def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], data: bytes, address: str
+    ) -> Answer:
         parts = urlsplit(path)
         scope = {
             "type": "http",
@@ -67,7 +70,7 @@ class AppClient:
             "query_string": parts.query.encode(),
             "root_path": "",
             "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
-            "client": ("127.0.0.1", 50_000),
+            "client": (address, 50_000),
             "server": ("127.0.0.1", 8470),
         }
         sent = [{"type": "http.request", "body": data, "more_body": False}]

@@ -140,12 +140,15 @@ class Node:
         station: str = "harvard",
         key: str | None = None,
         name: str = "image.png",
+        address: str = "127.0.0.1",
     ) -> Answer:
         """Send an image."""
         body, headers = form(data, name, **({"taken": taken} if taken else {}))
         chosen = self.key if key is None else key
         path = f"/v1/stations/{station}/images"
-        return self.client.request("POST", path, body, token=chosen, headers=headers)
+        return self.client.request(
+            "POST", path, body, token=chosen, headers=headers, address=address
+        )
 
     def files(self) -> list[Path]:
         """Images on the disk."""

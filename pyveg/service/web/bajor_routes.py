@@ -101,7 +101,7 @@ class Face:
         """201 with an echo; 409 where the pool is full."""
         kind = _kind(request)
         try:
-            self._check(request)
+            await self._check(request)
             body = await _body(request)
             options = requests.options_of(body)
             settings = self._access.settings
@@ -131,7 +131,7 @@ class Face:
         """Jobs that are active, or those that are not."""
         kind = _kind(request)
         try:
-            self._check(request)
+            await self._check(request)
             active = _flag(request, "active")
             found = await at_table(self._all, kind, active)
         except _Answered as answered:
@@ -154,7 +154,7 @@ class Face:
         """One job, with its task where that is asked for."""
         kind = _kind(request)
         try:
-            self._check(request)
+            await self._check(request)
             tasks = _flag(request, "include_tasks")
             found = await self._job(kind, job)
         except _Answered as answered:
@@ -164,7 +164,7 @@ class Face:
     async def result(self, folder: str, path: str, request: Request) -> Response:
         """A file of the results, at the address that a job tells."""
         try:
-            self._check(request)
+            await self._check(request)
             store, key = await self._file(folder, path)
         except _Answered as answered:
             return answered.answer
@@ -196,7 +196,7 @@ class Face:
         except Refusal:
             raise _Answered(404, {"detail": "Not Found"}) from None
 
-    def _check(self, request: Request) -> None:
+    async def _check(self, request: Request) -> None:
         """Name and password by HTTP Basic, compared in constant time."""
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
@@ -206,8 +206,24 @@ class Face:
         except (binascii.Error, ValueError):
             said = b""
         wanted = f"{self._access.settings.username}:{self._access.password}".encode()
-        if not hmac.compare_digest(said, wanted):
-            raise _Answered(401, {"detail": "Incorrect username or password"}, **_BASIC)
+        attempts, address = self._desk.attempts, address_of(request)
+        try:
+            attempts.check(address, given)
+            if hmac.compare_digest(said, wanted):
+                attempts.passed(address, given)
+                return
+            await at_table(attempts.failed, address)
+        except Refusal as refusal:
+            raise _Answered(429, _said(refusal), **_after(refusal)) from None
+        raise _Answered(401, {"detail": "Incorrect username or password"}, **_BASIC)
+
+
+def _said(refusal: Refusal) -> dict[str, str]:
+    return {"state": "error", "message": refusal.wrong, "detail": refusal.wrong}
+
+
+def _after(refusal: Refusal) -> dict[str, str]:
+    return {"Retry-After": str(refusal.retry_after)}
 
 
 _BASIC = {"WWW-Authenticate": "Basic"}

@@ -183,6 +183,7 @@ class FewImages:
 
     def __init__(self, desk: Desk, settings: CameraTrapSettings) -> None:
         self._settings = settings
+        self._attempts = desk.attempts
         self._has_keys = settings.sync_keys not in ("", OPEN)
         self._keys = lists.Listed(settings.sync_keys, lists.keys, frozenset[str]())
         if self._has_keys:
@@ -193,7 +194,7 @@ class FewImages:
     async def detect(self, request: Request) -> Response:
         """Look at up to eight images at once."""
         try:
-            await at_table(self._check_key, request.headers.get("key", ""))
+            await at_table(self._check_key, request.headers.get("key", ""), address_of(request))
             _check_length(request.headers.get("content-length"))
             limits = sync.limits_of(request.query_params)
             with self._look.admitted():
@@ -201,19 +202,28 @@ class FewImages:
                 body = await run_in_threadpool(self._look, files, limits)
         except WrongError as error:
             return _error(error.status, str(error))
+        except Refusal as refusal:  # too many wrong keys
+            answer = _error(refusal.status, refusal.wrong)
+            answer.headers["Retry-After"] = str(refusal.retry_after)
+            return answer
         except PyvegError as error:
             return _error(500, f"the images could not be looked at: {redacted(error.wrong)}")
         kind = f"multipart/form-data; boundary={sync.boundary_of(body)}"
         return Response(body, headers={"Content-Type": kind})
 
-    def _check_key(self, given: str) -> None:
+    def _check_key(self, given: str, address: str) -> None:
         if self._settings.sync_keys == OPEN:
             return
+        self._attempts.check(address, given)
         known = self._keys.now() if self._has_keys else frozenset()
         # All are compared, so that the time tells nothing.
         fine = [hmac.compare_digest(given.encode(), key.encode()) for key in known]
-        if not any(fine):
-            raise WrongError(403, "the header key is missing, or nobody's")
+        if any(fine):
+            self._attempts.passed(address, given)
+            return
+        if given:
+            self._attempts.failed(address)
+        raise WrongError(403, "the header key is missing, or nobody's")
 
 
 def _check_length(given: str | None) -> None:

@@ -129,7 +129,7 @@ EXECUTION: Responses = {
     413: _problem("The body is too large", 413, "more than 1000000 bytes", "send less"),
     415: _problem("The request cannot be answered", 415, "the body is text/plain", "send JSON"),
     422: _WRONG,
-    429: _problem("Too many jobs of this caller", 429, "50 jobs are active", "wait"),
+    429: _problem("Too many at once", 429, "50 jobs are active", "wait"),
 }
 JOBS: Responses = {200: _answer("Jobs", {"jobs": [_STATUS], "links": []}), 422: _WRONG}
 JOB: Responses = {200: _answer("The job", _STATUS)}

@@ -11,6 +11,7 @@ from pyveg.service.callers import Session
 from pyveg.service.desk import Desk
 from pyveg.service.records import Caller
 from pyveg.service.refusals import Refusal
+from pyveg.service.web.threads import at_table
 
 COOKIE = "pyveg_session"
 CSRF_HEADER = "x-csrf-token"
@@ -32,14 +33,20 @@ async def caller_of(request: Request) -> Caller:
     Raises
     ------
     Refusal
-        401 where nobody is known; 403 where that token is not there.
+        401 where nobody is known, 429 after too many wrong tokens; 403 where that token is not
+        there.
     """
     given = request.headers.get("authorization")
     if given is not None:
         scheme, _, token = given.partition(" ")
         if scheme.lower() != "bearer":
             raise Refusal(401, "the header Authorization is of another kind", _HOW)
-        return desk_of(request).callers.of_token(token.strip())
+        desk = desk_of(request)
+        try:
+            return desk.callers.of_token(token.strip())
+        except Refusal:
+            await at_table(desk.attempts.failed, address_of(request))
+            raise
     session = session_of(request)
     if session is None:
         raise Refusal(401, "this request says not who asks", _HOW)
@@ -63,9 +70,13 @@ def sign_in(desk: Desk, request: Request, response: Response, token: str) -> Ses
     Raises
     ------
     Refusal
-        401 where the token is nobody's.
+        401 where the token is nobody's, 429 after too many wrong ones.
     """
-    session = desk.callers.sign_in(token.strip())
+    try:
+        session = desk.callers.sign_in(token.strip())
+    except Refusal:
+        desk.attempts.failed(address_of(request))
+        raise
     response.set_cookie(
         COOKIE,
         session.value,

@@ -115,9 +115,15 @@ async def put_mask(  # noqa: PLR0917 - FastAPI passes them by name
 
 
 @router.post("/{station}/images", response_class=Json)
-async def post_image(request: Request, station: str, desk: Stations) -> Response:
+async def post_image(request: Request, station: str, desk: Stations, jobs: AtDesk) -> Response:
     """Take an image of a station that shows its key: a form with image, taken and sequence."""
-    await at_table(desk.check_key, station, _key_of(request))
+    key = _key_of(request)
+    try:
+        await at_table(desk.check_key, station, key)
+    except Refusal:
+        if key:
+            await at_table(jobs.attempts.failed, address_of(request))
+        raise
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(desk.slots.one())

@@ -135,3 +135,12 @@ def test_more_at_once_than_there_are_places(tmp_path: Any) -> None:
 
 def test_without_keys_nobody_may(tmp_path: Any) -> None:
     assert _error(_post(Trap(tmp_path), ("red.png", RED)))[0] == 403
+
+
+def test_an_address_that_tries_keys_has_to_wait(tmp_path: Any) -> None:
+    (tmp_path / "keys.txt").write_text("a key\n")
+    trap = Trap(tmp_path, camera_trap={"sync_keys": "keys.txt"}, wrong_secrets=2)
+    found = [_post(trap, ("red.png", RED), key="guess") for _ in range(3)]
+    assert [one.status for one in found] == [403, 429, 429]
+    assert found[2].headers["Retry-After"] == "30"
+    assert _post(trap, ("red.png", RED)).status == 429, "the right key was never seen from there"
