@@ -11,25 +11,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyveg.analysis.analyse import Analysis, analyse
     from pyveg.analysis.settings import AnalysisSettings
+    from pyveg.core.events import (
+        ClosingStep,
+        EngineStatus,
+        RunEnded,
+        RunStarted,
+        TaskEnded,
+        TaskStarted,
+    )
     from pyveg.core.pipeline import Pipeline
+    from pyveg.core.planner import Plan
+    from pyveg.core.progress import ShowProgress
     from pyveg.core.report import RunReport
+    from pyveg.core.tasks import State
     from pyveg.jobs.load import load_pipeline
     from pyveg.jobs.run import run_pipeline
+    from pyveg.kernels.centrality import feature_vector, subgraph_centrality
     from pyveg.runs.load import load_results, load_weather
     from pyveg.runs.run import Run, open_run
 
 __all__ = [
     "Analysis",
     "AnalysisSettings",
+    "ClosingStep",
+    "EngineStatus",
     "Pipeline",
+    "Plan",
     "Run",
+    "RunEnded",
     "RunReport",
+    "RunStarted",
+    "ShowProgress",
+    "State",
+    "TaskEnded",
+    "TaskStarted",
     "analyse",
+    "feature_vector",
     "load_pipeline",
     "load_results",
     "load_weather",
     "open_run",
     "run_pipeline",
+    "subgraph_centrality",
 ]
 
 _HOMES = {
@@ -44,6 +67,17 @@ _HOMES = {
     "Run": "pyveg.runs.run",
     "open_run": "pyveg.runs.run",
     "run_pipeline": "pyveg.jobs.run",
+    "feature_vector": "pyveg.kernels.centrality",
+    "subgraph_centrality": "pyveg.kernels.centrality",
+    "Plan": "pyveg.core.planner",
+    "State": "pyveg.core.tasks",
+    "ShowProgress": "pyveg.core.progress",
+    "ClosingStep": "pyveg.core.events",
+    "EngineStatus": "pyveg.core.events",
+    "RunEnded": "pyveg.core.events",
+    "RunStarted": "pyveg.core.events",
+    "TaskEnded": "pyveg.core.events",
+    "TaskStarted": "pyveg.core.events",
 }
 
 

@@ -42,7 +42,16 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """One band of an image, and where it is on the ground."""
+    """One band of an image, and where it is on the ground.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> north = (10.0, 0.0, 300_000.0, 0.0, -10.0, 1_300_000.0)  # pixels of 10 m
+    >>> raster = Raster(np.zeros((2, 3), np.float32), "EPSG:32635", north)
+    >>> decode_geotiff(encode_geotiff(raster)).crs
+    'EPSG:32635'
+    """
 
     array: NDArray[Any]
     """Shape (H, W), row 0 in the north; integers or floats, as stored."""

@@ -39,6 +39,10 @@ from pyveg.analysis.temporal.sensitivity import sensitivity
 from pyveg.analysis.temporal.surrogate_tests import SITE
 from pyveg.analysis.temporal.verdict_power import VerdictPower, shared_noise, verdict_power
 from pyveg.analysis.verdict import Verdict, verdict
+from pyveg.core import html
+from pyveg.core.progress import ShowProgress, in_notebook
+from pyveg.core.secrets import redacted
+from pyveg.core.texts import LONGEST_REPR, cut
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, metrics_for
 from pyveg.runs.run import Run
 
@@ -51,9 +55,22 @@ RAIN_CHIPS = 12
 _PACKAGES = ("pyveg", "numpy", "scipy", "pandas", "numba", "matplotlib")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Analysis:
-    """What is known of one vegetation collection of a place."""
+    """What is known of one vegetation collection of a place.
+
+    Examples
+    --------
+    A table that is too short for any test:
+
+    >>> import pandas as pd, pyveg
+    >>> series = pd.DataFrame({"date": ["2016-01", "2016-02", "2016-03"], "NDVI": [0.3, 0.4, 0.35]})
+    >>> found = pyveg.analyse(series)
+    >>> found.metrics, found.overview()["steps"], found.verdict.level
+    (['ndvi'], 3, 'cannot_tell')
+    >>> "trends" in found.tables()
+    True
+    """
 
     source: str
     """Where the results are."""
@@ -83,6 +100,19 @@ class Analysis:
     config: str = ""
     """The config of the run, where it keeps one."""
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        whose = f"{self.series.collection} of {redacted(self.source)}"
+        return cut(f"<Analysis of {whose}: {self.verdict.headline}>", LONGEST_REPR)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            *(("what happened", line) for line in self.statement.happened),
+            ("verdict", self.verdict.headline),
+            *(("because", line) for line in self.verdict.because),
+        ]
+        title = f"{self.series.collection} of {self.source}"
+        return html.table(title, [], rows, self.verdict.conditions)
 
     @property
     def metrics(self) -> list[str]:
@@ -208,7 +238,7 @@ def analyse(
     min_valid : float
         Share of valid pixels below which a chip's values are missing.
     progress : callable, optional
-        Told of every step.
+        Told of every step; in a notebook a `pyveg.ShowProgress` where left out.
 
     Returns
     -------
@@ -221,7 +251,16 @@ def analyse(
         If `results` is no results of pyveg, or a table that can be understood in no way or in two.
     ConfigError
         If there are several collections and none was named, or it is not there.
+
+    Examples
+    --------
+    >>> import pandas as pd, pyveg
+    >>> series = pd.DataFrame({"date": ["2016-01", "2016-02", "2016-03"], "NDVI": [0.3, 0.4, 0.35]})
+    >>> pyveg.analyse(series).verdict.headline
+    'Memory could not be tested, so this record cannot tell whether resilience is lost.'
     """
+    if progress is None and in_notebook():
+        progress = ShowProgress()
     given = read_input(results, swap_coordinates=swap_coordinates, min_valid=min_valid)
     return analyse_series(
         given.choose(collection),

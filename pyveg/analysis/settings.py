@@ -58,6 +58,12 @@ class AnalysisSettings:
         For a name that is not known, or a number out of range.
     MissingPackageError
         Where STL is asked for and statsmodels is not there.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> pyveg.AnalysisSettings(seed=1).seed
+    1
     """
 
     season: str = setting(

@@ -74,7 +74,14 @@ class PyvegError(Exception):
 
 
 class ConfigError(PyvegError):
-    """The config or the command line is wrong; nothing was started."""
+    """The config or the command line is wrong; nothing was started.
+
+    Examples
+    --------
+    >>> raise ConfigError("config: region_size = 0 is out of range", "give more than 0")
+    Traceback (most recent call last):
+    pyveg.core.errors.ConfigError: config: region_size = 0 is out of range; give more than 0
+    """
 
     longest = LONGEST_MESSAGE
 
@@ -184,15 +191,33 @@ class StoreGoneError(StoreError):
 
 
 class DataError(PyvegError):
-    """Input of a Task that cannot be used; the Task fails with this reason."""
+    """Input of a Task that cannot be used; the Task fails with this reason.
+
+    Examples
+    --------
+    >>> DataError("2016-01-16.tif has no band B8", "name it in bands").cure
+    'name it in bands'
+    """
 
 
 class ServiceError(PyvegError):
-    """A service did not give what it was asked for; the text says what to do."""
+    """A service did not give what it was asked for; the text says what to do.
+
+    Examples
+    --------
+    >>> ServiceError("the catalogue answered 500").shared
+    False
+    """
 
 
 class ServiceAwayError(ServiceError):
-    """A service gives nobody anything: no network, no sign-in, disabled, over its quota."""
+    """A service gives nobody anything: no network, no sign-in, disabled, over its quota.
+
+    Examples
+    --------
+    >>> ServiceAwayError("the catalogue does not answer").shared
+    True
+    """
 
     shared = True
 
@@ -206,4 +231,13 @@ class TaskTimeoutError(PyvegError):
 
 
 class SkipItem(Exception):  # noqa: N818 - no error: the Task ends as skipped
-    """There is nothing to do for this Item; the text says why."""
+    """There is nothing to do for this Item; the text says why.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise SkipItem("no image without clouds")
+    ... except SkipItem as why:
+    ...     print(why)
+    no image without clouds
+    """

@@ -86,6 +86,15 @@ def run_task(task: Task, store: Store, adopted: Callable[[], int] | None = None)
     TaskResult
         Of a Task whose run was taken over by a later attempt: ``cancelled``. It writes nothing
         from then on.
+
+    Examples
+    --------
+    >>> from pyveg.core.tasks import Step
+    >>> from pyveg.core.types import Item, Scope
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> task = Task(Step("no.such:Module", 1, Scope("files"), {}, {}), Item("a.csv"))
+    >>> print(run_task(task, MemoryStore("example-task")).state)
+    failed
     """
     begin = time.perf_counter()
     fence = Fence(store, task.epoch, adopted)

@@ -26,7 +26,18 @@ Role = Literal["start", "process", "combine"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings that every Module has."""
+    """The settings that every Module has.
+
+    Examples
+    --------
+    A Module with one setting more:
+
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Threshold(Settings):
+    ...     threshold: float = setting(0.5, doc="share above which it counts", low=0, high=1)
+    >>> Threshold().threshold, Threshold().run_mode
+    (0.5, 'local')
+    """
 
     run_mode: str = setting(
         "local", doc='where its Tasks run: "local", or the name of an engine', results=False
@@ -68,7 +79,14 @@ MOVED = {
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """A Sequence as the combiners behind it see it."""
+    """A Sequence as the combiners behind it see it.
+
+    Examples
+    --------
+    >>> plan = SequencePlan(Scope("Sentinel2"), (Item("2016-01-16"),), {"2016-01-16": ("a/B/c",)})
+    >>> [item.name for item in plan.items]
+    ['2016-01-16']
+    """
 
     scope: Scope
     items: tuple[Item, ...]
@@ -82,7 +100,13 @@ class SequencePlan:
 
 @dataclass(frozen=True)
 class Planning:
-    """What a Module may look at when it says its Items."""
+    """What a Module may look at when it says its Items.
+
+    Examples
+    --------
+    >>> Planning(Scope("Sentinel2"), before=(Item("2016-01-16"),)).before[0].name
+    '2016-01-16'
+    """
 
     scope: Scope
     before: tuple[Item, ...] = ()
@@ -97,7 +121,18 @@ class Planning:
 
 @dataclass(frozen=True)
 class Shipment(Generic[S]):
-    """What a Module may look at when it sends what its Tasks will need."""
+    """What a Module may look at when it sends what its Tasks will need.
+
+    Examples
+    --------
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> told = []
+    >>> store = MemoryStore("example-shipment")
+    >>> sent = Shipment(Scope("files"), Settings(), (), store, far=True, tell=told.append)
+    >>> sent.tell("the application is on its way")
+    >>> told
+    ['the application is on its way']
+    """
 
     scope: Scope
     settings: S
@@ -113,7 +148,15 @@ class Shipment(Generic[S]):
 
 @dataclass
 class Job(Generic[S]):
-    """What a Module is given to do one Task."""
+    """What a Module is given to do one Task.
+
+    Examples
+    --------
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> job = Job(Scope("files"), Item("a.csv"), Settings(), MemoryStore("example-job"))
+    >>> job.store.write(f"{job.scope.root}/{job.item.name}/size.txt", b"3")
+    >>> job.notes["lines"] = 3
+    """
 
     scope: Scope
     item: Item
@@ -132,7 +175,16 @@ class Job(Generic[S]):
 
 
 class Module(ABC, Generic[S]):
-    """One step of a Sequence. Subclasses say what they are by class attributes."""
+    """One step of a Sequence. Subclasses say what they are by class attributes.
+
+    Examples
+    --------
+    >>> class Greeting(Module[Settings]):
+    ...     def run(self, job):
+    ...         job.store.write(f"{job.scope.root}/{job.item.name}/hello.txt", b"hello")
+    >>> Greeting.role, Greeting.version
+    ('process', 1)
+    """
 
     Settings: ClassVar[type[Settings]] = Settings
     """Frozen dataclass of its settings."""
@@ -156,7 +208,20 @@ class Module(ABC, Generic[S]):
     """True: how each of its Items ended is told by name, in the ledger ``items.csv``."""
 
     def items(self, planning: Planning, settings: S) -> Sequence[Item]:
-        """The Items it will be split by."""
+        """The Items it will be split by.
+
+        Parameters
+        ----------
+        planning : Planning
+            What is known of the job.
+        settings : Settings
+            Its own.
+
+        Returns
+        -------
+        sequence of Item
+            Those of the Module before it, unless a subclass says otherwise.
+        """
         del settings
         return planning.before
 
@@ -166,7 +231,20 @@ class Module(ABC, Generic[S]):
         return False
 
     def fingerprint(self, scope: Scope, item: Item, settings: S) -> str:
-        """What its result depends on besides settings and Tasks before it; files outside."""
+        """What its result depends on besides settings and Tasks before it; files outside.
+
+        Parameters
+        ----------
+        scope : Scope
+        item : Item
+        settings : Settings
+            Its own.
+
+        Returns
+        -------
+        str
+            Another one where the result would be another; empty where nothing else counts.
+        """
         del scope, item, settings
         return ""
 
@@ -182,6 +260,11 @@ class Module(ABC, Generic[S]):
             Begins the messages of errors.
         warn : callable
             Takes what the user should know.
+
+        Returns
+        -------
+        Settings
+            As they are, unless a subclass says otherwise.
         """
         del where, warn
         return settings
@@ -196,6 +279,17 @@ class Module(ABC, Generic[S]):
         """For each Item whether its Task can be done without asking a service.
 
         It is looked at before a run begins, so it should be quick and ask nothing itself.
+
+        Parameters
+        ----------
+        scope : Scope
+        items : sequence of Item
+        settings : Settings
+            Its own.
+
+        Yields
+        ------
+        bool
         """
         del scope, settings
         return (True for _ in items)
@@ -205,6 +299,12 @@ class Module(ABC, Generic[S]):
 
         It is called once, when a run begins and something is not at hand, and should take no more
         than some seconds.
+
+        Parameters
+        ----------
+        scope : Scope
+        settings : Settings
+            Its own.
 
         Raises
         ------

@@ -53,6 +53,22 @@ def setting(
         No text shows its value, and no config may hold it, as configs are kept with results.
     finite : bool
         Whether NaN and infinity are refused, as they are by nearly all.
+
+    Returns
+    -------
+    dataclasses.Field
+        Put it where a frozen dataclass has the default of a field.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+    ... class Limits:
+    ...     share: float = setting(0.5, doc="share of valid pixels", low=0, high=1)
+    >>> build(Limits, {"share": 0.7}, "config").share
+    0.7
+    >>> build(Limits, {"share": 7}, "config")
+    Traceback (most recent call last):
+    pyveg.core.errors.ConfigError: config: share = 7 is ...
     """
     metadata = {"doc": doc, "low": low, "high": high, "results": results, "shared": shared}
     metadata |= {"secret": secret, "finite": finite, "but": but}

@@ -8,18 +8,29 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pyveg.core import engines as engine_settings
-from pyveg.core import params, planner
+from pyveg.core import html, params, planner
 from pyveg.core.engines import Engines
 from pyveg.core.planner import Plan
 from pyveg.core.sequence import Sequence
+from pyveg.core.texts import LONGEST_REPR, cut
 
 FORMAT = 2
 """Version of the JSON that `Pipeline.to_json` writes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pipeline:
-    """The whole job, settled: nothing in it depends on files or the environment any more."""
+    """The whole job, settled: nothing in it depends on files or the environment any more.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> pipeline = pyveg.load_pipeline("demo")
+    >>> pipeline
+    <Pipeline demo: SimulatedSentinel2, SimulatedWeather, combine>
+    >>> pyveg.Pipeline.from_json(pipeline.to_json()) == pipeline
+    True
+    """
 
     name: str
     sequences: tuple[Sequence, ...]
@@ -37,6 +48,19 @@ class Pipeline:
     """Facts for the summary: config_filename, coords_id, pattern_type."""
     warnings: tuple[str, ...] = ()
     """What the user should know about the config."""
+
+    def __repr__(self) -> str:
+        names = ", ".join(sequence.name for sequence in self.sequences)
+        return cut(f"<Pipeline {self.name}: {names}>", LONGEST_REPR)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (sequence.name, ", ".join(spec.cls.__name__ for spec in sequence.modules))
+            for sequence in self.sequences
+        ]
+        where = f"{self.output_location} ({self.output_location_type}), engine {self.runner}"
+        title = f"Pipeline {self.name}"
+        return html.table(title, ["sequence", "modules"], rows, [where, *self.warnings])
 
     def plan(self) -> Plan:
         """Make and check all Tasks; nothing runs.

@@ -7,21 +7,49 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyveg.core import manifest, params
+from pyveg.core import html, manifest, params
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.module import Planning, SequencePlan
 from pyveg.core.ports import Store
 from pyveg.core.sequence import ModuleSpec, Sequence
 from pyveg.core.tasks import State, Step, Task, TaskGraph, digest
+from pyveg.core.texts import LONGEST_REPR, cut
 from pyveg.core.types import Item, Scope
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
-    """All Tasks of a run, and what the user should know before it starts."""
+    """All Tasks of a run, and what the user should know before it starts.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> plan = pyveg.load_pipeline("demo").plan()
+    >>> len(plan.graph), plan.states()["SimulatedSentinel2/NDVICalculator"]["to do"]
+    (721, 120)
+    """
 
     graph: TaskGraph
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(tasks)} {label}" for label, tasks in self._by_module().items())
+        return cut(f"<Plan of {len(self.graph)} tasks: {counts}>", LONGEST_REPR)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (label, len(tasks), tasks[0].item.name, tasks[-1].item.name)
+            for label, tasks in self._by_module().items()
+        ]
+        title = f"Plan of {len(self.graph)} tasks"
+        return html.table(title, ["module", "tasks", "first", "last"], rows, self.warnings)
+
+    def _by_module(self) -> dict[str, list[Task]]:
+        """Tasks of each Module, by its label."""
+        found: dict[str, list[Task]] = {}
+        for task in self.graph:
+            found.setdefault(task.step.label, []).append(task)
+        return found
 
     def states(self, store: Store | None = None) -> dict[str, Counter[str]]:
         """How many Tasks of each Module are to do and how many are done already.

@@ -28,7 +28,13 @@ beyond what its holder may do anyway."""
 
 @dataclass(frozen=True)
 class Grant:
-    """What must travel to another process so that it can open a Store there."""
+    """What must travel to another process so that it can open a Store there.
+
+    Examples
+    --------
+    >>> Grant({"KEY": "secret"})  # shows none of it
+    Grant(expires=None)
+    """
 
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables for that process; secrets among them. They go from process to process,
@@ -42,7 +48,14 @@ class Grant:
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that holds a lock, or died while it did."""
+    """The process that holds a lock, or died while it did.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> print(Holder("node-1", 42, datetime(2026, 1, 1, tzinfo=UTC), epoch=2, alive=True))
+    process 42 on host node-1
+    """
 
     host: str
     pid: int
@@ -65,7 +78,16 @@ waits for twice that before it does anything."""
 
 
 class Lock(Protocol):
-    """The right to write to a run, while it is held."""
+    """The right to write to a run, while it is held.
+
+    Examples
+    --------
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> with MemoryStore("example-lock").lock("run") as lock:
+    ...     lock.check()  # raises where another process has taken over
+    ...     lock.epoch
+    1
+    """
 
     @property
     def epoch(self) -> int:
@@ -100,6 +122,16 @@ class Store(Protocol):
 
     A write appears whole or not at all, also when the process is killed in the middle of it.
     A Store can be used by many threads at once.
+
+    Examples
+    --------
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> store = MemoryStore("example-store")
+    >>> store.write("a/b.txt", b"three")
+    >>> store.size("a/b.txt"), list(store.list("a/"))
+    (5, ['a/b.txt'])
+    >>> isinstance(store, Store)
+    True
     """
 
     @property
@@ -126,7 +158,14 @@ class Store(Protocol):
         ...
 
     def write(self, key: str, data: bytes) -> None:
-        """Store bytes under a key, replacing what was there."""
+        """Store bytes under a key, replacing what was there.
+
+        Parameters
+        ----------
+        key : str
+            A relative path with "/" between its parts.
+        data : bytes
+        """
         ...
 
     def size(self, key: str) -> int | None:
@@ -162,6 +201,10 @@ class Store(Protocol):
         rights : {"all", "read", "add", "none"}
         life : timedelta, optional
             How long the grant lasts, where such end; else what the Store's own settings say.
+
+        Returns
+        -------
+        Grant
         """
         ...
 
@@ -196,6 +239,13 @@ class Inputs(Protocol):
     The details of an Item are ``input`` (a path or URL), ``size`` (bytes, or None where that is
     not known) and ``version``, which changes when the file does; they are all that it takes to
     open it again elsewhere.
+
+    Examples
+    --------
+    >>> from pyveg.sources.files import FileInputs
+    >>> inputs = FileInputs(["setup.*"])  # nothing is looked at yet
+    >>> inputs.settled()[0].endswith("setup.*")
+    True
     """
 
     def __init__(self, patterns: Sequence[str], private_hosts: Sequence[str] | None = None) -> None:
@@ -238,7 +288,15 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """What an engine is to do in one run."""
+    """What an engine is to do in one run.
+
+    Examples
+    --------
+    >>> from pyveg.core.tasks import TaskGraph
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> Work(TaskGraph([]), frozenset({"local"}), MemoryStore("example-work"), n_workers=2).steps
+    []
+    """
 
     graph: TaskGraph
     """All Tasks of the run."""
@@ -258,7 +316,19 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """The settings of an engine that has none."""
+    """The settings of an engine that has none.
+
+    Examples
+    --------
+    An engine with one setting:
+
+    >>> from pyveg.core.params import setting
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Queue(EngineSettings):
+    ...     queue: str = setting("short", doc="the queue that Tasks wait in")
+    >>> Queue().queue
+    'short'
+    """
 
 
 @dataclass(frozen=True)
@@ -286,7 +356,18 @@ class WorkSeen:
 
 
 class EngineView(Protocol):
-    """An engine that works elsewhere, as any process sees it while a run lasts."""
+    """An engine that works elsewhere, as any process sees it while a run lasts.
+
+    Examples
+    --------
+    One that sees a machine:
+
+    >>> class View(EngineView):
+    ...     def nodes(self):
+    ...         return [NodeSeen("node-1", "idle")]
+    >>> View().nodes()[0].state
+    'idle'
+    """
 
     def nodes(self) -> Sequence[NodeSeen]:
         """The machines that work for the run."""
@@ -306,7 +387,17 @@ class EngineView(Protocol):
 
 
 class Listener(Protocol):
-    """Who an engine talks to. Any thread may call it, at any time."""
+    """Who an engine talks to. Any thread may call it, at any time.
+
+    Examples
+    --------
+    >>> class Printing(Listener):
+    ...     def report(self, result):
+    ...         print(result.task_id, result.state)
+    >>> from pyveg.core.tasks import State, TaskResult
+    >>> Printing().report(TaskResult("a/B/c", State.SUCCEEDED))
+    a/B/c succeeded
+    """
 
     def started(self, task_id: str) -> None:
         """A Task has begun; for engines that know."""
@@ -327,6 +418,24 @@ class Runner(Protocol):
     The coordinator calls it from one thread. An engine keeps a Task's states apart from its own
     troubles: a worker that dies fails the Task that it was busy with, or repeats it, and never the
     run. Subclasses say what they are by class attributes.
+
+    Examples
+    --------
+    An engine that does each Task at once:
+
+    >>> from pyveg.core.execute import run_task
+    >>> class AtOnce(Runner):
+    ...     def __init__(self, settings, work):
+    ...         self.work = work
+    ...
+    ...     def start(self, store, listener):
+    ...         self.store, self.listener = store, listener
+    ...
+    ...     def submit(self, tasks):
+    ...         for task in tasks:
+    ...             self.listener.report(run_task(task, self.store))
+    >>> AtOnce.needs_shared_store
+    False
     """
 
     Settings: ClassVar[type[Any]] = EngineSettings
@@ -350,6 +459,13 @@ class Runner(Protocol):
     @classmethod
     def check(cls, settings: Any, work: Work) -> Sequence[str]:
         """Refuse what cannot work, before anything is started or written.
+
+        Parameters
+        ----------
+        settings : EngineSettings
+            Of the class `Settings`.
+        work : Work
+            What it is to do.
 
         Returns
         -------
@@ -383,8 +499,22 @@ class Runner(Protocol):
     def look(cls, settings: Any, store: Store) -> EngineView | None:
         """How it works for the run in a Store, asked of its service by any process.
 
-        None where nobody but the process of the run can see that. `EngineError` where the service
-        does not answer or lets nobody in.
+        Parameters
+        ----------
+        settings : EngineSettings
+            Of the class `Settings`.
+        store : Store
+            The Store of the run.
+
+        Returns
+        -------
+        EngineView or None
+            None where nobody but the process of the run can see that.
+
+        Raises
+        ------
+        EngineError
+            If the service does not answer or lets nobody in.
         """
         del settings, store
         return None
@@ -399,7 +529,20 @@ class Runner(Protocol):
         return (step.scope.sequence,)
 
     def start(self, store: Store, listener: Listener) -> None:
-        """Get ready; return at once. `EngineError` where its service refuses to be used at all."""
+        """Get ready; return at once.
+
+        Parameters
+        ----------
+        store : Store
+            The Store of the run.
+        listener : Listener
+            Is told how each Task ends.
+
+        Raises
+        ------
+        EngineError
+            If its service refuses to be used at all.
+        """
         ...
 
     def submit(self, tasks: Sequence[Task]) -> None:

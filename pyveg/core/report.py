@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pyveg.core import html
 from pyveg.core.secrets import redacted
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult
-from pyveg.core.texts import shown
+from pyveg.core.texts import LONGEST_REPR, cut, shown
 
 EXIT_FINE = 0
 EXIT_FAILED = 1
@@ -33,7 +34,7 @@ class ModuleRow:
     done, with the Items they are about."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunReport:
     """How every Task of a run ended.
 
@@ -58,6 +59,15 @@ class RunReport:
         Why there is no analysis though the config asks for one.
     ledger : str or None
         Where the table of all inputs is, for Modules that work on files.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> days = ["2016-01-01", "2016-02-01"]
+    >>> job = pyveg.load_pipeline("demo", date_range=days, runner="serial", analysis=False)
+    >>> report = pyveg.run_pipeline(job)
+    >>> report.counts[pyveg.State.SUCCEEDED], report.exit_code
+    (7, 0)
     """
 
     url: str
@@ -72,6 +82,16 @@ class RunReport:
     reports: tuple[str, ...] = ()
     analysis_failed: str = ""
     ledger: str | None = None
+
+    def __repr__(self) -> str:
+        return cut(f"<RunReport of {redacted(self.url)}: {_counted(self.counts)}>", LONGEST_REPR)
+
+    def _repr_html_(self) -> str:
+        rows = [(row.label, _counted(row.counts), "; ".join(row.reasons)) for row in self.rows()]
+        notes = [*self.warnings, *self.analyses, self.analysis_failed]
+        ended = "interrupted" if self.interrupted else f"{self.seconds:.1f} s"
+        title = f"Run {self.url}, {ended}"
+        return html.table(title, ["module", "tasks", "why"], rows, filter(None, notes))
 
     @property
     def counts(self) -> Counter[State]:
@@ -124,6 +144,11 @@ class RunReport:
             ModuleRow(label, counts[label], _first(reasons[label], most_reasons))
             for label in counts
         ]
+
+
+def _counted(counts: Mapping[State, int]) -> str:
+    """How many Tasks ended in each state, as text."""
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no tasks"
 
 
 def _some(names: list[str]) -> str:

@@ -21,7 +21,15 @@ SANE_COUNT = 1000
 
 
 class State(StrEnum):
-    """How a Task ended."""
+    """How a Task ended.
+
+    Examples
+    --------
+    >>> State("cached").good, State.BLOCKED.good
+    (True, False)
+    >>> print(State.SKIPPED)
+    skipped
+    """
 
     SUCCEEDED = "succeeded"
     CACHED = "cached"
@@ -108,7 +116,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Task:
-    """One Module on one Item."""
+    """One Module on one Item.
+
+    Examples
+    --------
+    >>> step = Step("NDVICalculator", 1, Scope("Sentinel2"), {}, {})
+    >>> Task(step, Item("2016-01-16")).id
+    'Sentinel2/NDVICalculator/2016-01-16'
+    """
 
     step: Step
     item: Item
@@ -149,7 +164,18 @@ class Task:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], steps: Sequence[Step]) -> Task:
-        """Read what `to_json` wrote; `steps` has its Step at that number."""
+        """Read what `to_json` wrote.
+
+        Parameters
+        ----------
+        data : mapping
+        steps : sequence of Step
+            Has its Step at the number that `data` says.
+
+        Returns
+        -------
+        Task
+        """
         return cls(
             step=steps[data["step"]],
             item=Item(data["item"]["name"], data["item"]["details"]),
@@ -163,13 +189,19 @@ class Task:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """How a Task ended, and why."""
+    """How a Task ended, and why.
+
+    Examples
+    --------
+    >>> TaskResult("a/B/c", State.FAILED, "the file is empty").reason
+    'the file is empty'
+    """
 
     task_id: str
     state: State
     reason: str = ""
     seconds: float = 0.0
-    details: str = ""
+    details: str = field(default="", repr=False)
     """The traceback of a failure, for `--debug` and the log."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """Facts that its Module has kept, as in the manifest."""

@@ -11,6 +11,8 @@ from typing import Any
 
 LONGEST_MESSAGE = 500
 """Characters of what is wrong, and of its cure, that a message about a config has."""
+LONGEST_REPR = 1_000
+"""Characters of what a value shows of itself."""
 LONGEST_VALUE = 120
 """Characters of a value that a message shows."""
 _LARGE = 10**30

@@ -16,6 +16,11 @@ class Item:
     """What a Module is split by: a date of a place, an input file, a shard of images.
 
     `details` says more, as JSON, for the Modules that know what it means.
+
+    Examples
+    --------
+    >>> Item("2016-01-16", {"start": "2016-01-01", "end": "2016-02-01"}).name
+    '2016-01-16'
     """
 
     name: str
@@ -27,6 +32,11 @@ class Scope:
     """What all Modules of a Sequence know of the job.
 
     The engine passes `subject` and `extent` on unread; `pyveg.earth.subject` reads those of places.
+
+    Examples
+    --------
+    >>> Scope("Sentinel2", folder="gee_27.95_11.57_Sentinel2").root
+    'gee_27.95_11.57_Sentinel2'
     """
 
     sequence: str

@@ -20,7 +20,16 @@ VALID_FRACTION = Metric(
 
 @dataclass(frozen=True)
 class ChipGrid:
-    """The chips of one date, column by column from the north-west corner."""
+    """The chips of one date, column by column from the north-west corner.
+
+    Examples
+    --------
+    Two chips beside each other, one of them under clouds:
+
+    >>> grid = ChipGrid(1, 2, (27.9, 28.0), (11.5, 11.5), (1.0, 0.2), (True, False))
+    >>> len(grid), grid.chosen(-1)
+    (2, [0])
+    """
 
     rows: int
     columns: int
@@ -40,7 +49,20 @@ class ChipGrid:
         return [index for index in range(count) if self.usable[index]]
 
     def record(self, index: int, date: str) -> dict[str, Any]:
-        """What the records of every Module say of a chip."""
+        """What the records of every Module say of a chip.
+
+        Parameters
+        ----------
+        index : int
+            Number of the chip.
+        date : str
+            Name of the Item.
+
+        Returns
+        -------
+        dict
+            `date`, `latitude`, `longitude` (degrees, four decimals), `chip`, `valid_fraction`.
+        """
         return {
             "date": date,
             # Four decimals, as in the records of the older pyveg: 11 m.

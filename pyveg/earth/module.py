@@ -30,7 +30,19 @@ RECORDS = "records"
 
 @dataclass
 class EarthJob(Job[S]):
-    """A Job about a place, and mostly about a collection of it."""
+    """A Job about a place, and mostly about a collection of it.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> from pyveg.core.types import Item
+    >>> from pyveg.earth.types import DateRange
+    >>> from pyveg.storage.memory import MemoryStore
+    >>> subject = Subject(Place(27.95, 11.57), DateRange(date(2016, 1, 1), date(2017, 1, 1)))
+    >>> scope = subject.scope("combine")
+    >>> EarthJob(scope, Item("all"), Settings(), MemoryStore("example-place")).place.label
+    '27.95_11.57'
+    """
 
     @cached_property
     def subject(self) -> Subject:
@@ -130,7 +142,22 @@ class EarthJob(Job[S]):
 
 
 class EarthModule(Module[S]):
-    """A Module that works on a collection of a place, or gathers several."""
+    """A Module that works on a collection of a place, or gathers several.
+
+    Examples
+    --------
+    See also the example of `pyveg.plugin`.
+
+    >>> class Blueness(EarthModule[Settings]):
+    ...     consumes = ("images",)
+    ...     metrics = (Metric("blueness", "1", "mean of blue", "Blueness", support="place"),)
+    ...
+    ...     def run(self, job):
+    ...         blue = job.read_picture("RGB")[..., 2]
+    ...         job.write_place_record({"blueness": blue.mean() / 255})
+    >>> Blueness.provides, Blueness.records_file("place")
+    (('records',), 'Blueness/place')
+    """
 
     job_class: ClassVar[type[Job[Any]]] = EarthJob
     data_type: ClassVar[DataType | None] = None
@@ -200,6 +227,16 @@ class EarthModule(Module[S]):
             What they were measured on, for messages.
         metrics : sequence of Metric, optional
             What it measures with its settings; `metrics` where not given.
+
+        Returns
+        -------
+        dict
+            Name -> value, as it is written.
+
+        Raises
+        ------
+        DataError
+            For a name that is not declared, or a value that cannot be.
         """
         all_metrics = cls.metrics if metrics is None else metrics
         known = {metric.name: metric for metric in all_metrics if metric.support == support}

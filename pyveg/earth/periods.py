@@ -224,12 +224,24 @@ def middle_of(period: DateRange) -> date:
 
 
 def item_of(period: DateRange) -> Item:
-    """Item of a period, named after its middle day."""
+    """Item of a period, named after its middle day.
+
+    Examples
+    --------
+    >>> item_of(DateRange(date(2016, 1, 1), date(2016, 2, 1))).name
+    '2016-01-16'
+    """
     return Item(str(middle_of(period)), {"start": str(period.start), "end": str(period.end)})
 
 
 def period_of(item: Item) -> DateRange:
-    """The days that a dated Item stands for; one that states no period is a single day."""
+    """The days that a dated Item stands for; one that states no period is a single day.
+
+    Examples
+    --------
+    >>> print(period_of(Item("2016-01-16")))
+    2016-01-16..2016-01-17
+    """
     start = item.details.get("start", item.name)
     first = date.fromisoformat(start)
     end = item.details.get("end")

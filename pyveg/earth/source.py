@@ -18,7 +18,15 @@ from pyveg.formats import Raster
 
 @dataclass(frozen=True)
 class Request:
-    """One period of one collection at one place, as a Module asks a Source for it."""
+    """One period of one collection at one place, as a Module asks a Source for it.
+
+    Examples
+    --------
+    >>> images = Collection("Mine", "Mine", "vegetation", "folder")
+    >>> asked = Request(Place(27.95, 11.57), images, Item("2016-01-16"), {"red": "B4"})
+    >>> asked.scale, asked.index
+    (10.0, 'NDVI')
+    """
 
     place: Place
     collection: Collection
@@ -40,7 +48,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a Source gives for a Request."""
+    """What a Source gives for a Request.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scene = Scene({"NDVI": Raster(np.zeros((2, 3), np.float32))}, {"valid_fraction": 1.0})
+    >>> scene.rasters["NDVI"].array.shape
+    (2, 3)
+    """
 
     rasters: Mapping[str, Raster]
     """Name of the raster -> its pixels with their grid. Reflectance as uint16, x 10,000, 0 = no
@@ -58,6 +74,14 @@ class Source(Protocol):
     threads at once: its downloads run in threads, more of them than there are cores. One that
     asks a service is also `Reachable`. One with ``lays_grid = True`` gives imagery on the pixels
     of the UTM zone that `region_size` and `scale` ask for, so that their number is known before.
+
+    Examples
+    --------
+    The Source of simulated places:
+
+    >>> from pyveg.sources.simulated import SimulatedSource
+    >>> SimulatedSource.by_period, SimulatedSource.Settings.__name__
+    (True, 'SimulatedSettings')
     """
 
     Settings: ClassVar[type]
@@ -71,7 +95,18 @@ class Source(Protocol):
     def __init__(self, settings: Any) -> None: ...
 
     def items(self, collection: Collection, place: Place, dates: DateRange) -> Sequence[Item]:
-        """The Items of a collection within a date range, in order; fetches nothing."""
+        """The Items of a collection within a date range, in order; fetches nothing.
+
+        Parameters
+        ----------
+        collection : Collection
+        place : Place
+        dates : DateRange
+
+        Returns
+        -------
+        sequence of Item
+        """
         ...
 
     def fingerprint(self, request: Request) -> str:
@@ -85,7 +120,14 @@ class Source(Protocol):
 
 @runtime_checkable
 class Reachable(Protocol):
-    """A Source that asks a service, which may be away, or not let this user in."""
+    """A Source that asks a service, which may be away, or not let this user in.
+
+    Examples
+    --------
+    >>> from pyveg.sources.simulated import SimulatedSource
+    >>> isinstance(SimulatedSource(SimulatedSource.Settings()), Reachable)  # it asks no service
+    False
+    """
 
     def has(self, request: Request) -> bool:
         """Whether the answer is stored here; quick, and asks nothing."""

@@ -17,7 +17,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Subject:
-    """A place, the days that are looked at, and, but for combiners, a collection."""
+    """A place, the days that are looked at, and, but for combiners, a collection.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> days = DateRange(date(2016, 1, 1), date(2017, 1, 1))
+    >>> subject = Subject(Place(27.95, 11.57), days)
+    >>> Subject.of(subject.scope("combine")) == subject
+    True
+    """
 
     place: Place
     date_range: DateRange

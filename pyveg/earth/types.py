@@ -15,6 +15,11 @@ class Place:
     """A square region of the earth.
 
     Longitude and latitude keep the type they were written with, because folder names repeat them.
+
+    Examples
+    --------
+    >>> Place(27.95, 11.57).label
+    '27.95_11.57'
     """
 
     longitude: float
@@ -34,13 +39,30 @@ class Place:
 
 @dataclass(frozen=True)
 class DateRange:
-    """Days from `start` up to `end`, which is not included."""
+    """Days from `start` up to `end`, which is not included.
+
+    Examples
+    --------
+    >>> days = DateRange(date(2016, 1, 1), date(2017, 1, 1))
+    >>> print(days.clip(date(2016, 6, 1), None))
+    2016-06-01..2017-01-01
+    """
 
     start: date
     end: date
 
     def clip(self, low: date | None, high: date | None) -> DateRange:
-        """Cut to a collection's life; may leave ``start >= end``, an empty range."""
+        """Cut to a collection's life; may leave ``start >= end``, an empty range.
+
+        Parameters
+        ----------
+        low, high : date or None
+            First day, and the one behind the last; None where there is no limit.
+
+        Returns
+        -------
+        DateRange
+        """
         start = self.start if low is None else max(self.start, low)
         end = self.end if high is None else min(self.end, high)
         return DateRange(start, end)
@@ -56,7 +78,13 @@ class DateRange:
 
 @dataclass(frozen=True)
 class Collection:
-    """One kind of imagery or weather, and the Source that it comes from."""
+    """One kind of imagery or weather, and the Source that it comes from.
+
+    Examples
+    --------
+    >>> Collection("Mine", "Mine", "vegetation", "folder", {"path": "images"}).time_per_point
+    '1m'
+    """
 
     key: str
     """The name it goes by in the config, and in folder names."""

@@ -15,7 +15,7 @@ from pyveg.core.errors import ConfigError
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.reading import read_text
 from pyveg.core.secrets import has_secret
-from pyveg.core.texts import cut, said
+from pyveg.core.texts import brief, cut, said
 from pyveg.jobs.built_in import config_path
 from pyveg.jobs.resolve import is_known, resolve
 
@@ -24,16 +24,16 @@ _DATA = (str, bytes, Number, bool, type(None), list, tuple, range, Set, Mapping,
 _SHOWN_LINE = 120
 
 
-def load_pipeline(path: str | Path, **overrides: Any) -> Pipeline:
-    """Make a Pipeline from a config file.
+def load_pipeline(config: str | Path | Mapping[str, Any], **overrides: Any) -> Pipeline:
+    """Make a Pipeline from a config file, or from the same names as a dict.
 
     Parameters
     ----------
-    path : str or Path
-        A Python file in the form that docs/config.md describes, or the name of one that comes with
-        pyveg, such as ``"demo"``.
+    config : str, Path or mapping
+        A Python file in the form that docs/config.md describes, the name of one that comes with
+        pyveg, such as ``"demo"``, or the settings of such a file by name.
     **overrides
-        Top-level settings that replace those of the file, such as ``n_workers=1``.
+        Top-level settings that replace those of the config, such as ``n_workers=1``.
 
     Returns
     -------
@@ -44,10 +44,42 @@ def load_pipeline(path: str | Path, **overrides: Any) -> Pipeline:
     ------
     ConfigError
         If the file is missing, raises an error, or describes no job that can work.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> pipeline = pyveg.load_pipeline("demo", date_range=["2016-01-01", "2016-03-01"])
+    >>> pipeline.plan().states()["combine/VegAndWeatherJsonCombiner"]
+    Counter({'to do': 1})
+
+    A job as a dict; all that a config file may have is known:
+
+    >>> modules = {"programs": ["CommandModule"]}
+    >>> job = {"name": "words", "output_location": "words", "modules_to_use": modules}
+    >>> job["special_config"] = {
+    ...     "CommandModule": {"command": ["wc", "{input}"], "inputs": ["setup.py"]}
+    ... }
+    >>> pyveg.load_pipeline(job).name
+    'words'
     """
-    path = config_path(path)
+    if isinstance(config, Mapping):
+        return resolve({**_named(config), **overrides})
+    path = config_path(config)
     settings = {**read_config(path), **overrides}
     return resolve(settings, config_filename=Path(path).name)
+
+
+def _named(config: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """A config that is a dict, when its names are names and nothing secret is in it.
+
+    Raises
+    ------
+    ConfigError
+    """
+    odd = next((name for name in config if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ConfigError(f"config: {brief(odd)} is no name of a setting", "give names as text")
+    return config
 
 
 def read_config(path: str | Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from pyveg.core.layout import failed_task_key
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.planner import Plan
 from pyveg.core.ports import Store
+from pyveg.core.progress import ShowProgress, in_notebook
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskResult
 from pyveg.core.texts import brief
@@ -73,7 +74,7 @@ class PreparedRun:
 
 
 def prepare(
-    config: Pipeline | str | Path | None = None,
+    config: Pipeline | str | Path | Mapping[str, Any] | None = None,
     *,
     from_cache: str | Path | None = None,
     at: str | Path | None = None,
@@ -87,9 +88,9 @@ def prepare(
 
     Parameters
     ----------
-    config : Pipeline, str or Path, optional
-        A Pipeline, the path of a config file or the name of one that comes with pyveg; not needed
-        with `from_cache`.
+    config : Pipeline, str, Path or mapping, optional
+        A Pipeline, the path of a config file, the name of one that comes with pyveg, or its
+        settings as a dict; not needed with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
     at : str or Path, optional
@@ -120,6 +121,8 @@ def prepare(
     text = None
     if isinstance(config, Pipeline):
         pipeline = config
+    elif isinstance(config, Mapping):
+        pipeline = load_pipeline(config)
     elif config is not None:
         file = config_path(config)
         pipeline = load_pipeline(file)
@@ -169,7 +172,7 @@ def _place(pipeline: Pipeline, resumed: Store | None, at: str | Path | None) -> 
 
 
 def run_pipeline(
-    config: Pipeline | str | Path | None = None,
+    config: Pipeline | str | Path | Mapping[str, Any] | None = None,
     *,
     from_cache: str | Path | None = None,
     at: str | Path | None = None,
@@ -185,9 +188,9 @@ def run_pipeline(
 
     Parameters
     ----------
-    config : Pipeline, str or Path, optional
-        A Pipeline, the path of a config file or the name of one that comes with pyveg; not needed
-        with `from_cache`.
+    config : Pipeline, str, Path or mapping, optional
+        A Pipeline, the path of a config file, the name of one that comes with pyveg, or its
+        settings as a dict; not needed with `from_cache`.
     from_cache : str or Path, optional
         Folder, URL or container of a run to finish.
     at : str or Path, optional
@@ -199,7 +202,8 @@ def run_pipeline(
     trust_record : bool
         Do what the record of the run to finish says though another user or machine wrote it.
     observers : iterable of callable
-        Each is called with every event of the run.
+        Each is called with every event of the run. In a notebook a `pyveg.ShowProgress` where
+        there are none.
     on_interrupt : {"cancel", "detach"}
         Whether an interrupt ends what runs elsewhere, or leaves it to go on.
 
@@ -216,6 +220,17 @@ def run_pipeline(
         If the run to finish is none, or another process is writing to it.
     StoreError
         If the run's folder cannot be written.
+
+    Examples
+    --------
+    Two months of the built-in place:
+
+    >>> import pyveg
+    >>> days = ["2016-01-01", "2016-03-01"]
+    >>> job = pyveg.load_pipeline("demo", date_range=days, runner="serial", analysis=False)
+    >>> report = pyveg.run_pipeline(job, at="my_place")
+    >>> report.exit_code, len(pyveg.open_run(report.url).dates())
+    (0, 2)
     """
     prepared = prepare(
         config,
@@ -227,7 +242,8 @@ def run_pipeline(
         engines=engines,
         trust_record=trust_record,
     )
-    return start(prepared, observers, on_interrupt)
+    watching = list(observers) or ([ShowProgress()] if in_notebook() else [])
+    return start(prepared, watching, on_interrupt)
 
 
 def start(

@@ -48,6 +48,15 @@ def subgraph_centrality(mask: NDArray[Any], *, diagonal: bool = False) -> NDArra
     References
     ----------
     Estrada & Rodriguez-Velazquez 2005, 10.1103/PhysRevE.71.056103.
+
+    Examples
+    --------
+    Two neighbours, and a pixel by itself:
+
+    >>> import numpy as np, pyveg
+    >>> mask = np.array([[1, 1, 0, 1]])
+    >>> pyveg.subgraph_centrality(mask).round(3)
+    array([[1.543, 1.543, 0.   , 1.   ]])
     """
     return diagonal_of_exp(_as_bool(mask, ndim=2), diagonal=diagonal)
 
@@ -86,6 +95,14 @@ def feature_vector(
     References
     ----------
     Mander et al. 2017, 10.1098/rsos.160443.
+
+    Examples
+    --------
+    A block of 4 x 4 pixels, all of which are neighbours of others:
+
+    >>> import numpy as np, pyveg
+    >>> pyveg.feature_vector(np.ones((4, 4)), num_quantiles=4)
+    array([ 0.,  0., -1., -4.])
     """
     return _vector(_as_bool(mask, ndim=2), _as_quantiles(num_quantiles), diagonal=diagonal)
 

@@ -322,6 +322,12 @@ def cut_chips(image: Band, size: int = 50) -> Band:
     ------
     ValueError
         If `size` is not 1 or more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> cut_chips(np.zeros((101, 150)), 50).shape
+    (6, 50, 50)
     """
     rows, columns = chip_grid(image.shape, size)
     channels = image.shape[2:]

@@ -12,7 +12,7 @@ from pyveg.core.layout import COMBINE
 from pyveg.core.ports import Store
 from pyveg.earth.metrics import PRECIPITATION, TEMPERATURE, Metric
 from pyveg.runs.results import FIRST, Results, read_summary
-from pyveg.runs.run import is_run, open_run
+from pyveg.runs.run import Run, is_run, open_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,12 +22,12 @@ WEATHER_UNITS = {PRECIPITATION: "m per period", TEMPERATURE: "K"}
 """Of the weather in all results, also of those that declare nothing."""
 
 
-def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.DataFrame:
+def load_results(path: str | Path | Run, *, swap_coordinates: bool = False) -> pd.DataFrame:
     """Read the vegetation of a run.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Run
         A run folder or its URL, or a `results_summary.json`, also one of the older pyveg.
     swap_coordinates : bool
         Exchange latitude and longitude, for old files that have them the wrong way round.
@@ -45,6 +45,15 @@ def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.Data
         If there is no summary at `path`.
     DataError
         If it is no summary of pyveg.
+
+    Examples
+    --------
+    Of a run that was made as `run_pipeline` shows:
+
+    >>> import pyveg
+    >>> chips = pyveg.load_results("two_months")
+    >>> len(chips), chips.attrs["units"]["offset50"]
+    (17, 'pixels')
     """
     results = load_summary(path)
     chips, known = results.chips, results.metrics
@@ -54,7 +63,7 @@ def load_results(path: str | Path, *, swap_coordinates: bool = False) -> pd.Data
     return _with_units(chips, known)
 
 
-def load_weather(path: str | Path) -> pd.DataFrame:
+def load_weather(path: str | Path | Run) -> pd.DataFrame:
     """Read the weather of a run; see `load_results` for `path` and errors.
 
     Returns
@@ -63,6 +72,13 @@ def load_weather(path: str | Path) -> pd.DataFrame:
         One row per date: `date` (datetime64), `collection`, `total_precipitation` (m per period),
         `mean_2m_air_temperature` (K). No rows where the run had no weather. Its `attrs["units"]`
         say in which unit each column is.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> weather = pyveg.load_weather("two_months")
+    >>> weather.attrs["units"]["total_precipitation"], len(weather)
+    ('m per period', 2)
     """
     results = load_summary(path)
     return _with_units(results.weather, results.metrics)
@@ -77,8 +93,10 @@ def _with_units(table: pd.DataFrame, metrics: Mapping[str, Metric]) -> pd.DataFr
     return named
 
 
-def load_summary(where: str | Path | Store) -> Results:
+def load_summary(where: str | Path | Store | Run) -> Results:
     """Read everything in the summary of a run, given by its path, its URL or its Store."""
+    if isinstance(where, Run):
+        return where.results()
     if isinstance(where, str | Path):
         text = str(where)
         if text.endswith(".json"):

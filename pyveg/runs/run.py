@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyveg import formats
-from pyveg.core import bulk, params, registry
+from pyveg.core import bulk, html, params, registry, texts
 from pyveg.core.errors import (
     ConfigError,
     DataError,
@@ -30,6 +30,7 @@ from pyveg.core.pipeline import FORMAT, Pipeline
 from pyveg.core.ports import Store
 from pyveg.core.report import DOUBTS
 from pyveg.core.runlog import log_so_far
+from pyveg.core.secrets import redacted
 from pyveg.core.tasks import scope_from_json
 from pyveg.core.types import Scope, StopHow
 from pyveg.core.values import read_json
@@ -139,14 +140,38 @@ class Images:
         return {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One execution and all that it left. Nothing is read before it is asked for.
 
     Made by `open_run`.
+
+    Examples
+    --------
+    Of a run that was made as `pyveg.run_pipeline` shows:
+
+    >>> import pyveg
+    >>> run = pyveg.open_run("two_months")
+    >>> [f"{date:%Y-%m-%d}" for date in run.dates()], run.place.label
+    (['2016-01-16', '2016-02-15'], '27.95_11.57')
+    >>> run.raster(run.dates()[0], "NDVI").array.shape
+    (154, 151)
     """
 
     store: Store
+
+    def __repr__(self) -> str:
+        return texts.cut(f"<Run {redacted(self.url)}>", texts.LONGEST_REPR)
+
+    def _repr_html_(self) -> str:
+        status = self.status()
+        told = status.told
+        rows, notes = [], [status.note]
+        if told is not None:
+            rows = [(row.label, f"{row.done} of {row.total}", row.failed) for row in told.rows]
+            notes += [f"{one.task}: {one.reason}" for one in told.failures]
+        title = f"Run {self.url}: {status.state}"
+        return html.table(title, ["module", "done", "failed"], rows, filter(None, notes))
 
     @property
     def url(self) -> str:
@@ -306,6 +331,18 @@ class Run:
     def settings(self, sequence: str, module: str) -> Settings:
         """Settings that a Module had.
 
+        Parameters
+        ----------
+        sequence : str
+            Name of its Sequence, such as that of a collection.
+        module : str
+            Name of its class.
+
+        Returns
+        -------
+        Settings
+            Of the Module's own class.
+
         Raises
         ------
         ConfigError
@@ -433,6 +470,20 @@ class Run:
     def raster(self, date: pd.Timestamp, band: str, collection: str = "") -> formats.Raster:
         """One band of a date as the Source gave it, or its ``"NDVI"``.
 
+        Parameters
+        ----------
+        date : Timestamp
+            One of `dates`.
+        band : str
+            Name of the raster, such as ``"B4"``.
+        collection : str
+            Its name in results; the first one where empty.
+
+        Returns
+        -------
+        Raster
+            Reflectance x 10,000 as uint16, or an index as float32; masked pixels are 0 or NaN.
+
         Raises
         ------
         KeyMissingError
@@ -445,6 +496,14 @@ class Run:
         self, date: pd.Timestamp, kind: str = "RGB", collection: str = ""
     ) -> NDArray[np.uint8]:
         """A picture of a date: RGB, NDVI or BWNDVI.
+
+        Parameters
+        ----------
+        date : Timestamp
+            One of `dates`.
+        kind : str
+        collection : str
+            Its name in results; the first one where empty.
 
         Returns
         -------
@@ -474,6 +533,11 @@ class Run:
             Its name in results; the first one where empty.
         dates : iterable of Timestamp, optional
             Those to read; all where not given.
+
+        Returns
+        -------
+        xarray.Dataset
+            A variable per band; coordinates `time`, `y`, `x` in units of the reference system.
 
         Raises
         ------
@@ -619,6 +683,12 @@ def open_run(where: str | Path | Store) -> Run:
     ------
     NotARunError
         If there is none. A `results_summary.json` by itself is no run; `load_results` reads it.
+
+    Examples
+    --------
+    >>> import pyveg
+    >>> str(pyveg.open_run("two_months").status().state)
+    'ended'
     """
     store = registry.store_at(str(where)) if isinstance(where, str | Path) else where
     if not is_run(store):

@@ -24,15 +24,26 @@ def test_the_public_names() -> None:
     assert pyveg.__all__ == [
         "Analysis",
         "AnalysisSettings",
+        "ClosingStep",
+        "EngineStatus",
         "Pipeline",
+        "Plan",
         "Run",
+        "RunEnded",
         "RunReport",
+        "RunStarted",
+        "ShowProgress",
+        "State",
+        "TaskEnded",
+        "TaskStarted",
         "analyse",
+        "feature_vector",
         "load_pipeline",
         "load_results",
         "load_weather",
         "open_run",
         "run_pipeline",
+        "subgraph_centrality",
     ]
     for name in pyveg.__all__:
         assert getattr(pyveg, name).__doc__
