@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pyveg.core.errors import ConfigError
 from pyveg.jobs.resolve import resolve
@@ -158,3 +159,45 @@ def test_promotion_is_a_process_of_its_own(make_desk: Callable[..., Desk], tmp_p
         with pytest.raises(Refusal) as caught:
             desk.submit(caller, "promote", inputs)
         assert (caught.value.status, words in str(caught.value)) == (status, True), inputs
+
+
+def test_bad_catalogues_end_their_job_with_the_reason(
+    make_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    """The reference trainer; what is promoted stays, and what would predict is blocked."""
+    head = "id_str,file_loc,bare,patterned\n"
+    (tmp_path / "m.json").write_text('[["a/a.png", "{\\"subject_id\\": 1}"]]')
+    for part in "ab":
+        (tmp_path / part).mkdir()
+        Image.new("L", (50, 50), 7).save(tmp_path / part / f"{part}.png")
+    desk = make_desk(runner="serial", trainings={"chips": {}}, input_locations=(".",))
+    path = tmp_path / "c.csv"
+    given = {"training": "chips", "catalog": str(path), "manifest": str(tmp_path / "m.json")}
+
+    def reasons(text: str) -> list[tuple[str, str]]:
+        path.write_text(text)
+        job = desk.submit(Caller("kim"), "train", given).job
+        order = {"process": job.process, "inputs": dict(job.inputs), "url": job.url}
+        try:
+            pipeline = child._pipeline(desk.config.job_folder(job.id), order, desk.config)
+            report = start(prepare(pipeline, at=job.url), picture=False)
+        except ConfigError as error:  # before anything runs
+            return [("refused", str(error))]
+        return [(str(one.state), one.reason) for one in report.results.values()]
+
+    for text, words in (
+        ("id_str,bare,patterned\na,1,0\n", 'no column "file_loc"'),
+        (f"{head}a,a/a.png,nan,1\n", "'nan' is no count"),
+        (f"{head}a,../x.png,1,0\n", "leaves the folder"),
+    ):
+        [(state, said)] = reasons(text)
+        assert (state, words in said) == ("refused", True), said
+    states = reasons(f"{head}a,a/a.png,1,0\nb,b/b.png,1,0\n")
+    assert [state for state, _ in states] == ["failed", "blocked", "blocked"]
+    assert '0 folders have images of "patterned"' in states[0][1]
+    assert all("ChipTrainer" in said for _, said in states[1:])
+    (tmp_path / "a/a.png").write_text("no image")
+    (tmp_path / "b/b.png").write_bytes(b"\x89PNG no more")
+    states = reasons(f"{head}a,a/a.png,1,0\nb,b/b.png,0,1\n")
+    assert [state for state, _ in states] == ["failed", "blocked", "blocked"]
+    assert not (tmp_path / "models/chips/current.json").exists()

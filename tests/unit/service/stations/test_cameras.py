@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from pyveg.cameras.roistats import read_roistats
 from pyveg.cameras.summaries import write_summary
+from pyveg.core.tasks import State
 from pyveg.jobs.resolve import resolve
 from pyveg.jobs.run import prepare, start
 from pyveg.service import child, serve
@@ -35,7 +36,7 @@ def _table(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(x for x in data.decode().splitlines() if not x.startswith("#")))
 
 
-def _done(node: Node, inputs: dict[str, Any]) -> dict[str, bytes]:
+def _done(node: Node, inputs: dict[str, Any], failed: Sequence[str] = ()) -> dict[str, bytes]:
     """The results of a job that is submitted, and carried out in this process."""
     desk: Desk = node.client._app.state.desk
     answer = node.client.execute("cameras", inputs)
@@ -45,8 +46,10 @@ def _done(node: Node, inputs: dict[str, Any]) -> dict[str, bytes]:
     order = {"process": job.process, "inputs": dict(job.inputs), "url": job.url}
     pipeline = child._pipeline(desk.config.job_folder(job.id), order, desk.config)
     report = start(prepare(pipeline, at=job.url), picture=False)
-    assert report.exit_code == 0, report.failures()
-    for state in (JobState.RUNNING, JobState.SUCCESSFUL):
+    bad = {one.task_id: one.reason for one in report.results.values() if one.state is State.FAILED}
+    assert [name.rpartition("/")[2] for name in bad] == list(failed), bad
+    assert all("10 x 10 pixels" in reason for reason in bad.values())
+    for state in (JobState.RUNNING, JobState.FAILED if failed else JobState.SUCCESSFUL):
         assert desk.jobs_table.move(job.id, state)
     found = node.client.get(f"/jobs/{job.id}/results").json
     return {name: node.client.get(one["href"]).body for name, one in found.items()}
@@ -116,6 +119,21 @@ def test_all_rows_of_the_real_camera_by_the_module(harvard: Path, tmp_path: Path
         found = _table(made[f"harvard_{ROI}_{days}day.csv"])
         assert len(found) == rows
         assert found == _table(write_summary(read_roistats(whole, "x"), days))
+
+
+def test_a_mask_of_another_size_fails_its_day_with_the_reason(station: Node) -> None:
+    assert station.put_mask(mask()).status == 204
+    for hour, day in (("12", "01"), ("12", "02"), ("13", "02"), ("12", "03")):
+        size = (10, 10) if day == "02" else (48, 64)
+        said = station.post(file_of(picture(shape=size)), f"2009-06-{day}T{hour}:00:00")
+        assert said.status == 200
+    small = file_of(picture(shape=(10, 10)))
+    assert station.post(small, "2009-06-03T13:00:00").json["quality"] == "none"
+    results = _done(station, {"station": "harvard"}, failed=["2009-06-02"])
+    assert [row["date"] for row in _table(results["roistats"])] == ["2009-06-01", "2009-06-03"]
+    assert [row["image_count"] for row in _table(results["1day"])] == ["1", "0", "1"]
+    [reason] = _table(next(v for k, v in results.items() if k.endswith("_failures.csv")))
+    assert "10 x 10 pixels, and the mask harvard_DB_0001_01.tif 64 x 48" in reason["reason"]
 
 
 def test_jobs_of_stations_that_cannot_be(station: Node) -> None:

@@ -9,7 +9,7 @@ import re
 import time
 import zlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +258,32 @@ def test_when_an_image_was_taken(node: Node) -> None:
     answer = node.post(file_of(picture()), ahead).json
     assert answer["clock_off_seconds"] == pytest.approx(730 * 86_400, abs=2 * 86_400)
     assert answer["stored"]
+
+
+def test_clocks_that_are_off_are_told_and_their_images_stored(node: Node) -> None:
+    day, now = 86_400, datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=5)
+    for off, told in (
+        (timedelta(days=730), 730 * day),
+        (timedelta(days=-730), -730 * day),
+        (timedelta(hours=23), None),  # a time zone that was set wrongly
+        (timedelta(days=-30), None),  # a spool of a month
+    ):
+        said = node.post(file_of(picture()), (now + off).isoformat(timespec="seconds")).json
+        assert said["stored"], off
+        assert said["clock_off_seconds"] == (told and pytest.approx(told, abs=60)), off
+    assert len(node.files()) == 4
+
+
+def test_the_hour_that_a_watch_has_twice_is_two_hours(node: Node) -> None:
+    """In autumn, daylight saving ends; the station's time knows none of it."""
+    for text, wanted in (
+        ("2009-11-01T01:30:00-04:00", "2009-11-01T00:30:00"),
+        ("2009-11-01T01:30:00-05:00", "2009-11-01T01:30:00"),
+        ("2009-03-08T01:59:00-05:00", "2009-03-08T01:59:00"),
+        ("2009-03-08T03:00:00-04:00", "2009-03-08T02:00:00"),  # a minute later
+    ):
+        assert node.post(file_of(picture()), text).json["taken"] == wanted
+    assert len(node.files()) == 4
 
 
 @pytest.mark.parametrize(
