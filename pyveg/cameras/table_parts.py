@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from pyveg.cameras.roistats import stamps
 from pyveg.core.errors import DataError
 
-__all__ = ["joined", "rows_between"]
+__all__ = ["Dated", "joined"]
 
 _UPDATE = "# Update "
 
@@ -25,22 +24,15 @@ class _Parts(NamedTuple):
     rows: tuple[str, ...]
 
 
-def rows_between(data: bytes, name: str, start: date, end: date) -> bytes | None:
-    r"""The rows of some days, with the comment and all columns of the table.
+class Dated:
+    r"""A table of images whose rows are found by their dates.
 
     Parameters
     ----------
     data : bytes
-        A table of images, as PhenoCam writes it.
+        As PhenoCam writes it.
     name : str
         Of its file, for messages.
-    start, end : date
-        The first day, and the day after the last.
-
-    Returns
-    -------
-    bytes or None
-        None where the table has no row of these days.
 
     Raises
     ------
@@ -49,14 +41,39 @@ def rows_between(data: bytes, name: str, start: date, end: date) -> bytes | None
 
     Examples
     --------
-    >>> table = b"# Site: oak\ndate,gcc\n2020-05-01,0.4\n2020-05-02,0.5\n"
-    >>> rows_between(table, "oak.csv", date(2020, 5, 2), date(2020, 5, 3))
+    >>> table = Dated(b"# Site: oak\ndate,gcc\n2020-05-01,0.4\n2020-05-02,0.5\n", "oak.csv")
+    >>> table.between(date(2020, 5, 2), date(2020, 5, 3))
     b'# Site: oak\ndate,gcc\n2020-05-02,0.5\n'
     """
-    parts, days = _by_day(data, name)
-    first, last = start.isoformat(), end.isoformat()
-    rows = [row for day, row in zip(days, parts.rows, strict=True) if first <= day < last]
-    return _text([*parts.comment, parts.columns, *rows]) if rows else None
+
+    def __init__(self, data: bytes, name: str) -> None:
+        parts = _parts(data)
+        columns = next(csv.reader([parts.columns]), [])
+        if "date" not in columns:
+            raise DataError(f"{name} has no column date", "give a _roistats.csv of PhenoCam")
+        place = columns.index("date")
+        self._head = [*parts.comment, parts.columns]
+        self._rows: dict[str, list[str]] = {}
+        for row, cells in zip(parts.rows, csv.reader(parts.rows), strict=True):
+            day = cells[place] if len(cells) > place else ""
+            self._rows.setdefault(day, []).append(row)
+
+    def between(self, start: date, end: date) -> bytes | None:
+        """The rows of some days, with the comment and all columns of the table.
+
+        Parameters
+        ----------
+        start, end : date
+            The first day, and the day after the last.
+
+        Returns
+        -------
+        bytes or None
+            None where the table has no row of these days.
+        """
+        first, last = start.isoformat(), end.isoformat()
+        chosen = [rows for day, rows in self._rows.items() if first <= day < last]
+        return _text([*self._head, *(row for rows in chosen for row in rows)]) if chosen else None
 
 
 def joined(tables: Iterable[bytes], made: datetime | None = None) -> bytes:
@@ -92,18 +109,6 @@ def joined(tables: Iterable[bytes], made: datetime | None = None) -> bytes:
     now = iter(line for line in stamps(made or datetime.now(UTC)) if line.startswith(_UPDATE))
     comment = [next(now, "") if one.startswith(_UPDATE) else one for one in parts[0].comment]
     return _text([*comment, parts[0].columns, *(row for one in parts for row in one.rows)])
-
-
-@lru_cache(maxsize=2)
-def _by_day(data: bytes, name: str) -> tuple[_Parts, list[str]]:
-    """A table and the day of each row; kept, as a run asks for one day after the other."""
-    parts = _parts(data)
-    columns = next(csv.reader([parts.columns]), [])
-    if "date" not in columns:
-        raise DataError(f"{name} has no column date", "give a _roistats.csv of PhenoCam")
-    place = columns.index("date")
-    days = [cells[place] if len(cells) > place else "" for cells in csv.reader(parts.rows)]
-    return parts, days
 
 
 def _parts(data: bytes) -> _Parts:

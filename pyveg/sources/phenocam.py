@@ -13,7 +13,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,7 +30,7 @@ from pyveg.cameras.roistats import (
     read_roistats,
     write_roistats,
 )
-from pyveg.cameras.table_parts import rows_between
+from pyveg.cameras.table_parts import Dated
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
@@ -188,7 +188,12 @@ class PhenoCamSource:
 
     def _rows(self, period: DateRange) -> bytes | None:
         """What the table says of a period; None where it has no row of it."""
-        return rows_between(self._bytes(self._table), self._table.name, period.start, period.end)
+        try:
+            there = self._table.stat()
+        except OSError as error:
+            raise _unread(self._table, error) from error
+        table = _dated(self._table, (there.st_ino, there.st_size, there.st_mtime_ns))
+        return table.between(period.start, period.end)
 
     def _measured(self, period: DateRange, place: Place) -> tuple[bytes | None, list[NotMeasured]]:
         """A table of the images of a period, and those that cannot be measured."""
@@ -230,11 +235,19 @@ class PhenoCamSource:
                     found.append(Found(path, one.taken))
         return found
 
-    def _bytes(self, path: Path) -> bytes:
-        try:
-            return read_whole(path)
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {said(error)}") from error
+
+@lru_cache(maxsize=2)
+def _dated(path: Path, stamp: tuple[int, ...]) -> Dated:
+    """A table as it is at a time; kept, as a run asks for one period after the other."""
+    del stamp
+    try:
+        return Dated(read_whole(path), path.name)
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def _unread(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be read: {said(error)}")
 
 
 def _figures(stats: RoiStats, place: Place, utc_offset: float | None) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import signal
 import subprocess
 import sys
 import threading
@@ -242,6 +243,53 @@ def test_command_lines_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "x.jpg").touch()
     assert station_send.run(**good, once=True) == 1, "nobody answers there"
     assert "secret" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is of POSIX systems")
+def test_a_sender_that_is_killed_loses_no_file(
+    tmp_path: Path, service: tuple[type[_Service], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies before the service has the file, before the answer, and before the file is moved."""
+    handler, server = service
+    spool, key = tmp_path / "spool", tmp_path / "key"
+    spool.mkdir()
+    key.write_text("secret")
+    for number in range(7):
+        (spool / f"{number}.jpg").write_bytes(b"%d" % number)
+    given = ["--watch", str(spool), "--server", server.address, "--key_file", str(key), "--once"]
+    command = [sys.executable, "-I", "-S", station_send.__file__, *given]
+    running: list[subprocess.Popen[bytes]] = []
+    taken: list[bytes] = []
+    whole = handler.do_POST
+
+    def do_post(self: _Service) -> None:
+        moment = len(taken) + len(deaths)
+        if moment % 3 == 0 and len(deaths) < 6:
+            deaths.append("before")
+            running[-1].kill()
+            return
+        whole(self)
+        taken.append(handler.seen[-1][2].split(b"\r\n\r\n")[1][:1])
+        if moment % 3 == 1 and len(deaths) < 6:
+            deaths.append("after")
+            running[-1].kill()
+
+    deaths: list[str] = []
+    monkeypatch.setattr(handler, "do_POST", do_post)
+    codes = []
+    while not codes or codes[-1]:
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            running.append(process)
+            codes.append(process.wait(30))
+        assert len(codes) < 9
+    assert {"before", "after"} == set(deaths)
+    assert codes == [-signal.SIGKILL] * len(deaths) + [0]
+    assert _names(spool) == ["sent"]
+    assert _names(spool / "sent") == [f"{number}.jpg" for number in range(7)]
+    assert sorted(set(taken)) == [b"%d" % number for number in range(7)]
+    # What was taken and not moved comes again, once for each death; nothing else does
+    assert len(taken) <= 7 + deaths.count("after")
+    assert taken == sorted(taken), "in order"
 
 
 def test_it_needs_the_standard_library_alone(tmp_path: Path) -> None:
