@@ -314,15 +314,20 @@ def _lines(store: AzureBlobStore) -> list[str]:
     return store.read(GATHERED).decode().splitlines()
 
 
-def test_a_client_that_is_killed(make_cloud: Any, fakes: Any, gate: Gate) -> None:
+OTHER = {"vm_size": "Standard_D4s_v5", "dedicated": 1, "slots": 2}
+
+
+@pytest.mark.parametrize("pools", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_client_that_is_killed(make_cloud: Any, fakes: Any, gate: Gate, pools: int) -> None:
     """Nodes go on; the next try joins them, and nothing that was done is done again."""
-    cloud = make_cloud()
+    chosen = {"pools": {"other": OTHER}, "module_pools": {"Follow": "other"}} if pools > 1 else {}
+    cloud = make_cloud(**chosen)
     with _started("--config_file", fakes(gate)) as process:
         store = _first_line(process)
         _until_all_but_one_are_done(store)
         process.kill()
         process.wait()
-    assert len(_left(cloud)) == 2
+    assert len(_left(cloud)) == 2 * pools
 
     refused = _invoke(run_command, "--from_cache", store.container)
     assert refused.exit_code == 2
@@ -340,7 +345,7 @@ def test_a_client_that_is_killed(make_cloud: Any, fakes: Any, gate: Gate) -> Non
     joined.join()
     assert again.exit_code == 0, again.output
     assert before.items() <= _done(store).items()
-    assert cloud.batch.requests.counts["create_job"] == 1
+    assert cloud.batch.requests.counts["create_job"] == pools
     assert _left(cloud) == []
     assert _lines(store) == LINES
 
