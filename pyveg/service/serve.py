@@ -6,6 +6,7 @@ than one web process they answer, and it watches over them.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -35,6 +37,8 @@ _CONFIG = "running.json"
 _PACKAGES = ("fastapi", "prometheus-client", "uvicorn")
 _BACKLOG = 1024
 _LOOK = 0.5
+_LINGERING = 10.0
+"""Seconds for which web processes of a server that was killed may still have its port."""
 Tell = Callable[[str], None]
 
 
@@ -186,7 +190,7 @@ def listen(config: ServiceConfig) -> Iterator[socket.socket]:
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as made:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            made.bind((config.host, config.port))
+            _bind(made, config)
             made.listen(_BACKLOG)
         except OSError as error:
             raise ConfigError(
@@ -194,6 +198,23 @@ def listen(config: ServiceConfig) -> Iterator[socket.socket]:
                 "stop what has it, or give another with --port",
             ) from None
         yield made
+
+
+def _bind(made: socket.socket, config: ServiceConfig) -> None:
+    """Take the port; web processes of a server that was killed may have it for a moment more.
+
+    They end by themselves, as soon as Python has started in those that were being made.
+    """
+    end = time.monotonic() + (_LINGERING if config.web_workers > 1 and config.port else 0.0)
+    while True:
+        try:
+            made.bind((config.host, config.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= end:
+                raise
+            time.sleep(_LOOK / 5)
+        else:
+            return
 
 
 def address(config: ServiceConfig, listening: socket.socket) -> str:
@@ -255,10 +276,10 @@ def _end_with(reading: int) -> None:
 
 def main(path: Path, listening: int, reading: int) -> None:
     """Answer requests at a socket that another process has opened."""
-    from pyveg.service.web.server import answer
+    threading.Thread(target=_end_with, args=(reading,), daemon=True).start()
+    from pyveg.service.web.server import answer  # a second, in which the other may be killed
 
     config = params.build(ServiceConfig, json.loads(path.read_text(encoding="utf-8")), str(path))
-    threading.Thread(target=_end_with, args=(reading,), daemon=True).start()
     answer(Desk(config), socket.socket(fileno=listening))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -355,3 +356,13 @@ def test_answers_are_sent_without_delay() -> None:
             listen(ServiceConfig(port=port)),
         ):
             pass
+
+
+def test_a_port_that_web_processes_of_a_killed_server_still_have_is_waited_for() -> None:
+    with socket.socket() as orphaned:
+        orphaned.bind(("127.0.0.1", 0))
+        orphaned.listen()
+        port = orphaned.getsockname()[1]
+        threading.Timer(0.05, orphaned.close).start()
+        with listen(ServiceConfig(port=port, web_workers=2)) as listening:
+            assert listening.getsockname()[1] == port
