@@ -34,7 +34,7 @@ _WHITE = (0.0, 0.4, 0.7)
 """Shares of white noise on top."""
 _LONG_WEIGHT = 0.55
 """Prior weight of memory that does not die out."""
-_CAUTION = 0.5
+_CAUTION = 1.2
 """Power of the error of a slope by which the test's prior prefers slow noise, for 60 blocks; the
 fewer there are, the less they tell of the noise, and the larger it is. With it, false changes stay
 at about 7 % up to d = 0.45; without it they are 9 to 15 %."""

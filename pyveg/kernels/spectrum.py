@@ -8,15 +8,26 @@ density ratio say nothing of resilience (Kefi et al. 2014, 10.1371/journal.pone.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RadialSpectrum", "density_ratio", "is_periodic", "radial_spectrum", "wavelength"]
+__all__ = [
+    "LEAST_KNOWN",
+    "RadialSpectrum",
+    "density_ratio",
+    "is_periodic",
+    "radial_powers",
+    "radial_spectrum",
+    "wavelength",
+]
 
 Values = NDArray[np.float64]
 
+LEAST_KNOWN = 0.9
+"""Share of an image that must not be masked."""
 _PEAK = 2.0
 """Power of a clear peak against that of the rings around."""
 
@@ -56,21 +67,57 @@ def radial_spectrum(image: NDArray[Any]) -> RadialSpectrum:
     data = np.asarray(image, dtype=np.float64)
     if data.ndim != 2 or data.shape[0] != data.shape[1] or data.shape[0] < 8:
         raise ValueError(f"a square image of 8 x 8 or more is needed, not shape {data.shape}")
+    known = np.isfinite(data).mean()
+    if known < LEAST_KNOWN:
+        raise ValueError(f"{100 * (1 - known):.0f} % of the image is masked; 10 % may be")
+    return RadialSpectrum(_wavenumbers(len(data)), radial_powers(data[np.newaxis])[0])
+
+
+def radial_powers(images: NDArray[Any]) -> Values:
+    """The powers of `radial_spectrum` for many images at once.
+
+    Parameters
+    ----------
+    images : array of numbers, shape (n, N, N)
+        NaN where masked.
+
+    Returns
+    -------
+    array of float64, shape (n, N // 2)
+        NaN for an image that is constant, or of which more than a tenth is masked.
+    """
+    data = np.asarray(images, dtype=np.float64)
+    side = data.shape[-1]
     known = np.isfinite(data)
-    if known.mean() < 0.9:
-        raise ValueError(f"{100 * (1 - known.mean()):.0f} % of the image is masked; 10 % may be")
-    n = data.shape[0]
-    rings = np.arange(1, n // 2 + 1)
-    off = np.where(known, data - data[known].mean(), 0.0)
-    total = float(np.sum(off**2))
-    if total <= (1e-12 * float(np.abs(data[known]).max())) ** 2 * n * n:
-        return RadialSpectrum(rings.astype(np.float64), np.full(rings.size, np.nan))
-    power = np.abs(np.fft.fft2(off)) ** 2 / total
-    waves = np.fft.fftfreq(n, 1.0 / n)
-    ring = np.rint(np.hypot(waves[:, None], waves)).astype(np.intp)
-    counts = np.bincount(ring.ravel())
-    sums = np.bincount(ring.ravel(), weights=power.ravel())
-    return RadialSpectrum(rings.astype(np.float64), (sums / counts)[rings])
+    counts = known.sum(axis=(1, 2))
+    values = np.where(known, data, 0.0)
+    means = values.sum(axis=(1, 2)) / np.maximum(counts, 1)
+    off = np.where(known, values - means[:, np.newaxis, np.newaxis], 0.0)
+    totals = np.sum(off**2, axis=(1, 2))
+    largest = np.abs(values).max(axis=(1, 2), initial=0.0)
+    varies = totals > (1e-12 * largest) ** 2 * side * side
+    usable = varies & (counts >= LEAST_KNOWN * side * side)
+    out = np.full((len(data), side // 2), np.nan)
+    waves = np.fft.rfft2(off[usable])
+    power = (waves.real**2 + waves.imag**2).reshape(-1, waves.shape[1] * waves.shape[2])
+    out[usable] = power @ _rings(side) / totals[usable, np.newaxis]
+    return out
+
+
+def _wavenumbers(side: int) -> Values:
+    return np.arange(1, side // 2 + 1, dtype=np.float64)
+
+
+@lru_cache(maxsize=8)
+def _rings(side: int) -> Values:
+    """Weights that make means of rings of the half of a spectrum that is kept of a real image."""
+    columns = np.arange(side // 2 + 1)
+    ring = np.rint(np.hypot(np.fft.fftfreq(side, 1.0 / side)[:, np.newaxis], columns))
+    twice = np.where((columns == 0) | (2 * columns == side), 1.0, 2.0)
+    weight = np.broadcast_to(twice, ring.shape).ravel()
+    inside = ring.ravel()[:, np.newaxis] == _wavenumbers(side)
+    sums = inside * weight[:, np.newaxis]
+    return np.asarray(sums / sums.sum(axis=0), dtype=np.float64)
 
 
 def density_ratio(spectrum: RadialSpectrum) -> float:

@@ -175,7 +175,8 @@ def _rows(
 
 def _feature_vector(values: Any, collection: str, written: str) -> tuple[Any, ...]:
     for value in values:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        known = type(value)
+        number = known is float or known is int
         if not (value is None or number) or (number and abs(value) > LARGEST):
             raise ValueError(
                 f'"{collection}" has {brief(value)} in the feature_vec of {brief(written)}'

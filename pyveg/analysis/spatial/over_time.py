@@ -31,7 +31,6 @@ from pyveg.analysis.spatial.patches import patch_laws
 from pyveg.analysis.spatial.signals import (
     LEAST_VALID,
     RULES,
-    is_periodic,
     mean_spectrum,
     pooled_patches,
     spatial_indicators,
@@ -41,6 +40,7 @@ from pyveg.core.errors import KeyMissingError
 from pyveg.core.installing import how_to_install
 from pyveg.earth.indices import NDVI
 from pyveg.earth.metrics import OFFSET50
+from pyveg.kernels.spectrum import is_periodic
 from pyveg.runs.chips import Chips
 from pyveg.runs.run import Run
 
@@ -160,7 +160,8 @@ def _some(chips: Chips, count: int) -> Chips:
 
 def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
     few = _some(chips, CHIPS)
-    periodic = is_periodic(chips.ndvi)
+    mean = mean_spectrum(chips.ndvi)
+    periodic = mean is not None and is_periodic(mean)
     rows = spatial_indicators(few, nulls=0, only=_PER_DATE)
     groups = rows.astype({"value": np.float64}).groupby("indicator", sort=False)["value"]
     values = pd.DataFrame(
@@ -179,7 +180,6 @@ def _measure_date(chips: Chips, tested: set[pd.Timestamp], seed: int) -> _Date:
         tests = spatial_indicators(
             _some(chips, TESTED_CHIPS), nulls=NULLS, chain_nulls=CHAIN_NULLS, seed=seed
         )
-    mean = mean_spectrum(chips.ndvi)
     table = {"wavenumber": [], "power": []} if mean is None else mean._asdict()
     return _Date(
         chips.date, SPATIAL.frame(values), tests, pd.DataFrame(table).assign(date=chips.date),

@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 BLOCK = 5
 """Pixels along the side of the blocks whose means give variance and skewness."""
-LEAST_VALID = 0.9
+LEAST_VALID = spectrum.LEAST_KNOWN
 MEASURES: Mapping[str, Callable[[Values], float]] = {
     "morans_i": spatial.morans_i,
     "variance": lambda image: spatial.spatial_moments(image, BLOCK)[0],
@@ -123,14 +123,11 @@ def is_periodic(ndvi: Values) -> bool:
 
 def mean_spectrum(ndvi: Values) -> spectrum.RadialSpectrum | None:
     """Mean radial spectrum of chips (n, N, N); None where none can be used."""
-    spectra = [
-        spectrum.radial_spectrum(chip) for chip in ndvi if np.isfinite(chip).mean() >= LEAST_VALID
-    ]
-    known = [one for one in spectra if np.isfinite(one.power).all()]
-    if not known:
+    powers = spectrum.radial_powers(ndvi)
+    known = powers[np.isfinite(powers).all(axis=1)]
+    if not len(known):
         return None
-    power = np.mean([one.power for one in known], axis=0)
-    return spectrum.RadialSpectrum(known[0].wavenumber, power)
+    return spectrum.RadialSpectrum(np.arange(1.0, powers.shape[1] + 1), known.mean(axis=0))
 
 
 def offset50(masks: Mask, network: Network) -> Values:
