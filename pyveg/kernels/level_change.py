@@ -37,7 +37,7 @@ _LONG_WEIGHT = 0.55
 _CAUTION = 1.2
 """Power of the error of a slope by which the test's prior prefers slow noise, for 60 blocks; the
 fewer there are, the less they tell of the noise, and the larger it is. With it, false changes stay
-at about 7 % up to d = 0.45; without it they are 9 to 15 %."""
+below 7 % up to d = 0.45; without it they are 9 to 15 %."""
 _CAUTION_BLOCKS, _CAUTION_FALL = 60, 0.75
 _SLOWEST = 20.0
 """Error, in units of that of white noise, beyond which it does not count as more."""
