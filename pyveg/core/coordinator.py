@@ -7,6 +7,7 @@ that resolve dependencies get Tasks in bulk together with those that come after 
 from __future__ import annotations
 
 import queue
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from pyveg.core.shared_failures import SharedFailures
 from pyveg.core.silence import LOOK_SECONDS, Silence
 from pyveg.core.tasks import State, Task, TaskGraph, TaskResult, digest
 from pyveg.core.types import StopHow
+from pyveg.core.usage import Usage
 
 INTERRUPTED = "the run was interrupted"
 
@@ -96,7 +98,8 @@ class Coordinator:
         self._notify = notify
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._waits = {task.id: len({*task.after, *task.after_any}) for task in graph}
-        self._submitted: set[str] = set()
+        self._submitted: dict[str, float] = {}
+        """Id of a Task -> when it could have begun, seconds since 1970."""
         self._begun: set[str] = set()
         self._shared = SharedFailures()
         self._silence = Silence(lock, store.url, notify)
@@ -250,6 +253,10 @@ class Coordinator:
                 self._set(TaskResult(task.id, State.CANCELLED, why))
 
     def _set(self, result: TaskResult) -> None:
+        queued = self._submitted.get(result.task_id)
+        if queued is not None and result.usage is not None and result.state is not State.CACHED:
+            usage = replace(result.usage, queued=round(queued, 3))
+            result = replace(result, usage=usage)
         self.results[result.task_id] = result
         self._notify(TaskEnded(self._graph[result.task_id], result))
 
@@ -272,6 +279,8 @@ class Coordinator:
                 if task_id in self.results:
                     continue
                 self._waits[task_id] -= 1
+                if task_id in self._submitted:  # with an engine that orders Tasks itself
+                    self._submitted[task_id] = max(self._submitted[task_id], _end_of(current))
                 if current.task_id in self._graph[task_id].after and not current.state.good:
                     ended.append(self._consequence(task_id, current))
                 elif self._waits[task_id] == 0:
@@ -291,6 +300,7 @@ class Coordinator:
         """Give Tasks to their engines, in bulk; those that are done already end here."""
         bulk: dict[str, list[Task]] = {}
         epoch = 0 if self._lock is None else self._lock.epoch
+        now = time.time()
         waiting = deque(ready)
         while waiting:
             task = self._with_missing(self._graph[waiting.popleft()])
@@ -299,12 +309,13 @@ class Coordinator:
             done = self._done_before(task)
             if done is not None:
                 state = State.SKIPPED if done.state is State.SKIPPED else State.CACHED
-                result = TaskResult(task.id, state, done.reason, notes=done.notes)
+                usage = Usage.from_json(done.usage)
+                result = TaskResult(task.id, state, done.reason, notes=done.notes, usage=usage)
                 waiting.extend(self._end(result))
                 continue
             mode = task.step.run_mode
             bulk.setdefault(mode, []).append(replace(task, epoch=epoch) if epoch else task)
-            self._submitted.add(task.id)
+            self._submitted[task.id] = now
             if self._runners[mode].resolves_dependencies:
                 waiting.extend(self._may_follow(task))
         if bulk:
@@ -366,3 +377,8 @@ class Coordinator:
             return False
         lane = self._runners[mode].lane
         return lane(step) == lane(like.step)
+
+
+def _end_of(result: TaskResult) -> float:
+    """When a Task ended, by the clock of its machine; 0 where nobody knows."""
+    return result.usage.began + result.usage.seconds if result.usage is not None else 0.0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
@@ -21,6 +19,8 @@ from pyveg.core.ports import Store
 from pyveg.core.secrets import redacted, redacted_in
 from pyveg.core.tasks import State, Step, Task, TaskResult
 from pyveg.core.texts import said
+from pyveg.core.timed_stream import timed_stream
+from pyveg.core.usage import Meter
 from pyveg.core.values import read_json
 
 TASK_FORMAT = 2
@@ -31,20 +31,25 @@ STEPS_AT_ONCE = 64
 
 
 class _Recorder(FencedStore):
-    """A Store as a Module sees it; keeps a list of what is read and written."""
+    """A Store as a Module sees it; keeps a list of what is read and written, and counts it."""
 
-    def __init__(self, store: Store, check: Check) -> None:
+    def __init__(self, store: Store, check: Check, meter: Meter) -> None:
         super().__init__(store, check)
+        self._meter = meter
         self.inputs: dict[str, None] = {}
         self.outputs: dict[str, int] = {}
 
     def read(self, key: str) -> bytes:
-        data = super().read(key)
+        with self._meter.part("read"):
+            data = super().read(key)
+        self._meter.moved(read=len(data))
         self.inputs[key] = None
         return data
 
     def write(self, key: str, data: bytes) -> None:
-        super().write(key, data)
+        with self._meter.part("write"):
+            super().write(key, data)
+        self._meter.moved(written=len(data))
         self.outputs[key] = len(data)
 
     def delete(self, key: str) -> None:
@@ -55,12 +60,15 @@ class _Recorder(FencedStore):
     def open_read(self, key: str) -> Iterator[IO[bytes]]:
         with super().open_read(key) as stream:
             self.inputs[key] = None
-            yield stream
+            yield timed_stream(stream, self._meter)
 
     @contextmanager
     def open_write(self, key: str) -> Iterator[IO[bytes]]:
-        with super().open_write(key) as stream:
-            yield stream
+        with ExitStack() as stack:
+            stream = stack.enter_context(super().open_write(key))
+            yield timed_stream(stream, self._meter)
+            with self._meter.part("write"):  # much of it goes out when it is closed
+                stack.close()
         self.outputs[key] = self.size(key) or 0
 
     def discard_partial(self) -> None:
@@ -96,22 +104,26 @@ def run_task(task: Task, store: Store, adopted: Callable[[], int] | None = None)
     >>> print(run_task(task, MemoryStore("example-task")).state)
     failed
     """
-    begin = time.perf_counter()
-    fence = Fence(store, task.epoch, adopted)
-    recorder = _Recorder(store, fence.check)
+    meter = Meter()
+    with meter.current():
+        return _measured(task, store, Fence(store, task.epoch, adopted), meter)
+
+
+def _measured(task: Task, store: Store, fence: Fence, meter: Meter) -> TaskResult:
+    recorder = _Recorder(store, fence.check, meter)
     notes: dict[str, Any] = {}
     try:
         end = _inherited(task, store) or _run_module(task, recorder, notes)
-        result = _result(task, end, begin, notes)
+        result = _result(task, end, meter, notes)
         fence.check()  # once more: what follows says that the Task is done
         if result.state is State.FAILED:
             _keep_failed(task, result, store)
         elif result.state is not State.BLOCKED:
             manifest.write(store, _manifest(task, result, recorder))
     except LockLostError as error:
-        result = _result(task, _End(State.CANCELLED, str(error)), begin, notes)
+        result = _result(task, _End(State.CANCELLED, str(error)), meter, notes)
     except Exception as error:  # noqa: BLE001 - the Store fails: a reason, not a crash
-        result = _result(task, _failure(error), begin, notes)
+        result = _result(task, _failure(error), meter, notes)
     return result
 
 
@@ -137,10 +149,12 @@ def _trace() -> str:
         return ""
 
 
-def _result(task: Task, end: _End, begin: float, notes: Mapping[str, Any]) -> TaskResult:
-    seconds = time.perf_counter() - begin
+def _result(task: Task, end: _End, meter: Meter, notes: Mapping[str, Any]) -> TaskResult:
+    usage = meter.usage()
     kept = redacted_in(notes)
-    return TaskResult(task.id, end.state, end.reason, seconds, end.details, kept, end.shared)
+    return TaskResult(
+        task.id, end.state, end.reason, usage.seconds, end.details, kept, end.shared, usage
+    )
 
 
 def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> _End:
@@ -206,21 +220,11 @@ def _manifest(task: Task, result: TaskResult, recorder: _Recorder) -> Manifest:
         inputs=tuple(recorder.inputs),
         outputs=recorder.outputs,
         seconds=round(result.seconds, 6),
-        peak_memory_mb=peak_memory_mb(),
+        peak_memory_mb=result.usage.peak_memory_mb if result.usage else None,
+        usage=result.usage.to_json() if result.usage else {},
         notes=result.notes,
         versions=manifest.versions(),
     )
-
-
-def peak_memory_mb() -> float | None:
-    """Largest resident size that this process had, MiB; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return round(peak / 2**20, 1)
 
 
 def _keep_failed(task: Task, result: TaskResult, store: Store) -> None:
@@ -232,6 +236,7 @@ def _keep_failed(task: Task, result: TaskResult, store: Store) -> None:
         "details": result.details,
         "notes": result.notes,
         "shared": result.shared,
+        "usage": result.usage.to_json() if result.usage else {},
     }
     store.write(failed_task_key(task.id), task_file([task], store, result=why))
 

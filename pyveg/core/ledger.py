@@ -10,6 +10,7 @@ from typing import Any
 from pyveg.core.secrets import redacted
 from pyveg.core.tasks import Task, TaskGraph, TaskResult
 from pyveg.core.texts import cell
+from pyveg.core.usage import Usage
 
 COLUMNS = (
     "item",
@@ -18,6 +19,8 @@ COLUMNS = (
     "exit_code",
     "seconds",
     "attempts",
+    "cpu_seconds",
+    "peak_memory_mb",
     "outputs",
     "input",
     "sequence",
@@ -39,7 +42,9 @@ def make_ledger(graph: TaskGraph, results: Mapping[str, TaskResult]) -> bytes | 
         UTF-8 text without escapes, secrets, or anything that a spreadsheet would take for a
         formula (such texts begin with an apostrophe); None where there is no such Module.
         ``exit_code``, ``seconds`` (of the last try), ``attempts`` and ``outputs`` (keys below the
-        Item's folder, with ";" between them) are empty where no program was run.
+        Item's folder, with ";" between them) are empty where no program was run. ``cpu_seconds``
+        is that of the Task and its programs in all tries, and ``peak_memory_mb`` (MiB) that of the
+        largest process of it; both are empty where the Task did not run.
     """
     rows = [_row(task, results[task.id]) for task in graph if task.step.listed]
     if not rows:
@@ -56,7 +61,7 @@ def _cell(text: str) -> str:
 
 
 def _row(task: Task, result: TaskResult) -> dict[str, Any]:
-    notes = result.notes
+    notes, usage = result.notes, result.usage or Usage()
     return {
         "item": _cell(task.item.name),
         "state": str(result.state),
@@ -64,6 +69,8 @@ def _row(task: Task, result: TaskResult) -> dict[str, Any]:
         "exit_code": notes.get("exit_code", ""),
         "seconds": notes.get("seconds", ""),
         "attempts": notes.get("attempts", ""),
+        "cpu_seconds": "" if usage.cpu_seconds is None else usage.cpu_seconds,
+        "peak_memory_mb": "" if usage.peak_memory_mb is None else usage.peak_memory_mb,
         "outputs": _cell(";".join(notes.get("outputs", ()))),
         "input": _cell(task.item.details.get("input", "")),
         "sequence": _cell(task.step.scope.sequence),

@@ -35,7 +35,9 @@ class Manifest:
     """Keys that it wrote -> length in bytes."""
     seconds: float = 0.0
     peak_memory_mb: float | None = None
-    """Largest resident size of its process so far, MiB; None where the system does not tell."""
+    """Largest resident size of its process or of a program, MiB; None where that is not told."""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    """What it took, as `pyveg.core.usage.Usage.from_json` reads it."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,6 +103,7 @@ def _checked(made: Manifest) -> Manifest:
         and isinstance(made.outputs, Mapping)
         and all(isinstance(size, int) for size in made.outputs.values())
         and isinstance(made.notes, Mapping)
+        and isinstance(made.usage, Mapping)
         and isinstance(made.versions, Mapping)
         and isinstance(made.seconds, int | float)
     ):

@@ -19,6 +19,8 @@ from pyveg.core.events import (
     TaskEnded,
     TaskStarted,
 )
+from pyveg.core.tasks import State
+from pyveg.core.usage import Usage
 
 LONGEST_TEXT = 4_000
 """Characters of a reason or a line that are kept."""
@@ -35,7 +37,7 @@ class Kind(StrEnum):
     """A Task has begun."""
     ENDED = "end"
     """A Task has ended: `state`, `seconds`, the reason as `text`, the traceback as `details`.
-    `flag`: others will meet the same."""
+    `flag`: others will meet the same; `usage`: what it took."""
     MANY = "many"
     """Tasks that ended at once for one reason, told together: `state`, and how many of each Module
     as `counts`. Those that were done before, or given up by an interrupt."""
@@ -77,6 +79,7 @@ class Record:
     details: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     flag: bool = False
+    usage: Usage | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with short names that `from_json` reads back; what is empty is left out."""
@@ -85,6 +88,8 @@ class Record:
             value = getattr(self, name)
             if value:
                 data[short] = value
+        if self.usage is not None:
+            data["u"] = self.usage.to_json()
         return data
 
     def to_line(self) -> bytes:
@@ -108,6 +113,8 @@ class Record:
             line += f',"n":{_encode(self.counts)}'
         if self.flag:
             line += ',"f":true'
+        if self.usage is not None:
+            line += f',"u":{_encode(self.usage.to_json())}'
         return f"{line}}}".encode("utf-8", "backslashreplace")
 
     @classmethod
@@ -121,7 +128,8 @@ class Record:
         """
         given = {name: data[short] for short, name in _NAMES.items() if short in data}
         try:
-            record = cls(Kind(data["e"]), float(data["t"]), **given)
+            usage = Usage.from_json(data.get("u"))
+            record = cls(Kind(data["e"]), float(data["t"]), **given, usage=usage)
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"no event: {error}") from error
         if any(not isinstance(getattr(record, name), kind) for name, kind in _TYPES.items()):
@@ -175,6 +183,7 @@ def record_of(event: Event, at: float) -> Record:
                 text=kept(result.reason),
                 details=kept(result.details, LONGEST_DETAILS),
                 flag=result.shared,
+                usage=None if result.state is State.CACHED else result.usage,
             )
         case TaskStarted(task=task):
             return Record(Kind.STARTED, at, task=task.id)

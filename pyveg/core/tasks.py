@@ -15,6 +15,7 @@ from pyveg.core import params
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import item_folder
 from pyveg.core.types import Item, Scope
+from pyveg.core.usage import Usage
 
 SANE_COUNT = 1000
 """How many tasks a service is given at most where Tasks may be put together as it suits."""
@@ -207,6 +208,8 @@ class TaskResult:
     """Facts that its Module has kept, as in the manifest."""
     shared: bool = False
     """Whether it failed of something that is no fault of its Item, so that others will too."""
+    usage: Usage | None = None
+    """What it took; None where it did not run, or nobody could measure it."""
 
 
 class TaskGraph:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pyveg import formats
-from pyveg.core import bulk, module, params, registry
+from pyveg.core import bulk, module, params, registry, usage
 from pyveg.core.errors import ConfigError
 from pyveg.core.module import Planning
 from pyveg.core.params import setting
@@ -156,7 +156,8 @@ class VegetationDownloader(_Downloader[VegetationDownloaderSettings]):
         Pixels outside of the region's outline are masked. The share of valid ones is of those
         inside.
         """
-        scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
+        with usage.part("read"):
+            scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
         rgb, nir = job.settings.RGB_bands, job.settings.NIR_band
         checked = check_image(scene.rasters, scene.record, rgb, nir)
         rasters, inside = keep_inside(checked.rasters, job.place.outline)
@@ -221,7 +222,8 @@ class WeatherDownloader(_Downloader[WeatherDownloaderSettings]):
 
     def run(self, job: EarthJob[WeatherDownloaderSettings]) -> None:
         """Fetch one date."""
-        scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
+        with usage.part("read"):
+            scene = job.source.fetch(self.request(job.scope, job.item, job.settings))
         period = period_of(job.item)
         days = (period.end - period.start).days
         # A date of a Source of dates stands for its day; its rain may be that of a month.

@@ -54,6 +54,7 @@ class Told:
             "details": record.details,
             "counts": dict(record.counts),
             "flag": record.flag,
+            "usage": None if record.usage is None else record.usage.to_json(),
             "place": self.place,
         }
 

@@ -61,6 +61,10 @@ class Ended:
     why: str = ""
     """"late" where it was ended at its limit, "asked" where somebody asked for its end, or why it
     could not be started; empty where it has ended by itself."""
+    cpu_seconds: float = 0.0
+    """Of it and of all that it has started."""
+    peak_memory_mb: float = 0.0
+    """Largest resident size of one of its processes, MiB."""
 
     @property
     def well(self) -> bool:
@@ -138,7 +142,8 @@ def _ended(status: Path, work: Path, seconds: float) -> Ended:
             "the process that watched over the program was killed, perhaps for want of memory",
             "run fewer at once (n_workers), and finish the run with --from_cache",
         )
-    return Ended(document["code"], seconds, document["ended"])
+    cpu, peak = document.get("cpu", 0.0), document.get("peak", 0.0)
+    return Ended(document["code"], seconds, document["ended"], cpu, peak)
 
 
 def _end_all_of(work: Path) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pyveg.core import bulk, module, registry
+from pyveg.core import bulk, module, registry, usage
 from pyveg.core.errors import CommandError, DataError, RunError
 from pyveg.core.layout import item_folder, meeting_point
 from pyveg.core.module import Job, Planning, Shipment
@@ -122,7 +122,8 @@ class CommandModule(module.Module[CommandSettings]):
             return environment.environment_for(None, "", "")
         needs = environment.what_to_install(folder, job.settings.requirements)
         digest = job.item.details["application"]
-        return environment.environment_for(folder, digest, needs)
+        with usage.part("start"):
+            return environment.environment_for(folder, digest, needs)
 
     @staticmethod
     def _try(
@@ -146,6 +147,7 @@ class CommandModule(module.Module[CommandSettings]):
                 app.copied(application, Path(values["application"]))
             ended = child.run(command, folder, variables, work, limit)
             job.notes["attempts"] = attempt
+            usage.add_program(ended.cpu_seconds, ended.peak_memory_mb)
             if ended.well:
                 break
         job.notes["seconds"] = round(ended.seconds, 3)
@@ -227,7 +229,8 @@ def _values(job: Job[CommandSettings], work: Path, application: Path | None) -> 
     """What stands in the place of placeholders."""
     sent = sending.key_of(sending.folder_of(job.scope), job.item)
     link = job.settings.link_inputs
-    path = sending.fetch(_inputs(), job.item, job.store, sent, work / "in", link=link)
+    with usage.part("read"):
+        path = sending.fetch(_inputs(), job.item, job.store, sent, work / "in", link=link)
     return {
         "input": str(path),
         "output_dir": str(work / "out"),

@@ -68,7 +68,7 @@ def main(status: str, limit: float, command: list[str]) -> None:
 
         shutil.rmtree(os.path.dirname(status), ignore_errors=True)  # noqa: PTH120
         return
-    _tell(status, {"code": code, "ended": why})
+    _tell(status, {"code": code, "ended": why, **_took()})
 
 
 def _watch(program: subprocess.Popen[bytes], reader: int, limit: float) -> str:
@@ -149,6 +149,18 @@ def _parent(pid: str) -> int:
     except (OSError, ValueError):
         return 0
     return 0 if state == b"Z" else int(parent)
+
+
+def _took() -> dict[str, float]:
+    """CPU seconds of all that has ended below this process, and MiB of the largest of them."""
+    with suppress(ImportError):  # Windows has none
+        import resource
+
+        took = resource.getrusage(resource.RUSAGE_CHILDREN)
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        cpu = took.ru_utime + took.ru_stime
+        return {"cpu": round(cpu, 3), "peak": round(took.ru_maxrss / unit, 1)}
+    return {}
 
 
 def _reap() -> None:

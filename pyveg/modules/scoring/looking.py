@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import IO, Any
 
-from pyveg.core import registry
+from pyveg.core import registry, usage
 from pyveg.core.errors import DataError, KeyMissingError, PyvegError, StoreError
 from pyveg.core.ports import Store
 from pyveg.core.scorer import Detection, Scorer
@@ -38,6 +38,10 @@ class Images:
 
     def read(self, image: Item) -> bytes:
         """The file itself, or the copy of it where Tasks run elsewhere."""
+        with usage.part("read"):
+            return self._bytes_of(image)
+
+    def _bytes_of(self, image: Item) -> bytes:
         try:
             with self._inputs.open(image) as stream:
                 return _read(stream, image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from pyveg.core.manifest import Manifest
 from pyveg.core.ports import Store
 from pyveg.core.report import DOUBTS
 from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.usage import Usage
 from pyveg.core.values import read_json
 from pyveg.runners.azure_batch import advice
 from pyveg.runners.azure_batch.bundles import Bundle
@@ -35,8 +37,29 @@ def results(store: Store, bundle: Bundle, change: Change, log: str) -> Iterator[
     log : str
         The end of its stderr; needed only where its process died.
     """
+    first = True
     for task in bundle.tasks:
-        yield _result(store, bundle, task, change, log)
+        yield _seen(_result(store, bundle, task, change, log), change, first=first)
+        first = False
+
+
+def _seen(result: TaskResult, change: Change, *, first: bool) -> TaskResult:
+    """With what the service knows of it: node, tries, and how long its command took to begin.
+
+    Clocks of nodes and of the service are taken to agree, as Azure sets both.
+    """
+    if result.usage is None:
+        return result
+    usage = replace(result.usage, node=change.node or result.usage.node, tries=change.tries)
+    start = usage.began - change.began.timestamp() if change.began is not None else 0.0
+    if first and start > 0:  # else it was done in an earlier try of the command
+        usage = replace(
+            usage,
+            began=round(usage.began - start, 3),
+            seconds=round(usage.seconds + start, 6),
+            start_seconds=round(usage.start_seconds + start, 6),
+        )
+    return replace(result, usage=usage)
 
 
 def undone(store: Store, bundle: Bundle, change: Change) -> list[Task]:
@@ -56,7 +79,9 @@ def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) 
     done = _done(store, task)
     # Of a Task that is to be done again, a manifest may be from the time before.
     if done and not (died and task.step.replace):
-        return TaskResult(task.id, done.state, done.reason, done.seconds, notes=_notes(done))
+        usage = Usage.from_json(done.usage)
+        notes = _notes(done)
+        return TaskResult(task.id, done.state, done.reason, done.seconds, notes=notes, usage=usage)
     if not died:
         failed = _failed(store, task)
         if failed is not None:
@@ -96,6 +121,7 @@ def _failed(store: Store, task: Task) -> TaskResult | None:
             result["details"],
             result.get("notes", {}),
             result.get("shared", False),
+            Usage.from_json(result.get("usage")),
         )
     except (KeyMissingError, ValueError, LookupError, TypeError):
         return None

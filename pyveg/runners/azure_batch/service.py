@@ -35,7 +35,7 @@ READ_TIMEOUT = 60.0
 """Seconds without a connection, and without an answer."""
 _TRIES = 8
 _LONGEST_PAUSE = 30.0
-_SELECT = ["id", "state", "stateTransitionTime", "executionInfo"]
+_SELECT = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
 _RUNNING = ["id", "state", "stateTransitionTime", "displayName", "executionInfo", "nodeInfo"]
 _NODE = ["id", "state", "stateTransitionTime", "schedulingState", "startTaskInfo", "errors"]
 _TAIL = 2000
@@ -54,6 +54,12 @@ class Change:
     after: tuple[str, ...] = ()
     """Ids of tasks that it waits for, where they were asked for."""
     failure: m.BatchTaskFailureInfo | None = None
+    began: datetime | None = None
+    """When its command began, the last time, by the clock of the service."""
+    tries: int = 1
+    """How often it was begun, retries and nodes that were taken away included."""
+    node: str = ""
+    """Id of the node that it ran on the last time."""
 
 
 @dataclass(frozen=True)
@@ -418,4 +424,7 @@ def _change(task: m.BatchTask) -> Change:
         info.exit_code if info is not None else None,
         tuple(task.depends_on.task_ids or ()) if task.depends_on is not None else (),
         info.failure_info if info is not None else None,
+        info.start_time if info is not None else None,
+        1 + (info.retry_count or 0) + (info.requeue_count or 0) if info is not None else 1,
+        (task.node_info.node_id or "") if task.node_info is not None else "",
     )

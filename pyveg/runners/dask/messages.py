@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.usage import Usage
 
 TOPIC = "pyveg"
 """Topic of the events by which workers tell of chunks. One for all runs, as a scheduler never
@@ -39,7 +40,16 @@ def started(chunk: Chunk) -> list[Any]:
 def ended(chunk: Chunk, results: Sequence[TaskResult]) -> list[Any]:
     """The event of a chunk that has been done."""
     plain = [
-        [r.state.value, r.reason, r.seconds, r.details, dict(r.notes), r.shared] for r in results
+        [
+            r.state.value,
+            r.reason,
+            r.seconds,
+            r.details,
+            dict(r.notes),
+            r.shared,
+            r.usage and r.usage.to_json(),
+        ]
+        for r in results
     ]
     return [chunk.token, chunk.number, plain]
 
@@ -47,6 +57,6 @@ def ended(chunk: Chunk, results: Sequence[TaskResult]) -> list[Any]:
 def results_in(chunk: Chunk, plain: Sequence[Sequence[Any]]) -> list[TaskResult]:
     """The results that `ended` told of."""
     return [
-        TaskResult(task.id, State(state), *rest)
-        for task, (state, *rest) in zip(chunk.tasks, plain, strict=True)
+        TaskResult(task.id, State(state), *rest, Usage.from_json(usage))
+        for task, (state, *rest, usage) in zip(chunk.tasks, plain, strict=True)
     ]
