@@ -318,6 +318,16 @@ def _key(row: Mapping[str, str]) -> tuple[str, ...]:
     return row["date"], row["service"], row["instance"]
 
 
+def _replace(place: Path, data: bytes) -> None:
+    """Put other bytes in the place of a file at once; nothing is left beside it, whatever fails."""
+    beside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def write_table(path: str | Path, rows: Sequence[Row]) -> None:
     """Add the rows of a day to the table in a file, which is there whole at any moment.
 
@@ -330,9 +340,7 @@ def write_table(path: str | Path, rows: Sequence[Row]) -> None:
     try:
         before = read_whole(place) if place.exists() else b""
         made = table_with(before, rows)
-        beside = place.with_name(f".{place.name}.{os.getpid()}")
-        beside.write_bytes(made)
-        beside.replace(place)
+        _replace(place, made)
     except OSError as error:
         raise DataError(f"{place} cannot be written: {said(error)}", "give another --csv") from None
     except DataError as error:

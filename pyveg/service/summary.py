@@ -10,6 +10,7 @@ from typing import Any
 from pyveg.core import manifest
 from pyveg.core.errors import PyvegError
 from pyveg.core.tasks import task_id
+from pyveg.jobs.scoring import JOIN, SCORE
 from pyveg.modules.scoring.shards import n_listed
 from pyveg.runs.run import Run
 from pyveg.service.jobs_table import Jobs
@@ -24,7 +25,6 @@ INSTANCE = "default"
 UNKNOWN = "unknown"
 """Stands for a country or organisation that a job does not name."""
 _ORGANISATION = ("organization_name", "organization", "organisation")
-_SCORE, _JOIN = "ScoreImages", "CombineDetections"
 
 
 @dataclass
@@ -100,9 +100,9 @@ def images_of(run: Run) -> tuple[int, int] | None:
     steps = [(step.scope.sequence, step.module.rpartition(":")[2]) for step in run.steps]
     for sequence, module in steps:
         done = manifest.read(run.store, task_id(sequence, module, "all"))
-        if module == _JOIN and done is not None and "images" in done.notes:
+        if module == JOIN and done is not None and "images" in done.notes:
             return int(done.notes["images"]), int(done.notes.get("failed_images", 0))
-    if not any(module == _SCORE for _, module in steps):
+    if not any(module == SCORE for _, module in steps):
         return None
     listed = n_listed(run.store)
     return (listed, 0) if listed else None

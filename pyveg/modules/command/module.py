@@ -25,7 +25,7 @@ from pyveg.modules.command import child, environment, git, outputs, placeholders
 from pyveg.modules.command.application import Member
 from pyveg.modules.command.child import Ended
 from pyveg.modules.command.environment import Environment
-from pyveg.modules.command.settings import CommandSettings, settled
+from pyveg.modules.command.settings import C, CommandSettings, settled
 
 _PYTHON = ("python", "python3")
 _LAST_LINES = 3
@@ -36,22 +36,20 @@ _MOST_OUTPUTS = 100
 """Names of outputs that the ledger lists for one item."""
 
 
-class CommandModule(module.Module[CommandSettings]):
+class CommandModule(module.Module[C]):
     """Run a program of yours over files, each an item of its own."""
 
-    Settings = CommandSettings
+    Settings: ClassVar[type[CommandSettings]] = CommandSettings
     role: ClassVar[module.Role] = "start"
     keeps_time: ClassVar[bool] = True
     listed: ClassVar[bool] = True
 
     @classmethod
-    def settled(
-        cls, settings: CommandSettings, where: str, warn: Callable[[str], None]
-    ) -> CommandSettings:
+    def settled(cls, settings: C, where: str, warn: Callable[[str], None]) -> C:
         """Paths in full, a commit by its id; and every check."""
         return settled(settings, where, warn)
 
-    def items(self, planning: Planning, settings: CommandSettings) -> Sequence[Item]:
+    def items(self, planning: Planning, settings: C) -> Sequence[Item]:
         """One for each input; each knows which application it is for."""
         inputs = registry.open_inputs(settings.inputs).items()
         digest = ""
@@ -60,7 +58,7 @@ class CommandModule(module.Module[CommandSettings]):
         _tell_of_meetings(inputs, planning.tell)
         return [Item(item.name, {**item.details, "application": digest}) for item in inputs]
 
-    def prepare(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
+    def prepare(self, shipment: Shipment[C]) -> Mapping[str, str]:
         """Send the application, and inputs where commands run on other machines."""
         settings, store = shipment.settings, shipment.store
         digest = shipment.items[0].details["application"]
@@ -78,7 +76,7 @@ class CommandModule(module.Module[CommandSettings]):
         folder = sending.folder_of(shipment.scope)
         return sending.send(_inputs(), shipment.items, store, folder, shipment.tell)
 
-    def recheck(self, shipment: Shipment[CommandSettings]) -> Mapping[str, str]:
+    def recheck(self, shipment: Shipment[C]) -> Mapping[str, str]:
         """Inputs of this machine that have changed since; nodes see their copies alone."""
         changed = {}
         for item in shipment.items:
@@ -88,13 +86,13 @@ class CommandModule(module.Module[CommandSettings]):
                 changed[item.name] = str(error)
         return changed
 
-    def tidy(self, shipment: Shipment[CommandSettings]) -> None:
+    def tidy(self, shipment: Shipment[C]) -> None:
         """Remove inputs that were sent, those of earlier versions too."""
         if shipment.far:
             folder = sending.folder_of(shipment.scope)
             sending.keep_only(shipment.items, shipment.store, folder)
 
-    def run(self, job: Job[CommandSettings]) -> None:
+    def run(self, job: Job[C]) -> None:
         """Fetch the input, run the command, keep what it has made and said.
 
         Raises
@@ -117,7 +115,7 @@ class CommandModule(module.Module[CommandSettings]):
                 raise made
 
     @staticmethod
-    def _environment(job: Job[CommandSettings], folder: Path | None) -> Environment:
+    def _environment(job: Job[C], folder: Path | None) -> Environment:
         if folder is None:
             return environment.environment_for(None, "", "")
         needs = environment.what_to_install(folder, job.settings.requirements)
@@ -127,7 +125,7 @@ class CommandModule(module.Module[CommandSettings]):
 
     @staticmethod
     def _try(
-        job: Job[CommandSettings],
+        job: Job[C],
         work: Path,
         application: Path | None,
         values: Mapping[str, str],
@@ -212,7 +210,7 @@ def _room_in(work: Path) -> Iterator[None]:
         raise
 
 
-def _application(job: Job[CommandSettings]) -> Path | None:
+def _application(job: Job[C]) -> Path | None:
     """Its folder on this machine, which items get a copy of."""
     digest = job.item.details["application"]
     return app.unpacked(job.store, digest) if digest else None
@@ -225,7 +223,7 @@ def _check_unchanged(item: Item) -> None:
         _inputs().path(item)
 
 
-def _values(job: Job[CommandSettings], work: Path, application: Path | None) -> dict[str, str]:
+def _values(job: Job[C], work: Path, application: Path | None) -> dict[str, str]:
     """What stands in the place of placeholders."""
     sent = sending.key_of(sending.folder_of(job.scope), job.item)
     link = job.settings.link_inputs
@@ -265,7 +263,7 @@ def _empty(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
 
 
-def _check(ended: Ended, job: Job[CommandSettings], work: Path) -> dict[str, Path] | CommandError:
+def _check(ended: Ended, job: Job[C], work: Path) -> dict[str, Path] | CommandError:
     """The outputs; or why it has failed."""
     settings = job.settings
     if not ended.well:
@@ -327,7 +325,7 @@ def _said(work: Path) -> str:
     return f": {' | '.join(lines[-_LAST_LINES:])}" if lines else ""
 
 
-def _keep(job: Job[CommandSettings], work: Path, made: Mapping[str, Path] | CommandError) -> None:
+def _keep(job: Job[C], work: Path, made: Mapping[str, Path] | CommandError) -> None:
     """Outputs and logs to the Store, in the place of what an earlier try has left there."""
     folder = f"{job.scope.root}/{item_folder(job.item.name)}"
     files: dict[str, Path] = {} if isinstance(made, CommandError) else dict(made)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pyveg import azure_config
 from pyveg.core import module, registry
@@ -73,9 +73,10 @@ class CommandSettings(module.Settings):
 
 
 Warn = Callable[[str], None]
+C = TypeVar("C", bound=CommandSettings)
 
 
-def settled(settings: CommandSettings, where: str, warn: Warn) -> CommandSettings:
+def settled(settings: C, where: str, warn: Warn) -> C:
     """Settings with absolute paths and the full id of a commit, checked.
 
     Raises
@@ -143,7 +144,7 @@ def _used(settings: CommandSettings, where: str) -> set[str]:
     return names
 
 
-def _settled_repository(settings: CommandSettings, where: str) -> CommandSettings:
+def _settled_repository(settings: C, where: str) -> C:
     if settings.application:
         raise ConfigError(
             f"{where}: application and repository are both given", "leave one of them out"
@@ -157,7 +158,7 @@ def _settled_repository(settings: CommandSettings, where: str) -> CommandSetting
     return replace(settings, repository=address, commit=commit)
 
 
-def _settled_folder(settings: CommandSettings, where: str, warn: Warn) -> CommandSettings:
+def _settled_folder(settings: C, where: str, warn: Warn) -> C:
     folder = Path(os.path.normpath(Path(settings.application).expanduser().absolute()))
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"

@@ -40,7 +40,7 @@ class PredictSettings(ProgramSettings):
     outputs: tuple[str, ...] = setting((PREDICTIONS,), doc="patterns of what is kept")
 
 
-class PredictImages(CommandModule):
+class PredictImages(CommandModule[PredictSettings]):
     """Predict with the model that a `PromoteModel` before it has left.
 
     The program is called as ``python SCRIPT [OPTION]... --catalog-url FILE --save-path
@@ -51,24 +51,22 @@ class PredictImages(CommandModule):
     role: ClassVar[module.Role] = "process"
 
     @classmethod
-    def settled(  # type: ignore[override]
+    def settled(
         cls, settings: PredictSettings, where: str, warn: Callable[[str], None]
     ) -> PredictSettings:
         """Paths in full, the command, and a manifest that can be read."""
         own = ["--catalog-url", "{input}", "--save-path", f"{{output_dir}}/{PREDICTIONS}"]
         made = program.settled(settings, own, _REFERENCE, settings.manifest, where)
         load_manifest(Path(made.inputs[0]))
-        checked = command_settings.settled(made, where, warn)
-        assert isinstance(checked, PredictSettings)
-        return checked
+        return command_settings.settled(made, where, warn)
 
     @classmethod
-    def parts(cls, settings: PredictSettings) -> Iterator[tuple[str, str]]:  # type: ignore[override]
+    def parts(cls, settings: PredictSettings) -> Iterator[tuple[str, str]]:
         """What runs the model, where the reference program does."""
         if not settings.script:
             yield "scorer", "onnx"
 
-    def items(self, planning: Planning, settings: PredictSettings) -> Sequence[Item]:  # type: ignore[override]
+    def items(self, planning: Planning, settings: PredictSettings) -> Sequence[Item]:
         """Those of the training, each with the manifest for its input."""
         (item,) = super().items(planning, settings)
         packed = _members(settings)
@@ -76,19 +74,19 @@ class PredictImages(CommandModule):
         details = {**item.details, **more}
         return [Item(before.name, details) for before in planning.before or (item,)]
 
-    def prepare(self, shipment: Shipment[PredictSettings]) -> Mapping[str, str]:  # type: ignore[override]
+    def prepare(self, shipment: Shipment[PredictSettings]) -> Mapping[str, str]:
         """Send the images too, where it runs on another machine."""
-        refused = super().prepare(replace(shipment, scope=_scope(shipment.scope)))  # type: ignore[arg-type]
+        refused = super().prepare(replace(shipment, scope=_scope(shipment.scope)))
         digest = shipment.items[0].details["data"]
         if shipment.far and digest:
             data.send(shipment.store, _members(shipment.settings), digest)
         return refused
 
-    def tidy(self, shipment: Shipment[PredictSettings]) -> None:  # type: ignore[override]
+    def tidy(self, shipment: Shipment[PredictSettings]) -> None:
         """Remove the manifest that was sent."""
-        super().tidy(replace(shipment, scope=_scope(shipment.scope)))  # type: ignore[arg-type]
+        super().tidy(replace(shipment, scope=_scope(shipment.scope)))
 
-    def run(self, job: Job[PredictSettings]) -> None:  # type: ignore[override]
+    def run(self, job: Job[PredictSettings]) -> None:
         """Predict.
 
         Raises
@@ -106,7 +104,7 @@ class PredictImages(CommandModule):
                 env={**settings.env, MOUNT: program.literal(str(folder))},
             )
             inner = replace(job, scope=_scope(job.scope), settings=changed)
-            super().run(inner)  # type: ignore[arg-type]
+            super().run(inner)
         _count(job)
 
 

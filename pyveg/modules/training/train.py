@@ -33,7 +33,7 @@ class TrainSettings(ProgramSettings):
     checkpoint: str = setting("", doc="file of a model to begin from", results=False)
 
 
-class TrainModel(CommandModule):
+class TrainModel(CommandModule[TrainSettings]):
     """Run a program that trains a model; all that it leaves in its folder is kept.
 
     It is called as ``python SCRIPT [OPTION]... --checkpoint FILE --catalog FILE --save-dir FOLDER``
@@ -45,7 +45,7 @@ class TrainModel(CommandModule):
     """Module that is run where no script is named; empty where one must be."""
 
     @classmethod
-    def settled(  # type: ignore[override]
+    def settled(
         cls, settings: TrainSettings, where: str, warn: Callable[[str], None]
     ) -> TrainSettings:
         """Paths in full, the command, and a catalogue that can be read."""
@@ -57,25 +57,23 @@ class TrainModel(CommandModule):
             if not file.is_file():
                 raise ConfigError(f"{where}: there is no checkpoint {file}", "name a file")
             made = replace(made, checkpoint=str(file))
-        checked = command_settings.settled(made, where, warn)
-        assert isinstance(checked, TrainSettings)
-        return checked
+        return command_settings.settled(made, where, warn)
 
-    def items(self, planning: Planning, settings: TrainSettings) -> Sequence[Item]:  # type: ignore[override]
+    def items(self, planning: Planning, settings: TrainSettings) -> Sequence[Item]:
         """One: the catalogue; it knows the digest of its images."""
         (item,) = super().items(planning, settings)
         more = {"data": app.digest_of(_members(settings)), "images": settings.images}
         return [Item(item.name, {**item.details, **more})]
 
-    def prepare(self, shipment: Shipment[TrainSettings]) -> Mapping[str, str]:  # type: ignore[override]
+    def prepare(self, shipment: Shipment[TrainSettings]) -> Mapping[str, str]:
         """Send the images too, where it runs on another machine."""
-        refused = super().prepare(shipment)  # type: ignore[arg-type]
+        refused = super().prepare(shipment)
         if shipment.far:
             (item,) = shipment.items
             data.send(shipment.store, _members(shipment.settings), item.details["data"])
         return refused
 
-    def run(self, job: Job[TrainSettings]) -> None:  # type: ignore[override]
+    def run(self, job: Job[TrainSettings]) -> None:
         """Train.
 
         Raises
@@ -91,7 +89,7 @@ class TrainModel(CommandModule):
             command=(*settings.command, "--checkpoint", program.literal(checkpoint)),
             env={**settings.env, MOUNT: program.literal(str(folder))},
         )
-        super().run(replace(job, settings=changed))  # type: ignore[arg-type]
+        super().run(replace(job, settings=changed))
 
 
 class ChipTrainer(TrainModel):
@@ -100,7 +98,7 @@ class ChipTrainer(TrainModel):
     reference = "pyveg.training.train_chips"
 
     @classmethod
-    def parts(cls, settings: TrainSettings) -> Iterator[tuple[str, str]]:  # type: ignore[override]
+    def parts(cls, settings: TrainSettings) -> Iterator[tuple[str, str]]:
         """Itself, since what it needs is an extra."""
         del settings
         yield "module", "ChipTrainer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
@@ -178,7 +179,7 @@ def test_configs_that_cannot_be(tmp_path: Path) -> None:
         daily_summary.gather(SummaryConfig(services={"a": token_file}), date(2026, 1, 1))
 
 
-def test_other_tables_stay_as_they_are(tmp_path: Path) -> None:
+def test_other_tables_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = Row("2026-11-27", "a", "b", 1, 2, 2, ("BWA",), ("x",))
     once = table_with(b"", [row])
     later = Row("2026-11-28", "a", "b", 1, 5, 5, ("BWA",), ("x",))
@@ -189,4 +190,11 @@ def test_other_tables_stay_as_they_are(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"mine\.csv"):
             daily_summary.write_table(table, [row])
         assert table.read_bytes() == mine
+    monkeypatch.setattr(Path, "replace", _full_disk)
+    with pytest.raises(DataError, match="cannot be written"):
+        daily_summary.write_table(tmp_path / "new.csv", [row])
     assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
