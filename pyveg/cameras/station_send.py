@@ -18,7 +18,6 @@ import http.client
 import os
 import random
 import signal
-import ssl
 import sys
 import time
 import uuid
@@ -98,21 +97,40 @@ def post(server: Server, name: str, data: bytes) -> str:
     }
     path = f"{parts.path.rstrip('/')}/v1/stations/{quote(server.station, safe='')}/images"
     try:
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException, ssl.SSLError) as error:
-        raise Later(f"{type(error).__name__}: {error}") from error
+        status, text, after = _asked(connection, path, body, headers)
     finally:
         connection.close()
-    if answer.status == 200:
+    if status == 200:
         return text
-    why = f"{answer.status} {text[:500]}"
-    if answer.status >= 500 and answer.status != 503:
-        raise Failing(why, wait_of(answer.getheader("Retry-After")))
-    if answer.status >= 500 or answer.status in _LATER or answer.status < 400:
-        raise Later(why, wait_of(answer.getheader("Retry-After")))
+    why = f"{status} {text[:500]}"
+    if status >= 500 and status != 503:
+        raise Failing(why, after)
+    if status >= 500 or status in _LATER or status < 400:
+        raise Later(why, after)
     raise Refused(why)
+
+
+def _asked(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, str, Optional[float]]:  # noqa: UP045
+    """Status and text of the answer, and how long it asks to wait."""
+    try:
+        connection.connect()
+    except OSError as error:
+        raise Later(f"{type(error).__name__}: {error}") from error
+    unsent: Optional[OSError] = None  # noqa: UP045
+    try:
+        try:
+            connection.request("POST", path, body, headers)
+        except OSError as error:
+            unsent = error  # of a file that is too large, say, whose end nobody waits for
+        answer = connection.getresponse()
+        text = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        # It was there, and there is no answer: perhaps it is this file that it dies of.
+        shown = unsent or error
+        raise Failing(f"{type(shown).__name__}: {shown}") from error
+    return answer.status, text, wait_of(answer.getheader("Retry-After"))
 
 
 def wait_of(header: Optional[str]) -> Optional[float]:  # noqa: UP045

@@ -25,12 +25,19 @@ class _Service(http.server.BaseHTTPRequestHandler):
     """Names of files with which it fails, whatever it answers otherwise."""
     seen: list[tuple[str, str, bytes]]
 
+    dies: bool = False
+    """Whether it gives no answer for these, and closes the connection."""
+
     def do_POST(self) -> None:
         """Take a file."""
+        if int(self.headers["Content-Length"]) > 1_000_000:
+            self.send_error(413)  # as the service does: whatever comes behind is not read
+            return
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append((self.path, self.headers["Authorization"], body))
         if any(f'"{name}"'.encode() in body for name in self.bad):
-            self.send_error(500)
+            if not self.dies:
+                self.send_error(500)
             return
         status, headers = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         if not status:
@@ -145,6 +152,34 @@ def test_a_file_with_which_the_service_fails_holds_up_no_other(
     assert _round(Spool(server, spool)) == "done"
     assert _names(spool / "later") == []
     assert _names(spool / "sent") == ["a.JPG", "b.jpg", "c.png"]
+
+
+def test_a_file_that_the_service_dies_of_holds_up_no_other(
+    spool: Path, service: tuple[type[_Service], Server]
+) -> None:
+    """No answer at all, whenever it is sent; a service that is not there is another matter."""
+    handler, server = service
+    handler.bad.add("a.JPG")
+    handler.dies = True
+    made = Spool(server, spool)
+    with pytest.raises(Later, match="RemoteDisconnected"):
+        made.send(settled=0)
+    for _ in range(2):
+        _round(made)
+    assert _names(spool / "sent") == ["b.jpg", "c.png"]
+    assert _names(spool / "later") == ["a.JPG", "a.JPG.txt"]
+    (spool / "d.jpg").touch()
+    gone = Spool(server._replace(address="http://127.0.0.1:1"), spool)
+    assert [_round(gone) for _ in range(5)] == ["Con"] * 5
+    assert gone._failed == {}, "that says nothing of any file"
+
+
+def test_a_file_that_is_too_large_is_refused_though_nobody_reads_it(
+    spool: Path, service: tuple[type[_Service], Server]
+) -> None:
+    (spool / "b.jpg").write_bytes(bytes(20_000_000))
+    assert send_all(service[1], spool, settled=0) == (2, 1)
+    assert (spool / "refused/b.jpg.txt").read_text().startswith("413 ")
 
 
 def test_a_service_that_fails_with_all_files_puts_none_aside(
