@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,6 +50,18 @@ SHARE = click.FloatRange(0, 1)
 @click.option("--core_quota", type=click.IntRange(0), help="Cores that the account may have.")
 @click.option("--job_quota", type=click.IntRange(0), help="Active jobs that the account may have.")
 @click.option("--seed", type=int, default=0, help="Seed of the faults.")
+@click.option(
+    "--autoscale_minute",
+    type=click.FloatRange(0.001, 60),
+    default=1.0,
+    show_default=True,
+    help="Seconds that a minute lasts for formulas of pools.",
+)
+@click.option(
+    "--containers",
+    is_flag=True,
+    help="Let pools have containers; their tasks run in this Python environment.",
+)
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
@@ -62,6 +75,8 @@ def main(  # noqa: PLR0917 - click passes options by name
     core_quota: int | None,
     job_quota: int | None,
     seed: int,
+    autoscale_minute: float,
+    containers: bool,
     debug: bool,
 ) -> None:
     """Run blob storage (Azurite) and an emulator of Azure Batch on this machine, until stopped.
@@ -86,7 +101,8 @@ def main(  # noqa: PLR0917 - click passes options by name
         _check(Path(write_config))
         with ExitStack() as stack:
             folder = Path(location or stack.enter_context(tempfile.TemporaryDirectory()))
-            cloud = _start(stack, folder.absolute(), faults)
+            more = {"autoscale_minute": autoscale_minute, "containers_as_processes": containers}
+            cloud = _start(stack, folder.absolute(), faults, more)
             config = Path(write_config).absolute()
             spot = preempt_rate > 0
             text = cloud.config(
@@ -119,12 +135,12 @@ def _check(config: Path) -> None:
         )
 
 
-def _start(stack: ExitStack, folder: Path, faults: Faults) -> LocalCloud:
+def _start(stack: ExitStack, folder: Path, faults: Faults, more: Mapping[str, Any]) -> LocalCloud:
     from pyveg.testing.azure_cloud import LocalCloud
     from pyveg.testing.azurite import AzuriteError
 
     try:
-        return stack.enter_context(LocalCloud(folder, faults))
+        return stack.enter_context(LocalCloud(folder, faults, emulator=more))
     except AzuriteError as error:
         raise ConfigError(str(error)) from error
 
