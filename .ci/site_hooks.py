@@ -32,6 +32,10 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are not in docs/."""
     for path, made in pages().items():
         files.append(File.generated(config, path, content=made()))
+    for path in _tutorials():
+        made_of = (ROOT / "docs" / path).read_text(encoding="utf-8")
+        name = str(Path(path).with_suffix(".ipynb"))
+        files.append(File.generated(config, name, content=notebook(made_of)))
     for source, path in BESIDE.items():
         text = _relinked((ROOT / source).read_text(encoding="utf-8"), source, path)
         files.append(File.generated(config, path, content=text))
@@ -45,9 +49,42 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return markdown
     text = _relinked(markdown, f"docs/{path}", path)
     outputs = os.environ.get("PYVEG_TUTORIAL_OUTPUTS")
-    if path.startswith("tutorials/") and outputs:
-        text = _with_outputs(text, Path(outputs) / f"{Path(path).stem}.json")
+    if path in _tutorials():
+        if outputs:
+            text = _with_outputs(text, Path(outputs) / f"{Path(path).stem}.json")
+        text += f"\n\n[This page as a notebook]({Path(path).stem}.ipynb){{ download }}\n"
     return text
+
+
+def _tutorials() -> list[str]:
+    """Pages that have cells."""
+    pages = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+    return [f"tutorials/{page.name}" for page in pages]
+
+
+def notebook(text: str) -> str:
+    r"""A page with cells as a notebook without outputs, version 4 of the format.
+
+    Examples
+    --------
+    >>> made = json.loads(notebook("---\na: b\n---\n# A\n```python\n1 + 1\n```\nend\n"))
+    >>> [(cell["cell_type"], cell["source"]) for cell in made["cells"]]
+    [('markdown', '# A'), ('code', '1 + 1'), ('markdown', 'end')]
+    """
+    body = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
+    made = []
+    for number, part in enumerate(re.split(r"^```python\n(.*?)^```$", body, flags=re.S | re.M)):
+        if not part.strip():
+            continue
+        cell: dict[str, Any] = {"id": f"cell-{number}", "metadata": {}, "source": part.strip("\n")}
+        if number % 2:
+            cell |= {"cell_type": "code", "execution_count": None, "outputs": []}
+        else:
+            cell |= {"cell_type": "markdown"}
+        made.append(cell)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    whole = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(whole, indent=1, ensure_ascii=False)
 
 
 def _relinked(text: str, source: str, path: str) -> str:

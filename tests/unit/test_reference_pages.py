@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from pyveg.core.module import Settings
 from pyveg.scripts import commands
 
 ROOT = Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("reference_pages", ROOT / ".ci/reference_pages.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-reference_pages = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(reference_pages)
+sys.path.insert(0, str(ROOT / ".ci"))
+try:
+    reference_pages = importlib.import_module("reference_pages")
+    run_tutorials = importlib.import_module("run_tutorials")
+finally:
+    sys.path.pop(0)
 
 
 @pytest.mark.parametrize("name", ["api", "plugin"])
@@ -83,6 +85,31 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_its_examples() -> None:
-    failed, tried = doctest.testmod(reference_pages)
-    assert tried
-    assert not failed
+    for module in (reference_pages, run_tutorials):
+        failed, tried = doctest.testmod(module)
+        assert tried
+        assert not failed
+
+
+def test_a_cell_shows_what_a_notebook_would_show() -> None:
+    names = {"__shell__": run_tutorials.shell, "who": "you"}
+    cell = run_tutorials.Cell("print('<hello>')\n!echo {who} {{x}}\n1 + 1\n", 7)
+    shown = run_tutorials.run_cell(cell, names, "page.md")
+    assert re.findall("<code>(.*?)</code>", shown) == ["&lt;hello&gt;&#10;you {x}", "2"]
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        run_tutorials.run_cell(run_tutorials.Cell("!exit 3\n", 1), names, "page.md")
+    with pytest.raises(AssertionError, match="in plain words") as caught:
+        run_tutorials.run_cell(
+            run_tutorials.Cell("x = 1\nassert x == 2, 'in plain words'\n", 40), names, "page.md"
+        )
+    assert caught.traceback[-1].lineno == 40  # counted from 0: line 41 of the page
+
+
+def test_every_claim_of_a_tutorial_is_checked() -> None:
+    pages = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+    assert len(pages) == 7
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        code = "\n".join(cell.source for cell in run_tutorials.cells(text))
+        assert len(re.findall(r'^ *assert .*, (?:f?"|status)', code, re.M)) >= 3, page.name
+        assert "## Conclusion" in text
