@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from pyveg.service.refusals import Refusal
 
-PATIENCE = 4.0
+PATIENCE = 3.5
 """Seconds that a request waits for its turn: nobody waits more than five for an answer."""
 MOST_WAITING = 256
 """Requests of a process that wait; more are told at once to come again."""
