@@ -51,3 +51,5 @@ container_registry = ""
 
 # Pools by name, of which batch_pool_id chooses one: {"gpu": {"vm_size": ..., "max_nodes": 4}}
 pools = {}
+# Modules that go to another of them: {"ChipTrainer": "gpu"}
+module_pools = {}
