@@ -20,6 +20,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pyveg.cameras.kept import Kept, Tables
 from pyveg.cameras.masks import read_masks
 from pyveg.cameras.measuring import Found, NotMeasured, measured
 from pyveg.cameras.names import named
@@ -74,6 +75,11 @@ class PhenoCamSettings:
     )
     elevation: float | None = setting(
         None, doc="of the camera, metres above the sea; tables say it", low=-500, high=9_000
+    )
+    keep: str = setting(
+        "",
+        doc="folder where what was measured of each period is kept for later runs; none if empty",
+        results=False,
     )
 
 
@@ -143,7 +149,7 @@ class PhenoCamSource:
                 f"it has {', '.join(BANDS)}",
             )
         period = period_of(request.item)
-        table, failed = self._measured(period, request.place)
+        table, failed = self._known(request, period)
         if table is None:
             raise SkipItem("there is no image of it")
         stats = read_roistats(table, self._table.name)
@@ -195,6 +201,22 @@ class PhenoCamSource:
         table = _dated(self._table, (there.st_ino, there.st_size, there.st_mtime_ns))
         return table.between(period.start, period.end)
 
+    def _known(self, request: Request, period: DateRange) -> tuple[bytes | None, list[NotMeasured]]:
+        """The table of a period and what failed, as an earlier run kept it if nothing changed."""
+        if not self.settings.keep or self._table.is_file():
+            return self._measured(period, request.place)
+        place = request.place
+        name = f"{period.start}_{period.end}"
+        now = digest([self.fingerprint(request), self._site, place.latitude, place.longitude])
+        tables = Tables(Path(self.settings.keep).expanduser() / self._roi)
+        found = tables.find(name, now)
+        if found is not None:
+            return found.table, found.failed
+        table, failed = self._measured(period, place)
+        if table is not None:
+            tables.keep(name, now, Kept(table, failed))
+        return table, failed
+
     def _measured(self, period: DateRange, place: Place) -> tuple[bytes | None, list[NotMeasured]]:
         """A table of the images of a period, and those that cannot be measured."""
         if self._table.is_file():
@@ -220,20 +242,27 @@ class PhenoCamSource:
 
     def _images(self, period: DateRange) -> list[Found]:
         """The images of a period; folders are those of months."""
-        found, day = [], period.start
-        months = set()
-        while day < period.end:
-            months.add((day.year, day.month))
-            day += timedelta(days=1)
-        for year, month in sorted(months):
+        found = []
+        length = (period.end - period.start).days
+        days = [period.start + timedelta(days=number) for number in range(length)]
+        begins = {f"{self._site}_{day.isoformat().replace('-', '_')}" for day in days}
+        width = len(self._site) + len("_2009_06_30")
+        for year, month in sorted({(day.year, day.month) for day in days}):
             home = self._folder / f"{year:04d}" / f"{month:02d}"
-            for path in sorted(home.iterdir()) if home.is_dir() else ():
-                one = named(path.name)
-                if one is None or one.site != self._site or path.suffix.lower() not in ENDINGS:
-                    continue
-                if period.start <= one.taken.date() < period.end:
-                    found.append(Found(path, one.taken))
+            # By their names first, as a month may have thousands of which a day has few.
+            names = sorted(n for n in _names_in(home) if n[:width] in begins)
+            for name in names:
+                one = named(name)
+                if one is not None and name.lower().endswith(ENDINGS):
+                    found.append(Found(home / name, one.taken))
         return found
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 @lru_cache(maxsize=2)

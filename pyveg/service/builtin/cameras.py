@@ -21,6 +21,7 @@ from pyveg.service.stations.settings import checked_roi
 
 ID = "cameras"
 NAME = "Camera"
+KEPT = ".measured"
 _SIDE = 1e-4
 """Of the region, degrees: a camera has one pixel, where it stands."""
 
@@ -93,6 +94,7 @@ def _settings(config: ServiceConfig, records: Records, given: CameraInputs) -> S
         If it has no image or no mask.
     """
     station = records.get(given.station)
+    folder = config.folder / FOLDER / station.id
     camera = station.settings.camera(station.id, given.roi)
     if not records.masks(station.id, camera.roi):
         raise ConfigError(f"{station.id} has no mask of {camera.roi}", "send one with PUT")
@@ -106,7 +108,9 @@ def _settings(config: ServiceConfig, records: Records, given: CameraInputs) -> S
                 "collection_name": NAME,
                 "data_type": "vegetation",
                 "source": "phenocam",
-                "path": str(config.folder / FOLDER / station.id),
+                "path": str(folder),
+                # In the station's own folder, so that it goes with it.
+                "keep": str(folder / KEPT),
                 "site": station.id,
                 "roi": camera.roi,
                 "utc_offset": camera.utc_offset,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pyveg.cameras import measuring
 from pyveg.cameras.roistats import read_roistats
 from pyveg.cameras.summaries import write_summary
 from pyveg.core.tasks import State
@@ -119,6 +120,51 @@ def test_all_rows_of_the_real_camera_by_the_module(harvard: Path, tmp_path: Path
         found = _table(made[f"harvard_{ROI}_{days}day.csv"])
         assert len(found) == rows
         assert found == _table(write_summary(read_roistats(whole, "x"), days))
+
+
+def test_a_night_measures_what_is_new(station: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    real = measuring.measure
+
+    def measure(data: bytes, filename: str, *given: Any) -> Any:
+        seen.append(filename[-21:-4])
+        return real(data, filename, *given)
+
+    monkeypatch.setattr(measuring, "measure", measure)
+
+    def night() -> tuple[list[str], list[dict[str, str]]]:
+        seen.clear()
+        results = _done(station, {"station": "harvard"})
+        assert len(_table(results["roistats"])) == len(station.files()) - len(_kept())
+        return sorted(seen), _table(results["1day"])
+
+    def _kept() -> list[Path]:
+        return [path for path in station.files() if ".measured" in path.parts]
+
+    def post(green: int, taken: str) -> None:
+        assert station.post(file_of(picture(green)), taken).status == 200
+
+    assert station.put_mask(mask()).status == 204
+    post(100, "2009-06-01T12:00:00")
+    post(110, "2009-06-02T12:00:00")
+    first, days = night()
+    assert first == ["2009_06_01_120000", "2009_06_02_120000"]
+    assert night() == ([], days)
+    post(120, "2009-06-02T13:00:00")
+    post(130, "2009-06-03T12:00:00")
+    measured, more = night()
+    assert measured == ["2009_06_02_120000", "2009_06_02_130000", "2009_06_03_120000"]
+    assert more[0] == days[0]
+    assert [row["image_count"] for row in more] == ["1", "2", "1"]
+    for path in _kept()[:2]:
+        path.write_text("damaged")
+    assert (len(night()[0]), night()[0]) == (3, [])
+    assert station.put_mask(mask(slice(0, 12))).status == 204
+    assert len(night()[0]) == 4, "another mask"
+    # It goes with the station
+    assert len(_kept()) == 3
+    assert station.client.request("DELETE", "/v1/stations/harvard").status == 204
+    assert station.files() == []
 
 
 def test_a_mask_of_another_size_fails_its_day_with_the_reason(station: Node) -> None:
