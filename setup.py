@@ -176,6 +176,39 @@ PLUGINS = {
 }
 
 
+METHOD = "https://doi.org/10.1098/rsos.160443"
+"""The paper of network centrality. A repository or a site of pyveg is named where there is one."""
+
+KEYWORDS = [
+    "vegetation",
+    "drylands",
+    "resilience",
+    "early-warning signals",
+    "remote sensing",
+    "Sentinel-2",
+    "Landsat",
+    "NDVI",
+    "PhenoCam",
+]
+
+CLASSIFIERS = [
+    "Development Status :: 4 - Beta",
+    "Environment :: Console",
+    "Environment :: Web Environment",
+    "Intended Audience :: Science/Research",
+    "Operating System :: MacOS",
+    "Operating System :: Microsoft :: Windows",
+    "Operating System :: POSIX :: Linux",
+    "Programming Language :: Python :: 3",
+    "Programming Language :: Python :: 3.11",
+    "Programming Language :: Python :: 3.12",
+    "Programming Language :: Python :: 3.13",
+    "Topic :: Scientific/Engineering :: GIS",
+    "Topic :: Scientific/Engineering :: Image Processing",
+    "Typing :: Typed",
+]
+
+
 def lines(table: dict[str, str]) -> list[str]:
     """Entry points in the form that setuptools reads; an extra that a part needs stands behind."""
     return [f"{name} = {target}" for name, target in table.items()]
@@ -197,7 +230,13 @@ setup(
     description="From satellite imagery of a place to early-warning signals of its vegetation",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The pyveg developers",
     license="MIT",
+    license_files=["LICENSE"],
+    url=METHOD,
+    project_urls={"Method": METHOD, "Simulator": "https://doi.org/10.1086/342078"},
+    keywords=KEYWORDS,
+    classifiers=CLASSIFIERS,
     python_requires=">=3.11",
     cmdclass={"build_py": BuildWithTemplate},
     packages=find_packages(

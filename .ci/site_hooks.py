@@ -21,6 +21,7 @@ BESIDE = {
     "SECURITY.md": "project/security.md",
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
+    "CODE_OF_CONDUCT.md": "project/code_of_conduct.md",
     "azure_batch_emulator/README.md": "project/azure_batch_emulator.md",
 }
 """Pages that stand where GitHub looks for them, and where the site has them."""
