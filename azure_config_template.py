@@ -53,3 +53,10 @@ container_registry = ""
 pools = {}
 # Modules that go to another of them: {"ChipTrainer": "gpu"}
 module_pools = {}
+
+# Your own labels of what a run makes, such as {"project": "sahel"}, to find it in a bill.
+labels = {}
+
+# What your account may have, as the portal shows it under Quotas; checked before a run:
+# {"dedicated_cores": 20, "spot_cores": 100, "pools": 100, "jobs": 300}
+quotas = {}

@@ -43,6 +43,11 @@ IMAGE = {
 """The system of a node where nothing else is asked for."""
 
 
+QUOTAS = ("dedicated_cores", "spot_cores", "pools", "jobs")
+"""What an account has a quota of, as the portal shows them."""
+LONGEST_LABEL = 64
+
+
 @dataclass(frozen=True, kw_only=True)
 class AzureConfig:
     """What azure_config.py says. Its text has no keys."""
@@ -89,6 +94,12 @@ class AzureConfig:
     )
     module_pools: dict[str, Any] = setting(
         {}, doc="Module, or SEQUENCE/MODULE -> name in pools, for those that batch_pool_id is not"
+    )
+    labels: dict[str, str] = setting(
+        {}, doc="your own name -> value, which pools and jobs of a run carry as metadata"
+    )
+    quotas: dict[str, int] = setting(
+        {}, doc="what the account may have: dedicated_cores, spot_cores, pools, jobs"
     )
     source: str = setting("", doc="the file that it was read from")
 
@@ -401,10 +412,27 @@ def _check(config: AzureConfig, where: str) -> None:
                 check_account_url(getattr(config, url))
             except ConfigError as error:
                 raise ConfigError(f"{where}: {url}: {error.wrong}", error.cure) from None
+    _check_labels(config, where)
     unknown = set(config.pool_image) - {"publisher", "offer", "sku", "version", "id"}
     if unknown:
         known = ("publisher", "offer", "sku", "version", "id")
         raise UnknownNameError("part of pool_image", min(unknown), known, where)
+
+
+def _check_labels(config: AzureConfig, where: str) -> None:
+    """Labels are metadata of the service, and those of pyveg are no user's."""
+    for name, value in config.labels.items():
+        short = 0 < len(name) <= LONGEST_LABEL and len(value) <= LONGEST_LABEL
+        if not short or name.startswith("pyveg_"):
+            raise ConfigError(
+                f"{where}: labels: {name[:40]!r} cannot be one",
+                f'give names of up to {LONGEST_LABEL} characters that do not begin with "pyveg_"',
+            )
+    for name, quota in config.quotas.items():
+        if name not in QUOTAS:
+            raise UnknownNameError("quota", name, QUOTAS, f"{where}: quotas")
+        if quota < 0:
+            raise ConfigError(f"{where}: quotas: {name} = {quota}", "give what the portal shows")
 
 
 def _is_key(text: str) -> bool:

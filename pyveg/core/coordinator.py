@@ -36,7 +36,14 @@ class _Stop:
     why: str
 
 
-_Message: TypeAlias = str | TaskResult | EngineStatus | _Stop | Exception
+@dataclass(frozen=True)
+class _Hold:
+    """Nothing more is to begin; what has begun comes to its end."""
+
+    why: str
+
+
+_Message: TypeAlias = str | TaskResult | EngineStatus | _Stop | _Hold | Exception
 """What engines and others tell; a text is the id of a Task that has begun."""
 
 
@@ -101,6 +108,8 @@ class Coordinator:
         self._submitted: dict[str, float] = {}
         """Id of a Task -> when it could have begun, seconds since 1970."""
         self._begun: set[str] = set()
+        self._held = ""
+        """Why nothing more begins; empty while things do."""
         self._shared = SharedFailures()
         self._silence = Silence(lock, store.url, notify)
         self._manifests: dict[str, Manifest | None] = {}
@@ -129,6 +138,16 @@ class Coordinator:
             The reason of each Task that is given up.
         """
         self._inbox.put(_Stop(how or self._on_interrupt, why))
+
+    def hold(self, why: str) -> None:
+        """Begin nothing more; Tasks that have begun come to their end. Any thread may call it.
+
+        Parameters
+        ----------
+        why : str
+            The reason of each Task that is given up.
+        """
+        self._inbox.put(_Hold(why))
 
     def fail(self, error: Exception) -> None:
         """End the run with an error, as when its lock is lost. Any thread may call it."""
@@ -201,6 +220,8 @@ class Coordinator:
                 self._notify(TaskStarted(self._graph[message]))
         elif isinstance(message, _Stop):
             raise _StopAskedError(message)
+        elif isinstance(message, _Hold):
+            self._hold(message.why)
         elif isinstance(message, Exception):
             raise message
         elif message.task_id not in self.results:
@@ -208,6 +229,19 @@ class Coordinator:
             result = self._rechecked(message)
             self._release(self._end(result))
             self._give_up_alike(result)
+
+    def _hold(self, why: str) -> None:
+        """Give up all that has not begun."""
+        self._held = self._held or why
+        left = [task for task in self._graph if task.id not in self._begun | self.results.keys()]
+        waiting: dict[Runner, list[str]] = {}
+        for task in left:
+            if task.id in self._submitted:
+                waiting.setdefault(self._runners[task.step.run_mode], []).append(task.id)
+        for runner, task_ids in waiting.items():
+            runner.withdraw(task_ids)
+        for task in left:
+            self._end(TaskResult(task.id, State.CANCELLED, self._held))
 
     def _rechecked(self, result: TaskResult) -> TaskResult:
         if result.state is not State.SUCCEEDED:
@@ -305,6 +339,9 @@ class Coordinator:
         while waiting:
             task = self._with_missing(self._graph[waiting.popleft()])
             if task.id in self.results or task.id in self._submitted:
+                continue
+            if self._held:
+                self._end(TaskResult(task.id, State.CANCELLED, self._held))
                 continue
             done = self._done_before(task)
             if done is not None:

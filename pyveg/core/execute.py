@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
-from pyveg.core import manifest, registry
+from pyveg.core import manifest, registry, transfers
 from pyveg.core.errors import ConfigError, LockLostError, PyvegError, SkipItem
 from pyveg.core.fencing import Check, Fence, FencedStore
 from pyveg.core.layout import failed_task_key, manifest_key
@@ -114,6 +114,8 @@ def _measured(task: Task, store: Store, fence: Fence, meter: Meter) -> TaskResul
     notes: dict[str, Any] = {}
     try:
         end = _inherited(task, store) or _run_module(task, recorder, notes)
+        if moved := transfers.take():
+            notes[transfers.NOTE] = moved.to_json()
         result = _result(task, end, meter, notes)
         fence.check()  # once more: what follows says that the Task is done
         if result.state is State.FAILED:

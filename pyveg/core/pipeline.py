@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from pyveg.core import engines as engine_settings
-from pyveg.core import html, params, planner
+from pyveg.core import html, params, planner, prices
 from pyveg.core.engines import Engines
+from pyveg.core.limits import Limits
 from pyveg.core.planner import Plan
 from pyveg.core.sequence import Sequence
 from pyveg.core.texts import LONGEST_REPR, cut
@@ -48,6 +49,12 @@ class Pipeline:
     """Facts for the summary: config_filename, coords_id, pattern_type."""
     warnings: tuple[str, ...] = ()
     """What the user should know about the config."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """What the run may use up, as `pyveg.core.limits.Limits` has it."""
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    """What the user pays, as `pyveg.core.prices.Prices` has it."""
+    webhook: Mapping[str, Any] = field(default_factory=dict)
+    """How the run tells of itself, as `pyveg.jobs.messages.WebhookSettings` has it."""
 
     def __repr__(self) -> str:
         names = ", ".join(sequence.name for sequence in self.sequences)
@@ -93,6 +100,9 @@ class Pipeline:
             "analysis": params.plain(self.analysis),
             "about": dict(self.about),
             "warnings": list(self.warnings),
+            "limits": params.plain(self.limits),
+            "prices": params.plain(self.prices),
+            "webhook": params.plain(self.webhook),
         }
 
     @classmethod
@@ -127,3 +137,5 @@ def _check_record(made: Pipeline) -> None:
         raise ValueError("engines are no dictionaries")
     if not all(value is None or isinstance(value, str) for value in made.about.values()):
         raise ValueError("about is no dictionary of texts")
+    params.build(Limits, made.limits, "limits")
+    prices.build(made.prices)

@@ -18,6 +18,7 @@ from pyveg.core.types import Item
 
 if TYPE_CHECKING:
     from pyveg.core.events import EngineStatus
+    from pyveg.core.nodes import NodeUse
     from pyveg.core.tasks import Step, Task, TaskGraph, TaskResult
 
 
@@ -564,3 +565,10 @@ class Runner(Protocol):
     def close(self) -> None:
         """Free everything. No report comes after it."""
         ...
+
+    def nodes_used(self) -> Sequence[NodeUse] | None:
+        """How long nodes have stood for the run until now; asked from any thread, also afterwards.
+
+        None where it uses no machine but this one, or cannot tell.
+        """
+        return None

@@ -14,6 +14,7 @@ from pyveg.core.texts import LONGEST_REPR, cut, shown
 EXIT_FINE = 0
 EXIT_FAILED = 1
 EXIT_WRONG = 2
+EXIT_LIMIT = 3
 EXIT_INTERRUPTED = 130
 DOUBTS = "doubts"
 """Name of the notes of a Task that say, in sentences, what may be wrong with its Item."""
@@ -82,6 +83,8 @@ class RunReport:
     reports: tuple[str, ...] = ()
     analysis_failed: str = ""
     ledger: str | None = None
+    used: tuple[str, ...] = ()
+    limit: str = ""
 
     def __repr__(self) -> str:
         return cut(f"<RunReport of {redacted(self.url)}: {_counted(self.counts)}>", LONGEST_REPR)
@@ -100,7 +103,9 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 all fine, 1 some Tasks or the analysis failed or blocked, 130 interrupted."""
+        """0 all fine, 1 some failed or blocked, 3 a limit has ended it, 130 interrupted."""
+        if self.limit:
+            return EXIT_LIMIT
         if self.interrupted:
             return EXIT_INTERRUPTED
         bad = self.counts[State.FAILED] + self.counts[State.BLOCKED]

@@ -16,7 +16,7 @@ from pyveg.core.layout import CONFIG_FILE, LOCK, RUN_FILE
 from pyveg.core.manifest import versions
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import Lock, Store
-from pyveg.jobs import trust
+from pyveg.jobs import run_use, trust
 from pyveg.runs.run import is_empty, is_run
 
 
@@ -129,7 +129,9 @@ def _write_record(store: Store, pipeline: Pipeline, config_text: str | None) -> 
     if config_text is not None:
         store.write(CONFIG_FILE, config_text.encode())
     plain = json.loads(json.dumps(pipeline.to_json()))  # as it is read back, and signed
+    used = [one.to_json() for one in run_use.of_run(store)]  # by earlier attempts
     record = {
+        **({run_use.KEY: used} if used else {}),
         "pipeline": plain,
         "versions": versions(),
         "written_to": store.url,

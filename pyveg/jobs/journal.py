@@ -144,8 +144,10 @@ class Journal:
             self._note(f"analysis of {text}")
         if report.analysis_failed:
             self._note(f"there is no analysis: {report.analysis_failed}")
+        for text in (*report.used, *([report.limit] if report.limit else [])):
+            self._note(text)
         phase = Phase.INTERRUPTED if report.interrupted else Phase.ENDED
-        self._close(phase, code=report.exit_code)
+        self._close(phase, report.limit, report.exit_code)
 
     def tick(self) -> None:
         """Do what is due; called by the thread."""

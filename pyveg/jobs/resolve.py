@@ -19,6 +19,7 @@ from pyveg.core import engines as engine_settings
 from pyveg.core import params, registry
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.layout import COMBINE
+from pyveg.core.limits import AtLimit
 from pyveg.core.module import MOVED, RETIRED, Module, Settings
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import Runner
@@ -30,7 +31,7 @@ from pyveg.earth.module import EarthModule
 from pyveg.earth.source import open_source
 from pyveg.earth.subject import Subject, collection_of, has_subject
 from pyveg.earth.types import Collection, DateRange, Place
-from pyveg.jobs import engines, image_places, names, regions
+from pyveg.jobs import engines, image_places, names, operating, regions
 from pyveg.runs.written_dates import FIRST_YEAR, LAST_YEAR
 from pyveg.sources.products import life, product_of
 
@@ -101,6 +102,22 @@ class TopLevel:
     engines: dict[str, Any] = params.setting({}, doc="engine -> settings of it", finite=False)
     analysis: bool | dict[str, Any] = params.setting(
         False, doc="analyse the results at the end of the run; or settings of that analysis"
+    )
+    max_node_hours: float | None = params.setting(
+        None, doc="node-hours that a run may use (docs/costs.md)", low=0
+    )
+    max_cost: float | None = params.setting(
+        None, doc="what a run may cost, in the currency of prices", low=0
+    )
+    max_hours: float | None = params.setting(None, doc="hours that a run may last", low=0)
+    at_limit: AtLimit | None = params.setting(
+        None, doc='"finish" (if left out) or "cancel" tasks that have begun at a limit'
+    )
+    prices: dict[str, Any] | str | None = params.setting(
+        None, doc="what you pay: a table, or the JSON file that has it (docs/costs.md)"
+    )
+    webhook: dict[str, Any] | str | None = params.setting(
+        None, doc='"json", "teams" or "slack": how a run tells of itself (docs/costs.md)'
     )
 
 
@@ -183,6 +200,7 @@ def resolve(settings: Mapping[str, Any], config_filename: str | None = None) -> 
             "pattern_type": top.pattern_type,
         },
         warnings=tuple(job.warnings),
+        **operating.settled(vars(top)),
     )
 
 

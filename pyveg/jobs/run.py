@@ -22,7 +22,7 @@ from pyveg.core.report import RunReport
 from pyveg.core.tasks import State, TaskResult
 from pyveg.core.texts import brief
 from pyveg.core.types import StopHow
-from pyveg.jobs import claim, closing, reachable, trust
+from pyveg.jobs import claim, closing, messages, reachable, trust
 from pyveg.jobs.built_in import config_path
 from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
@@ -30,7 +30,9 @@ from pyveg.jobs.engines import check, cores, far_modes, make, start_engine
 from pyveg.jobs.journal import Journal
 from pyveg.jobs.load import kept_text, load_pipeline
 from pyveg.jobs.locations import find_run, open_location
+from pyveg.jobs.metering import RunMeter, check_again
 from pyveg.jobs.observers import Observers
+from pyveg.jobs.operating import replaced
 from pyveg.jobs.resolve import checked_over
 from pyveg.jobs.stopping import ASKED, StopSwitch
 from pyveg.runs.run import Run, open_run
@@ -83,6 +85,7 @@ def prepare(
     n_workers: int | None = None,
     engines: Engines | None = None,
     trust_record: bool = False,
+    operating: Mapping[str, Any] | None = None,
 ) -> PreparedRun:
     """Plan a run and check all that can be checked before anything is written.
 
@@ -102,6 +105,9 @@ def prepare(
         Name of an engine -> settings of it, which replace those of the config one by one.
     trust_record : bool
         Do what the record of the run to finish says though another user or machine wrote it.
+    operating : mapping, optional
+        ``max_hours``, ``max_node_hours``, ``max_cost``, ``at_limit``, ``prices`` and ``webhook``,
+        which replace those of the config.
 
     Raises
     ------
@@ -134,10 +140,14 @@ def prepare(
         **_replacing(pipeline, output_location, runner, n_workers),
         engines=joined(pipeline.engines, engines or {}),
     )
+    pipeline = replaced(pipeline, operating or {}, "this run")
+    messages.address_for(messages.settings_of(pipeline.webhook))  # where there is none, say it now
     plan = pipeline.plan()
     store = None if resumed is None else resumed.store
     place = _place(pipeline, store, at)
     notes = check(pipeline, plan.graph, place.store)
+    if store is not None:
+        check_again(pipeline, store)
     plan = replace(plan, warnings=(*plan.warnings, *notes))
     return PreparedRun(pipeline, plan, place, text, store)
 
@@ -183,6 +193,7 @@ def run_pipeline(
     trust_record: bool = False,
     observers: Iterable[Observer] = (),
     on_interrupt: OnInterrupt = "cancel",
+    operating: Mapping[str, Any] | None = None,
 ) -> RunReport:
     """Run a Pipeline to its end, or finish one that was interrupted.
 
@@ -206,6 +217,9 @@ def run_pipeline(
         there are none.
     on_interrupt : {"cancel", "detach"}
         Whether an interrupt ends what runs elsewhere, or leaves it to go on.
+    operating : mapping, optional
+        ``max_hours``, ``max_node_hours``, ``max_cost``, ``at_limit``, ``prices`` and ``webhook``,
+        which replace those of the config.
 
     Returns
     -------
@@ -241,6 +255,7 @@ def run_pipeline(
         n_workers=n_workers,
         engines=engines,
         trust_record=trust_record,
+        operating=operating,
     )
     watching = list(observers) or ([ShowProgress()] if in_notebook() else [])
     return start(prepared, watching, on_interrupt)
@@ -274,12 +289,16 @@ def start(
         store, lock = claimed
         journal = Journal(store, epoch=lock.epoch, warnings=warnings, on_stop=prepared.ask_to_stop)
         stack.enter_context(journal)
-        notify = Observers([journal, *observers, *_forget_failures(prepared, store)])
+        meter = RunMeter(store, pipeline, far, lock.epoch)
+        seen: list[Observer] = [journal, meter, *observers, *_forget_failures(prepared, store)]
+        notifier = stack.enter_context(messages.notifier(pipeline, store.url, journal))
+        meter.on_limit(notifier.at_limit)
+        notify = Observers([*seen, notifier])
         dispatch = Dispatch(store, pipeline.about, notify, far)
         notify(RunStarted(graph, store.url))
         for note in away:
             notify(EngineStatus(note, urgent=True))
-        results = _run_tasks(prepared, claimed, dispatch, notify, on_interrupt)
+        results = _run_tasks(prepared, claimed, dispatch, notify, on_interrupt, meter)
         interrupted = any(result.state is State.CANCELLED for result in results.values())
         summary, figure = closing.draw(open_run(store), picture=picture)
         ledger = closing.write_ledger(store, graph, results)
@@ -288,6 +307,7 @@ def start(
         if pipeline.analysis and not interrupted:
             tell = _closing_step(prepared.switch, notify)
             analysed = closing.analyse(store, pipeline.analysis, cores(), tell)
+        meter.keep()
         report = RunReport(
             url=store.url,
             graph=graph,
@@ -301,17 +321,21 @@ def start(
             analyses=analysed.told,
             reports=analysed.reports,
             analysis_failed=analysed.failed,
+            used=meter.lines(),
+            limit=meter.reached if interrupted else "",
         )
         journal.close_with(report)
+        notifier.close_with(report)
     return report
 
 
-def _run_tasks(
+def _run_tasks(  # noqa: PLR0917 - all of what `start` has put together
     prepared: PreparedRun,
     claimed: Claim,
     dispatch: Dispatch,
     notify: Observer,
     on_interrupt: OnInterrupt,
+    meter: RunMeter,
 ) -> dict[str, TaskResult]:
     """Run all Tasks on their engines, which are started and closed here."""
     graph, (store, lock) = prepared.plan.graph, claimed
@@ -329,9 +353,15 @@ def _run_tasks(
     )
     lock.on_lost(coordinator.fail)
     prepared.switch.connect(coordinator.ask_to_stop)
+    # One engine may serve two run modes, and is started and closed once.
+    engines = list(dict.fromkeys(runners.values()))
     with ExitStack() as started:
-        # One engine may serve two run modes, and is started and closed once.
-        for engine in dict.fromkeys(runners.values()):
+        started.enter_context(
+            meter.watching(
+                engines, coordinator.hold, lambda why: coordinator.ask_to_stop("cancel", why)
+            )
+        )
+        for engine in engines:
             # Before it starts, so that half of a start is tidied too.
             started.callback(engine.close)
             start_engine(engine, store, coordinator)

@@ -35,6 +35,9 @@ def ending(report: RunReport, width: int | None) -> Iterator[str]:
             yield f"{what}: {where if width is None else from_here(where)}"
     for text in report.analyses:
         yield _analysis(text, report.reports, width)
+    yield from report.used
+    if report.limit:
+        yield f"stopped: {report.limit}; nothing goes on, and what is done is kept"
     yield f"run: {report.url} ({report.seconds:.1f} s)"
 
 

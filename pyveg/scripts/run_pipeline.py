@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from pyveg.scripts.edge import (
 )
 from pyveg.scripts.engine_options import TakesOlderOptions, engine_option
 from pyveg.scripts.given import configs_for, one_of
+from pyveg.scripts.operating_options import operating_of, operating_options
 from pyveg.scripts.running import on_interrupt_option, print_plan, run_and_tell, warn
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @trust_option
 @on_interrupt_option
 @click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
+@operating_options
 @click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
 @debug_option
 @version_option
@@ -53,6 +55,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     project: str | None,
     dry_run: bool,
     debug: bool,
+    **operating: Any,
 ) -> None:
     """Run a pipeline: fetch imagery and weather, measure each date, join the results.
 
@@ -63,7 +66,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     already is not done again.
 
     Exit code 0: all fine; 1: some tasks failed; 2: the config or command line is wrong;
-    130: interrupted.
+    3: a limit was reached (--max_hours and the like); 130: interrupted.
     """
     chosen = one_of(CONFIG=config, config_file=config_file)
     if chosen is None and from_cache is None:
@@ -87,6 +90,7 @@ def main(  # noqa: PLR0917 - click passes options by name
             n_workers=n_workers,
             engines=from_options(engine),
             trust_record=trust,
+            operating=operating_of(operating),
         )
         warn(prepared)
         if dry_run:

@@ -111,7 +111,9 @@ def run_and_tell(
             say(line)
         if report.exit_code:
             accounts = () if azure_config is None else ("--azure_config", azure_config)
-            line = command_line(command, "--from_cache", report.url, *accounts)
+            limit = report.limit.rpartition(" = ")[0].rpartition(" ")[2]
+            larger = (f"--{limit}", "LARGER") if limit else ()
+            line = command_line(command, "--from_cache", report.url, *accounts, *larger)
             say(f"finish it with: {line}", err=True)
         for line in next_lines(report, azure_config):
             say(line)

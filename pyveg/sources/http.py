@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError
 from urllib3.util.retry import Retry
 
-from pyveg.core import answers, waiting
+from pyveg.core import answers, transfers, waiting
 from pyveg.core.answers import Answer, Lost, Reply
 from pyveg.core.errors import DataError, ServiceAwayError, ServiceError
 from pyveg.core.loopback import asks_directly
@@ -133,6 +133,10 @@ def bounded(answer: requests.Response, *_: Any, **__: Any) -> None:
                 "check its address, or ask for less at once",
             )
     answer._content = bytes(data)
+    retries = getattr(answer.raw, "retries", None)
+    requests_made = 1 + len(retries.history if retries is not None else ())
+    body = answer.request.body
+    transfers.count(requests_made, len(data), len(body) if isinstance(body, bytes | str) else 0)
 
 
 def session(retries: int, first_wait: float = FIRST_WAIT, url: str = "") -> requests.Session:

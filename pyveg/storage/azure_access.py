@@ -86,6 +86,8 @@ def service_client(account_url: str, access: Access) -> BlobServiceClient:
     from azure.storage.blob import BlobServiceClient
     from requests.adapters import HTTPAdapter
 
+    from pyveg.storage.azure_counting import CountingPolicy
+
     session = asks_directly(requests.Session())
     for scheme in ("http://", "https://"):  # no retries here, which would multiply the SDK's
         session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
@@ -100,6 +102,7 @@ def service_client(account_url: str, access: Access) -> BlobServiceClient:
         max_block_size=8 * 2**20,
         max_single_get_size=32 * 2**20,
         max_chunk_get_size=8 * 2**20,
+        _additional_pipeline_policies=[CountingPolicy()],
         **RETRIES,
     )
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from pyveg import azure_config
+from pyveg.core.nodes import NodeUse
 from pyveg.core.ports import EngineView, Listener, Runner, Store, Work
 from pyveg.core.tasks import Step, Task
 from pyveg.runners.azure_batch import checks
@@ -96,3 +97,7 @@ class AzureBatchEngine(Runner):
             closing: list[Callable[[], None]] = [one.close for one in self._runners.values()]
             for close in reversed(closing):
                 stack.callback(close)
+
+    def nodes_used(self) -> list[NodeUse]:
+        """How long nodes of all pools have stood."""
+        return [use for runner in self._runners.values() for use in runner.nodes_used()]

@@ -165,10 +165,11 @@ def _tries_itself(bundle: Bundle) -> bool:
 
 
 def tags(settings: BatchSettings) -> list[m.BatchMetadataItem]:
-    """What tells which run has made it."""
+    """What tells which run has made it, and the user's own labels."""
     from azure.batch import models as m
 
-    return [m.BatchMetadataItem(name=TAG, value=settings.run)]
+    own = {**settings.labels, TAG: settings.run}
+    return [m.BatchMetadataItem(name=name, value=value) for name, value in own.items()]
 
 
 def tag_of(metadata: Sequence[m.BatchMetadataItem] | None) -> str | None:

@@ -51,6 +51,7 @@ def make_settings(config: AzureConfig, work: Work, lane: str = "") -> BatchSetti
         node_start_minutes=config.node_start_minutes,
         waiting_minutes=config.waiting_minutes,
         poll_seconds=config.poll_seconds,
+        labels=config.labels,
     )
 
 
@@ -84,7 +85,15 @@ def pool_settings(config: AzureConfig) -> PoolSettings:
         identity=config.pool_identity,
         identity_client_id=config.pool_identity_client_id,
         keep=config.keep_pool,
+        price=_price(config),
     )
+
+
+def _price(config: AzureConfig) -> float | None:
+    """What is said of a node of that pool; nothing where nobody has."""
+    if config.batch_pool_id not in config.pools:
+        return None
+    return pool_record(config, config.batch_pool_id).price or None
 
 
 def _registry_login(config: AzureConfig) -> tuple[str, str]:

@@ -7,12 +7,14 @@ some troubles never end by themselves.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyveg.core.errors import EngineError
 from pyveg.core.events import EngineStatus
+from pyveg.core.nodes import NodeClock, NodeUse
 from pyveg.runners.azure_batch import advice, models, names
 from pyveg.runners.azure_batch.packages import Delivery
 from pyveg.runners.azure_batch.service import BatchService, state_of
@@ -21,6 +23,7 @@ from pyveg.runners.azure_batch.settings import BatchSettings
 if TYPE_CHECKING:
     from azure.batch import models as m
 
+_DEDICATED, _SPOT = "dedicated", "spot"
 _WORKING = frozenset({"idle", "running"})
 _COMING = frozenset({"creating", "starting", "waitingForStartTask", "rebooting", "reimaging"})
 NODE_WORKS = frozenset({"idle", "running"})
@@ -102,6 +105,9 @@ class RunPool:
         self.made = ""
         """Id of the pool that the run has made, or has tried to, and removes."""
         self.nodes = Nodes({})
+        self.standing = NodeClock()
+        """How long its nodes have stood while this client used it."""
+        self._vm_size = settings.pool.vm_size
         self.trouble = ""
         """Why nodes are broken or missing."""
         self._start_command = ""
@@ -131,11 +137,13 @@ class RunPool:
         wanted, run = self._settings.pool, self._settings.run
         if self._is_there(wanted.id):
             self.id = wanted.id
+            self.standing.see({})
             return
         attempt = 1
         while (pool := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
             if state_of(pool) != "deleting":
                 self.id = self.made = pool.id
+                self.standing.see({})
                 start = pool.start_task
                 self._start_command = start.command_line if start is not None else ""
                 return
@@ -155,6 +163,7 @@ class RunPool:
         self._service.add_pool(models.pool(self._new, self._settings, image, agent, delivery))
         self._start_command = models.setup_command(delivery)
         self.id = self._new
+        self.standing.see({})
         self._waiting_since = time.monotonic()
 
     def sets_up(self, delivery: Delivery) -> bool:
@@ -164,8 +173,18 @@ class RunPool:
         """
         return bool(self.made) and self._start_command == models.setup_command(delivery)
 
+    def nodes_used(self) -> list[NodeUse]:
+        """How long nodes have stood, until now or until it was removed."""
+        price = self._settings.pool.price
+        return [
+            NodeUse(self._vm_size, kind == _SPOT, seconds, None if kind == _SPOT else price)
+            for kind, seconds in self.standing.seconds().items()
+        ]
+
     def _is_there(self, pool: str) -> bool:
         there = self._service.pool(pool)
+        if there is not None and there.vm_size:
+            self._vm_size = there.vm_size
         return there is not None and state_of(there) != "deleting"
 
     def _choose_image(self, tell: Callable[[EngineStatus], None]) -> tuple[Any, str]:
@@ -208,7 +227,9 @@ class RunPool:
         PoolGoneError
             If it is gone, or about to be.
         """
-        nodes = Nodes(self._service.node_counts(self.id))
+        dedicated, spot = self._service.node_counts(self.id)
+        nodes = Nodes(Counter(dedicated) + Counter(spot))
+        self.standing.see(_standing(dedicated, spot))
         if nodes.working:
             self._waiting_since = time.monotonic()
         changed = not self._looked or nodes.counts != self.nodes.counts
@@ -258,6 +279,12 @@ class RunPool:
             return f"setting up a node failed: {said or advice.of_failure(info.failure_info, None)}"
         errors = node.errors or []
         return "; ".join(f"{e.code}: {e.message}" for e in errors) or "no reason was given"
+
+
+def _standing(dedicated: Mapping[str, int], spot: Mapping[str, int]) -> dict[str, int]:
+    """Kind -> nodes that are paid for; one that was pre-empted is not."""
+    taken = spot.get("preempted", 0)
+    return {_DEDICATED: sum(dedicated.values()), _SPOT: sum(spot.values()) - taken}
 
 
 def _why_none(pool: m.BatchPool) -> str:

@@ -19,6 +19,7 @@ from pyveg.core.errors import EngineError, LockLostError, PyvegError, StoreError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe, task_file
 from pyveg.core.layout import LOCK
+from pyveg.core.nodes import NodeUse
 from pyveg.core.ports import Listener, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.azure_batch import advice, models
@@ -139,7 +140,12 @@ class PoolRunner:
             self._thread.join()
         self._stop.clear()  # these requests may be repeated
         self._remove()
+        self._pool.standing.see({})
         self._stop.set()
+
+    def nodes_used(self) -> list[NodeUse]:
+        """How long nodes of the pool have stood."""
+        return self._pool.nodes_used()
 
     def _end(self) -> None:
         self._stop.set()

@@ -143,18 +143,22 @@ class BatchService:
                 return candidate
         return None
 
-    def node_counts(self, pool: str) -> dict[str, int]:
-        """State -> how many nodes of a pool are in it; those with none are left out."""
-        counts: dict[str, int] = {}
+    def node_counts(self, pool: str) -> tuple[dict[str, int], dict[str, int]]:
+        """State -> how many nodes of a pool are in it, dedicated ones and Spot nodes.
+
+        States with none are left out.
+        """
         text = f"poolId eq '{pool}'"
-        for nodes in self._call(
+        found = self._call(
             lambda: list(self._client.list_pool_node_counts(filter=text)), f"pool {pool}"
-        ):
-            for kind in (nodes.dedicated, nodes.low_priority):
+        )
+        kinds: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        for nodes in found:
+            for counts, kind in zip(kinds, (nodes.dedicated, nodes.low_priority), strict=True):
                 for name, count in (kind or {}).items():
                     if name != "total" and count:
                         counts[name] = counts.get(name, 0) + int(count)
-        return counts
+        return kinds
 
     def broken_nodes(self, pool: str) -> list[m.BatchNode]:
         """Nodes that cannot work."""

@@ -37,6 +37,8 @@ class PoolSettings:
         Client id of it.
     keep : bool
         Leave a pool that a run has made.
+    price : float, optional
+        Of a dedicated node in an hour, where it was told.
     """
 
     id: str
@@ -54,6 +56,7 @@ class PoolSettings:
     identity: str = ""
     identity_client_id: str = ""
     keep: bool = False
+    price: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,8 @@ class BatchSettings:
         How long tasks may wait while nodes idle before all that can keep them back is looked at.
     poll_seconds : float
         Shortest time between two looks at the service; the longest is 30 seconds.
+    labels : mapping of str to str
+        The user's own, which pools and jobs that the run makes carry as metadata.
     """
 
     account_url: str
@@ -112,3 +117,4 @@ class BatchSettings:
     node_start_minutes: float = 60.0
     waiting_minutes: float = 1.0
     poll_seconds: float = 1.0
+    labels: Mapping[str, str] = field(default_factory=dict)

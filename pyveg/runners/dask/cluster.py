@@ -25,6 +25,7 @@ from distributed import Client, LocalCluster, Nanny, Worker
 from distributed.utils import silence_logging_cmgr
 from distributed.versions import VersionMismatchWarning
 
+from pyveg.core import registry
 from pyveg.core.errors import EngineError
 from pyveg.core.execute import describe
 from pyveg.core.values import read_json
@@ -104,6 +105,11 @@ async def _client(address: str) -> AsyncIterator[Client]:
             await client.close()
 
 
+def pages_can_be_shown() -> bool:
+    """Whether what Dask's page of the workers needs is installed."""
+    return registry.is_installed("bokeh")
+
+
 def _local_cluster(n_workers: int, folder: str) -> LocalCluster:
     """Workers of this machine, one Task at a time in each."""
     return LocalCluster(
@@ -117,8 +123,8 @@ def _local_cluster(n_workers: int, folder: str) -> LocalCluster:
         silence_logs=_NOTHING,
         scheduler_kwargs={
             "allowed_failures": 0,  # what to try again is decided in `dispatch`
-            "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",  # its page of numbers: any port, this machine only
+            "dashboard": pages_can_be_shown(),
+            "dashboard_address": "127.0.0.1:0",  # any port, this machine only
         },
     )
 

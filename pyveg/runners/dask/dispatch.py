@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import dask
 from distributed import KilledWorker
@@ -19,6 +20,7 @@ from distributed.client import FutureCancelledError
 from pyveg.core.errors import EngineError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe
+from pyveg.core.nodes import NodeClock
 from pyveg.core.ports import Listener
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask import worker, worker_checks
@@ -35,6 +37,8 @@ LEAST_AHEAD = 64
 """The same where there are few threads, or none yet."""
 TRIES = 4
 """How often a Task goes out before it has failed with its workers."""
+DASK = "dask"
+"""The size of a machine with workers, in tables of prices."""
 LOOK = 5.0
 """How often the number of workers is asked for, seconds."""
 _LOST = "scheduler-connection-lost"
@@ -51,6 +55,8 @@ class Dispatch:
     listener : Listener
     modules : sequence of str
         Modules that all workers must have.
+    standing : NodeClock, optional
+        Told how many machines they are on.
     """
 
     def __init__(
@@ -59,8 +65,10 @@ class Dispatch:
         opening: Opening,
         listener: Listener,
         modules: Sequence[str] = (),
+        standing: NodeClock | None = None,
     ) -> None:
         self._modules = modules
+        self._standing = standing or NodeClock()
         self._client = client
         self._address = client.scheduler.address
         self._opening = opening
@@ -319,8 +327,14 @@ class Dispatch:
         """Ask how many workers there are, and tell when it has changed."""
         workers = await self._client.nthreads()
         threads = sum(workers.values())
+        self._standing.see({DASK: len({_host(address) for address in workers})})
         if threads != self._threads or not workers:
             text = f"dask: {len(workers)} workers, {threads} threads at {self._address}"
             cure = "; tasks wait until some are started" if not workers else ""
             self._listener.tell(EngineStatus(text + cure, urgent=not workers))
         self._threads = threads
+
+
+def _host(address: str) -> str:
+    """The machine of a worker; workers of this process have names of their own."""
+    return urlsplit(address).hostname or address

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pyveg.core.errors import EngineError, PyvegError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe
+from pyveg.core.installing import how_to_install
+from pyveg.core.nodes import LOCAL as THIS_MACHINE
+from pyveg.core.nodes import NodeClock, NodeUse
 from pyveg.core.ports import EngineView, Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask.opening import Opening
 from pyveg.runners.dask.settings import LOCAL, DaskSettings, check_address, notes
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from pyveg.runners.dask.dispatch import Dispatch
 
 
@@ -62,6 +67,7 @@ class DaskRunner(Runner):
         self._ended = asyncio.Event()
         self._wanted = asyncio.Event()
         self._dispatch: Dispatch | None = None
+        self._standing = NodeClock()
 
     def start(self, store: Store, listener: Listener) -> None:
         """Connect, and see whether all workers can do the work.
@@ -106,6 +112,11 @@ class DaskRunner(Runner):
         if self._thread.is_alive():
             self._thread.join()
 
+    def nodes_used(self) -> list[NodeUse]:
+        """How long machines with workers have stood; those that run on for others count too."""
+        size = THIS_MACHINE if self._scheduler == LOCAL else "dask"
+        return [NodeUse(size, seconds=sum(self._standing.seconds().values()))]
+
     def _soon(self, act: Callable[[], object]) -> None:
         """Do something in the engine's thread, unless that has ended."""
         with self._lock:
@@ -149,7 +160,8 @@ class DaskRunner(Runner):
             if self._scheduler == LOCAL:  # nobody else could know where these workers are
                 address = client.scheduler.address
                 await asyncio.to_thread(self._store.write, self._opening.marker, told(address))
-            dispatch = Dispatch(client, self._opening, self, self._modules)
+            self._tell_page(client)
+            dispatch = Dispatch(client, self._opening, self, self._modules, self._standing)
             await dispatch.begin()
             self._dispatch = dispatch
             if not self._ready.done():
@@ -158,6 +170,18 @@ class DaskRunner(Runner):
             if not self._closed:
                 await self._ended.wait()
             await dispatch.end()
+            self._standing.see({})
+
+    def _tell_page(self, client: Client) -> None:
+        """Where Dask's own page of the workers is, or why there is none."""
+        from pyveg.runners.dask.cluster import pages_can_be_shown
+
+        if self._scheduler == LOCAL and not pages_can_be_shown():
+            cure = how_to_install("bokeh")
+            self.tell(EngineStatus(f"dask: no page of the workers, as bokeh is missing; {cure}"))
+        elif client.dashboard_link:
+            page = f"dask: the workers are shown at {client.dashboard_link}"
+            self.tell(EngineStatus(page, urgent=True))  # it must stay on the screen
 
     def _take(self) -> None:
         """Pass Tasks on, once there is somebody to take them."""

@@ -25,6 +25,7 @@ from pyveg.kernels.composite import FMASK_FILL
 from pyveg.sources import hls, http
 from pyveg.sources.circuit import CIRCUIT, host_of
 from pyveg.sources.grid import Grid
+from pyveg.sources.stac import counting
 from pyveg.sources.stac.settings import StacSettings
 from pyveg.sources.stac.signing import signed
 from pyveg.sources.stac.trust import check_scene, gate_of
@@ -62,6 +63,8 @@ for _name in ("odc.loader._rio", "rasterio._env"):
     # where the reason of the date says the same.
     logging.getLogger(_name).addHandler(logging.NullHandler())
     logging.getLogger(_name).addFilter(_tell_waits)
+
+counting.listen()
 
 _failed: set[str] = set()
 """Scenes that could not be read. GDAL remembers a file that it once could not have as one that is
@@ -187,6 +190,7 @@ def _gdal_options(settings: StacSettings, *, again: bool) -> dict[str, Any]:
         "GDAL_HTTP_TIMEOUT": max(1, round(settings.request_timeout)),
         "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(min(settings.request_timeout, 15))),
         "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+        **counting.OPTIONS,
         "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # heads of most files, in one request
         **({"GDAL_HTTP_PROXY": gate.address} if (gate := gate_of(settings)) else {}),
         **({"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/"} if again else {}),

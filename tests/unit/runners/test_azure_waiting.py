@@ -39,8 +39,8 @@ class _Service:
         self.asked.append(f"job {id_}")
         return self.job_found
 
-    def node_counts(self, _: str) -> dict[str, int]:
-        return self.counted
+    def node_counts(self, _: str) -> tuple[dict[str, int], dict[str, int]]:
+        return self.counted, {}
 
     def task(self, *_: str) -> Any:
         return self.task_found
