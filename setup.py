@@ -250,6 +250,7 @@ setup(
             "analysis/report/*.j2",
             "analysis/report/*.css",
             "analysis/temporal/*.csv",
+            "jobs/execution_report/*.css",
             "service/pages/static/*",
             "service/pages/templates/*.j2",
         ],

@@ -60,6 +60,8 @@ class RunReport:
         Why there is no analysis though the config asks for one.
     ledger : str or None
         Where the table of all inputs is, for Modules that work on files.
+    execution : str or None
+        Where the page is that tells how the run was carried out.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class RunReport:
     ledger: str | None = None
     used: tuple[str, ...] = ()
     limit: str = ""
+    execution: str | None = None
 
     def __repr__(self) -> str:
         return cut(f"<RunReport of {redacted(self.url)}: {_counted(self.counts)}>", LONGEST_REPR)

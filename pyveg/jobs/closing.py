@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pyveg.core import params
 from pyveg.core.errors import LockLostError, PyvegError
+from pyveg.core.events import EngineStatus, Observer
 from pyveg.core.execute import describe
 from pyveg.core.layout import LEDGER
 from pyveg.core.ledger import make_ledger
 from pyveg.core.ports import Store
 from pyveg.core.tasks import TaskGraph, TaskResult
+from pyveg.runs.execution import Execution
 from pyveg.runs.run import Run
 
 if TYPE_CHECKING:
@@ -83,6 +85,20 @@ def _told(one: Written) -> str:
     return " ".join(
         part for part in (f"{one.collection}:", happened, one.verdict.headline, one.report) if part
     )
+
+
+def tell_execution(store: Store, execution: Execution, notify: Observer) -> str | None:
+    """Where the page is that tells how the run was carried out; a run does not fail for it."""
+    from pyveg.jobs.execution_report import write_execution
+
+    try:
+        return write_execution(store, execution)
+    except LockLostError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the run itself is done, and must be reported
+        reason = f"there is no execution report: {describe(error)}"
+        notify(EngineStatus(reason, urgent=True))
+        return None
 
 
 def write_ledger(store: Store, graph: TaskGraph, results: Mapping[str, TaskResult]) -> str | None:

@@ -35,6 +35,7 @@ from pyveg.jobs.observers import Observers
 from pyveg.jobs.operating import replaced
 from pyveg.jobs.resolve import checked_over
 from pyveg.jobs.stopping import ASKED, StopSwitch
+from pyveg.runs.execution import Execution, execution_of
 from pyveg.runs.run import Run, open_run
 
 OnInterrupt = StopHow
@@ -290,7 +291,9 @@ def start(
         journal = Journal(store, epoch=lock.epoch, warnings=warnings, on_stop=prepared.ask_to_stop)
         stack.enter_context(journal)
         meter = RunMeter(store, pipeline, far, lock.epoch)
-        seen: list[Observer] = [journal, meter, *observers, *_forget_failures(prepared, store)]
+        execution = Execution() if prepared.resumed is None else execution_of(store)
+        seen: list[Observer] = [journal, meter, execution, *observers]
+        seen += _forget_failures(prepared, store)
         notifier = stack.enter_context(messages.notifier(pipeline, store.url, journal))
         meter.on_limit(notifier.at_limit)
         notify = Observers([*seen, notifier])
@@ -303,6 +306,7 @@ def start(
         summary, figure = closing.draw(open_run(store), picture=picture)
         ledger = closing.write_ledger(store, graph, results)
         dispatch.tidy(graph, results)
+        told = closing.tell_execution(store, execution, notify)
         analysed = closing.Analysed()
         if pipeline.analysis and not interrupted:
             tell = _closing_step(prepared.switch, notify)
@@ -318,6 +322,7 @@ def start(
             summary=summary,
             figure=figure,
             ledger=ledger,
+            execution=told,
             analyses=analysed.told,
             reports=analysed.reports,
             analysis_failed=analysed.failed,

@@ -14,10 +14,18 @@ from pyveg.scripts.given import files_for, one_of
     "--input_dir",
     help="Folder, URL or container of an analysis, or of a run that holds one; the same as RUN.",
 )
+@click.option(
+    "--execution",
+    is_flag=True,
+    help="Instead, the page that tells how the run was carried out: times, machines, memory, "
+    "failures.",
+)
 @click.option("--azure_config", help="Your accounts at Azure; else ./azure_config.py.")
 @debug_option
 @version_option
-def main(where: str | None, input_dir: str | None, azure_config: str | None, debug: bool) -> None:
+def main(
+    where: str | None, input_dir: str | None, execution: bool, azure_config: str | None, debug: bool
+) -> None:
     """Draw the figures and write the report of an analysis anew; nothing is computed again."""
     given = one_of(RUN=where, input_dir=input_dir)
     if given is None:
@@ -28,7 +36,20 @@ def main(where: str | None, input_dir: str | None, azure_config: str | None, deb
         from pyveg.scripts.gee_analysis import print_verdicts
 
         use_file(azure_config)
+        if execution:
+            click.echo(_execution(given))
+            return
         print_verdicts(analyses.report_again(given, tell=click.echo))
+
+
+def _execution(where: str) -> str:
+    """Write the execution report of a run anew; where it is."""
+    from pyveg.jobs.execution_report import write_execution
+    from pyveg.jobs.locations import find_run
+    from pyveg.runs.execution import execution_of
+
+    store = find_run(where).store
+    return write_execution(store, execution_of(store))
 
 
 if __name__ == "__main__":

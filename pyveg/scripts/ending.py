@@ -30,6 +30,7 @@ def ending(report: RunReport, width: int | None) -> Iterator[str]:
         ("items", report.ledger),
         ("results", report.summary),
         ("picture", report.figure),
+        ("execution", report.execution),
     ):
         if where:
             yield f"{what}: {where if width is None else from_here(where)}"

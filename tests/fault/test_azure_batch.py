@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from azure.batch import BatchClient
+from azure.batch.models import BatchTask
 from azure.core.credentials import AzureNamedKeyCredential
 
 from azure_batch_emulator import Faults
@@ -16,6 +17,7 @@ from pyveg.core.events import EngineStatus, Event, TaskStarted
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
 from pyveg.jobs.run import run_pipeline
+from pyveg.runners.azure_batch.service import BatchService
 from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.graphs import fake_pipeline
 
@@ -160,7 +162,15 @@ def test_spot_nodes_that_are_taken_away(make_cloud: Any, monkeypatch: Any) -> No
         if node.state == "preempted":
             taken.append(node.id)
 
+    seen: list[BatchTask] = []
+    delete = BatchService.delete_job
+
+    def deleted(service: BatchService, job: str) -> None:
+        seen.extend(_client(cloud).list_tasks(job))
+        delete(service, job)
+
     monkeypatch.setattr(Node, "preempt", count)
+    monkeypatch.setattr(BatchService, "delete_job", deleted)
     cloud = make_cloud(
         faults=Faults(preempt_rate=0.5, seed=3),
         pool_dedicated_node_count=0,
@@ -170,6 +180,14 @@ def test_spot_nodes_that_are_taken_away(make_cloud: Any, monkeypatch: Any) -> No
     assert report.exit_code == 0
     assert report.counts == {State.SUCCEEDED: 9}
     assert taken
+    used = [report.results[one.id].usage for one in report.graph if one.step.run_mode == "batch"]
+    there = [task.execution_info for task in seen]
+    spent = sum((info.end_time - info.start_time).total_seconds() for info in there)
+    assert len(used) == len(there) == 6
+    assert sum(one.tries for one in used if one) == 6 + sum(i.requeue_count for i in there) > 6
+    assert sum(one.seconds for one in used if one) == pytest.approx(spent, abs=0.01)
+    assert {one.node for one in used if one} == {task.node_info.node_id for task in seen}
+    assert all(one.start_seconds > 0.1 for one in used if one)
     _nothing_is_left(cloud)
 
 

@@ -37,29 +37,53 @@ def results(store: Store, bundle: Bundle, change: Change, log: str) -> Iterator[
     log : str
         The end of its stderr; needed only where its process died.
     """
-    first = True
-    for task in bundle.tasks:
-        yield _seen(_result(store, bundle, task, change, log), change, first=first)
-        first = False
+    found = [_on_node(_result(store, bundle, task, change, log), change) for task in bundle.tasks]
+    if found:
+        found[0] = _with_start(found[0], change)
+        found[-1] = _with_end(found[-1], change)
+    yield from found
 
 
-def _seen(result: TaskResult, change: Change, *, first: bool) -> TaskResult:
-    """With what the service knows of it: node, tries, and how long its command took to begin.
+def _on_node(result: TaskResult, change: Change) -> TaskResult:
+    """With the node, which the service knows."""
+    if result.usage is None or not change.node:
+        return result
+    return replace(result, usage=replace(result.usage, node=change.node))
+
+
+def _with_start(result: TaskResult, change: Change) -> TaskResult:
+    """With the tries of the command, and the time in which it began, as its first Task.
 
     Clocks of nodes and of the service are taken to agree, as Azure sets both.
     """
-    if result.usage is None:
+    usage = result.usage
+    if usage is None or change.began is None:
         return result
-    usage = replace(result.usage, node=change.node or result.usage.node, tries=change.tries)
-    start = usage.began - change.began.timestamp() if change.began is not None else 0.0
-    if first and start > 0:  # else it was done in an earlier try of the command
-        usage = replace(
-            usage,
-            began=round(usage.began - start, 3),
-            seconds=round(usage.seconds + start, 6),
-            start_seconds=round(usage.start_seconds + start, 6),
-        )
+    usage = replace(usage, tries=change.tries)
+    began = change.began.timestamp()
+    more = usage.began - began
+    if more > 0:  # else it was done in an earlier try of the command
+        usage = replace(_longer(usage, more), began=round(began, 6))
     return replace(result, usage=usage)
+
+
+def _with_end(result: TaskResult, change: Change) -> TaskResult:
+    """With the time in which the command ended, as its last Task."""
+    usage = result.usage
+    if usage is None or change.began is None or change.ended is None:
+        return result
+    more = change.ended.timestamp() - usage.began - usage.seconds
+    in_this_try = usage.began >= round(change.began.timestamp(), 6)
+    return replace(result, usage=_longer(usage, more)) if in_this_try and more > 0 else result
+
+
+def _longer(usage: Usage, seconds: float) -> Usage:
+    """With time that Python took to begin or end."""
+    return replace(
+        usage,
+        seconds=round(usage.seconds + seconds, 6),
+        start_seconds=round(usage.start_seconds + seconds, 6),
+    )
 
 
 def undone(store: Store, bundle: Bundle, change: Change) -> list[Task]:

@@ -56,6 +56,8 @@ class Change:
     failure: m.BatchTaskFailureInfo | None = None
     began: datetime | None = None
     """When its command began, the last time, by the clock of the service."""
+    ended: datetime | None = None
+    """When it ended, the same way."""
     tries: int = 1
     """How often it was begun, retries and nodes that were taken away included."""
     node: str = ""
@@ -429,6 +431,7 @@ def _change(task: m.BatchTask) -> Change:
         tuple(task.depends_on.task_ids or ()) if task.depends_on is not None else (),
         info.failure_info if info is not None else None,
         info.start_time if info is not None else None,
+        info.end_time if info is not None else None,
         1 + (info.retry_count or 0) + (info.requeue_count or 0) if info is not None else 1,
         (task.node_info.node_id or "") if task.node_info is not None else "",
     )
