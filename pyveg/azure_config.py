@@ -215,7 +215,10 @@ def of_its_pool(config: AzureConfig) -> AzureConfig:
         return config
     record = pool_record(config, config.batch_pool_id)
     given = {name: getattr(record, part) for part, name in _OF_RECORD.items()}
-    formula = autoscale(record.max_nodes, record.slots) if record.max_nodes else ""
+    formula = ""
+    if record.max_nodes:
+        formula = autoscale(record.max_nodes, record.slots)
+        given["pool_dedicated_node_count"] = record.max_nodes  # by which times are judged
     return replace(config, **given, pool_autoscale_formula=formula)
 
 

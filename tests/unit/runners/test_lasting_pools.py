@@ -113,6 +113,7 @@ def test_a_pool_is_chosen_by_name_in_a_config(monkeypatch: pytest.MonkeyPatch) -
     assert chosen.pool_vm_size == "Standard_NC4as_T4_v3"
     assert chosen.container_image == "zoo.azurecr.io/train:1"
     assert not chosen.keep_pool
+    assert chosen.pool_dedicated_node_count == 4, "what it may grow to"
     assert "min(4, ($pending + 1) / 2)" in chosen.pool_autoscale_formula
 
 
