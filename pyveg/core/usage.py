@@ -182,16 +182,17 @@ class Meter:
         else:
             cpu = time.thread_time() - self._thread
         peak = peak_memory_mb()
-        parts = {f"{name}_seconds": round(one.seconds, 6) for name, one in self._spans.items()}
         return Usage(
             began=round(self._at, 3),
             seconds=round(time.perf_counter() - self._begin, 6),
+            start_seconds=round(self._spans["start"].seconds, 6),
+            read_seconds=round(self._spans["read"].seconds, 6),
+            write_seconds=round(self._spans["write"].seconds, 6),
             cpu_seconds=round(cpu + self._program_cpu, 3),
             peak_memory_mb=None if peak is None else max(peak, round(self._program_peak, 1)),
             read_bytes=self.read_bytes,
             write_bytes=self.write_bytes,
             node=platform.node(),
-            **parts,
         )
 
 

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pyveg.analysis.report import report_html
 from pyveg.analysis.settings import AnalysisSettings
+from pyveg.jobs.execution_report import execution_html
 from pyveg.testing.analyses import made_analysis, made_series
+from pyveg.testing.executions import made_execution
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -42,7 +44,12 @@ def files(made_place: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         made_series(chips=1, months=12, weather=False), settings=AnalysisSettings(surrogates=19)
     )
     found = {}
-    for name, html in (("whole", made_place.html), ("short", report_html(short))):
+    pages = {
+        "whole": made_place.html,
+        "short": report_html(short),
+        "execution": execution_html(made_execution(60)),
+    }
+    for name, html in pages.items():
         found[name] = folder / f"{name}.html"
         found[name].write_text(html, encoding="utf-8")
     return found
@@ -120,6 +127,29 @@ def test_the_page_uses_a_desk(open_report: Any) -> None:
 def test_axe_finds_nothing_to_mend(open_report: Any, name: str, width: int) -> None:
     seen = open_report(name, width)
     seen.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = Axe().run(seen.page)
+    assert len(found.response["passes"]) > 20
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_an_execution_report_fits_and_axe_finds_nothing(
+    open_report: Any, width: int, scheme: Literal["dark", "light"]
+) -> None:
+    seen = open_report("execution", width)
+    seen.page.emulate_media(color_scheme=scheme)
+    assert (seen.errors, seen.requests) == ([], [seen.page.url])
+    assert seen.ask("document.documentElement.scrollWidth") <= width
+    assert (
+        seen.ask("getComputedStyle(document.body).backgroundColor")
+        == {
+            "dark": "rgb(22, 25, 28)",
+            "light": "rgb(255, 255, 255)",
+        }[scheme]
+    )
+    bars = seen.ask("[...document.querySelectorAll('.lane rect')].map(one => one.getBBox().width)")
+    assert len(bars) == 60
+    assert min(bars) > 0
     found = Axe().run(seen.page)
     assert len(found.response["passes"]) > 20
     assert found.violations_count == 0, found.generate_report()

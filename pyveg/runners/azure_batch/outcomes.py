@@ -64,7 +64,7 @@ def _with_start(result: TaskResult, change: Change) -> TaskResult:
     more = usage.began - began
     if more > 0:  # else it was done in an earlier try of the command
         usage = replace(_longer(usage, more), began=round(began, 6))
-    return replace(result, usage=usage)
+    return replace(result, seconds=usage.seconds, usage=usage)
 
 
 def _with_end(result: TaskResult, change: Change) -> TaskResult:
@@ -74,7 +74,10 @@ def _with_end(result: TaskResult, change: Change) -> TaskResult:
         return result
     more = change.ended.timestamp() - usage.began - usage.seconds
     in_this_try = usage.began >= round(change.began.timestamp(), 6)
-    return replace(result, usage=_longer(usage, more)) if in_this_try and more > 0 else result
+    if not in_this_try or more <= 0:
+        return result
+    usage = _longer(usage, more)
+    return replace(result, seconds=usage.seconds, usage=usage)
 
 
 def _longer(usage: Usage, seconds: float) -> Usage:

@@ -57,6 +57,10 @@ def ended(chunk: Chunk, results: Sequence[TaskResult]) -> list[Any]:
 def results_in(chunk: Chunk, plain: Sequence[Sequence[Any]]) -> list[TaskResult]:
     """The results that `ended` told of."""
     return [
-        TaskResult(task.id, State(state), *rest, Usage.from_json(usage))
-        for task, (state, *rest, usage) in zip(chunk.tasks, plain, strict=True)
+        TaskResult(
+            task.id, State(state), reason, seconds, details, notes, shared, Usage.from_json(usage)
+        )
+        for task, (state, reason, seconds, details, notes, shared, usage) in zip(
+            chunk.tasks, plain, strict=True
+        )
     ]

@@ -10,49 +10,20 @@ from click.testing import CliRunner
 
 from pyveg.core.layout import EXECUTION
 from pyveg.core.records import Kind, Record
-from pyveg.core.usage import Usage
 from pyveg.jobs.execution_report import execution_html
 from pyveg.jobs.execution_report.timeline import MOST_BARS, timeline
 from pyveg.jobs.run import run_pipeline
 from pyveg.runs.execution import Execution, execution_of
 from pyveg.runs.run import open_run
 from pyveg.scripts.create_analysis_report import main as report_command
+from pyveg.testing.executions import BEGIN, ended_task, made_execution
 from pyveg.testing.graphs import fake_pipeline
 
 HOSTILE = "<script>alert(1)</script>\"'>&\x1b[31m"
-BEGIN = 1_769_860_800.0
-
-
-def _ended(number: int, *, nodes: int = 3, state: str = "succeeded", reason: str = "") -> Record:
-    began = BEGIN + 2 * (number // nodes)
-    usage = Usage(
-        began=began,
-        seconds=1.5,
-        queued=began - 0.5,
-        start_seconds=0.1,
-        read_seconds=0.2,
-        write_seconds=0.3,
-        cpu_seconds=1.0,
-        peak_memory_mb=100.0 + number,
-        read_bytes=1000,
-        write_bytes=500,
-        node=f"node-{number % nodes}",
-        tries=1 + (number % 50 == 7),
-    )
-    task = f"job/{'Read' if number % 2 else 'Work'}/{number:05}"
-    return Record(Kind.ENDED, began + 1.6, task=task, state=state, text=reason, usage=usage)
-
-
-def _made(count: int, nodes: int = 3) -> Execution:
-    execution = Execution()
-    execution.take(Record(Kind.RUN, BEGIN, text="runs/a"))
-    for number in range(count):
-        execution.take(_ended(number, nodes=nodes))
-    return execution
 
 
 def test_sums_are_those_of_the_tasks() -> None:
-    total = _made(100).total
+    total = made_execution(100).total
     assert total.tasks == 100
     assert total.seconds == pytest.approx(150)
     parts = (total.start_seconds, total.read_seconds, total.compute_seconds, total.write_seconds)
@@ -64,15 +35,15 @@ def test_sums_are_those_of_the_tasks() -> None:
 
 @pytest.mark.parametrize(("count", "nodes"), [(0, 1), (10, 3), (10_000, 60)])
 def test_a_page_stays_small_however_many_tasks_there_are(count: int, nodes: int) -> None:
-    html = execution_html(_made(count, nodes))
+    html = execution_html(made_execution(count, nodes))
     assert len(html) < 300_000
     assert html.count("<table>") == (5 if count else 0)
     assert f"{count:,} succeeded" in html or not count
 
 
 def test_bars_are_drawn_up_to_a_number_and_then_how_busy_machines_were() -> None:
-    assert timeline(_made(MOST_BARS)).count("<rect class=") == MOST_BARS
-    more = timeline(_made(MOST_BARS + 1))
+    assert timeline(made_execution(MOST_BARS)).count("<rect class=") == MOST_BARS
+    more = timeline(made_execution(MOST_BARS + 1))
     assert more.count("<rect class=") == 0
     assert "3 tasks ran at once at most, 2.2 on average; 3 waited" in more
 
@@ -80,7 +51,7 @@ def test_bars_are_drawn_up_to_a_number_and_then_how_busy_machines_were() -> None
 def test_tasks_of_one_machine_do_not_cover_one_another() -> None:
     execution = Execution()
     for number in range(6):
-        record = _ended(number, nodes=6)
+        record = ended_task(number, nodes=6)
         usage = record.usage
         assert usage is not None
         execution.take(replace(record, usage=replace(usage, node="one")))
@@ -89,10 +60,10 @@ def test_tasks_of_one_machine_do_not_cover_one_another() -> None:
 
 
 def test_failures_are_grouped_by_reason_and_texts_of_others_are_harmless() -> None:
-    execution = _made(3)
+    execution = made_execution(3)
     for number in range(10, 17):
-        execution.take(_ended(number, state="failed", reason=HOSTILE))
-    execution.take(_ended(17, state="failed", reason="another"))
+        execution.take(ended_task(number, state="failed", reason=HOSTILE))
+    execution.take(ended_task(17, state="failed", reason="another"))
     (first, members), (second, one) = execution.failures()
     assert (len(members), second, len(one)) == (7, "another", 1)
     html = execution_html(execution)
@@ -112,13 +83,13 @@ def test_what_died_counts_as_its_engine_saw_it() -> None:
 
 
 def test_a_later_attempt_replaces_what_it_does_again_and_keeps_the_rest() -> None:
-    execution = _made(4)
-    execution.take(_ended(4, state="failed", reason="no"))
+    execution = made_execution(4)
+    execution.take(ended_task(4, state="failed", reason="no"))
     execution.take(Record(Kind.MANY, BEGIN + 9, state="cancelled", counts={"job/Work": 5}))
     execution.take(Record(Kind.RUN, BEGIN + 100, text="runs/a"))
     execution.take(Record(Kind.MANY, BEGIN + 100, state="cached", counts={"job/Work": 4}))
-    execution.take(_ended(4))
-    execution.take(_ended(5))
+    execution.take(ended_task(4))
+    execution.take(ended_task(5))
     assert execution.counts == {"succeeded": 6}
     assert (execution.attempts, execution.total.tasks) == (2, 6)
 
