@@ -110,6 +110,11 @@ def shown_value(value: Any) -> str:
     """A value as a notebook shows it: a picture, a table, or its text."""
     if value is None:
         return ""
+    if hasattr(value, "savefig"):
+        picture = io.BytesIO()
+        value.savefig(picture, format="png", dpi=90)
+        data = base64.b64encode(picture.getvalue()).decode()
+        return block(f'<img alt="output of the cell" src="data:image/png;base64,{data}">')
     if hasattr(value, "_repr_png_"):
         data = base64.b64encode(value._repr_png_()).decode()
         return block(f'<img alt="output of the cell" src="data:image/png;base64,{data}">')
@@ -181,7 +186,7 @@ def main() -> None:
     if given.here:
         run_page(given.here, given.outputs)
         return
-    pages = sorted(TUTORIALS.glob("*.md"))
+    pages = [*sorted(TUTORIALS.glob("*.md")), TUTORIALS.parent / "gallery.md"]
     pages = [page for page in pages if cells(page.read_text(encoding="utf-8"))]
     pages = [page for page in pages if not given.names or page.stem in given.names]
     begin, failed = time.perf_counter(), 0

@@ -60,7 +60,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def _tutorials() -> list[str]:
     """Pages that have cells."""
     pages = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
-    return [f"tutorials/{page.name}" for page in pages]
+    return [*(f"tutorials/{page.name}" for page in pages), "gallery.md"]
 
 
 def notebook(text: str) -> str:

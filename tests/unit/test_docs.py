@@ -116,6 +116,18 @@ def test_extras_are_installed_from_the_folder_of_pyveg() -> None:
 
 
 def test_the_first_choice_needs_no_account() -> None:
-    """README, its page and what the command proposes are one."""
-    assert f"--collection-name {FIRST_CHOICE} " in (ROOT / "README.md").read_text(encoding="utf-8")
+    """The page of the installation and what the command proposes are one."""
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert f"--collection-name {FIRST_CHOICE} " in text
     assert needs_account(FIRST_CHOICE) == ""
+
+
+def test_the_readme_fits_one_screen() -> None:
+    """What it answers, a picture of the report, two lines to type, three ways on."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) < 400
+    assert "docs/images/demo_report.png" in text
+    lines = re.findall(r"^```\n(.*?)\n```$", text, re.S | re.M)
+    assert [line.split("&& ")[-1] for line in lines] == ["pyveg run demo", "pytest"]
+    assert lines[0] in (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^- \*", text, re.M)) == 3
