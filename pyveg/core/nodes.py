@@ -42,6 +42,16 @@ class NodeUse:
         return self.seconds / HOUR
 
 
+@dataclass(frozen=True)
+class Capacity:
+    """What an engine will have for a run, as far as it knows before."""
+
+    at_once: int
+    """Tasks that it does at once."""
+    nodes: tuple[tuple[NodeUse, int], ...] = ()
+    """Kinds of nodes other than this machine, and how many of each."""
+
+
 class NodeClock:
     """Adds up the seconds of nodes from looks at how many there are.
 

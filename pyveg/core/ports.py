@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from pyveg.core.nodes import Capacity, NodeUse
 from pyveg.core.types import Item
 
 if TYPE_CHECKING:
     from pyveg.core.events import EngineStatus
-    from pyveg.core.nodes import NodeUse
     from pyveg.core.tasks import Step, Task, TaskGraph, TaskResult
 
 
@@ -479,6 +479,23 @@ class Runner(Protocol):
         """
         del settings, work
         return ()
+
+    @classmethod
+    def capacity(cls, settings: Any, work: Work) -> Capacity:
+        """How much it will do at once, and on which nodes; asks nobody.
+
+        Parameters
+        ----------
+        settings
+            Its settings.
+        work : Work
+
+        Returns
+        -------
+        Capacity
+        """
+        del settings
+        return Capacity(work.n_workers)
 
     @classmethod
     def answer(cls) -> str:

@@ -57,6 +57,18 @@ class Transfers:
         return cls(**given) if all(isinstance(value, int) for value in given.values()) else cls()
 
 
+def less(whole: Transfers, part: Transfers) -> Transfers:
+    """What is left of some when others are taken away; never less than nothing.
+
+    Examples
+    --------
+    >>> less(Transfers(3, 10), Transfers(1, 20)).requests
+    2
+    """
+    pairs = zip(vars(whole).values(), vars(part).values(), strict=True)
+    return Transfers(*(max(0, a - b) for a, b in pairs))
+
+
 _guard = Lock()
 _counted = Transfers()
 

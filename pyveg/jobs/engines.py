@@ -15,6 +15,7 @@ from pyveg.core import engines as engine_settings
 from pyveg.core import params, registry
 from pyveg.core.errors import ConfigError, EngineError, PyvegError
 from pyveg.core.execute import describe
+from pyveg.core.nodes import Capacity
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.ports import Listener, Runner, Store, Work
 from pyveg.core.tasks import TaskGraph
@@ -80,6 +81,16 @@ def make(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Runner
             engine = share.cls(share.typed_settings(), share.work)
         made |= dict.fromkeys(sorted(share.work.run_modes), engine)
     return made
+
+
+def capacities(pipeline: Pipeline, graph: TaskGraph, store: Store) -> dict[str, Capacity]:
+    """Run mode -> what its engine will have for the run, as far as it knows before."""
+    found: dict[str, Capacity] = {}
+    for share in _shares(pipeline, graph, store):
+        with _told(share.name):
+            capacity = share.cls.capacity(share.typed_settings(), share.work)
+        found |= dict.fromkeys(sorted(share.work.run_modes), capacity)
+    return found
 
 
 def start_engine(engine: Runner, store: Store, listener: Listener) -> None:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 @on_interrupt_option
 @click.option("--project", help="Google Cloud project for Earth Engine, where the config has none.")
 @operating_options
-@click.option("--dry_run", is_flag=True, help="Print the plan and stop.")
+@click.option("--dry_run", is_flag=True, help="Print the plan and what it will use, and stop.")
+@click.option("--measure", is_flag=True, help="With --dry_run: do two items first, to know that.")
 @debug_option
 @version_option
 def main(  # noqa: PLR0917 - click passes options by name
@@ -54,6 +55,7 @@ def main(  # noqa: PLR0917 - click passes options by name
     on_interrupt: OnInterrupt,
     project: str | None,
     dry_run: bool,
+    measure: bool,
     debug: bool,
     **operating: Any,
 ) -> None:
@@ -74,6 +76,8 @@ def main(  # noqa: PLR0917 - click passes options by name
             "name a config, such as demo (with or without --config_file), or a run to finish: "
             "--from_cache FOLDER"
         )
+    if measure and not dry_run:
+        raise click.UsageError("--measure goes with --dry_run")
     if project is not None:
         os.environ["EE_PROJECT"] = project  # so that worker processes have it too
     with plain_errors(debug=debug), ended_in_order():
@@ -94,7 +98,7 @@ def main(  # noqa: PLR0917 - click passes options by name
         )
         warn(prepared)
         if dry_run:
-            print_plan(prepared)
+            print_plan(prepared, measure=measure)
             return
         code = run_and_tell(prepared, on_interrupt, "run", azure_config=azure_config, debug=debug)
         sys.exit(code)

@@ -45,8 +45,9 @@ def warn(prepared: PreparedRun) -> None:
         say(f"warning: {warning}", err=True)
 
 
-def print_plan(prepared: PreparedRun) -> None:
-    """Print what would be done."""
+def print_plan(prepared: PreparedRun, *, measure: bool = False) -> None:
+    """Print what would be done, and what it will use as far as that is known."""
+    from pyveg.jobs.estimates import estimate
     from pyveg.scripts.tables import aligned, columns
 
     table = prepared.plan.states(prepared.resumed)
@@ -60,7 +61,10 @@ def print_plan(prepared: PreparedRun) -> None:
     say(f"plan of {pipeline.name}")
     say(f"output: {prepared.resumed.url if prepared.resumed else where}")
     say(aligned(rows, width=columns()))
-    say(f"{len(prepared.plan.graph)} tasks; nothing was run or written")
+    for line in estimate(prepared, measure=measure, tell=say).lines():
+        say(line)
+    measured = " but in a temporary folder" if measure else ""
+    say(f"{len(prepared.plan.graph)} tasks; nothing was run or written{measured}")
 
 
 def run_and_tell(

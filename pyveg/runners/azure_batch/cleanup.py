@@ -11,6 +11,7 @@ from pyveg.azure_config import AzureConfig
 from pyveg.runners.azure_batch import advice, models
 from pyveg.runners.azure_batch.account import check_account, credential
 from pyveg.runners.azure_batch.lasting import name_of
+from pyveg.runners.azure_batch.quotas import used
 from pyveg.runners.azure_batch.service import BatchService, state_of
 
 
@@ -63,6 +64,22 @@ class Account:
 
         try:
             return [name for pool in self._service.pools() if (name := name_of(pool.metadata))]
+        except AzureError as error:
+            raise advice.engine_error(self._account_url, error) from error
+
+    def quotas_used(self, config: AzureConfig) -> str:
+        """How much of the quotas in azure_config.py is used, in words.
+
+        Raises
+        ------
+        EngineError
+            If the account cannot be used, with what to do.
+        """
+        from azure.core.exceptions import AzureError
+
+        try:
+            active = sum(state_of(job) != "completed" for job in self._service.jobs())
+            return used(config, self._service.pools(), active)
         except AzureError as error:
             raise advice.engine_error(self._account_url, error) from error
 
@@ -120,9 +137,12 @@ def answer_of(config: AzureConfig) -> str:
     """
     if not config.batch_account_name:
         return ""
-    leftovers = account_of(config).leftovers()
+    account = account_of(config)
+    leftovers = account.leftovers()
     nodes = sum(item.nodes for item in leftovers)
     jobs = sum(item.kind == "job" for item in leftovers)
     text = f"the Batch account answers; runs have {jobs} jobs and {nodes} nodes there now"
     cure = "; if no run goes on, they cost money: pyveg_azure_cleanup" if leftovers else ""
-    return text + cure
+    if config.quotas:
+        return f"{text}{cure}; used: {account.quotas_used(config)}"
+    return f"{text}{cure}; its quotas are not told to programs: copy them to quotas"

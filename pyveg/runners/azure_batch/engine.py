@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from pyveg import azure_config
-from pyveg.core.nodes import NodeUse
+from pyveg.core.nodes import Capacity, NodeUse
 from pyveg.core.ports import EngineView, Listener, Runner, Store, Work
 from pyveg.core.tasks import Step, Task
 from pyveg.runners.azure_batch import checks
@@ -15,6 +15,7 @@ from pyveg.runners.azure_batch.cleanup import answer_of
 from pyveg.runners.azure_batch.lanes import lane_of, lanes, unused
 from pyveg.runners.azure_batch.look import open_view
 from pyveg.runners.azure_batch.options import BatchOptions, config_of
+from pyveg.runners.azure_batch.plan import pool_settings
 from pyveg.runners.azure_batch.runner import PoolRunner
 
 
@@ -45,6 +46,17 @@ class AzureBatchEngine(Runner):
     def look(cls, settings: Any, store: Store) -> EngineView | None:
         """Nodes, running tasks and their logs, asked of the account."""
         return open_view(config_of(settings), store)
+
+    @classmethod
+    def capacity(cls, settings: Any, work: Work) -> Capacity:
+        """The slots of the nodes that its pools ask for."""
+        at_once, nodes = 0, list[tuple[NodeUse, int]]()
+        for lane in lanes(config_of(settings), work):
+            pool = pool_settings(lane.config)
+            at_once += pool.slots * (pool.dedicated + pool.spot)
+            nodes.append((NodeUse(pool.vm_size, price=pool.price), pool.dedicated))
+            nodes.append((NodeUse(pool.vm_size, spot=True), pool.spot))
+        return Capacity(at_once, tuple(nodes))
 
     @classmethod
     def answer(cls) -> str:

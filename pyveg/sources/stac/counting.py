@@ -1,48 +1,77 @@
-"""Counts GDAL's requests and bytes, which it tells in its debug messages alone."""
+"""Counts GDAL's requests and bytes by GDAL's own statistics of its virtual file systems.
+
+rasterio does not pass them on. They are functions of GDAL's C interface, which are found among the
+libraries that rasterio has loaded; where they cannot be, nothing is counted.
+"""
 
 from __future__ import annotations
 
-import logging
-import re
+import ctypes
+import json
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import rasterio._env
 
 from pyveg.core import transfers
 
-OPTIONS = {"CPL_DEBUG": "VSICURL"}
-"""Has GDAL tell of each request; of nothing else."""
-_LOGGER = "rasterio._env"
-_ASKED = re.compile(r"VSICURL: (?:GetFileSize\(|Downloading (\d+)-(\d+)(.*?) ?\()")
-_RANGE = re.compile(r"(\d+)-(\d+)")
+_ENABLED = b"CPL_VSIL_NETWORK_STATS_ENABLED"
+_guard = Lock()
+_seen = (0, 0)
+"""Requests and bytes that were counted already."""
 
 
-def listen() -> None:
-    """Hear GDAL from now on. What nobody has asked to hear stays unheard."""
-    logger = logging.getLogger(_LOGGER)
-    parent = logger.parent or logger
-    logger.setLevel(logging.DEBUG)
-
-    def count(record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
-            heard(record.getMessage())
-        return parent.isEnabledFor(record.levelno)
-
-    logger.addFilter(count)
+def count() -> None:
+    """Count what GDAL has asked for since this was called last. Any thread may call it."""
+    global _seen
+    ask = _statistics()
+    if ask is None:
+        return
+    with _guard:
+        requests, received = totals(ask())
+        before, _seen = _seen, (requests, received)
+    transfers.count(max(0, requests - before[0]), max(0, received - before[1]))
 
 
-def heard(message: str) -> None:
-    """Count the request that a message of GDAL tells of, if it tells of one.
+def totals(document: bytes | None) -> tuple[int, int]:
+    """Requests and received bytes in GDAL's statistics; nothing where they are empty.
 
     Examples
     --------
-    >>> before = transfers.take()
-    >>> heard("CPLE_None in VSICURL: GetFileSize(http://host/a.tif)=270388  response_code=200")
-    >>> heard("CPLE_None in VSICURL: Downloading 0-32767 (http://host/a.tif)...")
-    >>> heard("CPLE_None in VSICURL: Got response_code=206")
-    >>> taken = transfers.take()
-    >>> taken.requests, taken.received
-    (2, 32768)
+    >>> totals(b'{"methods": {"GET": {"count": 3, "downloaded_bytes": 70}, "HEAD": {"count": 1}}}')
+    (4, 70)
+    >>> totals(b"{}"), totals(None)
+    ((0, 0), (0, 0))
     """
-    asked = _ASKED.search(message)
-    if asked is None:
-        return
-    ranges = _RANGE.findall(message[asked.start() : asked.end()])
-    transfers.count(1, sum(int(last) - int(first) + 1 for first, last in ranges))
+    methods: dict[str, Any] = json.loads(document or b"{}").get("methods", {})
+    return (
+        sum(int(method.get("count", 0)) for method in methods.values()),
+        sum(int(method.get("downloaded_bytes", 0)) for method in methods.values()),
+    )
+
+
+@cache
+def _statistics() -> Callable[[], bytes | None] | None:
+    """A function that gives them, which begin now; None where GDAL's functions are not found."""
+    try:
+        library = ctypes.CDLL(rasterio._env.__file__)
+        library.CPLSetConfigOption(_ENABLED, b"YES")
+        library.VSINetworkStatsReset()
+        ask, free = library.VSINetworkStatsGetAsSerializedJSON, library.VSIFree
+    except (OSError, AttributeError):
+        return None
+    ask.argtypes, ask.restype = [ctypes.c_void_p], ctypes.c_void_p
+    free.argtypes, free.restype = [ctypes.c_void_p], None
+
+    def get() -> bytes | None:
+        text = ask(None)
+        if not text:
+            return None
+        try:
+            return ctypes.string_at(text)
+        finally:
+            free(text)
+
+    return get

@@ -64,8 +64,6 @@ for _name in ("odc.loader._rio", "rasterio._env"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
     logging.getLogger(_name).addFilter(_tell_waits)
 
-counting.listen()
-
 _failed: set[str] = set()
 """Scenes that could not be read. GDAL remembers a file that it once could not have as one that is
 not there, and must be told to ask again."""
@@ -129,6 +127,7 @@ def _load(
     scene: dict[str, Any], bands: Sequence[str], grid: Grid, settings: StacSettings
 ) -> dict[str, tuple[Band, float]]:
     """As GDAL gives them; what odc-stac says of a scene that it cannot understand, in our words."""
+    counting.count()
     try:
         return _loaded(scene, bands, grid, settings)
     except (RasterioError, MemoryError):
@@ -138,6 +137,8 @@ def _load(
             f"the scene {shown(str(scene['id']))} is not as STAC has them: {said(error)}",
             "leave it out, or use another catalogue",
         ) from error
+    finally:
+        counting.count()
 
 
 def _loaded(
@@ -190,7 +191,6 @@ def _gdal_options(settings: StacSettings, *, again: bool) -> dict[str, Any]:
         "GDAL_HTTP_TIMEOUT": max(1, round(settings.request_timeout)),
         "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(min(settings.request_timeout, 15))),
         "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-        **counting.OPTIONS,
         "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # heads of most files, in one request
         **({"GDAL_HTTP_PROXY": gate.address} if (gate := gate_of(settings)) else {}),
         **({"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/"} if again else {}),
