@@ -199,13 +199,9 @@ def http_page(document: dict[str, Any]) -> str:
     ]
     for path, methods in document["paths"].items():
         for method, about in methods.items():
-            parts.append(f"### {method.upper()} {_code(path)}")
+            parts.append(f"## {method.upper()} `{path}`")
             parts += [text for text in _route(about) if text]
     return "\n\n".join(parts) + "\n"
-
-
-def _code(path: str) -> str:
-    return f"`{path}`"
 
 
 def _route(about: dict[str, Any]) -> Iterator[str]:

@@ -57,6 +57,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return text
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Name what the theme leaves without a name for readers of screens."""
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
+
+
 def _tutorials() -> list[str]:
     """Pages that have cells."""
     pages = sorted((ROOT / "docs" / "tutorials").glob("*.md"))

@@ -59,8 +59,8 @@ def test_every_route() -> None:
     text = reference_pages.http_page(document)
     for path, methods in document["paths"].items():
         for method in methods:
-            assert f"### {method.upper()} `{path}`\n" in text
-    assert "### POST `/processes/{process}/execution`" in text
+            assert f"## {method.upper()} `{path}`\n" in text
+    assert "## POST `/processes/{process}/execution`" in text
     assert re.findall(r"^-+$", text, re.M) == []  # no heading of numpydoc is left
 
 
