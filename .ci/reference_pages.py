@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import pyveg
@@ -25,8 +26,11 @@ from pyveg.core import params, registry
 from pyveg.jobs.resolve import TopLevel
 from pyveg.scripts import commands
 from pyveg.service import keys, table
+from pyveg.service.bajor.settings import Access, BajorSettings
+from pyveg.service.camera_trap.settings import CameraTrapSettings
 from pyveg.service.config import ServiceConfig, settled
 from pyveg.service.desk import Desk
+from pyveg.service.web import bajor_routes, camera_trap_routes
 from pyveg.service.web.app import create_app
 from pyveg.testing.settings_tables import default_text
 
@@ -141,7 +145,12 @@ def owners() -> dict[str, type]:
                 found[f"{label} `{name}`"] = settings
     for name in registry.known("runner"):
         found[f"engine `{name}`"] = registry.runner_class(name).Settings
-    return {**found, "analysis": AnalysisSettings, "service": ServiceConfig}
+    found |= {"analysis": AnalysisSettings, "service": ServiceConfig}
+    return {
+        **found,
+        "`bajor` of a service": BajorSettings,
+        "`camera_trap` of a service": CameraTrapSettings,
+    }
 
 
 def settings_page() -> str:
@@ -183,24 +192,27 @@ def _some(owners: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def http_page(document: dict[str, Any]) -> str:
+def http_page(documents: Mapping[str, dict[str, Any]]) -> str:
     """The routes of the service.
 
     Parameters
     ----------
-    document : dict
-        Its OpenAPI description, as ``GET /api`` answers it.
+    documents : mapping of str to dict
+        Heading -> OpenAPI description of that part.
     """
     parts = [
         "# HTTP API",
         "Routes of `pyveg serve`. Its own description (OpenAPI 3) is at `/api` and "
-        "`/openapi.json`; [a job service](../service.md) shows how they are used, and "
-        "[the API of camera traps](../camera_trap.md) has routes of its own.",
+        "`/openapi.json`. [A job service](../service.md) shows how they are used, [models that "
+        "are trained](../training.md) and [the API of camera traps](../camera_trap.md) say when "
+        "the last two parts are there.",
     ]
-    for path, methods in document["paths"].items():
-        for method, about in methods.items():
-            parts.append(f"## {method.upper()} `{path}`")
-            parts += [text for text in _route(about) if text]
+    for title, document in documents.items():
+        parts.append(f"## {title}")
+        for path, methods in document["paths"].items():
+            for method, about in methods.items():
+                parts.append(f"### {method.upper()} `{path}`")
+                parts += [text for text in _route(about) if text]
     return "\n\n".join(parts) + "\n"
 
 
@@ -237,14 +249,28 @@ def markdown_of(text: str) -> str:
     return re.sub(rf"^({names})\n-+$\n?", r"**\1**\n\n", text.strip(), flags=re.M)
 
 
-def service_document() -> dict[str, Any]:
-    """The OpenAPI description of a service with all defaults; no server is started."""
+def service_documents() -> dict[str, dict[str, Any]]:
+    """OpenAPI descriptions of all parts of a service, by their headings; no server is started."""
     with TemporaryDirectory() as folder:
-        config = settled(ServiceConfig(), Path(folder))
+        given = ServiceConfig(scoring_models={"1": {"model": "demo"}})
+        config = settled(given, Path(folder))
         table.make(config.table_path)
         keys.make(config.folder)
-        app = create_app(Desk(config))
-        return get_openapi(title=app.title, version=app.version, routes=app.routes)
+        desk = Desk(config)
+        bajor = BajorSettings(training="galaxies", catalogs=folder)
+        traps = CameraTrapSettings(allow_list="callers.json", default_model_version="1")
+        routers = {
+            "The API of BaJoR": bajor_routes.make_router(desk, Access(bajor, password="")),
+            "The API of camera traps": camera_trap_routes.make_router(desk, traps),
+        }
+        apps = {"Jobs, stations and health": create_app(desk)}
+        for title, router in routers.items():
+            apps[title] = FastAPI()
+            apps[title].include_router(router)
+        return {
+            title: get_openapi(title=title, version="1", routes=app.routes)
+            for title, app in apps.items()
+        }
 
 
 def pages() -> dict[str, Callable[[], str]]:
@@ -254,5 +280,5 @@ def pages() -> dict[str, Callable[[], str]]:
         "reference/plugin.md": plugin,
         "reference/commands.md": command_page,
         "reference/settings.md": settings_page,
-        "reference/http.md": lambda: http_page(service_document()),
+        "reference/http.md": lambda: http_page(service_documents()),
     }

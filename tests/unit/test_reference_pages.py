@@ -55,12 +55,15 @@ def test_every_command_and_option() -> None:
 
 
 def test_every_route() -> None:
-    document = reference_pages.service_document()
-    text = reference_pages.http_page(document)
-    for path, methods in document["paths"].items():
-        for method in methods:
-            assert f"## {method.upper()} `{path}`\n" in text
-    assert "## POST `/processes/{process}/execution`" in text
+    documents = reference_pages.service_documents()
+    text = reference_pages.http_page(documents)
+    for document in documents.values():
+        for path, methods in document["paths"].items():
+            for method in methods:
+                assert f"### {method.upper()} `{path}`\n" in text
+    for path in ("/processes/{process}/execution", "/bajor/training/jobs/", "/jobs/{job}/events"):
+        assert f" `{path}`\n" in text
+    assert "camera-trap" in text
     assert re.findall(r"^-+$", text, re.M) == []  # no heading of numpydoc is left
 
 
