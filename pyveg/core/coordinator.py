@@ -18,6 +18,7 @@ from pyveg.core import bulk, manifest
 from pyveg.core.errors import LockLostError
 from pyveg.core.events import EngineStatus, Event, RunEnded, TaskEnded, TaskStarted
 from pyveg.core.manifest import Manifest
+from pyveg.core.more_memory import may_have_more, told_of_more
 from pyveg.core.ports import Lock, Runner, Store
 from pyveg.core.shared_failures import SharedFailures
 from pyveg.core.silence import LOOK_SECONDS, Silence
@@ -108,6 +109,8 @@ class Coordinator:
         self._submitted: dict[str, float] = {}
         """Id of a Task -> when it could have begun, seconds since 1970."""
         self._begun: set[str] = set()
+        self._more: set[str] = set()
+        """Ids of Tasks that are tried again with more memory."""
         self._held = ""
         """Why nothing more begins; empty while things do."""
         self._shared = SharedFailures()
@@ -226,6 +229,8 @@ class Coordinator:
             raise message
         elif message.task_id not in self.results:
             self._check_ours(message)
+            if self._tries_with_more(message):
+                return
             result = self._rechecked(message)
             self._release(self._end(result))
             self._give_up_alike(result)
@@ -242,6 +247,22 @@ class Coordinator:
             runner.withdraw(task_ids)
         for task in left:
             self._end(TaskResult(task.id, State.CANCELLED, self._held))
+
+    def _tries_with_more(self, result: TaskResult) -> bool:
+        """Give a Task that died for want of memory to its engine once more, where it may have more.
+
+        Engines that order Tasks themselves see to this too.
+        """
+        task = self._graph[result.task_id]
+        runner = self._runners[task.step.run_mode]
+        if runner.resolves_dependencies or task.id in self._more or not may_have_more(task, result):
+            return False
+        self._check_lock()
+        self._more.add(task.id)
+        self._notify(EngineStatus(told_of_more(task), urgent=True))
+        epoch = 0 if self._lock is None else self._lock.epoch
+        runner.submit([replace(self._with_missing(task), epoch=epoch, more_memory=True)])
+        return True
 
     def _rechecked(self, result: TaskResult) -> TaskResult:
         if result.state is not State.SUCCEEDED:
@@ -289,7 +310,8 @@ class Coordinator:
     def _set(self, result: TaskResult) -> None:
         queued = self._submitted.get(result.task_id)
         if queued is not None and result.usage is not None and result.state is not State.CACHED:
-            usage = replace(result.usage, queued=round(queued, 3))
+            tries = result.usage.tries + (result.task_id in self._more)
+            usage = replace(result.usage, queued=round(queued, 3), tries=tries)
             result = replace(result, usage=usage)
         self.results[result.task_id] = result
         self._notify(TaskEnded(self._graph[result.task_id], result))

@@ -17,6 +17,7 @@ PyvegError                  everything that pyveg raises on purpose
 ├── ServiceError            a service did not give what it was asked for; the same
 │   └── ServiceAwayError    it gives nobody anything: no network, no sign-in, no quota
 ├── CommandError            a program that a Task ran did not do its work; the same
+│   └── OutOfMemoryError    it, or the Task, wanted more memory than it may have
 └── TaskTimeoutError        a Task took longer than its limit
 
 SkipItem                    no error: there is nothing to do for this Item, and why
@@ -224,6 +225,10 @@ class ServiceAwayError(ServiceError):
 
 class CommandError(PyvegError):
     """A program that a Task ran did not do its work; the Task fails with this reason."""
+
+
+class OutOfMemoryError(CommandError):
+    """A Task, or a program of it, wanted more memory than it may have or its machine has."""
 
 
 class TaskTimeoutError(PyvegError):

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
-from pyveg.core import manifest, registry, transfers
+from pyveg.core import manifest, memory, registry, transfers
 from pyveg.core.errors import ConfigError, LockLostError, PyvegError, SkipItem
 from pyveg.core.fencing import Check, Fence, FencedStore
 from pyveg.core.layout import failed_task_key, manifest_key
@@ -105,7 +105,7 @@ def run_task(task: Task, store: Store, adopted: Callable[[], int] | None = None)
     failed
     """
     meter = Meter()
-    with meter.current():
+    with meter.current(), memory.limited(task.memory_gb):
         return _measured(task, store, Fence(store, task.epoch, adopted), meter)
 
 
@@ -140,7 +140,7 @@ class _End(NamedTuple):
 
 def _failure(error: Exception) -> _End:
     shared = isinstance(error, PyvegError) and error.shared
-    return _End(State.FAILED, describe(error), redacted(_trace()), shared)
+    return _End(State.FAILED, describe(memory.explained(error)), redacted(_trace()), shared)
 
 
 def _trace() -> str:
@@ -167,6 +167,8 @@ def _run_module(task: Task, store: Store, notes: dict[str, Any]) -> _End:
     except SkipItem as reason:
         return _End(State.SKIPPED, redacted(str(reason)))
     except Exception as error:  # noqa: BLE001 - see run_task
+        if memory.is_short(error):
+            notes[memory.SHORT] = True
         return _failure(error)
     return _End(State.SUCCEEDED)
 

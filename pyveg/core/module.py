@@ -58,6 +58,12 @@ class Settings:
         None, doc="wall-clock limit of one Task, minutes", low=0.001, high=5_256_000, results=False
     )
 
+    resources: dict[str, float] = setting(
+        {},
+        doc="what one Task needs: memory_gb, cpus, gpu, retry_memory_gb; docs/resources.md",
+        results=False,
+    )
+
 
 S = TypeVar("S", bound=Settings)
 

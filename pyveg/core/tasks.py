@@ -11,9 +11,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from pyveg.core import params
+from pyveg.core import params, resources
 from pyveg.core.errors import ConfigError
 from pyveg.core.layout import item_folder
+from pyveg.core.resources import Resources
 from pyveg.core.types import Item, Scope
 from pyveg.core.usage import Usage
 
@@ -81,6 +82,11 @@ class Step:
         about = [self.scope.sequence, dict(self.scope.subject)]  # an Item says its own extent
         return digest([self.module, self.version, about, dict(self.result_settings)])
 
+    @cached_property
+    def resources(self) -> Resources:
+        """What one of its Tasks needs."""
+        return resources.of(self.settings.get("resources", {}), f"{self.label}: resources")
+
     def together(self, total: int) -> int:
         """How many of its Tasks an engine elsewhere had best do as one.
 
@@ -139,6 +145,14 @@ class Task:
     epoch: int = 0
     """Attempt at the run that it belongs to (`pyveg.core.ports.Lock`); 0 for none, as where it is
     run by hand."""
+    more_memory: bool = False
+    """Whether it died for want of memory, and this is its try with more."""
+
+    @property
+    def memory_gb(self) -> float:
+        """Memory that it may have, GiB; 0 for any."""
+        needs = self.step.resources
+        return needs.retry_memory_gb if self.more_memory else needs.memory_gb
 
     @cached_property
     def id(self) -> str:
@@ -161,6 +175,7 @@ class Task:
             "fingerprint": self.fingerprint,
             "missing": dict(self.missing),
             "epoch": self.epoch,
+            "more_memory": self.more_memory,
         }
 
     @classmethod
@@ -185,6 +200,7 @@ class Task:
             fingerprint=data["fingerprint"],
             missing=data["missing"],
             epoch=data.get("epoch", 0),
+            more_memory=bool(data.get("more_memory", False)),
         )
 
 

@@ -66,6 +66,8 @@ def check(pipeline: Pipeline, graph: TaskGraph, store: Store) -> list[str]:
     ConfigError
     """
     notes: list[str] = []
+    for step in graph.steps:
+        _ = step.resources  # raises where they are wrong
     for share in _shares(pipeline, graph, store):
         _check_abilities(share)
         with _told(share.name):

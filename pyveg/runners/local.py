@@ -13,14 +13,24 @@ from typing import Any
 from pyveg.core.execute import describe, run_task
 from pyveg.core.ports import Listener, Runner, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.runners import room
+from pyveg.runners.room import Room
 
 
 class PoolRunner(Runner, ABC):
     """Feeds a pool of workers, a few Tasks ahead, so that much work costs little memory."""
 
+    @classmethod
+    def check(cls, settings: Any, work: Work) -> Sequence[str]:
+        """Refuse Tasks that need more than this machine has."""
+        del settings
+        room.check(work.steps, max(1, work.n_workers))
+        return ()
+
     def __init__(self, settings: Any, work: Work) -> None:
         del settings
         self._n_workers = max(1, work.n_workers)
+        self._room = Room(self._n_workers)
         self._waiting: deque[Task] = deque()
         self._running: dict[Future[TaskResult], Task] = {}
         self._lock = threading.RLock()
@@ -53,6 +63,8 @@ class PoolRunner(Runner, ABC):
         while True:
             with self._lock:
                 if self._closed or not self._waiting or len(self._running) >= self._ahead():
+                    return
+                if not self._room.has(self._waiting[0], self._running.values()):
                     return
                 if self._executor is None:
                     self._executor = self._make_executor()

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-from pyveg.core import secrets
+from pyveg.core import memory, secrets
 from pyveg.core.execute import STEPS_AT_ONCE, run_task
 from pyveg.core.ports import Store, Work
 from pyveg.core.registry import load, open_store
@@ -93,7 +93,7 @@ class ProcessRunner(PoolRunner):
     def _submit(self, executor: Executor, task: Task) -> Future[TaskResult]:
         self._begun[task.id] = time.monotonic()
         own = task.item, task.after, task.after_any, task.fingerprint, task.missing, task.epoch
-        return executor.submit(_run, self._pickled(task.step), *own)
+        return executor.submit(_run, self._pickled(task.step), *own, task.more_memory)
 
     def _pickled(self, step: Step) -> bytes:
         """A Step as workers get it: written once, and equal bytes are read once by each worker."""
@@ -241,6 +241,7 @@ def _begin_worker(
     if surroundings.folder:
         os.chdir(surroundings.folder)
     tie(lifeline)
+    memory.keep_limits()
     _store = open_store(store_spec)
 
 

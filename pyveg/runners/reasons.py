@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pyveg.core.memory import SHORT
 from pyveg.core.tasks import State, Task, TaskResult
 
 
@@ -17,4 +18,4 @@ def overdue(task: Task) -> TaskResult:
 def process_died(task: Task) -> TaskResult:
     """A Task that took its process with it."""
     reason = "its worker process died (killed, out of memory, or a crash in a library)"
-    return TaskResult(task.id, State.FAILED, reason)
+    return TaskResult(task.id, State.FAILED, reason, notes={SHORT: True})

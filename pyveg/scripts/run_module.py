@@ -40,8 +40,10 @@ def main(task: str | None, config_file: str | None, debug: bool) -> None:
         raise click.UsageError("name the file of a task, such as one in _pyveg/failed/ of a run")
     with plain_errors(debug=debug):
         tasks, store = _read(file)
+        from pyveg.core import memory
         from pyveg.core.execute import run_task
 
+        memory.keep_limits()
         again = len(tasks) > 1  # a node may begin its tasks anew: another was taken away
         results = []
         for one in tasks:

@@ -59,8 +59,8 @@ class Ended:
     """Its exit code, negative for a signal; None where it was never started."""
     seconds: float
     why: str = ""
-    """"late" where it was ended at its limit, "asked" where somebody asked for its end, or why it
-    could not be started; empty where it has ended by itself."""
+    """"late" where it was ended at its limit, "memory" where it took too much, "asked" where
+    somebody asked for its end, or why it could not be started; empty where it ended by itself."""
     cpu_seconds: float = 0.0
     """Of it and of all that it has started."""
     peak_memory_mb: float = 0.0
@@ -78,6 +78,8 @@ def run(
     environment: Mapping[str, str],
     work: Path,
     limit: float | None,
+    *,
+    memory: int = 0,
 ) -> Ended:
     """Run a program to its end; its output goes to ``stdout.txt`` and ``stderr.txt`` in `work`.
 
@@ -96,12 +98,15 @@ def run(
         A folder for the two files.
     limit : float or None
         Seconds after which it is ended.
+    memory : int
+        Bytes of all its processes together beyond which it is ended, on Linux; 0 for any.
     """
     status = work / "status.json"
     status.unlink(missing_ok=True)
     begin = time.monotonic()
     # Isolated and without site-packages, so that it starts quickly whatever is installed.
-    call = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(status), str(limit or 0), *command]
+    limits = [str(limit or 0), str(memory)]
+    call = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(status), *limits, *command]
     with (work / "stdout.txt").open("wb") as out, (work / "stderr.txt").open("wb") as err:
         try:
             process = subprocess.Popen(

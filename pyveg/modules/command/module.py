@@ -7,17 +7,19 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pyveg.core import bulk, module, registry, usage
-from pyveg.core.errors import CommandError, DataError, RunError
+from pyveg.core import bulk, memory, module, registry, usage
+from pyveg.core.errors import CommandError, DataError, OutOfMemoryError, RunError
 from pyveg.core.layout import item_folder, meeting_point
 from pyveg.core.module import Job, Planning, Shipment
 from pyveg.core.ports import Inputs
+from pyveg.core.resources import GIB
 from pyveg.core.texts import shown
 from pyveg.core.types import Item
 from pyveg.modules.command import application as app
@@ -28,6 +30,8 @@ from pyveg.modules.command.environment import Environment
 from pyveg.modules.command.settings import C, CommandSettings, settled
 
 _PYTHON = ("python", "python3")
+LONGEST_WAIT = 3600.0
+"""Seconds between two tries at most."""
 _LAST_LINES = 3
 _LEAST_FREE = 4096
 """Bytes that are free on a disk which is not full."""
@@ -138,20 +142,31 @@ class CommandModule(module.Module[C]):
         limit = None if settings.timeout is None else settings.timeout * 60
         at_output = settings.working_folder == "output"
         folder = Path(values["output_dir"] if at_output else values["application"])
+        most = int(memory.allowed() * GIB)
         for attempt in range(1, settings.retries + 2):
             # What an earlier try has half written must not count as an output.
             _empty(Path(values["output_dir"]))
             if application is not None:
                 app.copied(application, Path(values["application"]))
-            ended = child.run(command, folder, variables, work, limit)
+            ended = child.run(command, folder, variables, work, limit, memory=most)
             job.notes["attempts"] = attempt
             usage.add_program(ended.cpu_seconds, ended.peak_memory_mb)
-            if ended.well:
+            if ended.well or not _may_help(ended, settings):
                 break
+            if attempt <= settings.retries and settings.retry_seconds:
+                time.sleep(min(settings.retry_seconds * 2 ** (attempt - 1), LONGEST_WAIT))
         job.notes["seconds"] = round(ended.seconds, 3)
         if ended.code is not None:
             job.notes["exit_code"] = ended.code
         return ended
+
+
+def _may_help(ended: Ended, settings: CommandSettings) -> bool:
+    """Whether another try of the same command may go better."""
+    if ended.why == "memory":  # it would take as much again
+        return False
+    codes = settings.retry_exit_codes
+    return not codes or ended.code in codes
 
 
 def _inputs() -> Inputs:
@@ -267,12 +282,14 @@ def _check(ended: Ended, job: Job[C], work: Path) -> dict[str, Path] | CommandEr
     """The outputs; or why it has failed."""
     settings = job.settings
     if not ended.well:
-        tries = f" at the last of {settings.retries + 1} tries" if settings.retries else ""
+        last = job.notes.get("attempts", 1)
+        tries = f" at the last of {last} tries" if last > 1 else ""
         wrong, cure = _why(ended, settings)
         if _is_full(work):
             full = child.no_room(work)
             wrong, cure = f"{wrong}; {full.wrong}", full.cure
-        return CommandError(f"{wrong}{tries}{_said(work)}", cure)
+        kind = OutOfMemoryError if _is_short(ended) else CommandError
+        return kind(f"{wrong}{tries}{_said(work)}", cure)
     try:
         made = outputs.collect(work / "out", settings.outputs)
     except CommandError as error:
@@ -288,16 +305,22 @@ def _check(ended: Ended, job: Job[C], work: Path) -> dict[str, Path] | CommandEr
 
 def _why(ended: Ended, settings: CommandSettings) -> tuple[str, str]:
     """What is wrong with how it ended, and the cure where there is one."""
-    if ended.why == "late":
-        return (
+    ended_by_us = {
+        "late": (
             f"took longer than its time limit of {settings.timeout or 0:g} minutes",
             'raise "timeout" if it may',
-        )
-    if ended.why == "asked":
-        return (
+        ),
+        "memory": (
+            f"it took more memory than the {memory.allowed():g} GiB that it may have",
+            'raise memory_gb of "resources", or give retry_memory_gb for one more try',
+        ),
+        "asked": (
             "it was asked to end (SIGTERM) from outside",
             "finish the run with --from_cache",
-        )
+        ),
+    }
+    if ended.why in ended_by_us:
+        return ended_by_us[ended.why]
     if ended.code is None:
         return f'"{settings.command[0]}": {ended.why}', ""
     if ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL):
@@ -306,6 +329,11 @@ def _why(ended: Ended, settings: CommandSettings) -> tuple[str, str]:
     if ended.code < 0:
         return f"killed by signal {-ended.code}", ""
     return f"exit code {ended.code}", ""
+
+
+def _is_short(ended: Ended) -> bool:
+    """Whether it may have ended for want of memory: the system kills what is too large."""
+    return ended.why == "memory" or ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
 def _is_full(work: Path) -> bool:

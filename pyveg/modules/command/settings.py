@@ -64,6 +64,16 @@ class CommandSettings(module.Settings):
     retries: int = setting(
         0, doc="tries after the first that failed", low=0, high=100, results=False
     )
+    retry_exit_codes: tuple[int, ...] = setting(
+        (), doc="exit codes after which it is tried again; empty: any", results=False
+    )
+    retry_seconds: float = setting(
+        0.0,
+        doc="wait before the second try, seconds; twice as long before each further one",
+        low=0,
+        high=86_400,
+        results=False,
+    )
     items_per_task: int = setting(
         -1,
         doc="items that one task of a batch service does; -1: one, or as many as make 1000 tasks",

@@ -1,7 +1,8 @@
 """Runs one program for `pyveg.modules.command.child`, as a process between the two.
 
-``python supervisor.py STATUS LIMIT PROGRAM ...``: the program gets a process group of its own,
-which ends as a whole: after LIMIT seconds (0: none), when the standard input of this process ends,
+``python supervisor.py STATUS LIMIT MEMORY PROGRAM ...``: the program gets a process group of its
+own, which ends as a whole: after LIMIT seconds (0: none), when all of its processes together take
+more than MEMORY bytes (0: any), when the standard input of this process ends,
 which it does when whoever started it is gone, and when the program itself has ended. On Linux the
 same goes for what has left the group, such as daemons: whatever the program has started is handed
 to this process when its parent ends, and the program ends when this process is killed. How it ended
@@ -28,11 +29,13 @@ _RESERVED = 512
 """Bytes that the status may have, written before the program may fill the disk."""
 _PATIENCE = 5.0
 """Seconds in which what the program has left behind is ended, again while it starts more."""
+LOOK = 0.1
+"""Seconds between two looks at the memory of a program that has a limit."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def main(status: str, limit: float, command: list[str]) -> None:
+def main(status: str, limit: float, memory: int, command: list[str]) -> None:
     """Run the program to its end."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -54,8 +57,8 @@ def main(status: str, limit: float, command: list[str]) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         _tell(status, {"error": f"{getattr(error, 'strerror', '') or error}"})
         return
-    why = _watch(program, reader, limit)
-    if why:
+    why = _watch(program, reader, limit, memory)
+    if why and why != "memory":  # what takes too much must not go on taking
         _end_group(program.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             program.wait(GRACE)
@@ -71,19 +74,38 @@ def main(status: str, limit: float, command: list[str]) -> None:
     _tell(status, {"code": code, "ended": why, **_took()})
 
 
-def _watch(program: subprocess.Popen[bytes], reader: int, limit: float) -> str:
+def _watch(program: subprocess.Popen[bytes], reader: int, limit: float, memory: int) -> str:
     """Wait for the first thing that ends it; "" where that is the program itself."""
     end = time.monotonic() + limit if limit else None
     while program.poll() is None:
         left = None if end is None else max(0.0, end - time.monotonic())
-        ready, _, _ = select.select([sys.stdin.fileno(), reader], [], [], left)
-        if not ready:
+        look = left if not memory else LOOK if left is None else min(LOOK, left)
+        ready, _, _ = select.select([sys.stdin.fileno(), reader], [], [], look)
+        if memory and _resident() > memory:
+            return "memory"
+        if not ready and end is not None and time.monotonic() >= end:
             return "late"
         if sys.stdin.fileno() in ready:
             return "stopped"
-        if signal.SIGTERM in os.read(reader, 64):
+        if reader in ready and signal.SIGTERM in os.read(reader, 64):
             return "asked"
     return ""
+
+
+def _resident() -> int:
+    """Bytes of memory of all processes below this one; 0 where the system does not tell."""
+    total = 0
+    for pid in _descendants(os.getpid()):
+        total += _pages(pid)
+    return total * os.sysconf("SC_PAGE_SIZE") if total else 0
+
+
+def _pages(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123 - see below
+            return int(file.read().split()[1])
+    except (OSError, ValueError, IndexError):  # it has ended meanwhile
+        return 0
 
 
 def _note(*_: object) -> None:
@@ -184,4 +206,4 @@ def _tell(status: str, how: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -16,6 +16,7 @@ import sys
 import threading
 from typing import IO, Any
 
+from pyveg.core import memory
 from pyveg.core.execute import run_task
 from pyveg.core.tasks import Task, TaskResult
 from pyveg.runners import reasons
@@ -176,6 +177,7 @@ def serve() -> None:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
     store = open_store(inbox.get())
+    memory.keep_limits()
     while True:
         try:
             task = inbox.get(timeout=IDLE)

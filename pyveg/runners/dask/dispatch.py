@@ -26,6 +26,7 @@ from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.dask import worker, worker_checks
 from pyveg.runners.dask.messages import TOPIC, Chunk, Unready, results_in
 from pyveg.runners.dask.opening import Opening
+from pyveg.runners.dask.placing import Placing, Workers
 from pyveg.runners.dask.sizes import Sizes
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Dispatch:
         self._number = 0
         self._threads = 0
         self._sizes = Sizes()
+        self._workers = Workers()
         self._tries: Counter[str] = Counter()
         """Id of a Task -> how often it came back without a result."""
         self._isolated: set[str] = set()
@@ -159,8 +161,14 @@ class Dispatch:
         chunks: list[Chunk] = []
         while self._waiting and len(chunks) < room:
             chunks.append(self._next_chunk())
-        if chunks:
-            self._send(chunks)
+        by_place: dict[Placing, list[Chunk]] = {}
+        for chunk in chunks:
+            if why := self._workers.why_not(chunk.tasks[0]):
+                self._fail(chunk.tasks, why)
+            else:
+                by_place.setdefault(self._workers.place(chunk.tasks[0]), []).append(chunk)
+        for placing, placed in by_place.items():
+            self._send(placed, placing)
 
     def _next_chunk(self) -> Chunk:
         self._number += 1
@@ -179,13 +187,12 @@ class Dispatch:
         return following.step is first.step and not self._runs_isolated(following)
 
     def _runs_isolated(self, task: Task) -> bool:
-        return task.step.timeout is not None or task.id in self._isolated
+        limited = task.step.timeout is not None or task.memory_gb > 0
+        return limited or task.id in self._isolated
 
-    def _send(self, chunks: Sequence[Chunk]) -> None:
+    def _send(self, chunks: Sequence[Chunk], placing: Placing) -> None:
         try:
-            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-                keys = [self._key(chunk) for chunk in chunks]
-                futures = self._client.map(worker.run, chunks, key=keys, pure=False)
+            futures = self._mapped(chunks, placing)
         except Exception as error:  # noqa: BLE001 - what was not sent must not be waited for
             for chunk in chunks:
                 self._fail(chunk.tasks, f"it could not be sent: {describe(error)}")
@@ -194,6 +201,15 @@ class Dispatch:
             follower = asyncio.create_task(self._follow(chunk, future))
             follower.add_done_callback(self._followed)
             self._out[chunk.number] = chunk, follower
+
+    def _mapped(self, chunks: Sequence[Chunk], placing: Placing) -> Sequence[Future[Any]]:
+        keys = [self._key(chunk) for chunk in chunks]
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+            more = placing.options()
+            futures: Sequence[Future[Any]] = self._client.map(
+                worker.run, chunks, key=keys, pure=False, **more
+            )
+        return futures
 
     def _key(self, chunk: Chunk) -> tuple[str, str, int]:
         """What people see of it at the scheduler; the number makes it unique."""
@@ -326,6 +342,7 @@ class Dispatch:
     async def _count(self) -> None:
         """Ask how many workers there are, and tell when it has changed."""
         workers = await self._client.nthreads()
+        self._workers.learn(await self._client.scheduler.identity(n_workers=-1))
         threads = sum(workers.values())
         self._standing.see({DASK: len({_host(address) for address in workers})})
         if threads != self._threads or not workers:

@@ -116,6 +116,23 @@ def test_how_it_fails(run: Any, code: str, changes: dict[str, Any], said: str) -
     assert kept["result"]["notes"] == json.loads(json.dumps(result.notes))
 
 
+@pytest.mark.parametrize(("codes", "attempts", "waits"), [([], 3, [5.0, 10.0]), ([75], 1, [])])
+def test_it_waits_before_it_tries_again_and_only_where_that_may_help(
+    run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    codes: list[int],
+    attempts: int,
+    waits: list[float],
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("pyveg.modules.command.module.time.sleep", waited.append)
+    again = {"retries": 2, "retry_exit_codes": codes, "retry_seconds": 5}
+    (result,) = run(**_python("raise SystemExit(2)", "{output_dir}", "{input}"), **again)
+    assert result.notes["attempts"] == attempts
+    assert waited == waits
+    assert ("at the last of 3 tries" in result.reason) == (attempts == 3)
+
+
 def test_a_program_that_is_not_there(run: Any) -> None:
     (result,) = run(command=["no-such-program", "{input}"])
     assert result.state is State.FAILED
