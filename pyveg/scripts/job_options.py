@@ -9,6 +9,8 @@ import click
 
 from pyveg.scripts.edge import azure_config_option, debug_option, trust_option, version_option
 from pyveg.scripts.engine_options import engine_option
+from pyveg.scripts.operating_options import NAMES as OPERATING
+from pyveg.scripts.operating_options import operating_of, operating_options
 from pyveg.scripts.running import on_interrupt_option
 
 if TYPE_CHECKING:
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-_TOP = ("output_location", "output_location_type", "runner", "n_workers")
+_TOP = ("output_location", "output_location_type", "runner", "n_workers", *OPERATING)
 """Options that are settings at the top of a config."""
-_AGAIN = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust")
+_AGAIN = ("from_cache", "runner", "n_workers", "engine", "azure_config", "trust", *OPERATING)
 """What may be said of a run that is finished as it was begun."""
 
 
@@ -61,6 +63,7 @@ def job_options(*, name: str, at_once: str) -> Callable[[Command], Command]:
             azure_config_option,
             trust_option,
             on_interrupt_option,
+            operating_options,
             click.option("--dry_run", is_flag=True, help="Print the plan and stop."),
             debug_option,
             version_option,
@@ -134,6 +137,7 @@ def as_begun(
         trust_record=given["trust"],
         runner=given["runner"],
         n_workers=given["n_workers"],
+        operating=operating_of(given),
     )
 
 

@@ -96,7 +96,8 @@ def main(
     With --run_mode and the name of an engine it runs elsewhere, such as on nodes in a cloud or the
     workers of a cluster; results go where that engine reaches them.
 
-    Exit code 0: all fine; 1: some items failed; 2: the command line is wrong; 130: interrupted.
+    Exit code 0: all fine; 1: some items failed; 2: the command line is wrong;
+    3: a limit was reached; 130: interrupted.
     """  # noqa: D301 - click wants the character
     _check_stray(stray)
     with plain_errors(debug=debug), ended_in_order():
