@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pyveg.core.report import EXIT_FAILED, EXIT_FINE
+from pyveg.core.report import EXIT_FAILED, EXIT_FINE, EXIT_LIMIT
 from pyveg.core.secrets import redacted
 from pyveg.core.status import Status
 from pyveg.runs.watch import RunState, RunStatus, iso
@@ -138,6 +138,8 @@ def _cut_off(
     """A run that has begun and not ended, and that nobody works on."""
     if seen.outcome is not None and seen.outcome.end in ("refused", "error"):
         return Verdict(_given_up(wants_stop), seen.outcome.message, told=told)
+    if run.told is not None and run.told.exit_code == EXIT_LIMIT:  # it would reach it again
+        return Verdict(JobState.FAILED, run.told.error, told=told)
     if run.state is RunState.STOPPED:
         return _stopped(seen, told, wants_stop=wants_stop)
     return _died(seen, policy, told, wants_stop=wants_stop, restarts=restarts)

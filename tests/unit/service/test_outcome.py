@@ -64,6 +64,8 @@ def seen(
         (seen(run(RunState.STOPPED), asked_by="lee"), False, 0, GONE, Next.WAIT),
         (seen(run(RunState.STOPPED), alive=True), True, 0, R, Next.WAIT),
         (seen(run(RunState.STOPPED)), False, 2, R, Next.START),
+        # a limit of its run ended it, and would end it again
+        (seen(run(RunState.STOPPED, exit_code=3, error="max_hours")), False, 0, BAD, Next.WAIT),
         # it failed by itself
         (seen(run(RunState.FAILED, error="no quota")), False, 0, BAD, Next.WAIT),
         # its process died
