@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
@@ -107,10 +108,15 @@ class PromoteCheckpoints(PromoteModel):
         return [Item(settings.checkpoints.rstrip("/").rpartition("/")[2] or "checkpoints")]
 
     def fingerprint(self, scope: Scope, item: Item, settings: Any) -> str:
-        """Which files there are, and how large each is."""
+        """Which files there are, how large each is, and what is said of their losses.
+
+        Checkpoints of one model are all of a size, so sizes alone do not tell a new training.
+        """
         del scope, item
         store, keys = _there(settings)
-        return digest(sorted((name, store.size(key)) for name, key in keys.items()))
+        files = sorted((name, store.size(key)) for name, key in keys.items())
+        said = {name: store.read(keys[name]) for name, _ in files if _is_losses(name)}
+        return digest([files, {name: sha256(data).hexdigest() for name, data in said.items()}])
 
     def trained(self, job: Job[Any]) -> tuple[Store, dict[str, str]]:
         """What is in the folder."""
@@ -151,11 +157,15 @@ def _named(store: Store, folder: str) -> dict[str, str]:
     return {unquote(key.removeprefix(folder)): key for key in store.list(folder)}
 
 
+def _is_losses(name: str) -> bool:
+    return name.rpartition("/")[2] == LOSSES
+
+
 def _losses(store: Store, keys: Mapping[str, str]) -> dict[str, Any]:
     """What the program says of its checkpoints, by the name below its folder."""
     found: dict[str, Any] = {}
     for name, key in keys.items():
-        if name.rpartition("/")[2] != LOSSES:
+        if not _is_losses(name):
             continue
         try:
             said = read_json(store.read(key))

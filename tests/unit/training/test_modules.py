@@ -170,6 +170,15 @@ def test_checkpoints_that_are_there_are_promoted_without_a_training(desk: Path) 
     used = promotion.current(LocalStore(desk / "models"), "galaxy")
     assert used is not None
     assert (used.loss, used.name) == (0.2, "1.05.ckpt")
+    # Trained again: files of the same names and sizes, with other losses.
+    (folder / "losses.json").write_text('{"0.31.ckpt": 0.1}')
+    alone = make_settings(top, {}, promote, {})
+    first = _run(alone)
+    (folder / "losses.json").write_text('{"1.05.ckpt": 0.0}')
+    start(prepare(resolve(alone), from_cache=first.url), picture=False)
+    used = promotion.current(LocalStore(desk / "models"), "galaxy")
+    assert used is not None
+    assert used.loss == 0.0
     with pytest.raises(ConfigError, match="there is no folder"):
         resolve(make_settings(top, {}, {**promote, "checkpoints": "gone"}, {}))
 
