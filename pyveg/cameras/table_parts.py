@@ -37,7 +37,7 @@ class Dated:
     Raises
     ------
     DataError
-        If it has no column ``date``.
+        If it has no column ``date``, or a row that is of no day.
 
     Examples
     --------
@@ -48,15 +48,22 @@ class Dated:
 
     def __init__(self, data: bytes, name: str) -> None:
         parts = _parts(data)
-        columns = next(csv.reader([parts.columns]), [])
+        columns = _cells(parts.columns)
         if "date" not in columns:
             raise DataError(f"{name} has no column date", "give a _roistats.csv of PhenoCam")
         place = columns.index("date")
         self._head = [*parts.comment, parts.columns]
         self._rows: dict[str, list[str]] = {}
-        for row, cells in zip(parts.rows, csv.reader(parts.rows), strict=True):
+        for row in parts.rows:
+            cells = _cells(row)
             day = cells[place] if len(cells) > place else ""
             self._rows.setdefault(day, []).append(row)
+        # They would be of no period, and so be left out without a word.
+        odd = next((day for day in self._rows if not _is_day(day)), None)
+        if odd is not None:
+            raise DataError(
+                f"{name} has a row whose date is {odd[:40]!r}", "write dates as 2009-06-30"
+            )
 
     def between(self, start: date, end: date) -> bytes | None:
         """The rows of some days, with the comment and all columns of the table.
@@ -109,6 +116,20 @@ def joined(tables: Iterable[bytes], made: datetime | None = None) -> bytes:
     now = iter(line for line in stamps(made or datetime.now(UTC)) if line.startswith(_UPDATE))
     comment = [next(now, "") if one.startswith(_UPDATE) else one for one in parts[0].comment]
     return _text([*comment, parts[0].columns, *(row for one in parts for row in one.rows)])
+
+
+def _cells(row: str) -> list[str]:
+    try:
+        return next(csv.reader([row]), [])
+    except csv.Error:  # a cell of more than 131,072 characters
+        return []
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _parts(data: bytes) -> _Parts:

@@ -23,7 +23,7 @@ METRICS = (
     Metric("rcc_90", "1", "90th percentile of the red chromatic coordinate of images",
            "Camera redness", "place", test="none", low=0, high=1, colour="#AA4499"),
     *(
-        Metric(f"{name[0]}_mean", "grey levels, 0 to 255", f"mean {name} of the region, all images",
+        Metric(f"{name[0]}_mean", "grey levels, 0 to 255", f"mean {name} of its images",
                f"Mean {name}", "place", test="none", low=0, high=255, colour=colour)
         for name, colour in (("red", "#CC6677"), ("green", "#44AA99"), ("blue", "#332288"))
     ),

@@ -73,6 +73,14 @@ def test_a_table_is_taken_in_place_of_images(home: Path) -> None:
     assert prints[0] != prints[1] == prints[2]
 
 
+@pytest.mark.parametrize("day", ["30/06/2018", "", '"2018-01-02\n'])
+def test_a_row_of_a_table_that_is_of_no_day_is_told(home: Path, day: str) -> None:
+    table = home / f"ROI/oak_{ROI}_roistats.csv"
+    table.write_text(f"date,gcc\n2018-01-01,0.4\n{day},0.4\n")
+    with pytest.raises(DataError, match=r"roistats\.csv has a row whose date is"):
+        _fetch(PhenoCamSource(PhenoCamSettings(path=str(home), roi=ROI)))
+
+
 def test_folders_that_are_none(home: Path) -> None:
     with pytest.raises(ConfigError, match="there is no folder"):
         PhenoCamSource(PhenoCamSettings(path=str(home / "gone")))
