@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 MOST_STATEMENTS = 100
 """Statements that a formula may have."""
+MOST_LEVELS = 100
+"""Of an expression, as it is evaluated level by level. A limit of the emulator alone."""
 
 _TOKEN = re.compile(
     r"(?P<space>\s+|//[^\n]*)"
@@ -107,6 +109,17 @@ def parts(expression: Expression) -> Iterator[Expression]:
                 yield from parts(inner)
 
 
+def _depth(expression: Expression) -> int:
+    """How many levels an expression has; a sum of many numbers has one for each."""
+    inner = [
+        one
+        for part in vars(expression).values()
+        for one in (part if isinstance(part, tuple) else (part,))
+        if not isinstance(one, (str, float))
+    ]
+    return 1 + max(map(_depth, inner), default=0)
+
+
 def parse(formula: str) -> tuple[Assignment, ...]:
     """The statements of a formula.
 
@@ -121,7 +134,13 @@ def parse(formula: str) -> tuple[Assignment, ...]:
     (Assignment(name='$TargetDedicatedNodes', value=Number(value=2.0)),)
     """
     parser = _Parser(list(_tokens(formula)))
-    statements = tuple(parser.statements())
+    try:
+        statements = tuple(parser.statements())
+        deepest = max((_depth(one.value) for one in statements), default=0)
+    except RecursionError:
+        deepest = MOST_LEVELS + 1
+    if deepest > MOST_LEVELS:
+        raise FormulaSyntaxError(f"an expression of it has more than {MOST_LEVELS} levels")
     if len(statements) > MOST_STATEMENTS:
         raise FormulaSyntaxError(f"it has more than {MOST_STATEMENTS} statements")
     return statements

@@ -80,7 +80,11 @@ def test_values_that_cannot_be(text: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "a =", "a = 1 b = 2", "a = (1", "a = f(1", "a = 1 ? 2", "1 = a", "a = #"],
+    [
+        *("", "a", "a =", "a = 1 b = 2", "a = (1", "a = f(1", "a = 1 ? 2", "1 = a", "a = #"),
+        *(f"a = {'(' * 4000}1{')' * 4000}", f"a = {'-' * 8000}1", f"a = 1{' + 1' * 2000}"),
+    ],
+    ids=lambda text: text[:12],
 )
 def test_texts_that_are_no_formula(text: str) -> None:
     with pytest.raises(FormulaSyntaxError):

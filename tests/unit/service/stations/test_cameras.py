@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,6 +182,23 @@ def test_a_mask_of_another_size_fails_its_day_with_the_reason(station: Node) -> 
     assert [row["image_count"] for row in _table(results["1day"])] == ["1", "0", "1"]
     [reason] = _table(next(v for k, v in results.items() if k.endswith("_failures.csv")))
     assert "10 x 10 pixels, and the mask harvard_DB_0001_01.tif 64 x 48" in reason["reason"]
+
+
+def test_the_script_in_the_docs_keeps_the_token_to_itself(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs/field_cameras.md").read_text(encoding="utf-8")
+    script = page.split("```sh\n")[1].split("```")[0]
+    assert "/srv/pyveg/nightly.sh harvard" in page
+    (tmp_path / "cameras.env").write_text("SERVICE=https://jobs.example.org\nTOKEN=pyveg_secret\n")
+    (tmp_path / "curl").write_text('#!/bin/sh\ncat\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "curl").chmod(0o700)
+    given = ["sh", "-c", script.replace("/srv/pyveg", str(tmp_path)), "nightly.sh", "oak"]
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(given, env=path, capture_output=True, text=True, check=True)
+    read, *arguments = done.stdout.splitlines()
+    assert read == 'header = "Authorization: Bearer pyveg_secret"'
+    assert not any("secret" in one for one in arguments)
+    assert "https://jobs.example.org/processes/cameras/execution" in arguments
+    assert json.loads(arguments[-1]) == {"inputs": {"station": "oak"}}
 
 
 def test_jobs_of_stations_that_cannot_be(station: Node) -> None:
