@@ -297,7 +297,7 @@ def test_events_are_json_lines(some_runs: Path) -> None:
     assert [line["kind"] for line in lines][:1] == ["run"]
     assert [line["kind"] for line in lines][-1:] == ["close"]
     keys = {"at", "attempt", "kind", "task", "state", "seconds", "text", "details", "counts"}
-    assert all(set(line) == keys | {"flag", "place"} for line in lines)
+    assert all(set(line) == keys | {"flag", "usage", "place"} for line in lines)
 
 
 def test_what_is_no_run_is_one_sentence(tmp_path: Path) -> None:
