@@ -120,6 +120,7 @@ def shown_value(value: Any) -> str:
         return block(f'<img alt="output of the cell" src="data:image/png;base64,{data}">')
     if hasattr(value, "_repr_html_"):
         made = re.sub(r"<style.*?</style>", "", value._repr_html_(), flags=re.S)
+        made = made.replace("<th></th>", "<td></td>")  # a corner that heads nothing
         return block(re.sub(r"\s*\n\s*", " ", made))
     return shown_text(repr(value))
 
