@@ -6,6 +6,7 @@ import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
@@ -114,10 +115,10 @@ def _measured(task: Task, store: Store, fence: Fence, meter: Meter) -> TaskResul
     notes: dict[str, Any] = {}
     try:
         end = _inherited(task, store) or _run_module(task, recorder, notes)
-        if moved := transfers.take():
-            notes[transfers.NOTE] = moved.to_json()
         result = _result(task, end, meter, notes)
         fence.check()  # once more: what follows says that the Task is done
+        if moved := transfers.take():
+            result = replace(result, notes={**result.notes, transfers.NOTE: moved.to_json()})
         if result.state is State.FAILED:
             _keep_failed(task, result, store)
         elif result.state is not State.BLOCKED:

@@ -71,6 +71,27 @@ def less(whole: Transfers, part: Transfers) -> Transfers:
 
 _guard = Lock()
 _counted = Transfers()
+_once = Transfers()
+
+
+def note_once(moved: Transfers) -> None:
+    """Say which of what is counted does not grow with the number of Tasks, as packages for nodes.
+
+    Parameters
+    ----------
+    moved : Transfers
+    """
+    global _once  # noqa: PLW0603
+    with _guard:
+        _once += moved
+
+
+def take_once() -> Transfers:
+    """What was noted so since it was taken last."""
+    global _once
+    with _guard:
+        taken, _once = _once, Transfers()
+    return taken
 
 
 def count(requests: int = 1, received: int = 0, sent: int = 0, *, storage: bool = False) -> None:

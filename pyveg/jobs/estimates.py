@@ -210,7 +210,7 @@ def _scaled(work: _Work, known: RunUse, overhead: bool, basis: str) -> Estimate:
             unknown.append("the start of nodes")
         return Estimate(sum(work.counts.values()), basis, now, nodes, moved, tuple(unknown))
     # What directs the Tasks makes requests for each of them; starts and ends it makes once.
-    own = transfers.less(known.moved, known.tasks.moved)
+    own = transfers.less(known.moved, known.tasks.moved + known.once)
     share = ModuleUse(1, 0.0, own).times(tasks / known.tasks.tasks).moved
     nodes = tuple(
         replace(use, seconds=_span(use.seconds, _side(use, known), then, now))
@@ -218,7 +218,7 @@ def _scaled(work: _Work, known: RunUse, overhead: bool, basis: str) -> Estimate:
     )
     seconds = _span(known.seconds, 1.0, then, now)
     whole = sum(work.counts.values())
-    return Estimate(whole, basis, seconds, nodes, moved + share, tuple(unknown))
+    return Estimate(whole, basis, seconds, nodes, moved + share + known.once, tuple(unknown))
 
 
 def _side(use: NodeUse, known: RunUse) -> float:

@@ -61,7 +61,7 @@ class RunMeter:
         self._before = run_use.of_run(store)
         self._guard = threading.Lock()
         self._modules: dict[str, ModuleUse] = {}
-        self._moved = Transfers()
+        self._moved = self._once = Transfers()
         self._began = now()
         self._engines: Sequence[Runner] = ()
         self._working: tuple[float, float | None] | None = None
@@ -69,6 +69,7 @@ class RunMeter:
         self.reached = ""
         """Which limit was, in words; empty while none is."""
         self._tell_limit: Callable[[str], None] = lambda _: None
+        transfers.take_once()
         transfers.take()  # what this process has done before is no matter of this run
 
     def __call__(self, event: Event) -> None:
@@ -88,10 +89,12 @@ class RunMeter:
         """What this attempt has used until now."""
         with self._guard:
             self._moved += transfers.take()
-            modules, own = dict(self._modules), self._moved
+            self._once += transfers.take_once()
+            modules, own, once = dict(self._modules), self._moved, self._once
         moved = sum((use.moved for use in modules.values()), own)
         seconds = self._now() - self._began
-        return RunUse(self._attempt, seconds, run_use.summed(self._nodes()), moved, modules)
+        nodes = run_use.summed(self._nodes())
+        return RunUse(self._attempt, seconds, nodes, moved, modules, once)
 
     @property
     def total(self) -> RunUse:

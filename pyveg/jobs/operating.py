@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from pyveg.core import params, prices
 from pyveg.core.errors import ConfigError
 from pyveg.core.limits import Limits
+from pyveg.core.nodes import Capacity, NodeUse
 from pyveg.core.pipeline import Pipeline
 from pyveg.core.reading import read_text
 from pyveg.core.texts import said
@@ -74,6 +75,16 @@ def replaced(pipeline: Pipeline, given: Mapping[str, Any], where: str) -> Pipeli
             "give prices too (docs/costs.md)",
         )
     return made
+
+
+def unpriced(pipeline: Pipeline, capacities: Iterable[Capacity]) -> list[str]:
+    """What the user should know of a limit that cannot be kept."""
+    if pipeline.limits.get("max_cost") is None:
+        return []
+    nodes = [use for capacity in capacities for use, count in capacity.nodes if count]
+    second = [NodeUse(use.size, use.spot, 1.0, use.price) for use in nodes]
+    missing = prices.cost(prices.build(pipeline.prices), second).unknown
+    return [f"max_cost limits nothing: there is no price of {name}" for name in missing]
 
 
 def _prices(given: str | Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -26,13 +26,13 @@ from pyveg.jobs import claim, closing, messages, reachable, trust
 from pyveg.jobs.built_in import config_path
 from pyveg.jobs.claim import Claim, Place
 from pyveg.jobs.dispatch import Dispatch
-from pyveg.jobs.engines import check, cores, far_modes, make, start_engine
+from pyveg.jobs.engines import capacities, check, cores, far_modes, make, start_engine
 from pyveg.jobs.journal import Journal
 from pyveg.jobs.load import kept_text, load_pipeline
 from pyveg.jobs.locations import find_run, open_location
 from pyveg.jobs.metering import RunMeter, check_again
 from pyveg.jobs.observers import Observers
-from pyveg.jobs.operating import replaced
+from pyveg.jobs.operating import replaced, unpriced
 from pyveg.jobs.resolve import checked_over
 from pyveg.jobs.stopping import ASKED, StopSwitch
 from pyveg.runs.execution import Execution, execution_of
@@ -147,6 +147,7 @@ def prepare(
     store = None if resumed is None else resumed.store
     place = _place(pipeline, store, at)
     notes = check(pipeline, plan.graph, place.store)
+    notes += unpriced(pipeline, capacities(pipeline, plan.graph, place.store).values())
     if store is not None:
         check_again(pipeline, store)
     plan = replace(plan, warnings=(*plan.warnings, *notes))

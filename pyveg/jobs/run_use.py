@@ -51,6 +51,8 @@ class RunUse:
     """By Tasks, and by what directs them."""
     modules: Mapping[str, ModuleUse] = field(default_factory=dict)
     """By label: ``<sequence>/<module>``."""
+    once: Transfers = field(default_factory=Transfers)
+    """Of `moved`, what does not grow with the number of Tasks."""
 
     @property
     def hours(self) -> float:
@@ -77,6 +79,7 @@ class RunUse:
             summed([*self.nodes, *other.nodes]),
             self.moved + other.moved,
             modules,
+            self.once + other.once,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -86,6 +89,7 @@ class RunUse:
             "seconds": round(self.seconds, 3),
             "nodes": [{**asdict(use), "seconds": round(use.seconds, 3)} for use in self.nodes],
             "moved": self.moved.to_json(),
+            "once": self.once.to_json(),
             "modules": {
                 label: {
                     "tasks": use.tasks,
@@ -116,8 +120,9 @@ class RunUse:
                 NodeUse(str(use["size"]), bool(use["spot"]), float(use["seconds"]), use["price"])
                 for use in data["nodes"]
             )
-            moved = Transfers.from_json(data["moved"])
-            return cls(int(data["attempt"]), float(data["seconds"]), nodes, moved, modules)
+            moved, once = (Transfers.from_json(data.get(name)) for name in ("moved", "once"))
+            attempt, seconds = int(data["attempt"]), float(data["seconds"])
+            return cls(attempt, seconds, nodes, moved, modules, once)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"no record of what a run has used: {error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from pyveg.core import bulk
+from pyveg.core import bulk, transfers
 from pyveg.core.errors import EngineError, StoreError
 from pyveg.core.events import EngineStatus
 from pyveg.core.ports import Listener, Store
@@ -18,6 +18,9 @@ from pyveg.runners.azure_batch.settings import BatchSettings
 from pyveg.runners.azure_batch.waiting import Waiting
 from pyveg.runners.azure_batch.watch import JobWatch
 
+_LOGS = 2
+"""Requests of a node that no Task counts: its agent sends output and errors of each task of the
+service. Beside them, a Task writes its manifest when it has counted."""
 _LATE_COUNTS = 3
 """How many quiet counts in a row must lack a task before it is looked for: counts come late."""
 
@@ -170,6 +173,7 @@ class Following:
             watch.take_back(bundle for bundle, _ in ended)
             raise
         for (bundle, change), (results, undone) in zip(ended, results_of, strict=True):
+            transfers.count(_LOGS + len(results), storage=True)
             for result in results:
                 self._listener.report(result)
             if undone:

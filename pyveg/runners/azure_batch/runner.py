@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pyveg.core import bulk
+from pyveg.core import bulk, transfers
 from pyveg.core.errors import EngineError, LockLostError, PyvegError, StoreError
 from pyveg.core.events import EngineStatus
 from pyveg.core.execute import describe, task_file
@@ -22,6 +22,7 @@ from pyveg.core.layout import LOCK
 from pyveg.core.nodes import NodeUse
 from pyveg.core.ports import Listener, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
+from pyveg.core.transfers import Transfers
 from pyveg.runners.azure_batch import advice, models
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
 from pyveg.runners.azure_batch.following import Following
@@ -391,7 +392,10 @@ class PoolRunner:
         if self._delivery is None:
             delivery = make_delivery(self._settings.plugins, self._settings.extras)
             if not self._settings.pool.container_image:
-                bulk.write_many(self._store, dict(delivery.items()))
+                packages = dict(delivery.items())
+                bulk.write_many(self._store, packages)
+                number, size = len(packages), sum(map(len, packages.values()))
+                transfers.note_once(Transfers(number, 0, size, number))
             self._delivery = delivery
         return self._delivery
 

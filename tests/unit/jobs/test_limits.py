@@ -12,7 +12,7 @@ import pyveg
 from pyveg.core import prices
 from pyveg.core.errors import ConfigError
 from pyveg.core.limits import Limits
-from pyveg.core.nodes import NodeUse
+from pyveg.core.nodes import Capacity, NodeUse
 from pyveg.core.report import EXIT_LIMIT
 from pyveg.core.tasks import State
 from pyveg.core.transfers import Transfers
@@ -118,6 +118,15 @@ def test_a_config_may_say_them(tmp_path: Path) -> None:
     assert job.prices == PRICED
     assert job.webhook["shape"] == "teams"
     assert pyveg.Pipeline.from_json(json.loads(json.dumps(job.to_json()))) == job
+
+
+def test_a_cost_that_nobody_can_know_limits_nothing_and_is_told() -> None:
+    job = operating.replaced(_job(), {"max_cost": 1.0, "prices": PRICED}, "this run")
+    spot = Capacity(4, ((NodeUse("D2"), 0), (NodeUse("D4", spot=True), 2)))
+    assert operating.unpriced(job, [spot]) == [
+        "max_cost limits nothing: there is no price of a node of D4 spot"
+    ]
+    assert not operating.unpriced(job, [Capacity(2), Capacity(2, ((NodeUse("D", price=1.0), 1),))])
 
 
 def test_attempts_add_up() -> None:
