@@ -10,7 +10,6 @@ from pyveg.core.ports import Work
 from pyveg.core.tasks import Step
 from pyveg.runners.azure_batch.account import check_account
 from pyveg.runners.azure_batch.plan import SPARE, plugins, pool_settings, sent_variables
-from pyveg.runners.azure_batch.quotas import asked_too_much
 
 _LONGEST_LOGIN_SAS = 168.0
 """Hours that a SAS of a login (Entra ID) may last."""
@@ -40,9 +39,8 @@ def check(config: AzureConfig, work: Work) -> list[str]:
     pool_settings(config)  # for its checks
     tuple(plugins(work.steps))  # for their checks: what they give is needed when the run starts
     sent_variables(config)
-    over = list(asked_too_much(config))
     if config.pool_identity:
-        return over
+        return []
     # Azure signs a SAS with a login's key, which itself ends after seven days.
     if not config.storage_account_key and config.sas_hours > _LONGEST_LOGIN_SAS:
         raise ConfigError(
@@ -50,7 +48,7 @@ def check(config: AzureConfig, work: Work) -> list[str]:
             f"{_LONGEST_LOGIN_SAS:g} hours at most",
             "lower it or set storage_account_key",
         )
-    return [*over, *_check_times(config, work)]
+    return _check_times(config, work)
 
 
 def _check_nodes(config: AzureConfig) -> None:

@@ -16,6 +16,7 @@ from pyveg.runners.azure_batch.lanes import lane_of, lanes, unused
 from pyveg.runners.azure_batch.look import open_view
 from pyveg.runners.azure_batch.options import BatchOptions, config_of
 from pyveg.runners.azure_batch.plan import pool_settings
+from pyveg.runners.azure_batch.quotas import asked_too_much
 from pyveg.runners.azure_batch.runner import PoolRunner
 
 
@@ -39,8 +40,10 @@ class AzureBatchEngine(Runner):
     def check(cls, settings: Any, work: Work) -> Sequence[str]:
         """Refuse what cannot work, before anything is made at the service."""
         config = config_of(settings)
-        notes = [note for lane in lanes(config, work) for note in checks.check(lane.config, work)]
-        return [*dict.fromkeys(notes), *unused(config, work)]
+        pools = [lane.config for lane in lanes(config, work)]
+        notes = [note for pool in pools for note in checks.check(pool, work)]
+        # They stand at once, and share the quotas of the account.
+        return [*asked_too_much(pools), *dict.fromkeys(notes), *unused(config, work)]
 
     @classmethod
     def look(cls, settings: Any, store: Store) -> EngineView | None:

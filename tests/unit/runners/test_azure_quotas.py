@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -22,9 +23,14 @@ def test_more_cores_than_the_account_may_have_are_told_of() -> None:
         pool_low_priority_node_count=3,
         quotas={"dedicated_cores": 20, "spot_cores": 6},
     )
-    (note,) = asked_too_much(config)
+    (note,) = asked_too_much([config])
     assert note.startswith(f"11 nodes of {D2} have 22 cores, and the account may have 20")
-    assert not list(asked_too_much(AzureConfig(pool_dedicated_node_count=900)))
+    assert not list(asked_too_much([AzureConfig(pool_dedicated_node_count=900)]))
+    # Pools of one run stand at once.
+    half = replace(config, pool_dedicated_node_count=6, pool_low_priority_node_count=0)
+    assert not list(asked_too_much([half]))
+    (note,) = asked_too_much([half, replace(half, pool_vm_size="standard_d3_v2")])
+    assert note.startswith(f"6 nodes of {D2} and 6 nodes of standard_d3_v2 have 36 cores")
 
 
 def test_what_an_account_uses_of_its_quotas() -> None:
