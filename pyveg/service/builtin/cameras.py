@@ -32,9 +32,13 @@ class CameraInputs:
 
     station: str = setting(doc="which of your stations")
     roi: str = setting("", doc="region of interest; the station's own where empty")
-    start_date: date | None = setting(None, doc="first day; that of the first image if left out")
+    start_date: date | None = setting(
+        None, doc="first day; that of the first image from 2001 on if left out"
+    )
     end_date: date | None = setting(
-        None, doc="the day after the last; the one after the last image if left out"
+        None,
+        doc="the day after the last; the one after the last image that is not ahead of the time if "
+        "left out",
     )
     analysis: bool = setting(False, doc="whether the series is analysed, with a report")
 
@@ -129,9 +133,16 @@ def _settings(config: ServiceConfig, records: Records, given: CameraInputs) -> S
 
 
 def _dates(records: Records, given: CameraInputs) -> tuple[date, date]:
-    """The days of a job; of all images where nothing was said."""
+    """The days of a job; of all images whose clock may be right, where nothing was said."""
+    if given.start_date and given.end_date:
+        return given.start_date, given.end_date
     first, last = records.ends(given.station)
     if first is None or last is None:
+        if records.count(given.station):
+            raise ConfigError(
+                f"{given.station} has no stored image from 2001 until now",
+                "set the camera's clock, or give start_date and end_date",
+            )
         raise ConfigError(f"{given.station} has sent no image", "send some first")
     start = given.start_date or time_of(first).date()
     end = given.end_date or time_of(last).date() + timedelta(days=1)

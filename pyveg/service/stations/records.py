@@ -60,6 +60,9 @@ CREATE TABLE images(
     PRIMARY KEY(station, taken)
 ) STRICT, WITHOUT ROWID;
 """
+EARLIEST = 978_307_200
+"""1 January 2001 as seconds since 1970: clocks that have lost their power begin anew with 1970,
+1980 or 2000."""
 
 
 @dataclass(frozen=True)
@@ -275,11 +278,15 @@ class Records:
         return [_image(row) for row in rows]
 
     def ends(self, station: str) -> tuple[int | None, int | None]:
-        """When the first and the last image that is stored were taken; None where there is none."""
+        """When the first and the last image that is stored were taken; None where there is none.
+
+        Those of a clock that cannot have been right do not count: a day or more ahead, or before
+        `EARLIEST`. One of them would make a series of decades.
+        """
         rows = self.table.read(
             "SELECT min(taken) AS first, max(taken) AS last FROM images"
-            " WHERE station = ? AND file != ''",
-            (station,),
+            " WHERE station = ? AND file != '' AND clock <= 0 AND taken >= ?",
+            (station, EARLIEST),
         )
         return rows[0]["first"], rows[0]["last"]
 

@@ -225,7 +225,16 @@ def test_jobs_of_stations_that_cannot_be(station: Node) -> None:
     assert station.put_mask(mask()).status == 204
     assert "no mask of GR_1000" in wrong(roi="GR_1000")
     assert "has sent no image" in wrong()
+    # Clocks without power say 1970; one such image would make a series of decades every night.
+    for number, taken in enumerate(("1970-01-01T00:00:05", "9999-12-31T12:00:00"), 7):
+        assert station.post(file_of(picture(number)), taken).json["stored"]
+    assert "no stored image from 2001 until now" in wrong()
     assert station.post(file_of(picture())).status == 200
+    told = process.settings(process.checked({"station": "harvard"}), Path())
+    assert told["date_range"] == ["2009-06-30", "2009-07-01"]
+    asked = {"station": "harvard", "start_date": "1970-01-01", "end_date": "1970-01-02"}
+    told = process.settings(process.checked(asked), Path())
+    assert told["date_range"] == ["1970-01-01", "1970-01-02"]
     assert "no image from 2020-01-01 on; the last is of 2009-06-30" in wrong(
         start_date="2020-01-01"
     )
