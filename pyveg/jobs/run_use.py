@@ -117,7 +117,9 @@ class RunUse:
                 for label, use in data["modules"].items()
             }
             nodes = tuple(
-                NodeUse(str(use["size"]), bool(use["spot"]), float(use["seconds"]), use["price"])
+                NodeUse(
+                    str(use["size"]), bool(use["spot"]), float(use["seconds"]), _price(use["price"])
+                )
                 for use in data["nodes"]
             )
             moved, once = (Transfers.from_json(data.get(name)) for name in ("moved", "once"))
@@ -176,6 +178,10 @@ def amount(value: float) -> str:
     return f"{value:.3g}" if 0 < value < 0.1 else f"{value:.2f}"
 
 
+def _price(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _moved(moved: Transfers) -> str:
     if not moved:
         return "no requests"
@@ -201,8 +207,8 @@ def in_bytes(number: float) -> str:
 def of_run(store: Store) -> list[RunUse]:
     """What the attempts at a run have used; nothing of those that have left no record."""
     with suppress(KeyMissingError, ValueError, RecursionError):
-        kept = read_json(store.read(RUN_FILE)).get(KEY, [])
-        return [RunUse.from_json(one) for one in kept]
+        kept = read_json(store.read(RUN_FILE)).get(KEY)
+        return [RunUse.from_json(one) for one in kept] if isinstance(kept, list) else []
     return []
 
 
