@@ -65,6 +65,12 @@ class AzureConfig:
     batch_account_url: str = setting("", doc="its address")
     batch_pool_id: str = setting("pyveg", doc="the pool of nodes")
     pool_vm_size: str = setting("Standard_D2s_v5", doc="size of its nodes")
+    pool_vm_sizes: tuple[str, ...] = setting(
+        (), doc="sizes of which the smallest is taken that has what Modules need (resources)"
+    )
+    vm_sizes: dict[str, Any] = setting(
+        {}, doc="size -> its cpus, memory_gb and gpus, where its name does not tell"
+    )
     pool_low_priority_node_count: int = setting(0, doc="Spot nodes", low=0)
     pool_dedicated_node_count: int = setting(
         1, doc="dedicated nodes, which are not taken away", low=0

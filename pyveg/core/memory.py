@@ -16,6 +16,7 @@ SHORT = "out_of_memory"
 """Name of the note of a Task that died for want of memory, or may have."""
 
 _allowed: ContextVar[float] = ContextVar("memory", default=0.0)
+_before: ContextVar[Any] = ContextVar("limits before", default=None)
 _kept = {"by the system": False}
 
 
@@ -57,12 +58,31 @@ def limited(gib: float) -> Iterator[None]:
     """Let a Task have so much memory, 0 for any; what the process has already comes on top."""
     token = _allowed.set(gib)
     before = _limit(gib) if gib and _kept["by the system"] else None
+    token_before = _before.set(before)
     try:
         yield
     finally:
         _allowed.reset(token)
+        _before.reset(token_before)
         if before is not None:
             _set(before)
+
+
+@contextmanager
+def lifted() -> Iterator[None]:
+    """Let a process be started that does not inherit the limit: it is watched by itself."""
+    before = _before.get()
+    if before is None:
+        yield
+        return
+    import resource
+
+    now = resource.getrlimit(resource.RLIMIT_DATA)
+    _set(before)
+    try:
+        yield
+    finally:
+        _set(now)
 
 
 def _limit(gib: float) -> Any:

@@ -60,6 +60,7 @@ class DaskProcesses:
         threads: int = 1,
         preload: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        memory_limit: str = "0",
     ) -> None:
         """Start workers, each with a nanny that starts it again, and wait until they are there.
 
@@ -70,12 +71,21 @@ class DaskProcesses:
             A script that each of them runs before it begins.
         environment : mapping of str to str, optional
             More variables.
+        memory_limit : str
+            Of each worker, as Dask reads it; "0" for none.
         """
         more = ["--preload", str(preload)] if preload is not None else []
         self._workers.append(
             self._start(
                 "worker",
-                *("--nworkers", str(count), "--nthreads", str(threads), "--memory-limit", "0"),
+                *(
+                    "--nworkers",
+                    str(count),
+                    "--nthreads",
+                    str(threads),
+                    "--memory-limit",
+                    memory_limit,
+                ),
                 *("--host", "127.0.0.1", "--no-dashboard", "--local-directory", str(self._folder)),
                 *more,
                 environment=environment,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pyveg.core.events import EngineStatus, Event, TaskEnded, TaskStarted
 from pyveg.core.ports import Grant
 from pyveg.core.report import RunReport
 from pyveg.core.tasks import State
+from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.run import run_pipeline
 from pyveg.storage.local import LocalStore
 from pyveg.testing.dask_processes import DaskProcesses
@@ -100,6 +102,45 @@ def test_a_task_that_kills_its_worker_fails_alone(tmp_path: Path) -> None:
     assert failed == {"A/Start/00004", "A/Start/00005"}
     assert "its worker process died" in report.results["A/Start/00004"].reason
     assert report.counts == {State.FAILED: 2, State.BLOCKED: 2, State.SUCCEEDED: 23}
+
+
+@pytest.mark.slow
+@posix
+def test_a_program_that_needs_more_than_a_worker_has(
+    own_processes: DaskProcesses, tmp_path: Path
+) -> None:
+    """It is refused where it says so, and ended where it does not; its item is named."""
+    own_processes.add_workers(1, memory_limit="300MB")
+    code = "import sys, time; held = bytearray(600 * 2**20); time.sleep(1)"
+    (tmp_path / "large.txt").write_text("x")
+
+    def reason(needs: dict[str, float]) -> str:
+        config = {
+            "name": "hungry",
+            "output_location": str(tmp_path / "out"),
+            "engines": {"dask": {"scheduler": own_processes.address}},
+            "modules_to_use": {"job": ["CommandModule"]},
+            "special_config": {
+                "CommandModule": {
+                    "run_mode": "dask",
+                    "command": [sys.executable, "-c", code, "{input}"],
+                    "inputs": [str(tmp_path / "large.txt")],
+                    "resources": needs,
+                }
+            },
+        }
+        report = run_pipeline(load_pipeline(config))
+        (result,) = report.results.values()
+        assert result.state is State.FAILED
+        assert report.failures()[0].startswith("large.txt: ")
+        return result.reason
+
+    assert reason({"memory_gb": 0.6}).startswith(
+        "it needs 0.6 GiB of memory (resources), and no worker may have more than 0.28;"
+    )
+    assert reason({"memory_gb": 0.2}).startswith(
+        "it took more memory than the 0.2 GiB that it may have"
+    )
 
 
 @posix

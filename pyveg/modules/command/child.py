@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyveg.core.errors import CommandError
+from pyveg.core.memory import lifted
 from pyveg.core.values import read_json
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -109,9 +110,10 @@ def run(
     call = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(status), *limits, *command]
     with (work / "stdout.txt").open("wb") as out, (work / "stderr.txt").open("wb") as err:
         try:
-            process = subprocess.Popen(
-                call, stdin=subprocess.PIPE, stdout=out, stderr=err, cwd=folder, env=environment
-            )
+            with lifted():
+                process = subprocess.Popen(
+                    call, stdin=subprocess.PIPE, stdout=out, stderr=err, cwd=folder, env=environment
+                )
         except (OSError, ValueError) as error:  # an argument that is too long, or holds a NUL
             return Ended(None, 0.0, f"it cannot be started: {error}")
         try:

@@ -97,10 +97,10 @@ def waves(bundles: Sequence[Bundle]) -> Iterator[list[Bundle]]:
 
 def _groups(tasks: Sequence[Task], totals: Mapping[str, int]) -> Iterator[tuple[Task, ...]]:
     """Tasks of one Module, as many together as it wants."""
-    by_step: dict[str, list[Task]] = {}
+    by_step: dict[tuple[str, bool], list[Task]] = {}
     for task in tasks:
-        by_step.setdefault(task.step.label, []).append(task)
-    for label, members in by_step.items():
+        by_step.setdefault((task.step.label, task.more_memory), []).append(task)
+    for (label, _), members in by_step.items():
         size = members[0].step.together(totals.get(label, len(members)))
         for begin in range(0, len(members), size):
             yield tuple(members[begin : begin + size])

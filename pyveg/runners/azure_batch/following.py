@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from pyveg.core import bulk, transfers
 from pyveg.core.errors import EngineError, StoreError
 from pyveg.core.events import EngineStatus
+from pyveg.core.more_memory import may_have_more, told_of_more
 from pyveg.core.ports import Listener, Store
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.runners.azure_batch import outcomes
@@ -192,8 +194,13 @@ class Following:
         done = [task for task in bundle.tasks if task not in undone]
         died = outcomes.process_died(change)
         log = self._service.task_log(watch.id, bundle.id) if died else ""
-        results = outcomes.results(self._store, Bundle(bundle.id, tuple(done)), change, log)
-        return list(results), undone
+        results = list(outcomes.results(self._store, Bundle(bundle.id, tuple(done)), change, log))
+        short = [task for task, end in zip(done, results, strict=True) if may_have_more(task, end)]
+        for task in short:
+            self._listener.tell(EngineStatus(told_of_more(task), urgent=True))
+        again = {task.id for task in short}
+        more = [replace(task, more_memory=True) for task in short]
+        return [result for result in results if result.task_id not in again], [*undone, *more]
 
     def _do_again(self, watch: JobWatch, bundle: Bundle, undone: Sequence[Task]) -> None:
         """Submit Tasks anew, and those that the service would keep waiting for them."""

@@ -15,6 +15,7 @@ from pyveg.core import registry
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.ports import Work
 from pyveg.core.tasks import Step
+from pyveg.runners.azure_batch.sizes import Fit, fit
 
 MAIN = ""
 """Name of the lane of the pool that ``batch_pool_id`` names."""
@@ -30,6 +31,8 @@ class Lane:
     """The accounts, with what is said of this pool."""
     labels: frozenset[str]
     """Labels of the Steps that are its own."""
+    fit: Fit | None = None
+    """How its tasks share a node; None where none of them says what it needs."""
 
 
 def lane_of(config: AzureConfig, step: Step) -> str:
@@ -48,13 +51,21 @@ def lanes(config: AzureConfig, work: Work) -> list[Lane]:
         If ``module_pools`` is not right.
     """
     _check(config, work)
-    labels: dict[str, set[str]] = {}
+    steps: dict[str, list[Step]] = {}
     for step in work.steps:
-        labels.setdefault(lane_of(config, step), set()).add(step.label)
-    return [
-        Lane(name, _config_of(config, name), frozenset(labels.get(name, ())))
-        for name in sorted(labels) or [MAIN]
-    ]
+        steps.setdefault(lane_of(config, step), []).append(step)
+    return [_lane(config, name, steps.get(name, ())) for name in sorted(steps) or [MAIN]]
+
+
+def _lane(config: AzureConfig, name: str, steps: Sequence[Step]) -> Lane:
+    """A lane whose nodes are large enough for its Tasks."""
+    own = _config_of(config, name)
+    named = own.batch_pool_id in own.pools or not own.pool_vm_sizes
+    sizes = (own.pool_vm_size,) if named else own.pool_vm_sizes
+    found = fit(sizes, own.vm_sizes, steps, own.task_slots_per_node, own.source)
+    size = sizes[0] if found is None else found.size.name
+    labels = frozenset(step.label for step in steps)
+    return Lane(name, replace(own, pool_vm_size=size), labels, found)
 
 
 def unused(config: AzureConfig, work: Work) -> list[str]:

@@ -144,6 +144,8 @@ def task(
         ),
         output_files=[_logs(bundle, job_id, settings)],
     )
+    if settings.fit is not None:
+        options.required_slots = max(map(settings.fit.slots_of, bundle.tasks))
     if bundle.after:
         options.depends_on = m.BatchTaskDependencies(task_ids=list(bundle.after))
     go_on = m.ExitOptions(dependency_action="satisfy")

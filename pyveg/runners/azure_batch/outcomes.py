@@ -11,6 +11,7 @@ from pyveg.core import manifest
 from pyveg.core.errors import KeyMissingError
 from pyveg.core.layout import LOCK, failed_task_key
 from pyveg.core.manifest import Manifest
+from pyveg.core.memory import SHORT
 from pyveg.core.ports import Store
 from pyveg.core.report import DOUBTS
 from pyveg.core.tasks import State, Task, TaskResult
@@ -22,6 +23,8 @@ from pyveg.runners.azure_batch.models import EXIT_TASK_FAILED
 from pyveg.runners.azure_batch.service import Change
 
 _LAST_LINES = 3
+_KILLED = (-9, 137)
+"""Exit codes of what the system has killed, often for want of memory."""
 
 
 def results(store: Store, bundle: Bundle, change: Change, log: str) -> Iterator[TaskResult]:
@@ -39,7 +42,7 @@ def results(store: Store, bundle: Bundle, change: Change, log: str) -> Iterator[
     """
     found = [_on_node(_result(store, bundle, task, change, log), change) for task in bundle.tasks]
     if found:
-        found[0] = _with_start(found[0], change)
+        found[0] = _with_start(found[0], change, again=bundle.tasks[0].more_memory)
         found[-1] = _with_end(found[-1], change)
     yield from found
 
@@ -51,7 +54,7 @@ def _on_node(result: TaskResult, change: Change) -> TaskResult:
     return replace(result, usage=replace(result.usage, node=change.node))
 
 
-def _with_start(result: TaskResult, change: Change) -> TaskResult:
+def _with_start(result: TaskResult, change: Change, *, again: bool) -> TaskResult:
     """With the tries of the command, and the time in which it began, as its first Task.
 
     Clocks of nodes and of the service are taken to agree, as Azure sets both.
@@ -59,7 +62,7 @@ def _with_start(result: TaskResult, change: Change) -> TaskResult:
     usage = result.usage
     if usage is None or change.began is None:
         return result
-    usage = replace(usage, tries=change.tries)
+    usage = replace(usage, tries=change.tries + again)
     began = change.began.timestamp()
     more = usage.began - began
     if more > 0:  # else it was done in an earlier try of the command
@@ -115,7 +118,8 @@ def _result(store: Store, bundle: Bundle, task: Task, change: Change, log: str) 
             return failed
         if store.epoch(LOCK) > task.epoch > 0:
             return TaskResult(task.id, State.CANCELLED, "another process has taken over the run")
-    return TaskResult(task.id, State.FAILED, _why(bundle, change, log), details=log)
+    notes = {SHORT: True} if change.exit_code in _KILLED else {}
+    return TaskResult(task.id, State.FAILED, _why(bundle, change, log), details=log, notes=notes)
 
 
 def _notes(done: Manifest) -> Mapping[str, Any]:

@@ -108,6 +108,8 @@ class RunPool:
         self.standing = NodeClock()
         """How long its nodes have stood while this client used it."""
         self._vm_size = settings.pool.vm_size
+        self.there: m.BatchPool | None = None
+        """The pool, where it was there before this client came."""
         self.trouble = ""
         """Why nodes are broken or missing."""
         self._start_command = ""
@@ -143,6 +145,7 @@ class RunPool:
         while (pool := self._service.pool(names.pool_id(wanted.id, run, attempt))) is not None:
             if state_of(pool) != "deleting":
                 self.id = self.made = pool.id
+                self.there = pool
                 self.standing.see({})
                 start = pool.start_task
                 self._start_command = start.command_line if start is not None else ""
@@ -185,6 +188,7 @@ class RunPool:
         there = self._service.pool(pool)
         if there is not None and there.vm_size:
             self._vm_size = there.vm_size
+            self.there = there
         return there is not None and state_of(there) != "deleting"
 
     def _choose_image(self, tell: Callable[[EngineStatus], None]) -> tuple[Any, str]:

@@ -33,6 +33,8 @@ from pyveg.runners.azure_batch.plan import make_settings
 from pyveg.runners.azure_batch.pool import RunPool
 from pyveg.runners.azure_batch.resume import OldJob, adopt, find_jobs
 from pyveg.runners.azure_batch.service import BatchService
+from pyveg.runners.azure_batch.settings import BatchSettings
+from pyveg.runners.azure_batch.sizes import Fit, size_of
 from pyveg.runners.azure_batch.watch import JobWatch, Pace
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class PoolRunner:
 
     def __init__(self, lane: Lane, work: Work, lanes: Sequence[str]) -> None:
         self._lane, self._lanes = lane, lanes
-        self._settings = make_settings(lane.config, work, lane.name)
+        self._settings = _fitted(make_settings(lane.config, work, lane.name), lane)
         self._work = work
         self._stop = threading.Event()
         credential = self._settings.credential()
@@ -158,11 +160,20 @@ class PoolRunner:
         """What is there already: the pool, and jobs of this run that were left behind."""
         self._epoch = self._store.epoch(LOCK)
         self._pool.find(self._listener.tell)
+        self._settings = replace(self._settings, fit=self._fit_there())
         found = find_jobs(self._service, self._settings, self._lanes)
         self._old = found.mine
         self._strays = list(found.strays) if self._lane.name == self._lanes[0] else []
         self._made_jobs.update([*(old.id for old in self._old.values()), *self._strays])
         self._attempts = {sequence: old.attempt for sequence, old in self._old.items()}
+
+    def _fit_there(self) -> Fit | None:
+        """How tasks share the nodes of the pool, which may be there already and of another size."""
+        fit, there = self._settings.fit, self._pool.there
+        if fit is None or there is None:
+            return fit
+        size = size_of(there.vm_size, self._lane.config.vm_sizes) or fit.size
+        return fit.on(size, there.task_slots_per_node or 1)
 
     def _adopt_old(self) -> None:
         """Adopt or end what an earlier attempt has left, before anything of this one goes out."""
@@ -457,6 +468,14 @@ class PoolRunner:
                 watch.drop(id_)
                 sent.extend(bundle.id for bundle in watch.drop_dependants(id_))
             self._try("take back", partial(self._service.terminate_tasks, watch.id, sent))
+
+
+def _fitted(settings: BatchSettings, lane: Lane) -> BatchSettings:
+    """With as many slots on a node as it takes to share it by what tasks need."""
+    if lane.fit is None:
+        return settings
+    pool = replace(settings.pool, vm_size=lane.fit.size.name, slots=lane.fit.slots)
+    return replace(settings, pool=pool, fit=lane.fit)
 
 
 def _passes(error: Exception) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyveg.runners.azure_batch.sizes import Fit
+
 
 @dataclass(frozen=True, kw_only=True)
 class PoolSettings:
@@ -96,6 +98,8 @@ class BatchSettings:
         How long tasks may wait while nodes idle before all that can keep them back is looked at.
     poll_seconds : float
         Shortest time between two looks at the service; the longest is 30 seconds.
+    fit : Fit, optional
+        How tasks share a node, where Modules say what they need.
     labels : mapping of str to str
         The user's own, which pools and jobs that the run makes carry as metadata.
     """
@@ -117,4 +121,5 @@ class BatchSettings:
     node_start_minutes: float = 60.0
     waiting_minutes: float = 1.0
     poll_seconds: float = 1.0
+    fit: Fit | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from pyveg.core.tasks import State, Step, Task
 from pyveg.core.types import Item, Scope
 from pyveg.jobs.load import load_pipeline
 from pyveg.jobs.run import run_pipeline
+from pyveg.runners.azure_batch import sizes
 from pyveg.runners.dask.placing import Placing, Workers
 from pyveg.runners.room import Room
 
@@ -163,12 +164,55 @@ def test_the_system_keeps_to_the_limit_of_a_process_of_its_own() -> None:
         "        hold(200)\n"
         "    except MemoryError as error:\n"
         "        print(memory.explained(error))\n"
+        "    with memory.lifted():\n"
+        "        hold(200)\n"
         "print(hold(200))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     first, second = done.stdout.splitlines()
     assert first.startswith("it needs more memory than the 0.1 GiB that it may have")
     assert second == str(200 * 2**20)
+
+
+SIZES = ("Standard_E4s_v5", "Standard_D8s_v5", "Standard_D2s_v5", "Standard_F2s_v2")
+
+
+@pytest.mark.parametrize(
+    ("needs", "size", "slots", "taken"),
+    [
+        ({"cpus": 1}, "Standard_F2s_v2", 8, 4),
+        ({"memory_gb": 5}, "Standard_D2s_v5", 8, 5),
+        ({"memory_gb": 1, "retry_memory_gb": 8}, "Standard_D2s_v5", 8, 1),
+        ({"memory_gb": 20, "cpus": 2}, "Standard_E4s_v5", 16, 10),
+        ({"cpus": 8}, "Standard_D8s_v5", 32, 32),
+    ],
+)
+def test_the_smallest_size_that_fits_and_the_slots_of_a_task(
+    needs: dict[str, float], size: str, slots: int, taken: int
+) -> None:
+    task = _task(**needs)
+    found = sizes.fit(SIZES, {}, [task.step, _task().step], 2, "azure_config.py")
+    assert found is not None
+    assert (found.size.name, found.slots, found.slots_of(task)) == (size, slots, taken)
+    assert found.slots_of(_task()) == slots // 2  # two at once, as task_slots_per_node says
+    more = replace(task, more_memory=True)
+    if task.step.resources.retry_memory_gb:
+        assert found.slots_of(more) == slots
+    assert found.on(found.size, 2).slots_of(task) <= 2
+
+
+def test_sizes_that_do_not_fit_or_are_not_known_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"job/Hungry needs 99 GiB .*D8s_v5 \(8 cpus, 32 GiB\)"):
+        sizes.fit(SIZES, {}, [_task(memory_gb=99).step], 2, "azure_config.py")
+    step = _task(gpu=1).step
+    with pytest.raises(ConfigError, match=r"Standard_NC6 has is not known; tell it: vm_sizes"):
+        sizes.fit(["Standard_NC6"], {}, [step], 2, "azure_config.py")
+    told = {"standard_nc6": {"cpus": 6, "memory_gb": 112, "gpus": 1}}
+    found = sizes.fit([*SIZES, "Standard_NC6"], told, [step], 2, "azure_config.py")
+    assert found is not None
+    assert (found.size.name, found.slots_of(_task(gpu=1))) == ("Standard_NC6", 24)
+    assert sizes.fit(["Standard_NC6"], {}, [_task().step], 2, "azure_config.py") is None
+    assert sizes.size_of("Standard_D2_v2", {}) is None  # of other memory
 
 
 def test_an_error_of_memory_says_its_limit() -> None:
