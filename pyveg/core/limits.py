@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from pyveg.core.params import setting
+
+_REACHED = re.compile(r"has reached (max_\w+) = ")
 
 AtLimit = Literal["finish", "cancel"]
 """Whether Tasks that have begun come to their end when a limit is reached."""
@@ -55,3 +58,17 @@ class Limits:
             if limit is not None and value is not None and value >= limit:
                 return f"the run has reached {name} = {limit:g}"
         return ""
+
+
+def name_in(reached: str) -> str:
+    """The name of the limit that `Limits.reached` tells of; empty where it tells of none.
+
+    Examples
+    --------
+    >>> name_in(Limits(max_hours=2.0).reached(hours=3.0, node_hours=0.0, cost=None))
+    'max_hours'
+    >>> name_in("the disk is full")
+    ''
+    """
+    found = _REACHED.search(reached)
+    return found[1] if found else ""

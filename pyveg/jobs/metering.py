@@ -11,7 +11,7 @@ from dataclasses import replace
 from pyveg.core import prices, transfers
 from pyveg.core.errors import ConfigError, PyvegError
 from pyveg.core.events import Event, TaskEnded
-from pyveg.core.limits import Limits
+from pyveg.core.limits import Limits, name_in
 from pyveg.core.nodes import LOCAL, NodeUse
 from pyveg.core.params import build
 from pyveg.core.pipeline import Pipeline
@@ -185,7 +185,9 @@ def _use(result: TaskResult, *, far: bool) -> ModuleUse:
     moved = Transfers.from_json(result.notes.get(transfers.NOTE))
     if far:  # nodes are beside their storage, and what stays in its region costs nothing
         moved = replace(moved, storage_received=0)
-    return ModuleUse(1, result.seconds, moved)
+    # On a node the start of its process is part of what it takes, and known to the engine alone.
+    seconds = max(result.seconds, result.usage.seconds if result.usage else 0.0)
+    return ModuleUse(1, seconds, moved)
 
 
 def cost_of(used: RunUse, table: Prices) -> Cost:
@@ -202,7 +204,7 @@ def check_again(pipeline: Pipeline, store: Store) -> None:
     """
     meter = RunMeter(store, pipeline)
     if reached := meter.limit_reached():
-        name = reached.rpartition(" = ")[0].rpartition(" ")[2]
+        name = name_in(reached)
         raise ConfigError(
             f"{reached} ({run_use.words(meter.total)})",
             f"give a larger --{name}, or a larger {name} in the config, to finish it",

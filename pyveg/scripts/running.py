@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from pyveg.scripts.edge import say, whether_heard_or_not
-from pyveg.scripts.shell import command_line
+from pyveg.scripts.shell import command_line, larger_limit
 
 if TYPE_CHECKING:
     from pyveg.core.events import Event
@@ -115,8 +115,7 @@ def run_and_tell(
             say(line)
         if report.exit_code:
             accounts = () if azure_config is None else ("--azure_config", azure_config)
-            limit = report.limit.rpartition(" = ")[0].rpartition(" ")[2]
-            larger = (f"--{limit}", "LARGER") if limit else ()
+            larger = larger_limit(report.limit)
             line = command_line(command, "--from_cache", report.url, *accounts, *larger)
             say(f"finish it with: {line}", err=True)
         for line in next_lines(report, azure_config):

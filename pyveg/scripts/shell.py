@@ -65,3 +65,22 @@ def _below_pyveg() -> bool:
 
     here = click.get_current_context(silent=True)
     return here is not None and isinstance(here.find_root().command, Map)
+
+
+def larger_limit(reached: str) -> tuple[str, ...]:
+    """The option that a run needs to go on which has reached a limit; nothing for any other.
+
+    Parameters
+    ----------
+    reached : str
+        Why it has ended.
+
+    Examples
+    --------
+    >>> larger_limit("the run has reached max_cost = 5"), larger_limit("")
+    (('--max_cost', 'LARGER'), ())
+    """
+    from pyveg.core.limits import name_in
+
+    name = name_in(reached)
+    return (f"--{name}", "LARGER") if name else ()

@@ -79,9 +79,10 @@ def finishing(run: Run, status: RunStatus) -> str:
     """The command that does what is left of a run; empty where nothing is, or it goes on."""
     if status.may_go_on or status.is_finished:
         return ""
-    from pyveg.scripts.shell import command_line
+    from pyveg.scripts.shell import command_line, larger_limit
 
-    return command_line("run", "--from_cache", run.url)
+    larger = larger_limit(status.told.error if status.told else "")
+    return command_line("run", "--from_cache", run.url, *larger)
 
 
 def _table(found: Sequence[RunStatus]) -> str:
@@ -152,7 +153,10 @@ def _progress(status: RunStatus) -> list[str]:
     if told.line:
         lines.append(f"last told: {shown(told.line)}")
     if told.error:
-        lines.append(f"error: {shown(told.error)}")
+        from pyveg.core.limits import name_in
+
+        kind = "stopped" if name_in(told.error) else "error"
+        lines.append(f"{kind}: {shown(told.error)}")
     return lines
 
 
