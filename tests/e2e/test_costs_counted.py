@@ -119,9 +119,9 @@ def test_estimates_are_what_the_emulators_count(
     cloud = make_cloud(pool_vm_size=SIZE, labels={"project": "sahel"}, **settings)
     name = f"est{uuid.uuid4().hex[:8]}"
     pyveg.run_pipeline(_job(tmp_path, f"warm{name}", 1))  # nodes make their environment once
-    first = pyveg.run_pipeline(_job(tmp_path, name, counts[0]))
+    first = pyveg.run_pipeline(_job(tmp_path, name, counts[0], 3.0))
     assert first.exit_code == 0, first.failures()
-    job = _job(tmp_path, name, counts[1])
+    job = _job(tmp_path, name, counts[1], 3.0)
     made = estimate(prepare(job, operating={"prices": PRICES}))
     assert made.basis == first.url
     with _node_seconds(cloud) as counted:
