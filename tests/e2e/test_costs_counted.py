@@ -110,7 +110,11 @@ def _outputs(report: RunReport) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("nodes", "counts"),
-    [({"dedicated": 1}, (8, 20)), ({"dedicated": 1, "low_priority": 1}, (12, 30))],
+    [
+        ({"dedicated": 1}, (8, 20)),
+        ({"dedicated": 1, "low_priority": 1}, (12, 30)),
+        ({"dedicated": 2}, (6, 16)),
+    ],
 )
 def test_estimates_are_what_the_emulators_count(
     make_cloud: Any, tmp_path: Path, nodes: dict[str, int], counts: tuple[int, int]
@@ -169,3 +173,19 @@ def test_limits_leave_nothing_and_the_run_is_finished(
     made = _outputs(again)
     assert len([key for key in made if key.endswith(tuple(f"{n:02}.txt" for n in range(14)))]) == 14
     assert not _left(cloud)
+
+
+def test_a_limit_on_dask(tmp_path: Path) -> None:
+    days = ["2016-01-01", "2017-07-01"]
+    job = pyveg.load_pipeline(
+        "demo", date_range=days, runner="dask", n_workers=2, analysis=False, max_hours=4 / 3600
+    )
+    report = pyveg.run_pipeline(job, at=tmp_path / "dask")
+    assert report.exit_code == EXIT_LIMIT
+    assert report.counts[State.CANCELLED]
+    again = pyveg.run_pipeline(from_cache=report.url, operating={"max_hours": 1.0})
+    assert again.exit_code == 0
+    job = pyveg.load_pipeline("demo", date_range=days, runner="threads", analysis=False)
+    whole = pyveg.run_pipeline(job, at=tmp_path / "whole")
+    made = [Path(one.url).glob("gee_*_combine/results_summary.json") for one in (again, whole)]
+    assert len({next(found).read_bytes() for found in made}) == 1
