@@ -11,14 +11,16 @@ import pytest
 import pyveg
 from pyveg.core import prices
 from pyveg.core.errors import ConfigError
+from pyveg.core.layout import RUN_FILE
 from pyveg.core.limits import Limits
 from pyveg.core.nodes import Capacity, NodeUse
 from pyveg.core.report import EXIT_LIMIT
 from pyveg.core.tasks import State
 from pyveg.core.transfers import Transfers
-from pyveg.jobs import metering, operating
+from pyveg.jobs import metering, operating, run_use
 from pyveg.jobs.run_use import ModuleUse, RunUse
 from pyveg.runs.run import open_run
+from pyveg.storage.memory import MemoryStore
 
 DAYS = ["2016-01-01", "2016-07-01"]
 PRICED = {"currency": "EUR", "node_hour": {"local": 3600.0}}
@@ -136,3 +138,7 @@ def test_attempts_add_up() -> None:
     assert both.modules["a/B"] == ModuleUse(2, 4.0)
     with pytest.raises(ValueError, match="no record"):
         RunUse.from_json({"attempt": 1})
+    for record in ("[]", '{"usage": 7}', '{"usage": [{"attempt": "x"}]}', "{", '{"usage": [[]]}'):
+        store = MemoryStore("damaged")
+        store.write(RUN_FILE, record.encode())
+        assert run_use.of_run(store) == []
