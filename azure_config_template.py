@@ -23,7 +23,8 @@ batch_account_url = ""  # such as https://<name>.<region>.batch.azure.com
 batch_pool_id = "pyveg"
 pool_vm_size = "Standard_D2s_v5"
 pool_vm_sizes = ()  # or some, of which the smallest is taken that has what Modules need
-vm_sizes = {}  # what a size has that pyveg does not know: {"NAME": {"cpus": 6, "memory_gb": 112, "gpus": 1}}
+# What a size has whose name does not tell: {"NAME": {"cpus": 6, "memory_gb": 112, "gpus": 1}}
+vm_sizes = {}
 pool_low_priority_node_count = 0  # Spot nodes: cheaper, may be taken away
 pool_dedicated_node_count = 1
 pool_autoscale_formula = ""  # passed through to Azure instead of the two numbers

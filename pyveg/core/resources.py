@@ -20,7 +20,7 @@ class Resources:
     Examples
     --------
     >>> of({"memory_gb": 4, "retry_memory_gb": 8}, "config").memory_gb
-    4.0
+    4
     """
 
     memory_gb: float = setting(
