@@ -22,6 +22,7 @@ batch_account_url = ""  # such as https://<name>.<region>.batch.azure.com
 # The pool of nodes. One that exists already is used as it is and never deleted.
 batch_pool_id = "pyveg"
 pool_vm_size = "Standard_D2s_v5"
+wait_for_quota = ""  # such as "2h": wait where a quota is used up, or Azure has no machines
 pool_vm_sizes = ()  # or some, of which the smallest is taken that has what Modules need
 # What a size has whose name does not tell: {"NAME": {"cpus": 6, "memory_gb": 112, "gpus": 1}}
 vm_sizes = {}

@@ -86,6 +86,9 @@ class AzureConfig:
     waiting_minutes: float = setting(
         1.0, doc="minutes that tasks may wait while nodes idle before it is told why", low=0.01
     )
+    wait_for_quota: str = setting(
+        "", doc='how long to wait where a quota is used up or there are no machines, such as "2h"'
+    )
     poll_seconds: float = setting(
         1.0, doc="least seconds between two looks at the service", low=0.05, high=30
     )

@@ -8,6 +8,7 @@ from pyveg.azure_config import AzureConfig
 from pyveg.core.errors import ConfigError
 from pyveg.core.ports import Work
 from pyveg.core.tasks import Step
+from pyveg.runners.azure_batch import capacity
 from pyveg.runners.azure_batch.account import check_account
 from pyveg.runners.azure_batch.plan import SPARE, plugins, pool_settings, sent_variables
 
@@ -36,6 +37,7 @@ def check(config: AzureConfig, work: Work) -> list[str]:
         )
     check_account(config)
     _check_nodes(config)
+    capacity.seconds_in(config.wait_for_quota, config.source)
     pool_settings(config)  # for its checks
     tuple(plugins(work.steps))  # for their checks: what they give is needed when the run starts
     sent_variables(config)

@@ -15,6 +15,7 @@ from pyveg.core.module import settings_of
 from pyveg.core.ports import Rights, Store, Work
 from pyveg.core.tasks import Step
 from pyveg.earth.subject import collection_of
+from pyveg.runners.azure_batch import capacity
 from pyveg.runners.azure_batch.account import credential
 from pyveg.runners.azure_batch.packages import distribution_of
 from pyveg.runners.azure_batch.settings import BatchSettings, PoolSettings
@@ -51,6 +52,7 @@ def make_settings(config: AzureConfig, work: Work, lane: str = "") -> BatchSetti
         node_start_minutes=config.node_start_minutes,
         waiting_minutes=config.waiting_minutes,
         poll_seconds=config.poll_seconds,
+        wait_seconds=capacity.seconds_in(config.wait_for_quota, config.source),
         labels=config.labels,
     )
 

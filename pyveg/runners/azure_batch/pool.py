@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pyveg.core.errors import EngineError
 from pyveg.core.events import EngineStatus
 from pyveg.core.nodes import NodeClock, NodeUse
-from pyveg.runners.azure_batch import advice, models, names
+from pyveg.runners.azure_batch import advice, capacity, models, names
 from pyveg.runners.azure_batch.packages import Delivery
 from pyveg.runners.azure_batch.service import BatchService, state_of
 from pyveg.runners.azure_batch.settings import BatchSettings
@@ -121,6 +121,9 @@ class RunPool:
         self._image: tuple[Any, str] | None = None
         self._looked = self._resizing = False
         self._waiting_since = time.monotonic()
+        self._refused_since = 0.0
+        """Since when no node is given; 0 while some are."""
+        self._asked = time.monotonic()
 
     def __str__(self) -> str:
         why = self.trouble or self.hint
@@ -236,6 +239,8 @@ class RunPool:
         self.standing.see(_standing(dedicated, spot))
         if nodes.working:
             self._waiting_since = time.monotonic()
+        if nodes.total:
+            self._refused_since = 0.0
         changed = not self._looked or nodes.counts != self.nodes.counts
         # What keeps nodes away comes without any change of their number, so it is asked for.
         if changed or not (nodes.working or nodes.coming):
@@ -250,7 +255,7 @@ class RunPool:
             if nodes.broken:
                 return f"no node can work: {self.trouble}"
             if self.trouble and not nodes.total and not self._resizing:
-                return f"no node was given: {self.trouble}"
+                return "" if self._asks_again() else f"no node was given: {self.trouble}"
         minutes = (time.monotonic() - self._waiting_since) / 60
         if not nodes.working and minutes > self._settings.node_start_minutes:
             return (
@@ -258,6 +263,20 @@ class RunPool:
                 f"{self.id} in the portal, or raise node_start_minutes"
             )
         return ""
+
+    def _asks_again(self) -> bool:
+        """Whether it is waited for nodes that were refused; asks for them from time to time."""
+        now = time.monotonic()
+        self._refused_since = self._refused_since or now
+        if now - self._refused_since > self._settings.wait_seconds:
+            return False
+        self._waiting_since = now
+        if now - self._asked > capacity.ASK_AGAIN:
+            self._asked = now
+            wanted = self._settings.pool
+            self._service.resize_pool(self.id, wanted.dedicated, wanted.spot)
+            self._resizing = True
+        return True
 
     def _find_trouble(self, nodes: Nodes) -> str:
         """Why nodes are broken or missing; one or two requests, when something has changed."""

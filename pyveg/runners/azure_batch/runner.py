@@ -23,7 +23,7 @@ from pyveg.core.nodes import NodeUse
 from pyveg.core.ports import Listener, Store, Work
 from pyveg.core.tasks import State, Task, TaskResult
 from pyveg.core.transfers import Transfers
-from pyveg.runners.azure_batch import advice, models
+from pyveg.runners.azure_batch import advice, capacity, models
 from pyveg.runners.azure_batch.bundles import Bundle, make_bundles, task_file_key, waves
 from pyveg.runners.azure_batch.following import Following
 from pyveg.runners.azure_batch.lanes import Lane
@@ -281,11 +281,26 @@ class PoolRunner:
         try:
             act()
         except Exception as error:
+            if self._waits_for_quota(what, error):
+                return False
             if not _passes(error):
                 raise
             self._no_answer(error, self._away.setdefault(what, time.monotonic()))
             return False
         self._away.pop(what, None)
+        return True
+
+    def _waits_for_quota(self, what: str, error: Exception) -> bool:
+        """Whether it is waited for a quota that is used up; told once."""
+        if not (self._settings.wait_seconds and capacity.lacks_quota(error)):
+            return False
+        first = what not in self._away
+        waited = time.monotonic() - self._away.setdefault(what, time.monotonic())
+        if waited > self._settings.wait_seconds:
+            return False
+        if first:
+            text = f"{self._explained(error)}; waiting for it (wait_for_quota)"
+            self._listener.tell(EngineStatus(text, urgent=True))
         return True
 
     def _no_answer(self, error: Exception, since: float) -> None:

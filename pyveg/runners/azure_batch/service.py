@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -131,6 +132,20 @@ class BatchService:
     def delete_pool(self, id_: str) -> bool:
         """Remove a pool; False where it was gone already."""
         return self._deleted(lambda: self._client.begin_delete_pool(id_, polling_interval=1))
+
+    def resize_pool(self, id_: str, dedicated: int, spot: int) -> None:
+        """Ask for nodes once more; nothing happens where the pool is changing already."""
+        from azure.batch import models as m
+        from azure.core.exceptions import ResourceExistsError
+
+        wanted = m.BatchPoolResizeOptions(
+            target_dedicated_nodes=dedicated, target_low_priority_nodes=spot
+        )
+        with suppress(ResourceExistsError):
+            self._call(
+                lambda: self._client.begin_resize_pool(id_, wanted, polling_interval=1),
+                f"pool {id_}",
+            )
 
     def pools(self) -> list[m.BatchPool]:
         """All pools of the account."""

@@ -100,6 +100,8 @@ class BatchSettings:
         Shortest time between two looks at the service; the longest is 30 seconds.
     fit : Fit, optional
         How tasks share a node, where Modules say what they need.
+    wait_seconds : float
+        How long to wait for a quota that is used up, and for machines.
     labels : mapping of str to str
         The user's own, which pools and jobs that the run makes carry as metadata.
     """
@@ -122,4 +124,5 @@ class BatchSettings:
     waiting_minutes: float = 1.0
     poll_seconds: float = 1.0
     fit: Fit | None = None
+    wait_seconds: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
