@@ -266,6 +266,8 @@ class RunPool:
 
     def _asks_again(self) -> bool:
         """Whether it is waited for nodes that were refused; asks for them from time to time."""
+        if not self._settings.wait_seconds:
+            return False
         now = time.monotonic()
         self._refused_since = self._refused_since or now
         if now - self._refused_since > self._settings.wait_seconds:
