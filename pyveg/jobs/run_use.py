@@ -206,9 +206,10 @@ def in_bytes(number: float) -> str:
 
 def of_run(store: Store) -> list[RunUse]:
     """What the attempts at a run have used; nothing of those that have left no record."""
-    with suppress(KeyMissingError, ValueError, RecursionError):
-        kept = read_json(store.read(RUN_FILE)).get(KEY)
-        return [RunUse.from_json(one) for one in kept] if isinstance(kept, list) else []
+    with suppress(KeyMissingError, ValueError, TypeError, RecursionError):
+        record = read_json(store.read(RUN_FILE))
+        kept = record.get(KEY, []) if isinstance(record, dict) else []
+        return [RunUse.from_json(one) for one in kept]
     return []
 
 
