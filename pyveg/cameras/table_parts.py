@@ -10,8 +10,10 @@ from typing import NamedTuple
 from pyveg.cameras.roistats import stamps
 from pyveg.core.errors import DataError
 
-__all__ = ["Dated", "joined"]
+__all__ = ["FAILURES", "ROISTATS", "Dated", "joined"]
 
+ROISTATS, FAILURES = "roistats", "failures"
+"""Names of the tables of a period: all its images, and those that could not be measured."""
 _UPDATE = "# Update "
 
 

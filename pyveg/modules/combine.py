@@ -42,6 +42,8 @@ class Series:
     """Names of all its Modules in the registry, in order."""
     modules: tuple[type[EarthModule[Any]], ...]
     """Those of its Modules that measure something."""
+    measuring: tuple[str, ...]
+    """Their names in the registry."""
     measured: Mapping[str, tuple[Metric, ...]] = field(default_factory=dict)
     """Name of a class -> what it measures, where its settings decide on that."""
 
@@ -91,7 +93,7 @@ class VegAndWeatherJsonCombiner(EarthModule[module.Settings]):
     summary says what is missing and why.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     role: ClassVar[module.Role] = "combine"
 
     def items(self, planning: Planning, settings: module.Settings) -> Sequence[Item]:
@@ -202,7 +204,10 @@ def _unpack(data: Mapping[str, Any]) -> Series:
     subject = Subject.of(scope)
     if subject.collection is None:
         raise TypeError(f"{scope.sequence} was packed without a collection")
-    classes = [_class(name) for name in data["modules"]]
+    classes = {name: _class(name) for name in data["modules"]}
+    measuring = {
+        name: cls for name, cls in classes.items() if issubclass(cls, EarthModule) and cls.metrics
+    }
     measured = {
         name: tuple(map(Metric.from_json, metrics))
         for name, metrics in data.get("measured", {}).items()
@@ -214,7 +219,8 @@ def _unpack(data: Mapping[str, Any]) -> Series:
         items=tuple(Item(name, details) for name, details in data["items"]),
         sequence=scope.sequence,
         steps=tuple(data["modules"]),
-        modules=tuple(cls for cls in classes if issubclass(cls, EarthModule) and cls.metrics),
+        modules=tuple(measuring.values()),
+        measuring=tuple(measuring),
         measured=measured,
     )
 
@@ -223,7 +229,9 @@ def _read(job: EarthJob[Any], series: Series, item: str) -> Measured:
     """What was measured on one date."""
     chips: dict[int, Record] = {}
     place: Record = {}
-    for cls in series.modules:
+    for step, cls in zip(series.measuring, series.modules, strict=True):
+        if task_id(series.sequence, step, item) in job.missing:
+            continue  # what is there was left by an earlier try of the date
         own = {metric.name for metric in series.of(cls)} | set(cls.attributes)
         for record in _records(job, series, item, cls, "chip") or ():
             # By number: the Modules may have measured different chips of a date.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from pyveg.cameras.table_parts import FAILURES, ROISTATS
 from pyveg.core import module
 from pyveg.core.module import Planning
 from pyveg.core.types import Item, Scope
@@ -62,6 +63,8 @@ class GreennessCalculator(EarthModule[module.Settings]):
 
     def run(self, job: EarthJob[module.Settings]) -> None:
         """Measure one period."""
+        for name in (ROISTATS, FAILURES):  # of an earlier try, which had other images
+            job.store.delete(job.layout.table(job.item.name, f"{FOLDER}/{name}"))
         scene = job.source.fetch(_request(job.scope, job.item))
         job.notes.update(scene.record)
         # First, as images that do not count belong to PhenoCam's table too.

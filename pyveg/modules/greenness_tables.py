@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pyveg.cameras.roistats import read_roistats
 from pyveg.cameras.summaries import DAYS, write_summary
-from pyveg.cameras.table_parts import joined
+from pyveg.cameras.table_parts import FAILURES, ROISTATS, joined
 from pyveg.core import module, registry
 from pyveg.core.errors import DataError, KeyMissingError
 from pyveg.core.module import Planning
@@ -19,6 +19,8 @@ from pyveg.earth.layout import Layout
 from pyveg.earth.module import EarthJob, EarthModule
 from pyveg.earth.subject import Subject
 from pyveg.modules.greenness import FOLDER, GreennessCalculator
+
+_ENDS = ("_roistats.csv", "_failures.csv", *(f"_{days}day.csv" for days in DAYS))
 
 
 class GreennessTables(EarthModule[module.Settings]):
@@ -48,11 +50,14 @@ class GreennessTables(EarthModule[module.Settings]):
         SkipItem
             If no camera has an image.
         """
-        written = 0
+        written: set[str] = set()
         for camera in job.item.details["cameras"]:
             scope = scope_from_json(camera["scope"])
             layout = Layout(Subject.of(scope).place, scope.sequence)
-            written += _write(job, layout, camera["items"])
+            written |= _write(job, layout, camera["items"])
+        for key in list(job.store.list(f"{job.layout.root}/")):
+            if key.endswith(_ENDS) and key not in written:
+                job.store.delete(key)  # of an earlier try, which had other images
         if not written:
             job.skip("no camera has an image of these days")
 
@@ -62,25 +67,26 @@ def _measures_greenness(name: str) -> bool:
     return isinstance(cls, type) and issubclass(cls, GreennessCalculator)
 
 
-def _write(job: EarthJob[Any], layout: Layout, items: Sequence[str]) -> bool:
-    """Write the tables of one camera; whether it has any image."""
-    parts = list(_tables(job, layout, items, "roistats"))
+def _write(job: EarthJob[Any], layout: Layout, items: Sequence[str]) -> set[str]:
+    """Write the tables of one camera; their keys, none where it has no image."""
+    parts = list(_tables(job, layout, items, ROISTATS))
     if not parts:
-        return False
+        return set()
     data = joined(parts)
     stats = read_roistats(data, "roistats.csv")
-    begin = f"{job.layout.root}/{stats.camera.prefix}"
-    job.store.write(f"{begin}_roistats.csv", data)
-    failed = list(_tables(job, layout, items, "failures"))
+    made = {"roistats": data}
+    failed = list(_tables(job, layout, items, FAILURES))
     if failed:
-        job.store.write(f"{begin}_failures.csv", joined(failed))
+        made["failures"] = joined(failed)
     try:
-        for days in DAYS:
-            job.store.write(f"{begin}_{days}day.csv", write_summary(stats, days))
+        made |= {f"{days}day": write_summary(stats, days) for days in DAYS}
     except DataError as error:  # the images are there, and none of them counts
         job.notes[f"{stats.camera.prefix}: no summary"] = error.wrong
     job.notes[stats.camera.prefix] = {"images": len(stats.filenames), "failed": _count(failed)}
-    return True
+    keys = {f"{job.layout.root}/{stats.camera.prefix}_{name}.csv": made[name] for name in made}
+    for key, table in keys.items():
+        job.store.write(key, table)
+    return set(keys)
 
 
 def _tables(job: EarthJob[Any], layout: Layout, items: Sequence[str], name: str) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ from pyveg.cameras.roistats import (
     read_roistats,
     write_roistats,
 )
-from pyveg.cameras.table_parts import Dated
+from pyveg.cameras.table_parts import FAILURES, ROISTATS, Dated
 from pyveg.core import params
 from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.core.params import setting
@@ -53,8 +53,6 @@ BANDS = (
     *("r_mean", "g_mean", "b_mean", "camera_images"),
 )
 """What it has of each period; NaN, and 0 images, where none counts."""
-ROISTATS, FAILURES = "roistats", "failures"
-"""Names of its tables: all images of the period, and those that could not be measured."""
 _SIDE = 1e-4
 """Of the one pixel that a region of interest is, degrees."""
 _LIST = "_roi.csv"

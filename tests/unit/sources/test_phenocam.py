@@ -14,13 +14,19 @@ from pyveg.core.errors import ConfigError, DataError, SkipItem
 from pyveg.earth.source import Request
 from pyveg.earth.types import Collection, DateRange, Place
 from pyveg.jobs.resolve import resolve
-from pyveg.jobs.run import run_pipeline
+from pyveg.jobs.run import prepare, run_pipeline, start
 from pyveg.scripts.greenness import main
 from pyveg.sources.phenocam import BANDS, PhenoCamSettings, PhenoCamSource
 from pyveg.testing.camera import ROI, green_of, write_camera
 
 DATES = DateRange(date(2018, 1, 1), date(2018, 5, 1))
 PLACE = Place(27.95, 11.57, 0.0138)
+CAMERA_RECORD = {
+    "collection_name": "Camera",
+    "data_type": "vegetation",
+    "source": "phenocam",
+    "time_per_point": "1m",
+}
 CAMERA = Collection("Camera", "Camera", "vegetation", "phenocam", time_per_point="1m")
 
 
@@ -71,6 +77,39 @@ def test_a_table_is_taken_in_place_of_images(home: Path) -> None:
     assert _fetch(source) == before
     prints.append(source.fingerprint(request))
     assert prints[0] != prints[1] == prints[2]
+
+
+def test_what_an_earlier_try_has_left_counts_no_more(home: Path) -> None:
+    """An image that was mended is no failure any more, and a month that lost its images a gap."""
+    config = {
+        "name": "oak",
+        "output_location": str(home.parent / "out"),
+        "coordinates": (PLACE.longitude, PLACE.latitude),
+        "date_range": ["2018-01-01", "2018-03-01"],
+        "runner": "serial",
+        "data_collections": {"Camera": {**CAMERA_RECORD, "path": str(home), "roi": ROI}},
+        "collections_to_use": ["Camera"],
+        "modules_to_use": {
+            "Camera": ["GreennessCalculator"],
+            "combine": ["VegAndWeatherJsonCombiner", "GreennessTables"],
+        },
+    }
+    broken = home / "2018/01/oak_2018_01_01_120000.png"
+    whole = broken.read_bytes()
+    broken.write_bytes(b"half an image")
+    first = start(prepare(resolve(config)), picture=False)
+    [folder] = Path(first.url).glob("*_combine")
+    assert (folder / f"oak_{ROI}_failures.csv").is_file()
+    assert "2018-02-15,Camera" in (folder / "series.csv").read_text()
+    broken.write_bytes(whole)
+    for path in (home / "2018/02").iterdir():
+        path.unlink()
+    assert start(prepare(resolve(config), from_cache=first.url), picture=False).exit_code == 0
+    assert not (folder / f"oak_{ROI}_failures.csv").exists()
+    table = (folder / f"oak_{ROI}_roistats.csv").read_text()
+    assert (table.count("\n2018-01"), table.count("\n2018-02")) == (7, 0)
+    _, *rows = (folder / "series.csv").read_text().splitlines()
+    assert [row[:10] for row in rows] == ["2018-01-16"]
 
 
 @pytest.mark.parametrize("day", ["30/06/2018", "", '"2018-01-02\n'])
