@@ -97,6 +97,7 @@ COMMANDS = {
     "pyveg_run_command": "pyveg.scripts.run_command:main",
     "pyveg_score_images": "pyveg.scripts.score_images:main",
     "pyveg_train": "pyveg.scripts.train:main",
+    "pyveg_plan": "pyveg.scripts.plan:main",
     "pyveg_status": "pyveg.scripts.status:main",
     "pyveg_logs": "pyveg.scripts.logs:main",
     "pyveg_cancel": "pyveg.scripts.cancel:main",

@@ -37,6 +37,7 @@ class Subcommand:
 GROUPS: dict[str, tuple[Subcommand, ...]] = {
     "Begin": (
         Subcommand("run", "run_pipeline", "Run a config, or finish a run. Try: pyveg run demo"),
+        Subcommand("plan", "plan", "Say what a run would do, use and cost."),
         Subcommand(
             "generate-config",
             "generate_config",
