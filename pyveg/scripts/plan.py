@@ -20,7 +20,7 @@ OF_RUNS_ALONE = {"dry_run", "on_interrupt"}
     params=[one for one in run.params if one.name not in OF_RUNS_ALONE],
 )
 @click.pass_context
-def main(context: click.Context, **given: Any) -> None:
+def main(context: click.Context, /, **given: Any) -> None:
     """Say what a run would do, use and cost, and do nothing.
 
     CONFIG is a Python file, or the name of a config that comes with pyveg, such as demo. It is the
