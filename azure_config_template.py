@@ -28,6 +28,7 @@ pool_vm_sizes = ()  # or some, of which the smallest is taken that has what Modu
 vm_sizes = {}
 pool_low_priority_node_count = 0  # Spot nodes: cheaper, may be taken away
 pool_dedicated_node_count = 1
+dedicated_after = ""  # such as "10m": replace Spot nodes that are missing for so long
 pool_autoscale_formula = ""  # passed through to Azure instead of the two numbers
 task_slots_per_node = 2  # tasks that run on a node at once
 pool_image = {

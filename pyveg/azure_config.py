@@ -89,6 +89,9 @@ class AzureConfig:
     wait_for_quota: str = setting(
         "", doc='how long to wait where a quota is used up or there are no machines, such as "2h"'
     )
+    dedicated_after: str = setting(
+        "", doc='how long Spot nodes may be missing before dedicated ones replace them, as "10m"'
+    )
     poll_seconds: float = setting(
         1.0, doc="least seconds between two looks at the service", low=0.05, high=30
     )

@@ -14,7 +14,7 @@ _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)\s*")
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-def seconds_in(text: str, where: str) -> float:
+def seconds_in(text: str, where: str, setting: str = "wait_for_quota") -> float:
     """Seconds of a length of time; 0 for an empty text.
 
     Parameters
@@ -23,6 +23,8 @@ def seconds_in(text: str, where: str) -> float:
         Such as ``2h``.
     where : str
         Begins the messages of errors.
+    setting : str
+        Which setting the text is of.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def seconds_in(text: str, where: str) -> float:
     found = _LENGTH.fullmatch(text.lower())
     if found is None:
         raise ConfigError(
-            f'{where}: wait_for_quota = "{text}" is no length of time', 'write "30m" or "2h"'
+            f'{where}: {setting} = "{text}" is no length of time', 'write "30m" or "2h"'
         )
     return float(found[1]) * _UNITS[found[2]]
 

@@ -38,6 +38,7 @@ def check(config: AzureConfig, work: Work) -> list[str]:
     check_account(config)
     _check_nodes(config)
     capacity.seconds_in(config.wait_for_quota, config.source)
+    _check_spot_first(config)
     pool_settings(config)  # for its checks
     tuple(plugins(work.steps))  # for their checks: what they give is needed when the run starts
     sent_variables(config)
@@ -59,6 +60,16 @@ def _check_nodes(config: AzureConfig) -> None:
         raise ConfigError(
             f"{config.source}: a pool without nodes runs nothing",
             "set pool_dedicated_node_count, pool_low_priority_node_count or pool_autoscale_formula",
+        )
+
+
+def _check_spot_first(config: AzureConfig) -> None:
+    after = capacity.seconds_in(config.dedicated_after, config.source, "dedicated_after")
+    if after and config.pool_autoscale_formula:
+        raise ConfigError(
+            f"{config.source}: dedicated_after is set, but pool_autoscale_formula decides how many "
+            "nodes of which kind there are",
+            "unset one of the two",
         )
 
 

@@ -76,6 +76,8 @@ class Following:
         busy = [watch for watch in jobs if watch.bundles]
         moved = {watch.id for watch in busy if self._look_at(watch)}
         changed = bool(busy) and self._pool.look()
+        while self._pool.news:
+            self._listener.tell(EngineStatus(self._pool.news.pop(0), urgent=True))
         if busy and (hopeless := self._pool.hopeless()):
             raise EngineError(hopeless)
         self._look_at_waiting([watch for watch in busy if watch.bundles], moved)

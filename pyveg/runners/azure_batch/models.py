@@ -25,6 +25,8 @@ DELIVERY = "pyveg_delivery"
 LANE = "pyveg_lane"
 """Names of the metadata of a job."""
 RESIZE = timedelta(minutes=15)
+SHORT_RESIZE = timedelta(minutes=5)
+"""The shortest that the service takes: until then a pool that lacks Spot nodes takes no request."""
 EVALUATION = timedelta(minutes=5)
 """How often a formula is evaluated: as often as the service allows, as tasks wait for it."""
 EXIT_TASK_FAILED = 1
@@ -51,6 +53,8 @@ def pool(
         metadata=tags(settings),
     )
     scale(options, wanted)
+    if settings.dedicated_after_seconds and not wanted.autoscale_formula:
+        options.resize_timeout = SHORT_RESIZE
     if wanted.container_image:
         machine.container_configuration = containers(wanted)
     else:

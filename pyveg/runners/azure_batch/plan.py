@@ -53,6 +53,9 @@ def make_settings(config: AzureConfig, work: Work, lane: str = "") -> BatchSetti
         waiting_minutes=config.waiting_minutes,
         poll_seconds=config.poll_seconds,
         wait_seconds=capacity.seconds_in(config.wait_for_quota, config.source),
+        dedicated_after_seconds=capacity.seconds_in(
+            config.dedicated_after, config.source, "dedicated_after"
+        ),
         labels=config.labels,
     )
 

@@ -19,6 +19,7 @@ from pyveg.runners.azure_batch import advice, capacity, models, names
 from pyveg.runners.azure_batch.packages import Delivery
 from pyveg.runners.azure_batch.service import BatchService, state_of
 from pyveg.runners.azure_batch.settings import BatchSettings
+from pyveg.runners.azure_batch.spot import SpotFirst, Target
 
 if TYPE_CHECKING:
     from azure.batch import models as m
@@ -124,6 +125,14 @@ class RunPool:
         self._refused_since = 0.0
         """Since when no node is given; 0 while some are."""
         self._asked = time.monotonic()
+        wanted = settings.pool
+        self._spot_first = SpotFirst(
+            Target(wanted.dedicated, wanted.spot), settings.dedicated_after_seconds
+        )
+        self._spot = 0
+        """Spot nodes that stand. One that is broken does: another kind would not mend it."""
+        self.news: list[str] = []
+        """What it has done that is to be told."""
 
     def __str__(self) -> str:
         why = self.trouble or self.hint
@@ -150,6 +159,7 @@ class RunPool:
                 self.id = self.made = pool.id
                 self.there = pool
                 self.standing.see({})
+                self._spot_first.asked_for(_asked_of(pool))
                 start = pool.start_task
                 self._start_command = start.command_line if start is not None else ""
                 return
@@ -246,6 +256,8 @@ class RunPool:
         if changed or not (nodes.working or nodes.coming):
             self.trouble = self._find_trouble(nodes)
         self.nodes, self._looked = nodes, True
+        self._spot = _standing(dedicated, spot)[_SPOT] - spot.get("leavingPool", 0)
+        self._replace_spot()
         return changed
 
     def hopeless(self) -> str:
@@ -255,7 +267,8 @@ class RunPool:
             if nodes.broken:
                 return f"no node can work: {self.trouble}"
             if self.trouble and not nodes.total and not self._resizing:
-                return "" if self._asks_again() else f"no node was given: {self.trouble}"
+                waits = self._replaces_spot or self._asks_again()
+                return "" if waits else f"no node was given: {self.trouble}"
         minutes = (time.monotonic() - self._waiting_since) / 60
         if not nodes.working and minutes > self._settings.node_start_minutes:
             return (
@@ -263,6 +276,31 @@ class RunPool:
                 f"{self.id} in the portal, or raise node_start_minutes"
             )
         return ""
+
+    @property
+    def _replaces_spot(self) -> bool:
+        """Whether dedicated nodes come in place of Spot nodes; not in a pool of somebody else."""
+        own = self.there is None or bool(self.made)
+        return own and self._spot_first.waits(self._spot)
+
+    def _replace_spot(self) -> None:
+        """Ask for dedicated nodes in place of Spot nodes that have been missing for too long."""
+        now = time.monotonic()
+        target = self._spot_first.see(self._spot, now)
+        if target is None or not self._replaces_spot:
+            return
+        before = self._spot_first.target
+        # Refused while the pool is changing: the next look asks again.
+        if not self._service.resize_pool(self.id, target.dedicated, target.spot):
+            return
+        self._spot_first.asked_for(target)
+        self._resizing, self._asked, self._waiting_since = True, now, now
+        why = f" ({self.trouble})" if self.trouble else ""
+        self.news.append(
+            f"{self._spot} of {before.spot} Spot nodes are there{why}; asked for "
+            f"{target.dedicated - before.dedicated} dedicated nodes in place of the others "
+            "(dedicated_after)"
+        )
 
     def _asks_again(self) -> bool:
         """Whether it is waited for nodes that were refused; asks for them from time to time."""
@@ -275,7 +313,7 @@ class RunPool:
         self._waiting_since = now
         if now - self._asked > capacity.ASK_AGAIN:
             self._asked = now
-            wanted = self._settings.pool
+            wanted = self._spot_first.target
             self._service.resize_pool(self.id, wanted.dedicated, wanted.spot)
             self._resizing = True
         return True
@@ -304,6 +342,11 @@ class RunPool:
             return f"setting up a node failed: {said or advice.of_failure(info.failure_info, None)}"
         errors = node.errors or []
         return "; ".join(f"{e.code}: {e.message}" for e in errors) or "no reason was given"
+
+
+def _asked_of(pool: m.BatchPool) -> Target:
+    """What a pool that is there was asked for the last time."""
+    return Target(pool.target_dedicated_nodes or 0, pool.target_low_priority_nodes or 0)
 
 
 def _standing(dedicated: Mapping[str, int], spot: Mapping[str, int]) -> dict[str, int]:

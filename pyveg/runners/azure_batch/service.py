@@ -7,7 +7,6 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -133,19 +132,27 @@ class BatchService:
         """Remove a pool; False where it was gone already."""
         return self._deleted(lambda: self._client.begin_delete_pool(id_, polling_interval=1))
 
-    def resize_pool(self, id_: str, dedicated: int, spot: int) -> None:
-        """Ask for nodes once more; nothing happens where the pool is changing already."""
+    def resize_pool(self, id_: str, dedicated: int, spot: int) -> bool:
+        """Ask for so many nodes; False where the pool is changing already and takes no request.
+
+        Nodes that are too many go when their tasks have ended.
+        """
         from azure.batch import models as m
         from azure.core.exceptions import ResourceExistsError
 
         wanted = m.BatchPoolResizeOptions(
-            target_dedicated_nodes=dedicated, target_low_priority_nodes=spot
+            target_dedicated_nodes=dedicated,
+            target_low_priority_nodes=spot,
+            node_deallocation_option=m.BatchNodeDeallocationOption.TASK_COMPLETION,
         )
-        with suppress(ResourceExistsError):
+        try:
             self._call(
                 lambda: self._client.begin_resize_pool(id_, wanted, polling_interval=1),
                 f"pool {id_}",
             )
+        except ResourceExistsError:
+            return False
+        return True
 
     def pools(self) -> list[m.BatchPool]:
         """All pools of the account."""

@@ -102,6 +102,8 @@ class BatchSettings:
         How tasks share a node, where Modules say what they need.
     wait_seconds : float
         How long to wait for a quota that is used up, and for machines.
+    dedicated_after_seconds : float
+        How long Spot nodes may be missing before dedicated ones replace them; 0 for ever.
     labels : mapping of str to str
         The user's own, which pools and jobs that the run makes carry as metadata.
     """
@@ -125,4 +127,5 @@ class BatchSettings:
     poll_seconds: float = 1.0
     fit: Fit | None = None
     wait_seconds: float = 0.0
+    dedicated_after_seconds: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
