@@ -97,6 +97,65 @@ def test_dedicated_nodes_replace_spot_nodes_that_do_not_come(
 
 
 @pytest.mark.parametrize(
+    ("quota", "wait", "sizes", "ends"),
+    [
+        (4, "", ["standard_d8s_v5", "standard_d4s_v5"], ""),
+        (1, "", ["standard_d8s_v5", "standard_d4s_v5", "standard_d2s_v5"], "no node was given"),
+        (1, "1h", ["standard_d8s_v5", "standard_d4s_v5", "standard_d2s_v5"], ""),
+    ],
+)
+def test_the_next_size_is_tried(
+    monkeypatch: pytest.MonkeyPatch, quota: int, wait: str, sizes: list[str], ends: str
+) -> None:
+    monkeypatch.setattr("pyveg.runners.azure_batch.models.setup_command", lambda _: "sleep 60")
+    monkeypatch.setattr("pyveg.runners.azure_batch.models._resources", lambda *_: [])
+    monkeypatch.setattr("pyveg.runners.azure_batch.capacity.ASK_AGAIN", 0.0)
+    faults = Faults(core_quota=quota, deleting_seconds=0.3)
+    with Emulator(Settings(faults=faults)) as emulator:
+        monkeypatch.setenv("PYVEG_AZURE_BATCH_ACCOUNT_KEY", emulator.key)
+        settings = AzureBatchEngine.Settings(
+            batch_account_name=emulator.account,
+            batch_account_url=emulator.url,
+            pool_vm_sizes=("standard_d8s_v5", "standard_d4s_v5", "standard_d2s_v5"),
+            poll_seconds=0.05,
+            wait_for_quota=wait,
+        )
+        store = AzureBlobStore("http://127.0.0.1:9/account", "run", Access("a2V5"))
+        runner = AzureBatchEngine(settings, work_of(TaskGraph([]), store))
+        listener = _Listener()
+        graph = fake_pipeline(start={"count": 1}).plan().graph
+        runner.start(MemoryStore(), listener)
+
+        def arrived() -> bool:
+            if ends:
+                return bool(listener.reports)
+            if wait:
+                return emulator.requests.counts["resize_pool"] >= 2
+            return any(use.seconds for use in runner.nodes_used())
+
+        try:
+            runner.submit([task for task in graph if task.id.startswith("A/Start/")])
+            end = time.monotonic() + 20
+            while not arrived():
+                assert time.monotonic() < end, listener.told
+                time.sleep(0.02)
+            if not ends:
+                assert _pool_of(emulator).vm_size.lower() == sizes[-1]
+                assert not listener.reports
+        finally:
+            runner.close()
+        counts = emulator.requests.counts
+        assert counts["create_pool"] == len(sizes)
+        assert counts["create_job"] == counts["create_task_collection"] == 1
+    if ends:
+        assert all(result.reason.startswith(ends) for result in listener.reports)
+    moved = [status.text for status in listener.told if "(pool_vm_sizes)" in status.text]
+    assert [text.split("; trying ")[1].split()[0] for text in moved] == sizes[1:]
+    assert all(status.urgent for status in listener.told if "(pool_vm_sizes)" in status.text)
+    assert {use.size for use in runner.nodes_used()} <= {sizes[-1]}
+
+
+@pytest.mark.parametrize(
     ("looks", "asked"),
     [
         ([(0, 4), (700, 4)], None),  # all are there
@@ -203,3 +262,21 @@ def test_it_gives_up_when_the_time_is_over(
     assert report.exit_code == 1
     reasons = {r.reason for r in report.results.values() if r.state is State.FAILED}
     assert any(reason.startswith("no node was given: ") for reason in reasons), reasons
+
+
+@pytest.mark.slow
+def test_a_run_ends_on_nodes_of_the_next_size(make_cloud: Any) -> None:
+    make_cloud(
+        faults=Faults(core_quota=2, deleting_seconds=1),
+        pool_vm_sizes=("standard_d4s_v5", "standard_d2s_v5"),
+    )
+    told: list[Event] = []
+    pipeline = fake_pipeline(
+        start={"count": 2, "run_mode": "batch"},
+        output_location=f"capacity-{uuid.uuid4().hex[:8]}",
+        output_location_type="azure",
+        runner="threads",
+    )
+    report = run_pipeline(pipeline, observers=[told.append])
+    assert report.counts == {State.SUCCEEDED: len(report.results)}
+    assert sum(isinstance(e, EngineStatus) and "(pool_vm_sizes)" in e.text for e in told) == 1

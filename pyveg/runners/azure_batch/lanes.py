@@ -15,7 +15,7 @@ from pyveg.core import registry
 from pyveg.core.errors import ConfigError, UnknownNameError
 from pyveg.core.ports import Work
 from pyveg.core.tasks import Step
-from pyveg.runners.azure_batch.sizes import Fit, fit
+from pyveg.runners.azure_batch.sizes import Fit, fit, next_sizes
 
 MAIN = ""
 """Name of the lane of the pool that ``batch_pool_id`` names."""
@@ -33,6 +33,8 @@ class Lane:
     """Labels of the Steps that are its own."""
     fit: Fit | None = None
     """How its tasks share a node; None where none of them says what it needs."""
+    next_sizes: tuple[str, ...] = ()
+    """Sizes of nodes to try in turn where Azure has none of the first."""
 
 
 def lane_of(config: AzureConfig, step: Step) -> str:
@@ -65,7 +67,8 @@ def _lane(config: AzureConfig, name: str, steps: Sequence[Step]) -> Lane:
     found = fit(sizes, own.vm_sizes, steps, own.task_slots_per_node, own.source)
     size = sizes[0] if found is None else found.size.name
     labels = frozenset(step.label for step in steps)
-    return Lane(name, replace(own, pool_vm_size=size), labels, found)
+    others = tuple(next_sizes(sizes, own.vm_sizes, found))
+    return Lane(name, replace(own, pool_vm_size=size), labels, found, others)
 
 
 def unused(config: AzureConfig, work: Work) -> list[str]:

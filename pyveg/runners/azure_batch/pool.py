@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyveg.core.errors import EngineError
@@ -97,9 +97,16 @@ class RunPool:
     ----------
     service : BatchService
     settings : BatchSettings
+    taken_over : callable, optional
+        Whether the run is another client's now, so that this one leaves the pool alone.
     """
 
-    def __init__(self, service: BatchService, settings: BatchSettings) -> None:
+    def __init__(
+        self,
+        service: BatchService,
+        settings: BatchSettings,
+        taken_over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._service, self._settings = service, settings
         self.id = ""
         """Empty until it is there."""
@@ -118,6 +125,11 @@ class RunPool:
         """Why there are none now, though there may be some later."""
         self.emptied = False
         """Whether somebody has resized it to nothing, so that somebody must act."""
+        self._taken_over = taken_over
+        self._next_sizes = list(settings.pool.next_sizes)
+        self._moving = self._had_nodes = False
+        """Whether it is being removed to come back with the next size."""
+        self._packages: Callable[[], Delivery] | None = None
         self._new = ""
         self._image: tuple[Any, str] | None = None
         self._looked = self._resizing = False
@@ -158,6 +170,8 @@ class RunPool:
             if state_of(pool) != "deleting":
                 self.id = self.made = pool.id
                 self.there = pool
+                self._vm_size = pool.vm_size or self._vm_size
+                self._next_sizes.clear()  # its tasks have slots of nodes of its size
                 self.standing.see({})
                 self._spot_first.asked_for(_asked_of(pool))
                 start = pool.start_task
@@ -169,6 +183,7 @@ class RunPool:
 
     def ensure(self, packages: Callable[[], Delivery]) -> None:
         """Make it, if it is not there; `packages` is what its nodes install."""
+        self._packages = packages
         if self.id:
             return
         if self._image is None:
@@ -244,6 +259,8 @@ class RunPool:
         PoolGoneError
             If it is gone, or about to be.
         """
+        if self._moving:
+            return self._came_back()
         dedicated, spot = self._service.node_counts(self.id)
         nodes = Nodes(Counter(dedicated) + Counter(spot))
         self.standing.see(_standing(dedicated, spot))
@@ -251,6 +268,7 @@ class RunPool:
             self._waiting_since = time.monotonic()
         if nodes.total:
             self._refused_since = 0.0
+            self._had_nodes = True
         changed = not self._looked or nodes.counts != self.nodes.counts
         # What keeps nodes away comes without any change of their number, so it is asked for.
         if changed or not (nodes.working or nodes.coming):
@@ -262,12 +280,14 @@ class RunPool:
 
     def hopeless(self) -> str:
         """Why no node will ever do the work; empty where one may."""
+        if self._moving:
+            return ""
         nodes = self.nodes
         if not (nodes.working or nodes.coming):
             if nodes.broken:
                 return f"no node can work: {self.trouble}"
             if self.trouble and not nodes.total and not self._resizing:
-                waits = self._replaces_spot or self._asks_again()
+                waits = self._replaces_spot or self._goes_to_next_size() or self._asks_again()
                 return "" if waits else f"no node was given: {self.trouble}"
         minutes = (time.monotonic() - self._waiting_since) / 60
         if not nodes.working and minutes > self._settings.node_start_minutes:
@@ -301,6 +321,42 @@ class RunPool:
             f"{target.dedicated - before.dedicated} dedicated nodes in place of the others "
             "(dedicated_after)"
         )
+
+    def _goes_to_next_size(self) -> bool:
+        """Whether it is removed now, to be made again with nodes of the next size.
+
+        Only a pool that this client has made and that never had a node. It comes back under its
+        own name, by which jobs know it: their tasks need not be given to the service again.
+        """
+        if not (self.made and self._next_sizes) or self._had_nodes or self._taken_over():
+            return False
+        size = self._next_sizes[0]
+        self._service.delete_pool(self.id)
+        self._moving = True
+        self.news.append(
+            f"no node of {self._vm_size} was given: {self.trouble}; trying {size} (pool_vm_sizes)"
+        )
+        return True
+
+    def _came_back(self) -> bool:
+        """Make it with the next size, once the one before is gone."""
+        if self._service.pool(self.id) is not None:
+            return False
+        if self._image is None or self._packages is None:
+            raise EngineError("no image for the pool was chosen")
+        image, agent = self._image
+        size = self._next_sizes[0]
+        pool = replace(self._settings.pool, vm_size=size)
+        settings, delivery = replace(self._settings, pool=pool), self._packages()
+        self._service.add_pool(models.pool(self.id, settings, image, agent, delivery))
+        self._vm_size = self._next_sizes.pop(0)
+        self._start_command = models.setup_command(delivery)
+        self._spot_first = SpotFirst(
+            Target(pool.dedicated, pool.spot), self._settings.dedicated_after_seconds
+        )
+        self._moving = self._looked = False
+        self.trouble, self._waiting_since = "", time.monotonic()
+        return True
 
     def _asks_again(self) -> bool:
         """Whether it is waited for nodes that were refused; asks for them from time to time."""

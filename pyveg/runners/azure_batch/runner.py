@@ -84,7 +84,7 @@ class PoolRunner:
         """Sequence -> number of the last job that was made for it."""
         self._epoch = 0
         self._made_jobs: set[str] = set()
-        self._pool = RunPool(self._service, self._settings)
+        self._pool = RunPool(self._service, self._settings, self._is_taken_over)
         self._delivery: Delivery | None = None
         self._pace = Pace(self._settings.poll_seconds)
         self._due = 0.0
@@ -487,6 +487,7 @@ class PoolRunner:
 
 def _fitted(settings: BatchSettings, lane: Lane) -> BatchSettings:
     """With as many slots on a node as it takes to share it by what tasks need."""
+    settings = replace(settings, pool=replace(settings.pool, next_sizes=lane.next_sizes))
     if lane.fit is None:
         return settings
     pool = replace(settings.pool, vm_size=lane.fit.size.name, slots=lane.fit.slots)

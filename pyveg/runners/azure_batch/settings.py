@@ -39,6 +39,8 @@ class PoolSettings:
         Client id of it.
     keep : bool
         Leave a pool that a run has made.
+    next_sizes : tuple of str
+        Sizes to try in turn where Azure gives no node of `vm_size`.
     price : float, optional
         Of a dedicated node in an hour, where it was told.
     """
@@ -58,6 +60,7 @@ class PoolSettings:
     identity: str = ""
     identity_client_id: str = ""
     keep: bool = False
+    next_sizes: tuple[str, ...] = ()
     price: float | None = None
 
 

@@ -139,6 +139,42 @@ def fit(
     return Fit(size, min(4 * size.cpus, MOST_SLOTS), usual)
 
 
+def next_sizes(sizes: Sequence[str], told: Mapping[str, Any], chosen: Fit | None) -> list[str]:
+    """Sizes that may stand in for the chosen one, in the order in which they are tried.
+
+    Parameters
+    ----------
+    sizes : sequence of str
+        Names.
+    told : mapping
+        As of `size_of`.
+    chosen : Fit or None
+        As of `fit`. Its slots are shared by tasks already, so a size that stands in has as much of
+        everything, and the smaller go first. Where it is None all sizes will do, in their order.
+
+    Examples
+    --------
+    >>> next_sizes(["Standard_D4s_v5", "Standard_F2s_v2", "Standard_D2s_v5"], {}, None)
+    ['Standard_F2s_v2', 'Standard_D2s_v5']
+    >>> first = Fit(VmSize(name="Standard_D2s_v5", cpus=2, memory_gb=8), slots=8, usual=2)
+    >>> next_sizes(["Standard_D4s_v5", "Standard_F2s_v2", "Standard_D2s_v5"], {}, first)
+    ['Standard_D4s_v5']
+    """
+    if chosen is None:
+        return list(dict.fromkeys(sizes))[1:]
+    least = chosen.size
+    known = {name: size for name in sizes if (size := size_of(name, told)) is not None}
+    enough = [
+        size
+        for name, size in known.items()
+        if name != least.name
+        and size.cpus >= least.cpus
+        and size.memory_gb >= least.memory_gb
+        and size.gpus >= least.gpus
+    ]
+    return [one.name for one in sorted(enough, key=lambda one: (one.gpus, one.cpus, one.memory_gb))]
+
+
 def _holds(size: VmSize, step: Step) -> bool:
     needs = step.resources
     return needs.most_gb <= size.memory_gb and needs.cpus <= size.cpus and needs.gpu <= size.gpus
