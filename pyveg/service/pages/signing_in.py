@@ -43,7 +43,10 @@ def _signing_in(desk: Desk, identity: Identity) -> answers.Endpoint:
             await run_in_threadpool(identity.sign_in, desk, request, response, last(given, "token"))
         except Refusal as refusal:
             told = {"wrong": refusal.wrong, "cure": refusal.cure, "next": wanted}
-            return answers.page(request, "login", told, refusal.status)
+            page = answers.page(request, "login", told, refusal.status)
+            if refusal.retry_after is not None:
+                page.headers["Retry-After"] = str(refusal.retry_after)
+            return page
         return response
 
     return answer
