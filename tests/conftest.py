@@ -28,6 +28,7 @@ import azure_batch_emulator
 from azure_batch_emulator import Faults
 from pyveg import formats, npm
 from pyveg.caches import cache_folder
+from pyveg.core import memory
 from pyveg.scorers import demo
 from pyveg.testing.azure_cloud import LocalCloud
 from pyveg.testing.azurite import VERSION as AZURITE_VERSION
@@ -178,6 +179,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return groups.get(path, path)
 
     return ByService(config, log) if config.option.dist == "loadfile" else None
+
+
+@pytest.fixture(autouse=True)
+def no_limit_of_memory_stays() -> Iterator[None]:
+    """The process of a test is none that runs one Task only, whatever command it has called."""
+    yield
+    memory._kept["by the system"] = False
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -18,6 +19,9 @@ SHORT = "out_of_memory"
 _allowed: ContextVar[float] = ContextVar("memory", default=0.0)
 _before: ContextVar[Any] = ContextVar("limits before", default=None)
 _kept = {"by the system": False}
+_alone = threading.Lock()
+"""Held by the Task whose limit the process has: of two that overlap, the second would take the
+limit of the first for what was there before, and leave it behind for ever."""
 
 
 def allowed() -> float:
@@ -57,7 +61,8 @@ def explained(error: BaseException) -> BaseException:
 def limited(gib: float) -> Iterator[None]:
     """Let a Task have so much memory, 0 for any; what the process has already comes on top."""
     token = _allowed.set(gib)
-    before = _limit(gib) if gib and _kept["by the system"] else None
+    alone = bool(gib and _kept["by the system"]) and _alone.acquire(blocking=False)
+    before = _limit(gib) if alone else None
     token_before = _before.set(before)
     try:
         yield
@@ -66,6 +71,8 @@ def limited(gib: float) -> Iterator[None]:
         _before.reset(token_before)
         if before is not None:
             _set(before)
+        if alone:
+            _alone.release()
 
 
 @contextmanager
