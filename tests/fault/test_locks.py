@@ -391,13 +391,14 @@ store = {
     "azure": lambda: AzureBlobStore(rest[0], rest[1], Access(rest[2]), lease_seconds=15),
 }[kind]()
 with store.lock("lock") as lock:
-    lock.on_lost(lambda error: print("told", flush=True))
+    # In one write: print writes the end of its line apart, and the other thread speaks between.
+    lock.on_lost(lambda error: print("told\n", end="", flush=True))
     print("held", lock.epoch, flush=True)
     for line in sys.stdin:
         try:
             lock.check()
         except RunLockedError as error:
-            print("lost", error, flush=True)
+            print(f"lost {error}\n", end="", flush=True)
         else:
             print("kept", lock.epoch, flush=True)
 """
