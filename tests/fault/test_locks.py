@@ -392,13 +392,13 @@ store = {
 }[kind]()
 with store.lock("lock") as lock:
     # In one write: print writes the end of its line apart, and the other thread speaks between.
-    lock.on_lost(lambda error: print("told\n", end="", flush=True))
+    lock.on_lost(lambda error: print("told\\n", end="", flush=True))
     print("held", lock.epoch, flush=True)
     for line in sys.stdin:
         try:
             lock.check()
         except RunLockedError as error:
-            print(f"lost {error}\n", end="", flush=True)
+            print(f"lost {error}\\n", end="", flush=True)
         else:
             print("kept", lock.epoch, flush=True)
 """
