@@ -176,9 +176,9 @@ def test_limits_leave_nothing_and_the_run_is_finished(
 
 
 def test_a_limit_on_dask(tmp_path: Path) -> None:
-    days = ["2016-01-01", "2017-07-01"]
+    days = ["2016-01-01", "2021-01-01"]
     job = pyveg.load_pipeline(
-        "demo", date_range=days, runner="dask", n_workers=2, analysis=False, max_hours=4 / 3600
+        "demo", date_range=days, runner="dask", n_workers=2, analysis=False, max_hours=3 / 3600
     )
     report = pyveg.run_pipeline(job, at=tmp_path / "dask")
     assert report.exit_code == EXIT_LIMIT
